@@ -1,0 +1,83 @@
+//! AWS on one machine, as far as ECS deployments need it: the wire protocols, deployments that take
+//! place over time, and containers that are child processes or follow a script.
+//!
+//! It is judged by what AWS does, not by what `reconciler` needs, and knows nothing of that crate.
+
+pub mod clock;
+pub mod error;
+pub mod runtime;
+pub mod wire;
+pub mod world;
+
+pub mod autoscaling;
+pub mod ecr;
+pub mod ecs;
+pub mod elb;
+pub mod logs;
+pub mod secrets;
+pub mod sqs;
+pub mod ssm;
+pub mod sts;
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::runtime::Runtime;
+use crate::world::World;
+
+/// One simulated AWS account in one region.
+///
+/// Cheap to clone; all clones are the same account. [`Simulator::call`] answers any AWS client.
+#[derive(Clone)]
+pub struct Simulator {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) world: Mutex<World>,
+    pub(crate) clock: Clock,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    /// Woken after every mutation, so that a long poll looks again.
+    pub(crate) changed: Notify,
+}
+
+impl Simulator {
+    /// Makes an empty account whose containers are run by `runtime`.
+    pub fn new(clock: Clock, runtime: Arc<dyn Runtime>) -> Self {
+        let shared = Shared {
+            world: Mutex::new(World::new("123456789012", "eu-west-1")),
+            clock,
+            runtime,
+            changed: Notify::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Answers one HTTP request of an AWS client, whatever its protocol.
+    pub async fn call(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
+        wire::answer(&self.shared, request).await
+    }
+
+    /// Brings the world up to the clock's now. Every call does this first; a server also does it
+    /// on a timer, so that deployments go on while nobody asks.
+    pub fn advance(&self) {
+        let now = self.shared.clock.now();
+        self.with_world(|world| world.advance(self.shared.runtime.as_ref(), now));
+        self.shared.changed.notify_waiters();
+    }
+
+    /// Looks into the account or sets it up, without a client.
+    pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = self
+            .shared
+            .world
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        act(&mut world)
+    }
+}

@@ -1,0 +1,1 @@
+//! GitOps for Amazon ECS.
