@@ -15,6 +15,8 @@ type Wrap = dyn Fn(TcpStream) -> std::io::Result<Box<dyn Connection>> + Send + S
 #[derive(Clone, Debug, PartialEq)]
 pub enum Manner {
     Serve,
+    /// Serves, but claims not to know shallow clones.
+    ServeWhole,
     /// Answers 401 unless the `Authorization` header is exactly this.
     Demand(String),
     RedirectTo(String),
@@ -126,6 +128,7 @@ fn answer(
     };
     let response = match manner {
         Manner::Serve => backend(root, &request)?,
+        Manner::ServeWhole => without_shallow(backend(root, &request)?),
         Manner::Demand(expected) if request.header("authorization") == expected => backend(root, &request)?,
         Manner::Demand(_) => simple("401 Unauthorized", "WWW-Authenticate: Basic realm=\"git\"\r\n", ""),
         Manner::RedirectTo(target) => {
@@ -173,4 +176,14 @@ fn backend(root: &Path, request: &Request) -> std::io::Result<Vec<u8>> {
     }
     response.push_str("\r\n");
     Ok([response.as_bytes(), body].concat())
+}
+
+/// Renames the capability, at the same length, so that the packets stay well formed.
+fn without_shallow(mut response: Vec<u8>) -> Vec<u8> {
+    let places: Vec<usize> =
+        (0..response.len()).filter(|place| response[*place..].starts_with(b" shallow ")).collect();
+    for place in places {
+        response[place + 1] = b'x';
+    }
+    response
 }

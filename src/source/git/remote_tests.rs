@@ -26,6 +26,12 @@ impl World {
         Self { source, server, cache: tempfile::tempdir().unwrap() }
     }
 
+    /// The only repository in the cache.
+    fn copy(&self) -> git2::Repository {
+        let path = std::fs::read_dir(self.cache.path()).unwrap().next().unwrap().unwrap().path();
+        git2::Repository::open_bare(path).unwrap()
+    }
+
     fn open(&self) -> GitSource {
         GitSource::new(settings(&format!("http://{}/", self.server.address), self.cache.path())).unwrap()
     }
@@ -54,9 +60,33 @@ fn only_the_newest_commit_is_fetched() {
     let first = world.source.commit("One", &[("manifests/api.yaml", "old")]);
     world.source.commit("Two", &[API]);
     new(world.open().fetch());
-    let copy = std::fs::read_dir(world.cache.path()).unwrap().next().unwrap().unwrap().path();
-    let copy = git2::Repository::open_bare(copy).unwrap();
-    assert!(copy.find_commit(git2::Oid::from_str(&first).unwrap()).is_err());
+    assert!(world.copy().find_commit(git2::Oid::from_str(&first).unwrap()).is_err());
+}
+
+#[test]
+fn a_server_without_shallow_clones_is_fetched_from_whole() {
+    let world = World::new();
+    let first = world.source.commit("One", &[API]);
+    let second = world.source.commit("Two", &[API, ("manifests/b.yaml", "")]);
+    world.server.behave(Manner::ServeWhole);
+    let mut source = world.open();
+    assert_eq!(new(source.fetch()).revision.id, second);
+    assert!(world.copy().find_commit(git2::Oid::from_str(&first).unwrap()).is_ok());
+    let third = world.source.commit("Three", &[API]);
+    assert_eq!(new(source.fetch()).revision.id, third);
+}
+
+#[test]
+fn a_copy_of_too_many_packs_is_made_anew() {
+    let world = World::new();
+    world.source.commit("One", &[API]);
+    new(world.open().fetch());
+    let copy = world.copy().path().to_owned();
+    for number in 0..64 {
+        std::fs::write(copy.join(format!("objects/pack/pack-{number}.pack")), "").unwrap();
+    }
+    new(world.open().fetch());
+    assert_eq!(std::fs::read_dir(copy.join("objects/pack")).unwrap().count(), 2);
 }
 
 #[test]
@@ -83,7 +113,7 @@ fn a_restart_reads_what_was_fetched_before_and_a_broken_copy_is_made_anew() {
     new(world.open().fetch());
     assert_eq!(new(world.open().fetch()).revision.id, id);
 
-    let copy = std::fs::read_dir(world.cache.path()).unwrap().next().unwrap().unwrap().path();
+    let copy = world.copy().path().to_owned();
     for pack in std::fs::read_dir(copy.join("objects/pack")).unwrap() {
         std::fs::remove_file(pack.unwrap().path()).unwrap();
     }

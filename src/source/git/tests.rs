@@ -55,6 +55,31 @@ fn a_forced_push_backwards_is_followed() {
 }
 
 #[test]
+fn a_commit_made_while_another_is_read_never_mixes_with_it() {
+    let source = Source::empty();
+    let write = |number: u32| {
+        let text = number.to_string();
+        source.commit(&text, &[("manifests/a.yaml", &text), ("manifests/b.yaml", &text)]);
+    };
+    write(0);
+    let mut opened = source.opened();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            loop {
+                let Fetched::New(checkout) = opened.fetch().unwrap() else { continue };
+                assert_eq!(checkout.files["manifests/a.yaml"], checkout.revision.subject);
+                assert_eq!(checkout.files["manifests/b.yaml"], checkout.revision.subject);
+                if checkout.revision.subject == "100" {
+                    break;
+                }
+            }
+        });
+        (1..=100).for_each(write);
+        reader.join().unwrap();
+    });
+}
+
+#[test]
 fn a_deleted_branch_is_an_error_that_names_those_left() {
     let source = Source::empty();
     let id = source.commit("One", &[API]);
