@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What went wrong between us and the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    #[error("no host by the name {host}")]
+    #[error("no address is known for {host}")]
     HostUnknown { host: String },
     #[error("{why}")]
     Unreachable { why: String },
@@ -38,6 +38,10 @@ impl Failure {
             }
             ureq::Error::Rustls(error) => Self::Certificate { why: tls_reason(&error) },
             ureq::Error::Tls(why) => Self::Certificate { why: why.to_owned() },
+            // The standard library has no error kind for a name that does not resolve.
+            ureq::Error::Io(error) if error.to_string().starts_with("failed to lookup address") => {
+                Self::HostUnknown { host: host.to_owned() }
+            }
             ureq::Error::Io(error) => Self::of_io(&error),
             other => Self::Unreachable { why: other.to_string() },
         }
@@ -53,7 +57,9 @@ impl Failure {
         if let Some(Self::TooLarge { bytes_max }) = inner.and_then(|inner| inner.downcast_ref::<Self>()) {
             return Self::TooLarge { bytes_max: *bytes_max };
         }
-        Self::Unreachable { why: error.to_string().to_lowercase() }
+        let why = error.to_string().to_lowercase();
+        let why = why.split(" (os error").next().unwrap_or(&why).to_owned();
+        Self::Unreachable { why }
     }
 }
 

@@ -32,6 +32,7 @@ fn sentence(event: &Event, reason: &str) -> String {
     }
     match (&event.event, &event.digest) {
         (Kind::Held, Some(digest)) => format!("{service}@{} {reason}", digest.short()),
+        (Kind::Plan | Kind::Drift | Kind::Retry, _) => format!("{service}: {reason}"),
         _ => format!("{service} {reason}"),
     }
 }
@@ -104,7 +105,7 @@ mod tests {
             ],
             [
                 "21:03:10  commit     main@4c1f9e2 by release-bot: Raise worker memory",
-                "21:03:10  plan       job-worker new revision (memory 1024 -> 2048)",
+                "21:03:10  plan       job-worker: new revision (memory 1024 -> 2048)",
                 "21:03:10  register   job-worker:42",
                 "21:03:10  progress   job-worker 1 of 3 new tasks healthy",
                 "21:03:10  held       job-worker@7be1… until Git changes it",
