@@ -8,9 +8,7 @@ use super::paint::{Colour, Tone, count, pad, plain, span};
 use super::steps::{creates, starts_deployment, step_text, what_happens};
 use super::value::{change, value_text};
 use crate::model::{Desired, FieldPath, OnFailure, Segment, ServiceKey, Timestamp};
-use crate::plan::{
-    Action, Cause, Consequence, Decision, Difference, Plan, Quiet, RevisionSource, ServicePlan, Step,
-};
+use crate::plan::{Cause, Consequence, Decision, Difference, Plan, Quiet, ServicePlan, Step};
 
 /// Unchanged services up to this number are named; more are only counted.
 const UNCHANGED_NAMED_MAX: usize = 5;
