@@ -162,12 +162,12 @@ async fn around_each_request(State(api): State<Api>, request: Request, next: Nex
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let status = response.status().as_u16();
-    let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+    let microseconds = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     if path.starts_with("/api/") {
         // A load balancer asks every few seconds; that is not news.
-        debug!(%method, path, status, milliseconds, "answered");
+        debug!(%method, path, status, microseconds, "answered");
     } else {
-        info!(%method, path, status, milliseconds, "answered");
+        info!(%method, path, status, microseconds, "answered");
     }
     response
 }
