@@ -11,10 +11,7 @@ pub struct Ecr {}
 
 /// Answers one operation.
 pub fn call(_world: &mut World, _runtime: &dyn Runtime, operation: &str, _input: &Value) -> Answer {
-    Err(ApiError::new(
-        "UnknownOperationException",
-        format!("{operation} is not there"),
-    ))
+    Err(ApiError::new("UnknownOperationException", format!("{operation} is not there")))
 }
 
 /// The seam to ECS, which pins an image tag to a digest when a deployment starts.

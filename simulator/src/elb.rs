@@ -11,10 +11,7 @@ pub struct Elb {}
 
 /// Answers one operation.
 pub fn call(_world: &mut World, _runtime: &dyn Runtime, operation: &str, _input: &Value) -> Answer {
-    Err(ApiError::new(
-        "UnknownOperationException",
-        format!("{operation} is not there"),
-    ))
+    Err(ApiError::new("UnknownOperationException", format!("{operation} is not there")))
 }
 
 /// One container port of one task, as a target of type `ip`.
@@ -49,11 +46,7 @@ impl Elb {
         None
     }
     /// Why a target is unhealthy: ELB's reason code and sentence.
-    pub fn unhealthy_reason(
-        &self,
-        _target_group: &str,
-        _target: &Target,
-    ) -> Option<(String, String)> {
+    pub fn unhealthy_reason(&self, _target_group: &str, _target: &Target) -> Option<(String, String)> {
         None
     }
     /// Runs the health checks that are due and ends drains whose delay is over.

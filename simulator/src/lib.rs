@@ -53,9 +53,7 @@ impl Simulator {
             runtime,
             changed: Notify::new(),
         };
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 
     /// Answers one HTTP request of an AWS client, whatever its protocol.
@@ -73,11 +71,7 @@ impl Simulator {
 
     /// Looks into the account or sets it up, without a client.
     pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        let mut world = self
-            .shared
-            .world
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut world = self.shared.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         act(&mut world)
     }
 }

@@ -8,8 +8,5 @@ use crate::world::World;
 
 /// Answers one operation.
 pub fn call(_world: &mut World, _runtime: &dyn Runtime, operation: &str, _input: &Value) -> Answer {
-    Err(ApiError::new(
-        "UnknownOperationException",
-        format!("{operation} is not there"),
-    ))
+    Err(ApiError::new("UnknownOperationException", format!("{operation} is not there")))
 }

@@ -4,9 +4,6 @@ use bytes::Bytes;
 
 use crate::Shared;
 
-pub(crate) async fn answer(
-    _shared: &Shared,
-    _request: http::Request<Bytes>,
-) -> http::Response<Bytes> {
+pub(crate) async fn answer(_shared: &Shared, _request: http::Request<Bytes>) -> http::Response<Bytes> {
     http::Response::new(Bytes::new())
 }
