@@ -60,12 +60,8 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let submitted = Arc::new(Notify::new());
     let relay_stop = CancellationToken::new();
     let relay = tokio::spawn({
-        let (stop, store, wake, queue) = (
-            relay_stop.clone(),
-            store.clone(),
-            submitted.clone(),
-            queue.clone(),
-        );
+        let (stop, store, wake, queue) =
+            (relay_stop.clone(), store.clone(), submitted.clone(), queue.clone());
         relay_until(stop, store, wake, move |body| {
             let queue = queue.clone();
             async move { queue.send(body).await.map_err(|error| chain(&error)) }
@@ -88,10 +84,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         health: settings.health,
         draining: stop.clone(),
     };
-    let limit = settings
-        .shutdown_timeout
-        .saturating_sub(LAST_RELAY)
-        .max(settings.shutdown_grace);
+    let limit = settings.shutdown_timeout.saturating_sub(LAST_RELAY).max(settings.shutdown_grace);
     let served = serve(listener, router(api), stop, settings.shutdown_grace, limit).await;
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.

@@ -61,9 +61,7 @@ impl IntoResponse for Problem {
         let body = json!({"error": {"code": self.code(), "message": self.message()}});
         let mut response = (self.status(), Json(body)).into_response();
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }

@@ -31,8 +31,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks the queue for a sign of life; an error says in words what is wrong.
-pub type QueuePing =
-    dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync;
+pub type QueuePing = dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync;
 
 #[derive(Clone)]
 pub struct Api {
@@ -87,20 +86,12 @@ async fn submit_job(
 ) -> Result<Response, Problem> {
     let Json(submission) = body.map_err(Problem::Body)?;
     Work::parse(&submission.kind, &submission.payload).map_err(Problem::Work)?;
-    let job = api
-        .store
-        .submit(&submission.kind, &submission.payload, Timestamp::now())
-        .await?;
+    let job = api.store.submit(&submission.kind, &submission.payload, Timestamp::now()).await?;
     api.submitted.notify_one();
     info!(job_id = %job.id, kind = job.kind, "submitted");
     let location = format!("/jobs/{}", job.id);
     let answer = json!({"id": job.id, "status": job.status});
-    Ok((
-        StatusCode::ACCEPTED,
-        [(header::LOCATION, location)],
-        Json(answer),
-    )
-        .into_response())
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(answer)).into_response())
 }
 
 async fn read_job(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<Job>, Problem> {
@@ -141,9 +132,7 @@ async fn ready(State(api): State<Api>) -> Response {
 }
 
 async fn in_time(asked: impl Future<Output = Result<(), String>>) -> Result<(), String> {
-    tokio::time::timeout(READY_TIMEOUT, asked)
-        .await
-        .unwrap_or_else(|_| Err("no answer in time".to_owned()))
+    tokio::time::timeout(READY_TIMEOUT, asked).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
 }
 
 /// Logs the request, and while draining asks the client to come back on another connection: a load
@@ -157,9 +146,7 @@ async fn around_each_request(State(api): State<Api>, request: Request, next: Nex
         .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
     let mut response = next.run(request).await;
     if api.draining.is_cancelled() {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let status = response.status().as_u16();
     let microseconds = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);

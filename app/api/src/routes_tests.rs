@@ -28,10 +28,7 @@ async fn world() -> World {
         health: Health::Ok,
         draining: CancellationToken::new(),
     };
-    World {
-        _folder: folder,
-        api,
-    }
+    World { _folder: folder, api }
 }
 
 struct Answer {
@@ -117,11 +114,7 @@ async fn a_submission_that_can_not_be_done_is_refused_and_not_stored() {
     for (body, status, code) in [
         (r#"{"kind":"sleeep"}"#, 422, "unknown_kind"),
         (r#"{"kind":"sleep"}"#, 422, "invalid_payload"),
-        (
-            r#"{"kind":"sleep","payload":{"milliseconds":-1}}"#,
-            422,
-            "invalid_payload",
-        ),
+        (r#"{"kind":"sleep","payload":{"milliseconds":-1}}"#, 422, "invalid_payload"),
         (r#"{"kind":"sleep","pay_load":{}}"#, 422, "invalid_body"),
         (r#"{"kind":"#, 400, "invalid_body"),
     ] {
@@ -152,17 +145,10 @@ async fn a_body_that_is_too_large_or_not_json_is_refused() {
 async fn a_job_or_path_that_is_not_there_is_404() {
     let World { api, _folder } = world().await;
     let unknown = format!("/jobs/{}", JobId::fresh());
-    for (path, code) in [
-        (&*unknown, "no_such_job"),
-        ("/jobs/1", "no_such_job"),
-        ("/nowhere", "no_such_path"),
-    ] {
+    for (path, code) in [(&*unknown, "no_such_job"), ("/jobs/1", "no_such_job"), ("/nowhere", "no_such_path")]
+    {
         let answer = read(&api, path).await;
-        assert_eq!(
-            (answer.status, answer.error_code()),
-            (404, json!(code)),
-            "{path}"
-        );
+        assert_eq!((answer.status, answer.error_code()), (404, json!(code)), "{path}");
     }
 }
 
@@ -171,10 +157,7 @@ async fn the_version_is_shown() {
     let World { api, _folder } = world().await;
     assert_eq!(read(&api, "/").await.text, "job-api 1.4.2\n");
     assert_eq!(read(&api, "/version").await.json()["version"], "1.4.2");
-    assert_eq!(
-        read(&api, "/api/health").await.json(),
-        json!({"status": "ok", "version": "1.4.2"})
-    );
+    assert_eq!(read(&api, "/api/health").await.json(), json!({"status": "ok", "version": "1.4.2"}));
 }
 
 #[tokio::test]
@@ -196,10 +179,7 @@ async fn readiness_says_which_of_database_and_queue_is_away() {
     api.ping_queue = Arc::new(|| Box::pin(async { Err("refused".to_owned()) }));
     let answer = read(&api, "/api/ready").await;
     assert_eq!(answer.status, 503);
-    assert_eq!(
-        answer.json(),
-        json!({"status": "unavailable", "database": "ok", "queue": "unreachable"})
-    );
+    assert_eq!(answer.json(), json!({"status": "unavailable", "database": "ok", "queue": "unreachable"}));
     assert_eq!(read(&api, "/api/health").await.status, 200);
 }
 
@@ -221,9 +201,6 @@ async fn a_database_that_is_away_is_503_with_a_time_to_retry() {
     let World { api, _folder } = world().await;
     api.store.close().await;
     let answer = submit(&api, r#"{"kind":"sleep","payload":{"milliseconds":50}}"#).await;
-    assert_eq!(
-        (answer.status, answer.error_code()),
-        (503, json!("unavailable"))
-    );
+    assert_eq!((answer.status, answer.error_code()), (503, json!("unavailable")));
     assert_eq!(answer.header("retry-after"), Some("1"));
 }

@@ -29,9 +29,8 @@ pub async fn serve(
     limit: Duration,
 ) -> io::Result<Drained> {
     let close = CancellationToken::new();
-    let server = axum::serve(listener, router)
-        .with_graceful_shutdown(close.clone().cancelled_owned())
-        .into_future();
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(close.clone().cancelled_owned()).into_future();
     tokio::pin!(server);
     tokio::select! {
         ended = &mut server => return ended.map(|()| Drained::Complete),

@@ -38,18 +38,10 @@ async fn running(grace: Duration, limit: Duration) -> Running {
             "slow"
         }
     };
-    let router = Router::new()
-        .route("/quick", get(async || "quick"))
-        .route("/slow", get(slow));
+    let router = Router::new().route("/quick", get(async || "quick")).route("/slow", get(slow));
     let stop = CancellationToken::new();
     let served = tokio::spawn(serve(listener, router, stop.clone(), grace, limit));
-    Running {
-        address,
-        stop,
-        arrived,
-        release,
-        served,
-    }
+    Running { address, stop, arrived, release, served }
 }
 
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
@@ -74,10 +66,7 @@ async fn a_connection_made_after_the_stop_is_still_served_within_the_grace() {
     let running = running(LONG, LONG * 2).await;
     running.stop.cancel();
     let mut connection = connect(running.address).await.unwrap();
-    connection
-        .write_all(b"GET /quick HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
-        .await
-        .unwrap();
+    connection.write_all(b"GET /quick HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await.unwrap();
     assert!(read_to_close(&mut connection).await.ends_with("quick"));
 }
 

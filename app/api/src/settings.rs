@@ -74,10 +74,7 @@ mod tests {
     fn a_grace_that_outlasts_the_shutdown_is_refused() {
         let environment = Environment::of([("SHUTDOWN_GRACE_MS", "10000")]);
         let refused = Settings::read(environment).unwrap_err().to_string();
-        assert!(
-            refused.contains("SHUTDOWN_GRACE_MS must be shorter"),
-            "{refused}"
-        );
+        assert!(refused.contains("SHUTDOWN_GRACE_MS must be shorter"), "{refused}");
     }
 
     #[test]

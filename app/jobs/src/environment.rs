@@ -22,28 +22,16 @@ impl Environment {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Environment {
-            variables,
-            problems: Vec::new(),
-        }
+        Environment { variables, problems: Vec::new() }
     }
 
     pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Environment {
-        let variables = pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        Environment {
-            variables,
-            problems: Vec::new(),
-        }
+        let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Environment { variables, problems: Vec::new() }
     }
 
     pub fn text(&self, name: &str) -> Option<String> {
-        self.variables
-            .get(name)
-            .filter(|value| !value.is_empty())
-            .cloned()
+        self.variables.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
     pub fn number<T>(&mut self, name: &str, default: T, allowed: RangeInclusive<T>) -> T
@@ -76,11 +64,7 @@ impl Environment {
 
     /// The settings read, unless something was wrong with one of them.
     pub fn accept<T>(self, settings: T) -> Result<T, InvalidSettings> {
-        if self.problems.is_empty() {
-            Ok(settings)
-        } else {
-            Err(InvalidSettings(self.problems))
-        }
+        if self.problems.is_empty() { Ok(settings) } else { Err(InvalidSettings(self.problems)) }
     }
 }
 

@@ -41,9 +41,7 @@ impl Serialize for JobId {
 
 impl<'de> Deserialize<'de> for JobId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<JobId, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -105,14 +103,9 @@ impl FromStr for Status {
     type Err = UnknownStatus;
 
     fn from_str(text: &str) -> Result<Status, UnknownStatus> {
-        [
-            Status::Submitted,
-            Status::Running,
-            Status::Completed,
-            Status::Failed,
-        ]
-        .into_iter()
-        .find(|status| status.name() == text)
-        .ok_or_else(|| UnknownStatus(text.to_owned()))
+        [Status::Submitted, Status::Running, Status::Completed, Status::Failed]
+            .into_iter()
+            .find(|status| status.name() == text)
+            .ok_or_else(|| UnknownStatus(text.to_owned()))
     }
 }

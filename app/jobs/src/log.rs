@@ -15,11 +15,7 @@ pub fn start(level: LevelFilter) {
             filter = filter.add_directive(directive);
         }
     }
-    let started = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_env_filter(filter)
-        .try_init();
+    let started = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).try_init();
     if started.is_err() {
         tracing::debug!("logging was started before");
     }

@@ -27,9 +27,7 @@ mod tests {
 
     #[test]
     fn a_message_with_members_of_a_later_version_is_still_read() {
-        let message = JobMessage {
-            job_id: JobId::fresh(),
-        };
+        let message = JobMessage { job_id: JobId::fresh() };
         let mut body: serde_json::Value = serde_json::from_str(&message.to_body()).unwrap();
         body["request_id"] = "r-1".into();
         assert_eq!(JobMessage::from_body(&body.to_string()).unwrap(), message);

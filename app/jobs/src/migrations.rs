@@ -5,11 +5,8 @@ use std::borrow::Cow;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "jobs and outbox",
-    include_str!("../migrations/0001_jobs_and_outbox.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] =
+    &[(1, "jobs and outbox", include_str!("../migrations/0001_jobs_and_outbox.sql"))];
 
 pub(crate) fn migrator() -> Migrator {
     let migrations = MIGRATIONS.iter().map(|(version, description, sql)| {

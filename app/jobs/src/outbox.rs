@@ -51,11 +51,8 @@ impl Store {
                     .parse()
                     .map_err(|error: uuid::Error| stored("id", error.to_string()))?,
                 body: text("body")?,
-                attempts: u32::try_from(
-                    row.try_get::<i64, _>("attempts")
-                        .map_err(while_doing(doing))?,
-                )
-                .map_err(|error| stored("attempts", error.to_string()))?,
+                attempts: u32::try_from(row.try_get::<i64, _>("attempts").map_err(while_doing(doing))?)
+                    .map_err(|error| stored("attempts", error.to_string()))?,
             });
         }
         // RETURNING promises no order.

@@ -48,42 +48,27 @@ impl QueueError {
         doing: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> QueueError {
-        QueueError {
-            doing,
-            source: source.into(),
-        }
+        QueueError { doing, source: source.into() }
     }
 }
 
 /// Region, credentials and endpoint as every AWS tool finds them, AWS_ENDPOINT_URL included.
 pub async fn aws_settings() -> SdkConfig {
     let http = Builder::new()
-        .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::Ring,
-        ))
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .load()
-        .await
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await
 }
 
 impl Queue {
     pub fn new(aws: &SdkConfig, address: QueueAddress) -> Queue {
         let client = |timeouts: TimeoutConfig| {
-            Client::from_conf(
-                aws_sdk_sqs::config::Builder::from(aws)
-                    .timeout_config(timeouts)
-                    .build(),
-            )
+            Client::from_conf(aws_sdk_sqs::config::Builder::from(aws).timeout_config(timeouts).build())
         };
         let timeouts = || TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT);
         Queue {
             calls: client(
-                timeouts()
-                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                    .operation_timeout(CALL_TIMEOUT)
-                    .build(),
+                timeouts().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build(),
             ),
             polls: client(
                 timeouts()
@@ -119,14 +104,12 @@ impl Queue {
             .send()
             .await
             .map_err(|error| QueueError::new("receiving a message", error))?;
-        Ok(received
-            .messages
-            .unwrap_or_default()
-            .into_iter()
-            .find_map(|message| match (message.body, message.receipt_handle) {
+        Ok(received.messages.unwrap_or_default().into_iter().find_map(|message| {
+            match (message.body, message.receipt_handle) {
                 (Some(body), Some(receipt)) => Some(Message { body, receipt }),
                 _ => None,
-            }))
+            }
+        }))
     }
 
     pub async fn delete(&self, receipt: &str) -> Result<(), QueueError> {

@@ -75,9 +75,7 @@ where
         if let Err(refusal) = send(message.body.clone()).await {
             warn!(job_id = %message.job_id, attempts = message.attempts, error = %refusal, "the queue did not take a message");
             for message in std::iter::once(message).chain(unsent) {
-                store
-                    .postpone(message.job_id, now.plus(pause_after(&message)))
-                    .await?;
+                store.postpone(message.job_id, now.plus(pause_after(&message))).await?;
                 round.postponed += 1;
             }
             break;
@@ -86,9 +84,7 @@ where
         info!(job_id = %message.job_id, "queued");
         round.sent += 1;
     }
-    store
-        .forget_sent(now.minus(SENT_KEPT), FORGOTTEN_MAX)
-        .await?;
+    store.forget_sent(now.minus(SENT_KEPT), FORGOTTEN_MAX).await?;
     Ok(round)
 }
 

@@ -48,12 +48,7 @@ impl Taken {
 
 async fn relay_all(store: &Store, now: Timestamp) -> Vec<String> {
     let taken = Taken::default();
-    while relay_once(store, |body| taken.send(body), now)
-        .await
-        .unwrap()
-        .sent
-        > 0
-    {}
+    while relay_once(store, |body| taken.send(body), now).await.unwrap().sent > 0 {}
     taken.0.into_inner()
 }
 
@@ -92,16 +87,10 @@ async fn a_submission_that_dies_half_way_leaves_neither_job_nor_message() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder).await;
     // The second of the two writes fails; the first has to go with it.
-    sqlx::query("ALTER TABLE outbox RENAME TO elsewhere")
-        .execute(store.writers())
-        .await
-        .unwrap();
+    sqlx::query("ALTER TABLE outbox RENAME TO elsewhere").execute(store.writers()).await.unwrap();
     let submission = store.submit("sleep", &json!({}), at(0)).await;
     assert!(submission.is_err());
-    let jobs: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs")
-        .fetch_one(store.writers())
-        .await
-        .unwrap();
+    let jobs: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs").fetch_one(store.writers()).await.unwrap();
     assert_eq!(jobs, 0);
 }
 
@@ -154,10 +143,7 @@ async fn sent_messages_are_forgotten_after_a_day_and_owed_ones_never() {
     relay_all(&store, at(0)).await;
     let owed = owed(&store, 1).await;
     let a_day_later = at(1).plus(SENT_KEPT);
-    assert_eq!(
-        store.forget_sent(a_day_later, FORGOTTEN_MAX).await.unwrap(),
-        1
-    );
+    assert_eq!(store.forget_sent(a_day_later, FORGOTTEN_MAX).await.unwrap(), 1);
     assert_eq!(relay_all(&store, a_day_later).await, owed);
 }
 
@@ -169,9 +155,6 @@ async fn what_was_accepted_last_is_still_sent_when_the_relay_stops() {
     let stop = CancellationToken::new();
     stop.cancel();
     let taken = Taken::default();
-    relay_until(stop, store, Arc::new(Notify::new()), |body| {
-        taken.send(body)
-    })
-    .await;
+    relay_until(stop, store, Arc::new(Notify::new()), |body| taken.send(body)).await;
     assert_eq!(taken.0.into_inner(), owed);
 }

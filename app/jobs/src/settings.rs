@@ -52,9 +52,7 @@ fn log_level(environment: &mut Environment) -> LevelFilter {
         return LevelFilter::INFO;
     };
     text.parse().unwrap_or_else(|_| {
-        environment.refuse(format!(
-            "LOG_LEVEL must be error, warn, info, debug or trace, not `{text}`"
-        ));
+        environment.refuse(format!("LOG_LEVEL must be error, warn, info, debug or trace, not `{text}`"));
         LevelFilter::INFO
     })
 }
@@ -66,13 +64,9 @@ mod tests {
 
     #[test]
     fn a_queue_url_wins_over_a_queue_name() {
-        let read =
-            |mut environment: Environment| CommonSettings::read(&mut environment, "0.1.0").queue;
+        let read = |mut environment: Environment| CommonSettings::read(&mut environment, "0.1.0").queue;
         assert_eq!(
-            read(Environment::of([
-                ("QUEUE_URL", "http://q"),
-                ("QUEUE_NAME", "n")
-            ])),
+            read(Environment::of([("QUEUE_URL", "http://q"), ("QUEUE_NAME", "n")])),
             QueueAddress::Url("http://q".into())
         );
         assert_eq!(read(Environment::of([])), QueueAddress::Name("jobs".into()));
@@ -82,12 +76,6 @@ mod tests {
     fn an_unknown_log_level_is_refused() {
         let mut environment = Environment::of([("LOG_LEVEL", "loud")]);
         CommonSettings::read(&mut environment, "0.1.0");
-        assert!(
-            environment
-                .accept(())
-                .unwrap_err()
-                .to_string()
-                .contains("`loud`")
-        );
+        assert!(environment.accept(()).unwrap_err().to_string().contains("`loud`"));
     }
 }

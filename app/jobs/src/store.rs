@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Row, Sqlite, Transaction};
 use tokio::time::Instant;
@@ -82,11 +81,7 @@ pub enum StoreError {
         source: sqlx::migrate::MigrateError,
     },
     #[error("{doing}: stored {what} can't be read: {why}")]
-    Stored {
-        doing: &'static str,
-        what: &'static str,
-        why: String,
-    },
+    Stored { doing: &'static str, what: &'static str, why: String },
 }
 
 /// Names what was being done when the database refused.
@@ -111,9 +106,7 @@ impl Store {
             // An accepted job survives a power cut.
             .synchronous(SqliteSynchronous::Full);
         let pool = |connections_max| {
-            SqlitePoolOptions::new()
-                .max_connections(connections_max)
-                .acquire_timeout(BUSY_TIMEOUT)
+            SqlitePoolOptions::new().max_connections(connections_max).acquire_timeout(BUSY_TIMEOUT)
         };
         let writers = pool(WRITERS_MAX).connect_lazy_with(options.clone());
         wait_for_journal(&writers).await?;
@@ -145,12 +138,7 @@ impl Store {
     }
 
     /// Stores a job together with its message in the outbox: both or neither.
-    pub async fn submit(
-        &self,
-        kind: &str,
-        payload: &Value,
-        now: Timestamp,
-    ) -> Result<Job, StoreError> {
+    pub async fn submit(&self, kind: &str, payload: &Value, now: Timestamp) -> Result<Job, StoreError> {
         let doing = "storing a job";
         let job = Job {
             id: JobId::fresh(),
@@ -201,12 +189,7 @@ impl Store {
     ///
     /// A RUNNING job is given again: its message comes back only after the worker that had it died
     /// or lost touch with the queue. That worker's `finish` is then refused.
-    pub async fn begin(
-        &self,
-        id: JobId,
-        attempts_max: u32,
-        now: Timestamp,
-    ) -> Result<Begin, StoreError> {
+    pub async fn begin(&self, id: JobId, attempts_max: u32, now: Timestamp) -> Result<Begin, StoreError> {
         let doing = "beginning a job";
         let mut transaction = self.begin_writing(doing).await?;
         let row = sqlx::query(concat!("SELECT ", columns!(), " FROM jobs WHERE id = $1"))
@@ -222,10 +205,7 @@ impl Store {
         }
         let begin = if job.attempts >= attempts_max {
             job.status = Status::Failed;
-            job.reason = Some(format!(
-                "given up: begun {} times and never finished",
-                job.attempts
-            ));
+            job.reason = Some(format!("given up: begun {} times and never finished", job.attempts));
             Begin::GivenUp
         } else {
             job.status = Status::Running;
@@ -233,17 +213,15 @@ impl Store {
             job.updated_at = now;
             Begin::Begun(job.clone())
         };
-        sqlx::query(
-            "UPDATE jobs SET status = $2, reason = $3, attempts = $4, updated_at = $5 WHERE id = $1",
-        )
-        .bind(id.to_string())
-        .bind(job.status.name())
-        .bind(job.reason)
-        .bind(i64::from(job.attempts))
-        .bind(now.milliseconds())
-        .execute(&mut *transaction)
-        .await
-        .map_err(while_doing(doing))?;
+        sqlx::query("UPDATE jobs SET status = $2, reason = $3, attempts = $4, updated_at = $5 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(job.status.name())
+            .bind(job.reason)
+            .bind(i64::from(job.attempts))
+            .bind(now.milliseconds())
+            .execute(&mut *transaction)
+            .await
+            .map_err(while_doing(doing))?;
         transaction.commit().await.map_err(while_doing(doing))?;
         Ok(begin)
     }
@@ -290,14 +268,8 @@ impl Store {
 
     /// Takes the write lock at once: a transaction that reads first and writes later is refused by
     /// SQLite, without waiting, when somebody wrote in between.
-    async fn begin_writing(
-        &self,
-        doing: &'static str,
-    ) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writers
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(while_doing(doing))
+    async fn begin_writing(&self, doing: &'static str) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.writers.begin_with("BEGIN IMMEDIATE").await.map_err(while_doing(doing))
     }
 }
 
@@ -330,9 +302,7 @@ fn job_from(row: &SqliteRow, doing: &'static str) -> Result<Job, StoreError> {
     let number = |column: &str| row.try_get::<i64, _>(column).map_err(while_doing(doing));
     let stored = |what, why: String| StoreError::Stored { doing, what, why };
     Ok(Job {
-        id: text("id")?
-            .parse()
-            .map_err(|error: uuid::Error| stored("id", error.to_string()))?,
+        id: text("id")?.parse().map_err(|error: uuid::Error| stored("id", error.to_string()))?,
         kind: text("kind")?,
         payload: serde_json::from_str(&text("payload")?)
             .map_err(|error| stored("payload", error.to_string()))?,

@@ -67,9 +67,7 @@ async fn a_failed_job_keeps_its_reason() {
     let store = fresh(&folder).await;
     let id = submitted(&store).await;
     begun(&store, id).await;
-    let outcome = Outcome::Failed {
-        reason: "no disk".into(),
-    };
+    let outcome = Outcome::Failed { reason: "no disk".into() };
     store.finish(id, 1, &outcome, at(30)).await.unwrap();
     let job = store.read(id).await.unwrap().unwrap();
     assert_eq!(job.status, Status::Failed);
@@ -82,14 +80,8 @@ async fn a_finished_job_is_not_begun_again() {
     let store = fresh(&folder).await;
     let id = submitted(&store).await;
     begun(&store, id).await;
-    store
-        .finish(id, 1, &Outcome::Completed, at(30))
-        .await
-        .unwrap();
-    assert_eq!(
-        store.begin(id, ATTEMPTS_MAX, at(40)).await.unwrap(),
-        Begin::AlreadyFinal(Status::Completed)
-    );
+    store.finish(id, 1, &Outcome::Completed, at(30)).await.unwrap();
+    assert_eq!(store.begin(id, ATTEMPTS_MAX, at(40)).await.unwrap(), Begin::AlreadyFinal(Status::Completed));
     assert_eq!(store.read(id).await.unwrap().unwrap().attempts, 1);
 }
 
@@ -100,19 +92,12 @@ async fn a_worker_whose_job_was_taken_over_cannot_finish_it() {
     let id = submitted(&store).await;
     let first = begun(&store, id).await;
     let second = begun(&store, id).await;
-    let late = Outcome::Failed {
-        reason: "late".into(),
-    };
+    let late = Outcome::Failed { reason: "late".into() };
     let finish = store.finish(id, first.attempts, &late, at(30)).await;
     assert_eq!(finish.unwrap(), Finish::Superseded);
-    let finish = store
-        .finish(id, second.attempts, &Outcome::Completed, at(31))
-        .await;
+    let finish = store.finish(id, second.attempts, &Outcome::Completed, at(31)).await;
     assert_eq!(finish.unwrap(), Finish::Written);
-    assert_eq!(
-        store.read(id).await.unwrap().unwrap().status,
-        Status::Completed
-    );
+    assert_eq!(store.read(id).await.unwrap().unwrap().status, Status::Completed);
 }
 
 #[tokio::test]
@@ -123,16 +108,10 @@ async fn a_job_that_kills_every_worker_is_given_up_with_a_reason() {
     for _ in 0..ATTEMPTS_MAX {
         begun(&store, id).await;
     }
-    assert_eq!(
-        store.begin(id, ATTEMPTS_MAX, at(40)).await.unwrap(),
-        Begin::GivenUp
-    );
+    assert_eq!(store.begin(id, ATTEMPTS_MAX, at(40)).await.unwrap(), Begin::GivenUp);
     let job = store.read(id).await.unwrap().unwrap();
     assert_eq!(job.status, Status::Failed);
-    assert_eq!(
-        job.reason.as_deref(),
-        Some("given up: begun 3 times and never finished")
-    );
+    assert_eq!(job.reason.as_deref(), Some("given up: begun 3 times and never finished"));
 }
 
 #[tokio::test]
@@ -187,10 +166,7 @@ async fn two_processes_that_write_at_once_both_succeed() {
             tokio::spawn(async move {
                 let id = submitted(&store).await;
                 begun(&store, id).await;
-                store
-                    .finish(id, 1, &Outcome::Completed, at(30))
-                    .await
-                    .unwrap()
+                store.finish(id, 1, &Outcome::Completed, at(30)).await.unwrap()
             })
         })
         .collect();
@@ -209,8 +185,5 @@ async fn a_database_without_the_schema_gives_no_sign_of_life() {
 #[tokio::test]
 async fn a_database_url_of_another_kind_is_refused() {
     let refused = Store::open("postgres://db/jobs").await.unwrap_err();
-    assert!(
-        matches!(refused, StoreError::UnsupportedUrl(_)),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, StoreError::UnsupportedUrl(_)), "{refused:?}");
 }

@@ -14,11 +14,7 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// The wall clock. Everything below `main` and the request handlers is given a time instead.
     pub fn now() -> Timestamp {
-        Timestamp(whole_milliseconds(
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default(),
-        ))
+        Timestamp(whole_milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
     }
 
     pub fn from_milliseconds(milliseconds: i64) -> Timestamp {

@@ -12,10 +12,7 @@ pub const SLEEP_MAX: Duration = Duration::from_secs(10 * 60);
 #[derive(Clone, Debug, PartialEq)]
 pub enum Work {
     /// Simulated work: takes this long, then succeeds, or fails with the given reason.
-    Sleep {
-        duration: Duration,
-        fail_with: Option<String>,
-    },
+    Sleep { duration: Duration, fail_with: Option<String> },
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -47,15 +44,9 @@ fn sleep(payload: &Value) -> Result<Work, InvalidWork> {
     let payload = SleepPayload::deserialize(payload).map_err(|error| invalid(error.to_string()))?;
     let duration = Duration::from_millis(payload.milliseconds);
     if duration > SLEEP_MAX {
-        return Err(invalid(format!(
-            "milliseconds may be at most {}",
-            SLEEP_MAX.as_millis()
-        )));
+        return Err(invalid(format!("milliseconds may be at most {}", SLEEP_MAX.as_millis())));
     }
-    Ok(Work::Sleep {
-        duration,
-        fail_with: payload.fail_with,
-    })
+    Ok(Work::Sleep { duration, fail_with: payload.fail_with })
 }
 
 #[cfg(test)]
@@ -72,27 +63,19 @@ mod tests {
     fn a_sleep_says_how_long_it_takes() {
         assert_eq!(
             Work::parse("sleep", &json!({"milliseconds": 50})),
-            Ok(Work::Sleep {
-                duration: Duration::from_millis(50),
-                fail_with: None
-            })
+            Ok(Work::Sleep { duration: Duration::from_millis(50), fail_with: None })
         );
     }
 
     #[test]
     fn an_unknown_kind_is_refused_with_the_kinds_there_are() {
-        assert_eq!(
-            refusal("slep", json!({})),
-            "there is no job kind `slep`; kinds are: sleep"
-        );
+        assert_eq!(refusal("slep", json!({})), "there is no job kind `slep`; kinds are: sleep");
     }
 
     #[test]
     fn a_payload_that_is_missing_a_member_or_has_one_too_many_is_refused() {
         assert!(refusal("sleep", json!({})).contains("missing field `milliseconds`"));
-        assert!(
-            refusal("sleep", json!({"milliseconds": 1, "seconds": 1})).contains("unknown field")
-        );
+        assert!(refusal("sleep", json!({"milliseconds": 1, "seconds": 1})).contains("unknown field"));
         assert!(refusal("sleep", json!({"milliseconds": -1})).contains("invalid value"));
     }
 

@@ -10,16 +10,11 @@ pub async fn perform(job: &Job) -> Outcome {
         Ok(work) => work,
         // The API checks as well; but it may be a version ahead of this worker.
         Err(invalid) => {
-            return Outcome::Failed {
-                reason: invalid.to_string(),
-            };
+            return Outcome::Failed { reason: invalid.to_string() };
         }
     };
     match work {
-        Work::Sleep {
-            duration,
-            fail_with,
-        } => {
+        Work::Sleep { duration, fail_with } => {
             tokio::time::sleep(duration).await;
             match fail_with {
                 None => Outcome::Completed,

@@ -8,10 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::*;
 
 fn message(body: &str) -> Message {
-    Message {
-        body: body.to_owned(),
-        receipt: "r".to_owned(),
-    }
+    Message { body: body.to_owned(), receipt: "r".to_owned() }
 }
 
 #[tokio::test(start_paused = true)]

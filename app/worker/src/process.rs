@@ -36,11 +36,7 @@ pub async fn process(store: &Store, body: &str, attempts_max: u32) -> Settled {
     }
 }
 
-async fn settle(
-    store: &Store,
-    message: &JobMessage,
-    attempts_max: u32,
-) -> Result<Settled, StoreError> {
+async fn settle(store: &Store, message: &JobMessage, attempts_max: u32) -> Result<Settled, StoreError> {
     let job_id = message.job_id;
     let job = match store.begin(job_id, attempts_max, Timestamp::now()).await? {
         Begin::Begun(job) => job,
@@ -60,9 +56,7 @@ async fn settle(
     };
     info!(%job_id, kind = job.kind, attempt = job.attempts, "begun");
     let outcome = perform(&job).await;
-    let finish = store
-        .finish(job_id, job.attempts, &outcome, Timestamp::now())
-        .await?;
+    let finish = store.finish(job_id, job.attempts, &outcome, Timestamp::now()).await?;
     match finish {
         Finish::Written => info!(%job_id, ?outcome, "finished"),
         Finish::Superseded => warn!(%job_id, "another worker took over; its result counts"),

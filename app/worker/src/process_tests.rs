@@ -17,10 +17,7 @@ async fn fresh(folder: &tempfile::TempDir) -> Store {
 }
 
 async fn submitted(store: &Store, kind: &str, payload: Value) -> (JobId, String) {
-    let job = store
-        .submit(kind, &payload, Timestamp::now())
-        .await
-        .unwrap();
+    let job = store.submit(kind, &payload, Timestamp::now()).await.unwrap();
     (job.id, JobMessage { job_id: job.id }.to_body())
 }
 
@@ -54,24 +51,13 @@ async fn a_job_that_fails_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder).await;
     for (kind, payload, reason) in [
-        (
-            "sleep",
-            json!({"milliseconds": 0, "fail_with": "no luck"}),
-            "no luck",
-        ),
-        (
-            "dance",
-            json!({}),
-            "there is no job kind `dance`; kinds are: sleep",
-        ),
+        ("sleep", json!({"milliseconds": 0, "fail_with": "no luck"}), "no luck"),
+        ("dance", json!({}), "there is no job kind `dance`; kinds are: sleep"),
     ] {
         let (id, body) = submitted(&store, kind, payload).await;
         assert_eq!(process(&store, &body, ATTEMPTS_MAX).await, Settled::Delete);
         let job = read(&store, id).await;
-        assert_eq!(
-            (job.status, job.reason.as_deref()),
-            (Status::Failed, Some(reason))
-        );
+        assert_eq!((job.status, job.reason.as_deref()), (Status::Failed, Some(reason)));
     }
 }
 
@@ -80,10 +66,7 @@ async fn a_job_whose_worker_died_is_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder).await;
     let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
-    store
-        .begin(id, ATTEMPTS_MAX, Timestamp::now())
-        .await
-        .unwrap();
+    store.begin(id, ATTEMPTS_MAX, Timestamp::now()).await.unwrap();
     assert_eq!(process(&store, &body, ATTEMPTS_MAX).await, Settled::Delete);
     let job = read(&store, id).await;
     assert_eq!((job.status, job.attempts), (Status::Completed, 2));
@@ -93,9 +76,7 @@ async fn a_job_whose_worker_died_is_taken_over() {
 async fn a_message_that_can_not_be_understood_or_has_no_job_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder).await;
-    let orphan = JobMessage {
-        job_id: JobId::fresh(),
-    };
+    let orphan = JobMessage { job_id: JobId::fresh() };
     for body in ["", "{}", "not json", &orphan.to_body()] {
         let settled = process(&store, body, ATTEMPTS_MAX).await;
         assert_eq!(settled, Settled::Leave, "{body}");
@@ -108,8 +89,5 @@ async fn no_more_messages_are_taken_while_the_database_is_away() {
     let store = fresh(&folder).await;
     let (_, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
     store.close().await;
-    assert_eq!(
-        process(&store, &body, ATTEMPTS_MAX).await,
-        Settled::PauseAndLeave
-    );
+    assert_eq!(process(&store, &body, ATTEMPTS_MAX).await, Settled::PauseAndLeave);
 }

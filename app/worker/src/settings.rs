@@ -25,11 +25,7 @@ impl Settings {
         let settings = Settings {
             common: CommonSettings::read(&mut environment, env!("CARGO_PKG_VERSION")),
             // 12 hours is the longest that SQS hides a message.
-            visibility: Duration::from_secs(environment.number(
-                "VISIBILITY_SECONDS",
-                30,
-                3..=43_200,
-            )),
+            visibility: Duration::from_secs(environment.number("VISIBILITY_SECONDS", 30, 3..=43_200)),
             attempts_max: environment.number("ATTEMPTS_MAX", 5, 1..=100),
             shutdown_timeout: environment.milliseconds("SHUTDOWN_TIMEOUT_MS", 25_000, 120_000),
         };
