@@ -6,6 +6,8 @@ CREATE TABLE jobs (
     status     TEXT   NOT NULL CHECK (status IN ('SUBMITTED', 'RUNNING', 'COMPLETED', 'FAILED')),
     reason     TEXT,
     attempts   BIGINT NOT NULL DEFAULT 0,
+    -- While RUNNING: until when the worker that has it may be taken to be alive.
+    held_until BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );

@@ -14,8 +14,9 @@ use crate::store::{Store, StoreError};
 use crate::timestamp::Timestamp;
 
 const BATCH_MAX: u32 = 10;
-/// Longer than sending one batch takes on a good day. When it lapses early a message is sent twice.
-const CLAIM: Duration = Duration::from_secs(60);
+/// Longer than sending one batch takes on a good day. When it lapses early a message is sent twice,
+/// which the worker notices; while it lasts the messages of a relay that was killed wait.
+const CLAIM: Duration = Duration::from_secs(15);
 /// How soon messages are found that another process left behind.
 const IDLE: Duration = Duration::from_secs(1);
 const POSTPONED_MAX: Duration = Duration::from_secs(60);

@@ -41,6 +41,8 @@ pub struct Store {
 pub enum Begin {
     /// The job is this worker's; `attempts` of the job is the proof to finish it with.
     Begun(Job),
+    /// Another worker is at it: the message was sent or delivered twice.
+    InHand,
     /// Nothing left to do: the message was delivered again.
     AlreadyFinal(Status),
     /// It was begun too often without an end; it is FAILED now.
@@ -185,23 +187,34 @@ impl Store {
             .transpose()
     }
 
-    /// Gives the job to a worker and counts the attempt.
+    /// Gives the job to a worker for as long as `hold`, and counts the attempt.
     ///
-    /// A RUNNING job is given again: its message comes back only after the worker that had it died
-    /// or lost touch with the queue. That worker's `finish` is then refused.
-    pub async fn begin(&self, id: JobId, attempts_max: u32, now: Timestamp) -> Result<Begin, StoreError> {
+    /// A RUNNING job is given again once its hold has lapsed: the worker that had it died, or lost
+    /// touch. Should it still be alive, its `finish` is refused.
+    pub async fn begin(
+        &self,
+        id: JobId,
+        attempts_max: u32,
+        hold: Duration,
+        now: Timestamp,
+    ) -> Result<Begin, StoreError> {
         let doing = "beginning a job";
         let mut transaction = self.begin_writing(doing).await?;
-        let row = sqlx::query(concat!("SELECT ", columns!(), " FROM jobs WHERE id = $1"))
+        let row = sqlx::query(concat!("SELECT held_until, ", columns!(), " FROM jobs WHERE id = $1"))
             .bind(id.to_string())
             .fetch_optional(&mut *transaction)
             .await
             .map_err(while_doing(doing))?;
-        let Some(mut job) = row.map(|row| job_from(&row, doing)).transpose()? else {
+        let Some(row) = row else {
             return Ok(Begin::Unknown);
         };
+        let mut job = job_from(&row, doing)?;
+        let held_until = row.try_get("held_until").map_err(while_doing(doing))?;
         if job.status.is_final() {
             return Ok(Begin::AlreadyFinal(job.status));
+        }
+        if job.status == Status::Running && now < Timestamp::from_milliseconds(held_until) {
+            return Ok(Begin::InHand);
         }
         let begin = if job.attempts >= attempts_max {
             job.status = Status::Failed;
@@ -213,17 +226,33 @@ impl Store {
             job.updated_at = now;
             Begin::Begun(job.clone())
         };
-        sqlx::query("UPDATE jobs SET status = $2, reason = $3, attempts = $4, updated_at = $5 WHERE id = $1")
-            .bind(id.to_string())
-            .bind(job.status.name())
-            .bind(job.reason)
-            .bind(i64::from(job.attempts))
-            .bind(now.milliseconds())
-            .execute(&mut *transaction)
-            .await
-            .map_err(while_doing(doing))?;
+        sqlx::query(
+            "UPDATE jobs SET status = $2, reason = $3, attempts = $4, held_until = $5, updated_at = $6
+             WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .bind(job.status.name())
+        .bind(job.reason)
+        .bind(i64::from(job.attempts))
+        .bind(now.plus(hold).milliseconds())
+        .bind(now.milliseconds())
+        .execute(&mut *transaction)
+        .await
+        .map_err(while_doing(doing))?;
         transaction.commit().await.map_err(while_doing(doing))?;
         Ok(begin)
+    }
+
+    /// Holds a job that `attempt` has in hand until another time; a time that has passed lets it go.
+    pub async fn hold_until(&self, id: JobId, attempt: u32, until: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE jobs SET held_until = $3 WHERE id = $1 AND attempts = $2 AND status = 'RUNNING'")
+            .bind(id.to_string())
+            .bind(i64::from(attempt))
+            .bind(until.milliseconds())
+            .execute(&self.writers)
+            .await
+            .map_err(while_doing("holding a job"))?;
+        Ok(())
     }
 
     /// Writes how the job ended, if `attempt` is still the one in progress.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 
 const ATTEMPTS_MAX: u32 = 3;
+const HOLD: Duration = Duration::from_millis(100);
 
 fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_milliseconds(milliseconds)
@@ -28,7 +29,11 @@ async fn submitted(store: &Store) -> JobId {
 }
 
 async fn begun(store: &Store, id: JobId) -> Job {
-    match store.begin(id, ATTEMPTS_MAX, at(20)).await.unwrap() {
+    begun_at(store, id, at(20)).await
+}
+
+async fn begun_at(store: &Store, id: JobId, now: Timestamp) -> Job {
+    match store.begin(id, ATTEMPTS_MAX, HOLD, now).await.unwrap() {
         Begin::Begun(job) => job,
         other => panic!("not begun: {other:?}"),
     }
@@ -81,7 +86,10 @@ async fn a_finished_job_is_not_begun_again() {
     let id = submitted(&store).await;
     begun(&store, id).await;
     store.finish(id, 1, &Outcome::Completed, at(30)).await.unwrap();
-    assert_eq!(store.begin(id, ATTEMPTS_MAX, at(40)).await.unwrap(), Begin::AlreadyFinal(Status::Completed));
+    assert_eq!(
+        store.begin(id, ATTEMPTS_MAX, HOLD, at(40)).await.unwrap(),
+        Begin::AlreadyFinal(Status::Completed)
+    );
     assert_eq!(store.read(id).await.unwrap().unwrap().attempts, 1);
 }
 
@@ -91,7 +99,7 @@ async fn a_worker_whose_job_was_taken_over_cannot_finish_it() {
     let store = fresh(&folder).await;
     let id = submitted(&store).await;
     let first = begun(&store, id).await;
-    let second = begun(&store, id).await;
+    let second = begun_at(&store, id, at(20).plus(HOLD)).await;
     let late = Outcome::Failed { reason: "late".into() };
     let finish = store.finish(id, first.attempts, &late, at(30)).await;
     assert_eq!(finish.unwrap(), Finish::Superseded);
@@ -101,14 +109,38 @@ async fn a_worker_whose_job_was_taken_over_cannot_finish_it() {
 }
 
 #[tokio::test]
+async fn a_job_in_hand_is_not_given_to_a_second_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = fresh(&folder).await;
+    let id = submitted(&store).await;
+    begun(&store, id).await;
+    let lapses = at(20).plus(HOLD);
+    let just_before = lapses.minus(Duration::from_millis(1));
+    assert_eq!(store.begin(id, ATTEMPTS_MAX, HOLD, just_before).await.unwrap(), Begin::InHand);
+
+    store.hold_until(id, 1, lapses.plus(HOLD)).await.unwrap();
+    assert_eq!(store.begin(id, ATTEMPTS_MAX, HOLD, lapses).await.unwrap(), Begin::InHand);
+
+    // An attempt that is not the one in progress has no say.
+    store.hold_until(id, 7, at(0)).await.unwrap();
+    assert_eq!(store.begin(id, ATTEMPTS_MAX, HOLD, lapses).await.unwrap(), Begin::InHand);
+
+    store.hold_until(id, 1, at(0)).await.unwrap();
+    assert_eq!(begun_at(&store, id, lapses).await.attempts, 2);
+}
+
+#[tokio::test]
 async fn a_job_that_kills_every_worker_is_given_up_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder).await;
     let id = submitted(&store).await;
-    for _ in 0..ATTEMPTS_MAX {
-        begun(&store, id).await;
+    for attempt in 0..ATTEMPTS_MAX {
+        begun_at(&store, id, at(0).plus(HOLD * attempt)).await;
     }
-    assert_eq!(store.begin(id, ATTEMPTS_MAX, at(40)).await.unwrap(), Begin::GivenUp);
+    assert_eq!(
+        store.begin(id, ATTEMPTS_MAX, HOLD, at(0).plus(HOLD * ATTEMPTS_MAX)).await.unwrap(),
+        Begin::GivenUp
+    );
     let job = store.read(id).await.unwrap().unwrap();
     assert_eq!(job.status, Status::Failed);
     assert_eq!(job.reason.as_deref(), Some("given up: begun 3 times and never finished"));
@@ -118,7 +150,7 @@ async fn a_job_that_kills_every_worker_is_given_up_with_a_reason() {
 async fn a_job_of_another_database_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
     let store = fresh(&folder).await;
-    let begin = store.begin(JobId::fresh(), ATTEMPTS_MAX, at(1)).await;
+    let begin = store.begin(JobId::fresh(), ATTEMPTS_MAX, HOLD, at(1)).await;
     assert_eq!(begin.unwrap(), Begin::Unknown);
 }
 

@@ -1,9 +1,9 @@
 //! The job worker: takes jobs from the queue, does them, and writes how they ended.
 
-mod hold;
 mod perform;
 mod poll;
 mod process;
+mod renew;
 mod settings;
 
 use std::process::ExitCode;
@@ -17,9 +17,9 @@ use jobs::store::Store;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::hold::hold;
 use crate::poll::{Next, poll_until};
-use crate::process::{Settled, process};
+use crate::process::{Settled, Terms, process};
+use crate::renew::while_renewing;
 use crate::settings::Settings;
 
 /// The part of the shutdown that is kept for handing a message back.
@@ -75,28 +75,33 @@ async fn settle(
     message: Message,
 ) -> Next {
     let receipt = &*message.receipt;
-    let settled = hold(
-        settings.visibility,
-        overdue,
-        || queue.hide_for(receipt, settings.visibility),
-        process(store, &message.body, settings.attempts_max),
+    // A dead worker's hold lapses before its message comes back, so that the next one finds the job free.
+    let hold = settings.visibility * 2 / 3;
+    let terms = Terms { attempts_max: settings.attempts_max, hold };
+    let settled = while_renewing(
+        settings.visibility / 3,
+        || keep_hidden(queue, receipt, settings.visibility),
+        process(store, &message.body, terms, overdue),
     )
     .await;
     let told = match settled {
-        Some(Settled::Delete) => queue.delete(receipt).await,
-        Some(Settled::Leave | Settled::PauseAndLeave) => Ok(()),
-        None => {
-            warn!("the job in hand takes too long; handing it to another worker");
-            hand_back(queue, receipt).await
-        }
+        Settled::Delete => queue.delete(receipt).await,
+        Settled::Leave | Settled::PauseAndLeave => Ok(()),
+        Settled::HandBack => hand_back(queue, receipt).await,
     };
     if let Err(error) = told {
         // It is delivered again, and then found to be done.
         warn!(error = chain(&error), "a message was not settled");
     }
     match settled {
-        Some(Settled::PauseAndLeave) => Next::AfterPause,
-        Some(Settled::Delete | Settled::Leave) | None => Next::Now,
+        Settled::PauseAndLeave => Next::AfterPause,
+        Settled::Delete | Settled::Leave | Settled::HandBack => Next::Now,
+    }
+}
+
+async fn keep_hidden(queue: &Queue, receipt: &str, visibility: Duration) {
+    if let Err(error) = queue.hide_for(receipt, visibility).await {
+        warn!(error = chain(&error), "a message could not be kept hidden; it may be delivered again");
     }
 }
 
