@@ -150,10 +150,16 @@ mod tests {
             assert_eq!(found(reference).as_deref(), Some(key), "{reference}");
         };
         check("localhost:5000/team/api:2", "localhost:5000/team/api:2");
-        check("localhost:5000/team/api:2@sha256:ab", "localhost:5000/team/api:2");
+        check(
+            "localhost:5000/team/api:2@sha256:ab",
+            "localhost:5000/team/api:2",
+        );
         check("localhost:5000/team/api:3", "localhost:5000/team/api");
         check("localhost:5000/team/api", "localhost:5000/team/api");
-        check("localhost:5000/team/api@sha256:ab", "localhost:5000/team/api");
+        check(
+            "localhost:5000/team/api@sha256:ab",
+            "localhost:5000/team/api",
+        );
         check("localhost:5000/team/worker:1", "localhost:5000");
         assert_eq!(found("localhost:5001/team/api:2"), None);
         assert_eq!(found("localhost:5000x/api"), None);
@@ -163,10 +169,16 @@ mod tests {
     fn a_container_definition_replaces_the_arguments_but_not_the_program() {
         let image = image("api");
         assert_eq!(image.arguments(&[], &[]), ["--default"]);
-        assert_eq!(image.arguments(&[], &words(&["--port", "1"])), ["--port", "1"]);
+        assert_eq!(
+            image.arguments(&[], &words(&["--port", "1"])),
+            ["--port", "1"]
+        );
         let entry_point = words(&["/app/api", "serve"]);
         assert_eq!(image.arguments(&entry_point, &[]), ["serve"]);
-        assert_eq!(image.arguments(&entry_point, &words(&["-v"])), ["serve", "-v"]);
+        assert_eq!(
+            image.arguments(&entry_point, &words(&["-v"])),
+            ["serve", "-v"]
+        );
     }
 
     #[test]

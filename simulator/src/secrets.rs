@@ -93,7 +93,9 @@ impl Secrets {
             return Ok(content.clone());
         };
         let fields: Value = serde_json::from_str(content).map_err(|_| {
-            format!("retrieved secret from Secrets Manager is not JSON, so it has no json key {key}")
+            format!(
+                "retrieved secret from Secrets Manager is not JSON, so it has no json key {key}"
+            )
         })?;
         match fields.get(key) {
             Some(Value::String(field)) => Ok(field.clone()),
@@ -108,7 +110,11 @@ impl Secrets {
     fn find(&self, id: &str) -> Option<&Secret> {
         self.by_name.get(id).or_else(|| {
             self.by_name.values().find(|secret| {
-                secret.arn == id || secret.arn.rsplit_once('-').is_some_and(|(arn, _)| arn == id)
+                secret.arn == id
+                    || secret
+                        .arn
+                        .rsplit_once('-')
+                        .is_some_and(|(arn, _)| arn == id)
             })
         })
     }
@@ -162,7 +168,9 @@ impl Secret {
             (Some(found), _, _) => Ok(found),
             (None, Some(id), _) => Err(ApiError::new(
                 "ResourceNotFoundException",
-                format!("Secrets Manager can't find the specified secret value for VersionId: {id}"),
+                format!(
+                    "Secrets Manager can't find the specified secret value for VersionId: {id}"
+                ),
             )),
             (None, None, _) => Err(ApiError::new(
                 "ResourceNotFoundException",
@@ -185,7 +193,9 @@ impl Secret {
             }
         }
         for version in self.versions.values_mut() {
-            version.stages.retain(|stage| !stages.contains(&stage.as_str()));
+            version
+                .stages
+                .retain(|stage| !stages.contains(&stage.as_str()));
         }
         let version = Version {
             content,
@@ -194,7 +204,8 @@ impl Secret {
         };
         self.versions.insert(id.to_owned(), version);
         // A version without any stage is deprecated, and Secrets Manager deletes it in time.
-        self.versions.retain(|_, version| !version.stages.is_empty());
+        self.versions
+            .retain(|_, version| !version.stages.is_empty());
         self.changed = now;
     }
 
@@ -357,7 +368,10 @@ fn list_secrets(world: &World, input: &Value) -> Answer {
             (name, entry)
         });
     let page = page(chosen, limit as usize, text(input, "NextToken")).ok_or_else(|| {
-        ApiError::new("InvalidNextTokenException", "The NextToken value is invalid.")
+        ApiError::new(
+            "InvalidNextTokenException",
+            "The NextToken value is invalid.",
+        )
     })?;
     Ok(without_nulls(
         json!({"SecretList": page.entries, "NextToken": page.next}),
@@ -439,7 +453,9 @@ fn tag_list(tags: &BTreeMap<String, String>) -> Value {
 fn missing(member: &str) -> ApiError {
     ApiError::new(
         "ValidationException",
-        format!("1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"),
+        format!(
+            "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+        ),
     )
 }
 
@@ -473,7 +489,10 @@ mod tests {
         let mut world = world();
         let arn = database(&mut world);
         let (partial, suffix) = arn.rsplit_once('-').unwrap();
-        assert_eq!(partial, "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jobs/db");
+        assert_eq!(
+            partial,
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jobs/db"
+        );
         assert_eq!(suffix.len(), 6);
         for id in [arn.as_str(), partial, "jobs/db"] {
             let value = ask(&mut world, "GetSecretValue", json!({"SecretId": id})).unwrap();

@@ -125,12 +125,18 @@ impl Runtime for ProcessRuntime {
             .iter()
             .map(|container| {
                 let image = images.find(&container.image);
-                (Arc::new(Container::new(container, image, &extra)), container)
+                (
+                    Arc::new(Container::new(container, image, &extra)),
+                    container,
+                )
             })
             .collect();
         let stop = CancellationToken::new();
         // One image that cannot be pulled fails the whole task, before any container has started.
-        if containers.iter().all(|(container, _)| container.can_start()) {
+        if containers
+            .iter()
+            .all(|(container, _)| container.can_start())
+        {
             for (container, launch) in &containers {
                 let running = container.clone().run(
                     launch.stop_timeout,

@@ -81,7 +81,10 @@ async fn send(probe: &Probe, address: SocketAddr, timeout: Duration) -> ProbeAns
         Ok(Ok(status)) if matches(&probe.matcher, status.as_u16()) => ProbeAnswer::Passed,
         Ok(Ok(status)) => failed(
             "Target.ResponseCodeMismatch",
-            format!("Health checks failed with these codes: [{}]", status.as_u16()),
+            format!(
+                "Health checks failed with these codes: [{}]",
+                status.as_u16()
+            ),
         ),
     }
 }
