@@ -19,7 +19,9 @@ use serde_json::Value;
 
 pub use pace::Pace;
 pub use state::Ecs;
+use state::{ServiceKey, ServiceStatus};
 
+use crate::clock::Time;
 use crate::error::{Answer, ApiError};
 use crate::runtime::Runtime;
 use crate::world::World;
@@ -68,4 +70,29 @@ pub fn call(world: &mut World, runtime: &dyn Runtime, operation: &str, input: &V
 /// Moves deployments and tasks on to `world.now`.
 pub fn advance(world: &mut World, runtime: &dyn Runtime) {
     scheduler::advance(world, runtime);
+}
+
+/// The seam to Application Auto Scaling.
+impl Ecs {
+    /// Whether an ACTIVE service of this name exists in the cluster.
+    pub fn has_service(&self, cluster: &str, name: &str) -> bool {
+        let key = ServiceKey::new(cluster, name);
+        let service = self.services.get(&key);
+        service.is_some_and(|service| service.status == ServiceStatus::Active)
+    }
+
+    /// Pulls the desired count into the bounds, as somebody else's UpdateService would.
+    pub fn clamp_desired(&mut self, cluster: &str, name: &str, min: u32, max: u32) {
+        let service = self.services.get_mut(&ServiceKey::new(cluster, name));
+        if let Some(service) = service
+            && service.status == ServiceStatus::Active
+        {
+            let desired = service.desired.min(max).max(min);
+            if desired != service.desired {
+                service.desired = desired;
+                service.steady = false;
+                service.next_look = Time::default();
+            }
+        }
+    }
 }

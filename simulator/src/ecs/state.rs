@@ -293,6 +293,15 @@ pub(super) struct LogStream {
     pub(super) sent: Option<(Time, usize)>,
 }
 
+impl ServiceKey {
+    pub(super) fn new(cluster: &str, name: &str) -> Self {
+        Self {
+            cluster: cluster.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+}
+
 impl Task {
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.is_some()
