@@ -1,1 +1,3 @@
-//! To be written.
+//! What AWS accepts, and how its fields behave.
+
+pub mod rules;
