@@ -7,6 +7,7 @@
 
 #![deny(unsafe_code)]
 
+mod advertisement;
 mod client;
 mod failure;
 mod subtransport;
@@ -14,6 +15,7 @@ mod subtransport;
 use std::cell::RefCell;
 use std::sync::{Arc, Once, OnceLock};
 
+pub use advertisement::Branch;
 pub use client::{Client, Credentials, Limits, Trust};
 pub use failure::Failure;
 

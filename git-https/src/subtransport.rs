@@ -6,7 +6,7 @@ use std::sync::Arc;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use git2::{Error, ErrorClass, ErrorCode};
 
-use crate::{Client, Failure};
+use crate::{Branch, Client, Failure, advertisement};
 
 const SERVICE: &str = "git-upload-pack";
 /// Wants and haves of one round; ours are a few hundred bytes.
@@ -26,7 +26,7 @@ impl SmartSubtransport for Subtransport {
     fn action(&self, url: &str, action: Service) -> Result<Box<dyn SmartSubtransportStream>, Error> {
         let base = url.trim_end_matches('/');
         let exchange = match action {
-            Service::UploadPackLs => Exchange::get(&self.client, base),
+            Service::UploadPackLs => Exchange::list(&self.client, base),
             Service::UploadPack => Ok(Exchange::post(&self.client, base)),
             Service::ReceivePackLs | Service::ReceivePack => {
                 Err(Failure::Refused { what: "this client never pushes".to_owned() })
@@ -46,6 +46,24 @@ impl SmartSubtransport for Subtransport {
     }
 }
 
+/// Asks which refs the server has.
+fn list(client: &Client, base: &str) -> Result<Bounded, Failure> {
+    let url = format!("{base}/info/refs?service={SERVICE}");
+    let mut request = client.agent.get(&url);
+    if let Some(authorization) = &client.authorization {
+        request = request.header("Authorization", authorization);
+    }
+    let response = request.call().map_err(|error| Failure::of(error, host(&url), &client.limits))?;
+    accept(client, response, "application/x-git-upload-pack-advertisement")
+}
+
+impl Client {
+    /// The branches of the repository at `url`, in one request; none if it is empty.
+    pub fn branches(&self, url: &str) -> Result<Vec<Branch>, Failure> {
+        advertisement::read(list(self, url.trim_end_matches('/'))?)
+    }
+}
+
 /// One request and its answer.
 struct Exchange {
     client: Arc<Client>,
@@ -56,15 +74,9 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn get(client: &Arc<Client>, base: &str) -> Result<Self, Failure> {
-        let url = format!("{base}/info/refs?service={SERVICE}");
-        let mut request = client.agent.get(&url);
-        if let Some(authorization) = &client.authorization {
-            request = request.header("Authorization", authorization);
-        }
-        let response = request.call().map_err(|error| Failure::of(error, host(&url), &client.limits))?;
-        let answer = accept(client, response, "application/x-git-upload-pack-advertisement")?;
-        Ok(Self { client: Arc::clone(client), url, request: Vec::new(), answer: Some(answer) })
+    fn list(client: &Arc<Client>, base: &str) -> Result<Self, Failure> {
+        let answer = Some(list(client, base)?);
+        Ok(Self { client: Arc::clone(client), url: base.to_owned(), request: Vec::new(), answer })
     }
 
     /// Sends nothing yet: libgit2 writes the request first.

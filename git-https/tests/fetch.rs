@@ -103,6 +103,16 @@ fn a_branch_is_fetched_over_tls_from_a_server_that_the_ca_file_vouches_for() {
 }
 
 #[test]
+fn branches_are_listed_in_one_request() {
+    let world = World::new();
+    let branches = world.client().branches(&world.url("jobs.git")).unwrap();
+    let main = git_https::Branch { name: "main".to_owned(), commit: world.commit.to_string() };
+    assert_eq!(branches, [main]);
+    assert_eq!(world.server.requests().len(), 1);
+    assert_eq!(world.client().branches(&world.url("gone.git")), Err(Failure::NotFound));
+}
+
+#[test]
 fn a_certificate_of_an_unknown_authority_is_refused() {
     let (world, other) = (World::new(), World::new());
     let failure = world.fetch(&other.client(), "jobs.git").unwrap_err();
