@@ -14,14 +14,21 @@ pub mod wire;
 pub mod world;
 
 pub mod autoscaling;
+pub mod balancer;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
+pub mod images;
 pub mod logs;
 pub mod secrets;
 pub mod sqs;
 pub mod ssm;
 pub mod sts;
+
+mod input;
+mod naming;
+#[cfg(test)]
+mod testing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
