@@ -295,10 +295,7 @@ pub(super) struct LogStream {
 
 impl ServiceKey {
     pub(super) fn new(cluster: &str, name: &str) -> Self {
-        Self {
-            cluster: cluster.to_owned(),
-            name: name.to_owned(),
-        }
+        Self { cluster: cluster.to_owned(), name: name.to_owned() }
     }
 }
 

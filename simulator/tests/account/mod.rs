@@ -1,4 +1,5 @@
 //! An account under paused time, spoken to in HTTP requests.
+#![allow(dead_code)] // Each test binary uses a part of it.
 
 use std::sync::Arc;
 use std::time::Duration;
