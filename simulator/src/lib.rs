@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod error;
 pub mod runtime;
+pub mod serve;
 pub mod wire;
 pub mod world;
 
