@@ -74,7 +74,7 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
 }
 
 /// What a request names: the resource id, after its namespace and dimension were found right.
-fn resource<'a>(input: &'a Value) -> Result<&'a str, ApiError> {
+fn resource(input: &Value) -> Result<&str, ApiError> {
     check_namespace(input)?;
     let id = required(input, "ResourceId")?;
     check_dimension(required(input, "ScalableDimension")?)?;

@@ -20,11 +20,28 @@ fn ask(world: &mut World, operation: &str, mut input: Value) -> Answer {
     call(world, &Idle, operation, &without_nulls(input))
 }
 
-/// A world in which the service has a target with bounds 2 and 10.
-///
-/// The service itself does not matter here: whether it exists is for ECS to say.
-fn with_target() -> World {
+/// A world with these services in the cluster `jobs`.
+fn with_services(names: &[String]) -> World {
     let mut world = world();
+    let mut ecs = |operation: &str, input: Value| {
+        // A service that could not be created is found out when its target is registered.
+        let _ = crate::ecs::call(&mut world, &Idle, operation, &input);
+    };
+    ecs("CreateCluster", json!({"clusterName": "jobs"}));
+    let container = json!({"name": "app", "image": "app:1", "memory": 128});
+    let definition = json!({"family": "app", "containerDefinitions": [container]});
+    ecs("RegisterTaskDefinition", definition);
+    for name in names {
+        let service = json!({"cluster": "jobs", "serviceName": name, "taskDefinition": "app",
+                             "desiredCount": 2});
+        ecs("CreateService", service);
+    }
+    world
+}
+
+/// A world in which the service `jobs/api` has a target with bounds 2 and 10.
+fn with_target() -> World {
+    let mut world = with_services(&["api".to_owned()]);
     let bounds = json!({"MinCapacity": 2, "MaxCapacity": 10});
     ask(&mut world, "RegisterScalableTarget", bounds).unwrap();
     world
@@ -172,9 +189,10 @@ fn deregistering_takes_policies_and_scheduled_actions_along() {
 
 #[test]
 fn targets_are_read_by_resource_ids_and_in_pages_that_end() {
-    let mut world = world();
-    for number in 0..120 {
-        let input = json!({"ResourceId": format!("service/jobs/s{number:03}"),
+    let names: Vec<String> = (0..120).map(|number| format!("s{number:03}")).collect();
+    let mut world = with_services(&names);
+    for name in names {
+        let input = json!({"ResourceId": format!("service/jobs/{name}"),
                            "MinCapacity": 1, "MaxCapacity": 2});
         ask(&mut world, "RegisterScalableTarget", input).unwrap();
     }
@@ -197,7 +215,7 @@ fn targets_are_read_by_resource_ids_and_in_pages_that_end() {
 
 #[test]
 fn tags_are_kept_apart_from_the_description() {
-    let mut world = world();
+    let mut world = with_services(&["api".to_owned()]);
     let input = json!({"MinCapacity": 1, "MaxCapacity": 2, "Tags": {"team": "jobs"}});
     let arn = ask(&mut world, "RegisterScalableTarget", input).unwrap()["ScalableTargetARN"].clone();
     ask(&mut world, "TagResource", json!({"ResourceARN": arn, "Tags": {"a": "b"}})).unwrap();
