@@ -15,8 +15,11 @@ mod permit;
 mod reader;
 mod writer;
 
+
 #[cfg(test)]
 pub(crate) mod stub;
+#[cfg(test)]
+mod tests;
 
 pub use aws_credential_types::Credentials;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;

@@ -63,14 +63,17 @@ impl Stub {
         Self { answer: Arc::new(answer), seen: Arc::default() }
     }
 
-    pub(crate) async fn connect(&self) -> Aws {
+    pub(crate) fn settings(&self) -> Settings {
         let connector = SharedHttpConnector::new(self.clone());
-        let settings = Settings {
+        Settings {
             http_client: Some(http_client_fn(move |_, _| connector.clone())),
             endpoint: Some("http://stub.test".to_owned()),
             ..Settings::new("eu-west-1").with_test_credentials()
-        };
-        connect(settings).await.expect("the stub's settings are valid")
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> Aws {
+        connect(self.settings()).await.expect("the stub's settings are valid")
     }
 
     /// All requests so far.
