@@ -97,9 +97,7 @@ pub async fn serve_listeners(simulator: Simulator, address: IpAddr, stop: Cancel
         }
         let there: BTreeSet<(String, u16)> = simulator.with_world(|world| {
             let listeners = world.elb.listener_ports();
-            listeners
-                .map(|(arn, port)| (arn.to_owned(), port))
-                .collect()
+            listeners.map(|(arn, port)| (arn.to_owned(), port)).collect()
         });
         known.retain(|listener, token| {
             let stays = there.contains(listener);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,7 +18,12 @@ impl Drop for Running {
 }
 
 fn simulator(arguments: &[&str]) -> Running {
+    simulator_in(Path::new("."), arguments)
+}
+
+fn simulator_in(directory: &Path, arguments: &[&str]) -> Running {
     let child = Command::new(env!("CARGO_BIN_EXE_simulator"))
+        .current_dir(directory)
         .args(["--listen", "127.0.0.1:0"])
         .args(arguments)
         .stdout(Stdio::piped())
@@ -59,4 +65,15 @@ fn a_speed_that_does_not_move_time_is_refused() {
     let mut stderr = running.0.stderr.take().unwrap();
     stderr.read_to_string(&mut message).unwrap();
     assert!(message.contains("must be a number greater than 0"), "{message}");
+}
+
+#[test]
+fn an_image_map_of_the_current_directory_needs_no_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let map = r#"{"images": {"app": {"command": "bin/app"}}}"#;
+    std::fs::write(directory.path().join("images.json"), map).unwrap();
+    let mut running = simulator_in(directory.path(), &["--images", "images.json"]);
+    let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let first = lines.next().expect("it did not start").unwrap();
+    assert!(first.starts_with("simulator listens on"), "{first}");
 }

@@ -43,12 +43,7 @@ fn query_code(code: &str) -> String {
     }
 }
 
-fn response(
-    protocol: Protocol,
-    status: StatusCode,
-    body: &Value,
-    request_id: &str,
-) -> Response<Bytes> {
+fn response(protocol: Protocol, status: StatusCode, body: &Value, request_id: &str) -> Response<Bytes> {
     let content_type = match protocol {
         Protocol::Json10 => "application/x-amz-json-1.0",
         Protocol::Json11 => "application/x-amz-json-1.1",
@@ -57,10 +52,7 @@ fn response(
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static(content_type),
-    );
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert("x-amzn-requestid", value);
     }

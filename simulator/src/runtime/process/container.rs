@@ -124,11 +124,7 @@ impl Container {
     pub(super) fn give_up(&self, now: Time) {
         let mut life = self.life();
         if life.status == ContainerStatus::Pending {
-            life.status = ContainerStatus::Stopped {
-                exit_code: 137,
-                reason: None,
-                at: now,
-            };
+            life.status = ContainerStatus::Stopped { exit_code: 137, reason: None, at: now };
         }
     }
 
