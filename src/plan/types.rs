@@ -86,7 +86,8 @@ pub enum Action {
         digest: Digest,
         body: Json,
     },
-    /// `body` lacks only `taskDefinition`, where that is just being registered.
+    /// `body` is complete where `task_definition` exists. Where it is just being registered, `body`
+    /// lacks `taskDefinition` and the tag `reconciler/task-definition`, both filled in by execution.
     CreateService {
         task_definition: RevisionSource,
         body: Json,
@@ -97,8 +98,8 @@ pub enum Action {
         body: Json,
         starts_deployment: bool,
     },
-    /// TagResource on the service; the value of `reconciler/task-definition` is filled in from
-    /// `task_definition`.
+    /// TagResource on the service; the tag `reconciler/task-definition` is not among `tags` and is
+    /// filled in from `task_definition`.
     TagService {
         task_definition: RevisionSource,
         tags: Vec<(String, String)>,
@@ -184,6 +185,16 @@ pub enum Consequence {
     Creates,
     /// ECS can't change it: the service would have to be replaced.
     NeedsReplacement,
+}
+
+impl Consequence {
+    /// Whether the change starts a deployment of a service that exists.
+    pub fn deploys(&self) -> bool {
+        match self {
+            Consequence::NewRevision | Consequence::StartsDeployment | Consequence::ForcesDeployment => true,
+            Consequence::InPlace | Consequence::Creates | Consequence::NeedsReplacement => false,
+        }
+    }
 }
 
 /// Who caused a difference.

@@ -1,0 +1,1 @@
+//! Observation over the wire.
