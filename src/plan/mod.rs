@@ -9,6 +9,8 @@ mod equality;
 mod ignore;
 mod task_definition;
 mod trees;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::collections::BTreeMap;
