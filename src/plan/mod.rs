@@ -8,9 +8,9 @@ mod difference;
 mod equality;
 mod ignore;
 mod task_definition;
-mod trees;
 #[cfg(test)]
 mod tests;
+mod trees;
 mod types;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,10 @@ use crate::plan::{Difference, Rules, differences};
 
 fn told(differences: &[Difference]) -> Vec<String> {
     let side = |value: &Option<Value>| value.as_ref().map_or("(absent)".to_owned(), Value::to_string);
-    differences.iter().map(|one| format!("{}: {} -> {}", one.path, side(&one.live), side(&one.desired))).collect()
+    differences
+        .iter()
+        .map(|one| format!("{}: {} -> {}", one.path, side(&one.live), side(&one.desired)))
+        .collect()
 }
 
 fn check(rules: Rules, written: Value, live: Value, expected: &[&str]) {
@@ -137,7 +140,9 @@ fn the_order_of_placement_strategies_matters() {
     service(
         json!({"placementStrategy": [{"type": "spread", "field": "host"}, {"type": "random"}]}),
         json!({"placementStrategy": [{"type": "random"}, {"type": "spread", "field": "instanceId"}]}),
-        &["service.placementStrategy: [{\"type\":\"random\"},{\"field\":\"instanceId\",\"type\":\"spread\"}] -> [{\"field\":\"host\",\"type\":\"spread\"},{\"type\":\"random\"}]"],
+        &[
+            "service.placementStrategy: [{\"type\":\"random\"},{\"field\":\"instanceId\",\"type\":\"spread\"}] -> [{\"field\":\"host\",\"type\":\"spread\"},{\"type\":\"random\"}]",
+        ],
     );
 }
 
@@ -186,7 +191,9 @@ fn leaving_capacity_providers_for_a_launch_type_is_a_difference() {
     service(
         json!({"launchType": "FARGATE"}),
         json!({"launchType": "FARGATE", "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]}),
-        &["service.capacityProviderStrategy[FARGATE_SPOT]: {\"capacityProvider\":\"FARGATE_SPOT\"} -> (absent)"],
+        &[
+            "service.capacityProviderStrategy[FARGATE_SPOT]: {\"capacityProvider\":\"FARGATE_SPOT\"} -> (absent)",
+        ],
     );
 }
 
