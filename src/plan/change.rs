@@ -5,8 +5,8 @@ use super::ignore::with_ignored;
 use super::task_definition::{self, Comparison, source_of};
 use super::{Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, trees};
 use crate::model::{
-    DesiredService, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService, Origin,
-    Revision, Segment, ServiceRecord, tag,
+    DesiredService, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService, Revision,
+    Segment, ServiceRecord, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -77,12 +77,13 @@ pub(super) fn of_existing(
         }
     }
     update_service(look, service, scaling, update_source, &mut change);
-    tag_service(look, service, source, &mut change);
     if let Some(wanted) = &desired.scaling {
         let wanted = trees::desired_scaling(wanted);
         let live = scaling.map(trees::live_scaling);
         scale(look, &wanted, live.as_ref(), &mut change);
     }
+    // Last, so that the tag says what was applied whole: an apply that is cut short is not drift.
+    tag_service(look, service, source, &mut change);
     attribute(look, Some(service), &mut change);
     Ok(change)
 }
@@ -272,19 +273,19 @@ fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) 
     let desired = &look.desired.digest;
     let applied = look.record.and_then(|record| record.applied.as_ref()).map(|applied| &applied.digest);
     let tagged = service.and_then(EcsService::digest);
-    // An apply that was cut short left its digest, and nobody but us to blame.
+    // CreateService writes the tag before scaling is set up: an apply that was cut short there has
+    // nobody but us to blame. Where the ledger knows what was applied whole, it knows better.
     let interrupted =
         look.record.and_then(|record| record.intent.as_ref()).is_some_and(|intent| intent.digest == *desired);
-    let drifted = !interrupted && (tagged.as_ref() == Some(desired) || applied == Some(desired));
+    let drifted = !interrupted
+        && match applied {
+            Some(applied) => applied == desired,
+            None => tagged.as_ref() == Some(desired),
+        };
     for difference in &mut change.differences {
         difference.cause = if drifted { Cause::BehindOurBack } else { Cause::Git };
-        difference.origin = origin(look.desired, &difference.path);
+        difference.origin = look.desired.origins.nearest(&difference.path).cloned();
     }
-}
-
-fn origin(desired: &DesiredService, path: &FieldPath) -> Option<Origin> {
-    // A path of the root alone would be the manifest as a whole, which says nothing.
-    desired.origins.nearest(path).cloned()
 }
 
 fn paths(differences: &[Difference]) -> Vec<FieldPath> {

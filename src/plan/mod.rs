@@ -8,6 +8,8 @@ mod difference;
 mod equality;
 mod ignore;
 mod task_definition;
+#[cfg(test)]
+mod tests;
 mod trees;
 mod types;
 

@@ -74,7 +74,14 @@ impl Case<'_> {
                     Some(_) | None => self.rolled_back_by_ecs(),
                 })
             }
-            _ => None,
+            ServiceDeploymentStatus::Pending
+            | ServiceDeploymentStatus::InProgress
+            | ServiceDeploymentStatus::Successful
+            | ServiceDeploymentStatus::StopRequested
+            | ServiceDeploymentStatus::RollbackRequested
+            | ServiceDeploymentStatus::RollbackInProgress
+            | ServiceDeploymentStatus::RollbackSuccessful
+            | ServiceDeploymentStatus::Other(_) => None,
         }
     }
 
