@@ -41,15 +41,15 @@ impl Call {
 
 /// What all calls of one connection share.
 pub(super) struct Line {
-    region: String,
+    region: Arc<str>,
     buckets: Buckets,
     calls: AtomicU64,
     on_call: Option<OnCall>,
 }
 
 impl Line {
-    pub(super) fn new(region: String, budget: Budget, on_call: Option<OnCall>) -> Self {
-        Self { region, buckets: Buckets::new(budget), calls: AtomicU64::new(0), on_call }
+    pub(super) fn new(region: &str, budget: Budget, on_call: Option<OnCall>) -> Self {
+        Self { region: region.into(), buckets: Buckets::new(budget), calls: AtomicU64::new(0), on_call }
     }
 
     pub(super) fn calls(&self) -> u64 {
@@ -124,7 +124,7 @@ impl Line {
             message: failure.message,
             request_id: failure.request_id,
             region: self.region.clone(),
-            attempt: call.attempt.clone(),
+            attempt: call.attempt.as_str().into(),
         })
     }
 }

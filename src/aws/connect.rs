@@ -93,8 +93,8 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
         code: None,
         message,
         request_id: None,
-        region: settings.region.clone(),
-        attempt: "connect to AWS".to_owned(),
+        region: settings.region.as_str().into(),
+        attempt: "connect to AWS".into(),
     };
     if settings.region.is_empty() {
         return Err(refused("no region is given".to_owned()));
@@ -116,7 +116,7 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
     }
     let shared = loader.load().await;
 
-    let line = Arc::new(Line::new(settings.region, settings.budget, settings.on_call));
+    let line = Arc::new(Line::new(&settings.region, settings.budget, settings.on_call));
     let timeouts = |operation| {
         TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)

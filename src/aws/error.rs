@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -15,13 +16,13 @@ pub struct Error {
     pub operation: &'static str,
     pub kind: ErrorKind,
     /// AWS's code, such as `InvalidParameterException`.
-    pub code: Option<String>,
+    pub code: Option<Box<str>>,
     /// AWS's own words, or the transport's.
     pub message: String,
     pub request_id: Option<String>,
-    pub region: String,
+    pub region: Arc<str>,
     /// What was being done: `` read cluster `jobs` ``.
-    pub attempt: String,
+    pub attempt: Box<str>,
 }
 
 /// What a failed call means for the next step.
@@ -101,7 +102,7 @@ impl StdError for Error {}
 #[derive(Debug, PartialEq)]
 pub(super) struct Failure {
     pub(super) kind: ErrorKind,
-    pub(super) code: Option<String>,
+    pub(super) code: Option<Box<str>>,
     pub(super) message: String,
     pub(super) request_id: Option<String>,
 }
@@ -119,7 +120,7 @@ where
             let status = answered.raw().status().as_u16();
             let code = answered.err().code();
             let message = answered.err().message().unwrap_or_default();
-            (of_answer(operation, status, code, message), code.map(str::to_owned), message.to_owned())
+            (of_answer(operation, status, code, message), code.map(Box::from), message.to_owned())
         }
         SdkError::TimeoutError(_) => (ErrorKind::Unanswered, None, "time-out".to_owned()),
         SdkError::DispatchFailure(failure) => {
@@ -329,18 +330,18 @@ mod tests {
         let mut error = Error {
             operation: "ecs:DescribeServices",
             kind: ErrorKind::AccessDenied,
-            code: Some("AccessDeniedException".to_owned()),
+            code: Some("AccessDeniedException".into()),
             message: String::new(),
             request_id: None,
-            region: "eu-west-1".to_owned(),
-            attempt: "read cluster `jobs`".to_owned(),
+            region: "eu-west-1".into(),
+            attempt: "read cluster `jobs`".into(),
         };
         assert_eq!(
             error.to_string(),
             "can't read cluster `jobs` in eu-west-1: access denied for ecs:DescribeServices"
         );
         error.kind = ErrorKind::NotFound;
-        error.code = Some("ClusterNotFoundException".to_owned());
+        error.code = Some("ClusterNotFoundException".into());
         error.message = "Cluster not found.".to_owned();
         assert_eq!(
             error.to_string(),

@@ -15,7 +15,6 @@ mod permit;
 mod reader;
 mod writer;
 
-
 #[cfg(test)]
 pub(crate) mod stub;
 #[cfg(test)]

@@ -156,9 +156,8 @@ async fn an_error_carries_the_code_the_words_and_the_request() {
 
 #[tokio::test]
 async fn a_page_token_that_comes_again_ends_the_list_as_incomplete() {
-    let stub = Stub::new(|_| {
-        Reply::Json(json!({"ScalingPolicies": [{"PolicyName": "cpu"}], "NextToken": "again"}))
-    });
+    let stub =
+        Stub::new(|_| Reply::Json(json!({"ScalingPolicies": [{"PolicyName": "cpu"}], "NextToken": "again"})));
     let pages = stub.connect().await.reader().describe_scaling_policies("jobs", "api").await.unwrap();
     assert!(!pages.complete);
     assert_eq!(stub.seen().len(), 2);

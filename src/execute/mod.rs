@@ -45,7 +45,8 @@ pub enum Execution {
     },
     /// Not all, for a reason that may pass. The service is to be observed again first.
     Retry { after: Duration, message: String },
-    /// AWS refuses what Git asks for; it will do so until Git asks for something else.
+    /// AWS refuses what Git asks for; it will do so until Git asks for something else. Holding the
+    /// digest, and telling of it, is the caller's.
     Rejected { message: String },
 }
 
@@ -106,9 +107,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn take(&mut self, step: &Step) -> Result<(), Stop> {
-        self.intend(&step.action)?;
         let call = self.outcome.call(self.work, &step.action).map_err(Stop::Plan)?;
+        // Without the lease not even the ledger is ours to write.
         let permit = self.ledger.permit()?;
+        self.intend(&step.action)?;
         let answer = call.send(self.writer, permit).await?;
         let told = self.outcome.learn(self.work, &step.action, &answer, (self.clock)());
         if told.starts_deployment {

@@ -156,24 +156,24 @@ impl Outcome {
                 }
             }
             Action::RegisterScalableTarget { body } => {
-                let bounds = format!("{} to {} tasks", body["MinCapacity"], body["MaxCapacity"]);
-                Told::of(Kind::Scale, format!("{name} between {bounds}"))
+                let bounds = format!("{} and {} tasks", body["MinCapacity"], body["MaxCapacity"]);
+                Told::of(Kind::Scale, format!("{name} scales between {bounds}"))
             }
             Action::PutScalingPolicy { body } => {
-                Told::of(Kind::Scale, format!("{name} by policy `{}`", text(body, "PolicyName")))
+                Told::of(Kind::Scale, format!("{name} scales by policy `{}`", text(body, "PolicyName")))
             }
             Action::DeleteScalingPolicy { name: policy } => {
-                Told::of(Kind::Scale, format!("{name} no longer by policy `{policy}`"))
+                Told::of(Kind::Scale, format!("{name} no longer scales by policy `{policy}`"))
             }
             Action::PutScheduledAction { body } => {
                 let action = text(body, "ScheduledActionName");
-                Told::of(Kind::Scale, format!("{name} by scheduled action `{action}`"))
+                Told::of(Kind::Scale, format!("{name} scales by scheduled action `{action}`"))
             }
             Action::DeleteScheduledAction { name: action } => {
-                Told::of(Kind::Scale, format!("{name} no longer by scheduled action `{action}`"))
+                Told::of(Kind::Scale, format!("{name} no longer scales by scheduled action `{action}`"))
             }
             Action::DeregisterScalableTarget => {
-                Told::of(Kind::Scale, format!("{name} no longer by Application Auto Scaling"))
+                Told::of(Kind::Scale, format!("{name} no longer scales by Application Auto Scaling"))
             }
         }
     }

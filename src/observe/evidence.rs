@@ -1,6 +1,6 @@
 //! What a rollout leaves behind: service deployments, target health, stopped tasks, last words.
 
-use super::parallel::in_parallel;
+use super::parallel::{in_parallel, read};
 use super::redact::redact;
 use super::{Observer, Want};
 use crate::model::{
@@ -58,9 +58,10 @@ impl Observer {
         if groups.is_empty() {
             return;
         }
-        let read = in_parallel(groups.iter().map(|group| self.reader.describe_target_health(group))).await;
+        let reads = groups.iter().map(|group| read(self.reader.describe_target_health(group))).collect();
+        let health = in_parallel(reads).await;
         let (mut healthy, mut all) = (0, 0);
-        for (group, targets) in groups.iter().zip(read) {
+        for (group, targets) in groups.iter().zip(health) {
             let Ok(targets) = targets else { return };
             // Old tasks on their way out say nothing about the new ones.
             for target in targets.into_iter().filter(|it| it.state != "draining" && it.state != "unused") {
@@ -94,9 +95,8 @@ impl Observer {
         tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at));
         tasks.truncate(STOPPED_TASKS_MAX);
         if let Ok(revision) = self.revision(&rollout.task_definition).await {
-            let read =
-                tasks.iter_mut().take(LAST_WORDS_TASKS_MAX).map(|task| self.last_words(task, &revision));
-            in_parallel(read).await;
+            let failed = tasks.iter_mut().take(LAST_WORDS_TASKS_MAX);
+            in_parallel(failed.map(|task| read(self.last_words(task, &revision))).collect()).await;
         }
         tasks
     }

@@ -19,7 +19,7 @@ use crate::model::{
     Applied, DesiredService, EcsService, Live, LiveService, Part, ServiceKey, ServiceRecord, Timestamp,
 };
 
-use parallel::in_parallel;
+use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
 use services::MissingMemory;
 use task_definitions::TaskDefinitions;
@@ -69,10 +69,8 @@ impl Observer {
     pub async fn observe(&self, wants: &[Want<'_>], now: Timestamp) -> Live {
         let calls_before = self.reader.calls();
         let services = self.services(wants, now).await;
-        let (mut scaling, live) = tokio::join!(
-            self.scaling(wants, &services),
-            in_parallel(wants.iter().map(|want| self.details(want, &services, now))),
-        );
+        let details = wants.iter().map(|want| read(self.details(want, &services, now))).collect();
+        let (mut scaling, live) = tokio::join!(self.scaling(wants, &services), in_parallel(details),);
         let services = live
             .into_iter()
             .map(|(key, mut live)| {

@@ -7,15 +7,22 @@ use std::task::Poll;
 /// Reads that one observation may have under way at once.
 const READS_MAX: usize = 8;
 
+/// One read, boxed: so that an observation as a whole stays `Send` whatever it borrows.
+pub(super) type Read<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+pub(super) fn read<'a, T>(read: impl Future<Output = T> + Send + 'a) -> Read<'a, T> {
+    Box::pin(read)
+}
+
 /// Runs the reads side by side; answers in the order of the question.
-pub(super) async fn in_parallel<F: Future>(reads: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+pub(super) async fn in_parallel<T>(reads: Vec<Read<'_, T>>) -> Vec<T> {
     let mut waiting = reads.into_iter().enumerate();
-    let mut under_way: Vec<(usize, Pin<Box<F>>)> = Vec::with_capacity(READS_MAX);
-    let mut done: Vec<(usize, F::Output)> = Vec::new();
+    let mut under_way: Vec<(usize, Read<'_, T>)> = Vec::with_capacity(READS_MAX);
+    let mut done: Vec<(usize, T)> = Vec::new();
     poll_fn(|context| {
         loop {
             let room = READS_MAX - under_way.len();
-            under_way.extend(waiting.by_ref().take(room).map(|(place, read)| (place, Box::pin(read))));
+            under_way.extend(waiting.by_ref().take(room));
             let done_before = done.len();
             let mut at = 0;
             while at < under_way.len() {
@@ -40,28 +47,29 @@ pub(super) async fn in_parallel<F: Future>(reads: impl IntoIterator<Item = F>) -
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use std::time::Duration;
 
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn answers_keep_their_order_and_the_bound_holds() {
-        let (now, most) = (Cell::new(0), Cell::new(0));
+        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (now, most) = (&now, &most);
-        let reads = (0..30u64).map(|number| async move {
-            now.set(now.get() + 1);
-            most.set(most.get().max(now.get()));
-            tokio::time::sleep(Duration::from_secs(30 - number)).await;
-            now.set(now.get() - 1);
-            number
-        });
-        assert_eq!(in_parallel(reads).await, (0..30).collect::<Vec<_>>());
-        assert_eq!(most.get(), READS_MAX);
+        let one = |number: u64| {
+            read(async move {
+                most.fetch_max(now.fetch_add(1, Relaxed) + 1, Relaxed);
+                tokio::time::sleep(Duration::from_secs(30 - number)).await;
+                now.fetch_sub(1, Relaxed);
+                number
+            })
+        };
+        assert_eq!(in_parallel((0..30).map(one).collect()).await, (0..30).collect::<Vec<_>>());
+        assert_eq!(most.load(Relaxed), READS_MAX);
     }
 
     #[tokio::test]
     async fn nothing_to_read_ends_at_once() {
-        assert!(in_parallel(std::iter::empty::<std::future::Ready<()>>()).await.is_empty());
+        assert!(in_parallel::<()>(Vec::new()).await.is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::parallel::in_parallel;
+use super::parallel::{in_parallel, read};
 use super::{Observer, Want};
 use crate::aws::{Error, Pages, SCALABLE_TARGETS_MAX, resource_id};
 use crate::model::{Digest, EcsService, Json, LiveScaling, Part, ServiceKey, Timestamp};
@@ -41,6 +41,9 @@ struct Rules {
     scheduled_actions: BTreeMap<String, Json>,
 }
 
+/// A service whose scaling is of interest, as it is wanted and as it is.
+type Asked<'a> = (&'a Want<'a>, &'a EcsService);
+
 type RulesRead = BTreeMap<ServiceKey, Result<Rules, String>>;
 
 impl Observer {
@@ -58,10 +61,9 @@ impl Observer {
             let service = services.get(want.key())?.present()?;
             (service.status() == "ACTIVE").then_some((want, service))
         });
-        let asked: Vec<(&Want<'_>, &EcsService)> =
-            live.filter(|(want, service)| concerns_scaling(want, service)).collect();
+        let asked: Vec<Asked<'_>> = live.filter(|(want, service)| concerns_scaling(want, service)).collect();
         let targets = self.targets(&asked).await;
-        let with_rules: Vec<(&Want<'_>, &EcsService)> = asked
+        let with_rules: Vec<Asked<'_>> = asked
             .iter()
             .filter(|(want, _)| want.desired.scaling.is_some())
             // A scalable target that is not there has no policies either.
@@ -90,11 +92,10 @@ impl Observer {
             .collect()
     }
 
-    async fn targets(&self, asked: &[(&Want<'_>, &EcsService)]) -> BTreeMap<ServiceKey, Part<Json>> {
-        let keys: Vec<&ServiceKey> = asked.iter().map(|(want, _)| want.key()).collect();
-        let batches = keys.chunks(SCALABLE_TARGETS_MAX);
-        let read = in_parallel(batches.map(|batch| self.target_batch(batch))).await;
-        read.into_iter().flatten().collect()
+    async fn targets(&self, asked: &[Asked<'_>]) -> BTreeMap<ServiceKey, Part<Json>> {
+        let keys = keys_of(asked);
+        let batches = keys.chunks(SCALABLE_TARGETS_MAX).map(|batch| read(self.target_batch(batch))).collect();
+        in_parallel(batches).await.into_iter().flatten().collect()
     }
 
     async fn target_batch(&self, keys: &[&ServiceKey]) -> Vec<(ServiceKey, Part<Json>)> {
@@ -112,11 +113,12 @@ impl Observer {
     }
 
     /// Policies and scheduled actions: remembered, or read within the pass's allowance.
-    async fn rules(&self, asked: &[(&Want<'_>, &EcsService)]) -> RulesRead {
-        let (mut known, unread) = self.remembered(asked);
-        let read = self.read_rules(&unread).await;
+    async fn rules(&self, asked: &[Asked<'_>]) -> RulesRead {
+        let (mut known, unread, stale) = self.remembered(asked);
+        let mut read = self.read_unread(&unread).await;
+        read.extend(self.read_one_by_one(&keys_of(&stale)).await);
         let mut memory = self.scaling.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (want, service) in unread {
+        for (want, service) in unread.into_iter().chain(stale) {
             let key = want.key();
             let Some(rules) = read.get(key) else { continue };
             match rules {
@@ -131,11 +133,9 @@ impl Observer {
         known
     }
 
-    /// Splits into what memory still answers, and what has to be read now.
-    fn remembered<'a>(
-        &self,
-        asked: &[(&'a Want<'a>, &'a EcsService)],
-    ) -> (RulesRead, Vec<(&'a Want<'a>, &'a EcsService)>) {
+    /// Splits into what memory still answers, what has to be read now, and what is read again because
+    /// it is its turn.
+    fn remembered<'a>(&self, asked: &[Asked<'a>]) -> (RulesRead, Vec<Asked<'a>>, Vec<Asked<'a>>) {
         let mut memory = self.scaling.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = RulesRead::new();
         let mut unread = Vec::new();
@@ -156,25 +156,31 @@ impl Observer {
         // Two calls each: a pass that changes nothing stays within N/50 + 4 calls here.
         let allowance = (asked.len() / SCALABLE_TARGETS_MAX + 4) / 2;
         stale.sort_by_key(|(uses, want, _)| (Reverse(*uses), want.key()));
-        unread.extend(stale.into_iter().take(allowance).map(|(_, want, service)| (want, service)));
-        (known, unread)
+        let stale = stale.into_iter().take(allowance).map(|(_, want, service)| (want, service)).collect();
+        (known, unread, stale)
     }
 
-    async fn read_rules(&self, unread: &[(&Want<'_>, &EcsService)]) -> RulesRead {
-        let keys: Vec<&ServiceKey> = unread.iter().map(|(want, _)| want.key()).collect();
+    async fn read_unread(&self, unread: &[Asked<'_>]) -> RulesRead {
+        let keys = keys_of(unread);
         if keys.len() >= SWEEP_MIN
             && let Some(swept) = self.sweep(&keys).await
         {
             return swept;
         }
-        let reads = keys.iter().map(|key| async move {
-            let (policies, actions) = tokio::join!(
-                self.reader.describe_scaling_policies(&self.cluster, key.name()),
-                self.reader.describe_scheduled_actions(&self.cluster, key.name()),
-            );
-            ((*key).clone(), self.joined(key, policies, actions))
-        });
+        self.read_one_by_one(&keys).await
+    }
+
+    async fn read_one_by_one(&self, keys: &[&ServiceKey]) -> RulesRead {
+        let reads = keys.iter().map(|key| read(self.rules_of(key))).collect();
         in_parallel(reads).await.into_iter().collect()
+    }
+
+    async fn rules_of(&self, key: &ServiceKey) -> (ServiceKey, Result<Rules, String>) {
+        let (policies, actions) = tokio::join!(
+            self.reader.describe_scaling_policies(&self.cluster, key.name()),
+            self.reader.describe_scheduled_actions(&self.cluster, key.name()),
+        );
+        (key.clone(), self.joined(key, policies, actions))
     }
 
     /// All policies of the region, as long as that is cheaper than asking service by service.
@@ -229,6 +235,10 @@ fn concerns_scaling(want: &Want<'_>, service: &EcsService) -> bool {
     want.desired.scaling.is_some()
         || count.is_some_and(|count| count != service.desired_count())
         || service.digest().is_some_and(|digest| digest != want.desired.digest)
+}
+
+fn keys_of<'a>(asked: &[Asked<'a>]) -> Vec<&'a ServiceKey> {
+    asked.iter().map(|(want, _)| want.key()).collect()
 }
 
 fn of_service<'a>(items: &'a [Json], cluster: &str, service: &ServiceKey) -> impl Iterator<Item = &'a Json> {

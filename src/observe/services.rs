@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::parallel::in_parallel;
+use super::parallel::{in_parallel, read};
 use super::{Observer, Want};
 use crate::aws::SERVICES_MAX;
 use crate::model::{EcsService, Json, Part, ServiceKey, Timestamp};
@@ -45,7 +45,8 @@ impl Observer {
     ) -> BTreeMap<ServiceKey, Part<EcsService>> {
         let names: BTreeSet<&str> = wants.iter().map(|want| want.key().name()).collect();
         let names: Vec<&str> = names.into_iter().collect();
-        let batches = in_parallel(names.chunks(SERVICES_MAX).map(|batch| self.batch(batch))).await;
+        let batches = names.chunks(SERVICES_MAX).map(|batch| read(self.batch(batch))).collect();
+        let batches = in_parallel(batches).await;
         let mut said: BTreeMap<String, Said> = batches.into_iter().flatten().collect();
         wants
             .iter()
