@@ -79,6 +79,7 @@ def model(service, operations):
             shapes[name] = strip(whole["shapes"][name])
             wanted.extend(references(shapes[name]))
     return {
+        "service": service,
         "source": f"botocore {botocore.__version__}",
         "apiVersion": whole["metadata"]["apiVersion"],
         "operations": kept,
@@ -95,6 +96,7 @@ def text(stripped):
 
     return (
         "{\n"
+        f'  "service": {json.dumps(stripped["service"])},\n'
         f'  "source": {json.dumps(stripped["source"])},\n'
         f'  "apiVersion": {json.dumps(stripped["apiVersion"])},\n'
         f'  "operations": {lines(stripped["operations"])},\n'

@@ -1,1 +1,4 @@
-//! To be written.
+//! One file per verb.
+
+pub mod schema;
+pub mod validate;

@@ -94,6 +94,16 @@ impl Diagnostics {
         Self { list, files: count, sources }
     }
 
+    /// The errors of both, each once: one commit checked for several environments.
+    #[must_use]
+    pub fn and(mut self, other: Diagnostics) -> Diagnostics {
+        self.list.extend(other.list);
+        self.list.sort();
+        self.list.dedup();
+        self.sources.extend(other.sources);
+        self
+    }
+
     /// As people read it, with or without terminal colours. Ends with the summary.
     pub fn render(&self, colour: bool) -> String {
         render::render(self, colour)

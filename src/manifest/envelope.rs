@@ -6,8 +6,8 @@ use super::node::{Key, Node, Span, Value};
 use super::scalar;
 use super::suggest::did_you_mean;
 use crate::model::Json;
+use crate::shape::layout::API_VERSION;
 
-pub const API_VERSION: &str = "reconciler/v1";
 pub const KINDS: [&str; 2] = ["Environment", "Service"];
 const FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::diagnostic::Diagnostic;
 use super::envelope::Manifest;
 use super::fields::{Fields, diagnostic};
-use super::node::{Kind, Node, Scalar, Value};
+use super::node::{Kind, Node, Value};
 use super::scalar;
 use super::variables::{BUILT_IN, Variables};
 use crate::model::{Environment, Json};
@@ -29,8 +29,8 @@ pub fn read(manifest: &Manifest, diagnostics: &mut Vec<Diagnostic>) -> (Environm
         environment.account = account(&spec, file, diagnostics);
         environment.region = name(&spec, "region", "such as eu-west-1", file, diagnostics);
         environment.cluster = name(&spec, "cluster", "the cluster's name, not its ARN", file, diagnostics);
-        if let Some((key, node)) = spec.get("variables") {
-            let own = own_variables(node, key.span, file, diagnostics);
+        if let Some((_, node)) = spec.get("variables") {
+            let own = own_variables(node, file, diagnostics);
             environment.variables = own.iter().map(|(name, node)| (name.clone(), json(node))).collect();
             variables.values = own;
         }
@@ -43,8 +43,7 @@ pub fn read(manifest: &Manifest, diagnostics: &mut Vec<Diagnostic>) -> (Environm
     ];
     for (name, text) in built_in {
         if let Some(text) = text {
-            let value = Value::Scalar(Scalar { text, plain: false });
-            variables.values.insert(name.to_owned(), Node { span: manifest.name_span, value });
+            variables.values.insert(name.to_owned(), Node::text(text, manifest.name_span));
         }
     }
     (environment, variables)
@@ -73,20 +72,10 @@ fn name(spec: &Fields<'_>, field: &str, hint: &str, file: &str, diagnostics: &mu
 }
 
 /// Variables that can be used; the others were reported.
-fn own_variables(
-    node: &Node,
-    anchor: super::node::Span,
-    file: &str,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, Node> {
+fn own_variables(node: &Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<String, Node> {
     let Value::Map(entries) = &node.value else {
         let fault = scalar::mismatch("a mapping", node);
-        diagnostics.push(diagnostic(
-            file,
-            if node.is_null() { anchor } else { node.span },
-            "`variables`",
-            fault,
-        ));
+        diagnostics.push(diagnostic(file, node, "`variables`", fault));
         return BTreeMap::new();
     };
     let mut own = BTreeMap::new();

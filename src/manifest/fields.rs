@@ -3,7 +3,7 @@
 use super::diagnostic::Diagnostic;
 use super::node::{Key, Node, Span, Value};
 use super::scalar::{self, Fault};
-use super::suggest::{any_of, did_you_mean};
+use super::suggest::{any_of, did_you_mean, nearest};
 use crate::model::Json;
 use crate::shape::api::Shape;
 
@@ -14,6 +14,8 @@ pub struct Fields<'a> {
     noun: &'static str,
     anchor: Span,
     entries: &'a [(Key, Node)],
+    /// Fields that were only misspelt.
+    meant: Vec<String>,
 }
 
 impl<'a> Fields<'a> {
@@ -31,17 +33,19 @@ impl<'a> Fields<'a> {
             Value::Refused => return None,
             Value::Scalar(_) | Value::List(_) => {
                 let fault = scalar::mismatch("a mapping", node);
-                diagnostics.push(diagnostic(file, node.span, noun, fault));
+                diagnostics.push(diagnostic(file, node, noun, fault));
                 return None;
             }
         };
+        let mut meant = Vec::new();
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
             let title = format!("unknown field `{}` in {noun}", key.text);
             let label = did_you_mean(&key.text, known.iter().copied());
+            meant.extend(nearest(&key.text, known.iter().copied()).map(str::to_owned));
             let note = format!("{noun} has {}", any_of(known.iter().copied()).replace(" or ", " and "));
             diagnostics.push(Diagnostic::at(file, key.span, title).label(label).note(note));
         }
-        Some(Self { file, noun, anchor, entries })
+        Some(Self { file, noun, anchor, entries, meant })
     }
 
     pub fn get(&self, name: &str) -> Option<(&'a Key, &'a Node)> {
@@ -51,7 +55,7 @@ impl<'a> Fields<'a> {
     /// A field that has to be there.
     pub fn require(&self, name: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<(&'a Key, &'a Node)> {
         let found = self.get(name);
-        if found.is_none() {
+        if found.is_none() && !self.meant.iter().any(|meant| meant == name) {
             let title = format!("{} has no `{name}`", self.noun);
             diagnostics
                 .push(Diagnostic::at(self.file, self.anchor, title).label(format!("`{name}` is required")));
@@ -68,7 +72,7 @@ impl<'a> Fields<'a> {
         match scalar::read(node, shape) {
             Ok(value) => Some(value),
             Err(fault) => {
-                diagnostics.push(diagnostic(self.file, node.span, &format!("`{name}`"), fault));
+                diagnostics.push(diagnostic(self.file, node, &format!("`{name}`"), fault));
                 None
             }
         }
@@ -88,7 +92,7 @@ impl<'a> Fields<'a> {
             None | Some(Node { value: Value::Refused, .. }) => &[],
             Some(node) => {
                 let fault = scalar::mismatch("a list", node);
-                diagnostics.push(diagnostic(self.file, node.span, &format!("`{name}`"), fault));
+                diagnostics.push(diagnostic(self.file, node, &format!("`{name}`"), fault));
                 &[]
             }
         }
@@ -107,10 +111,10 @@ pub fn one_of(words: &[&str]) -> Shape {
 }
 
 /// A fault of the value that `subject` names.
-pub fn diagnostic(file: &str, span: Span, subject: &str, fault: Fault) -> Diagnostic {
-    let diagnostic = Diagnostic::at(file, span, format!("{subject} {}", fault.wrong)).label(fault.label);
-    match fault.note {
-        Some(note) => diagnostic.note(note),
-        None => diagnostic,
-    }
+pub fn diagnostic(file: &str, node: &Node, subject: &str, fault: Fault) -> Diagnostic {
+    let mut diagnostic =
+        Diagnostic::at(file, node.span, format!("{subject} {}", fault.wrong)).label(fault.label);
+    diagnostic.notes.extend(fault.note);
+    diagnostic.notes.extend(node.variable_note());
+    diagnostic
 }

@@ -5,6 +5,7 @@ mod diagnostic;
 mod envelope;
 mod environment;
 mod fields;
+
 mod limits;
 mod node;
 mod places;
@@ -31,6 +32,7 @@ use variables::Variables;
 
 use crate::model::{Checkout, Desired, Environment, ServiceKey};
 use crate::shape::api::Api;
+use crate::shape::layout::API_VERSION;
 
 /// Reads what the manifests of a commit want of one environment.
 ///
@@ -88,7 +90,7 @@ fn read_documents(checkout: &Checkout) -> Documents {
     }
     if documents.manifests.is_empty() && documents.diagnostics.is_empty() {
         let title = format!("no manifest in {}", checkout.revision);
-        let note = format!("a manifest is a .yaml or .yml file with `apiVersion: {}`", envelope::API_VERSION);
+        let note = format!("a manifest is a .yaml or .yml file with `apiVersion: {}`", API_VERSION);
         documents.diagnostics.push(Diagnostic::of_commit(title).note(note));
     }
     documents

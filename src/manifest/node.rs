@@ -1,5 +1,7 @@
 //! A YAML document as a tree in which every key and value knows where it was written.
 
+use std::rc::Rc;
+
 /// A place in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
@@ -16,6 +18,8 @@ pub struct Span {
 pub struct Node {
     pub span: Span,
     pub value: Value,
+    /// The variable that put the value here.
+    pub variable: Option<Rc<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +96,24 @@ fn is_float(text: &str) -> bool {
 }
 
 impl Node {
+    pub fn new(span: Span, value: Value) -> Self {
+        Self { span, value, variable: None }
+    }
+
+    pub fn text(text: impl Into<String>, span: Span) -> Self {
+        Self::new(span, Value::Scalar(Scalar { text: text.into(), plain: false }))
+    }
+
+    /// What a reader has to know about a value that is not the one in the source line.
+    pub fn variable_note(&self) -> Option<String> {
+        let name = self.variable.as_deref()?;
+        Some(match &self.value {
+            Value::Scalar(scalar) => format!("`${{{name}}}` is `{}`", scalar.text),
+            Value::List(_) | Value::Map(_) | Value::Refused => {
+                format!("`${{{name}}}` is {}", self.description())
+            }
+        })
+    }
     /// What the value is, for a sentence: `a list`.
     pub fn description(&self) -> &'static str {
         match &self.value {
@@ -109,14 +131,6 @@ impl Node {
 
     pub fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar(scalar) if scalar.kind() == Kind::Null)
-    }
-
-    /// The value of a key, if this is a mapping that has it.
-    pub fn get(&self, key: &str) -> Option<&Node> {
-        match &self.value {
-            Value::Map(entries) => entries.iter().find(|(name, _)| name.text == key).map(|(_, node)| node),
-            Value::List(_) | Value::Scalar(_) | Value::Refused => None,
-        }
     }
 
     /// Where to point at to mean this node: the first key of a mapping, which spans many lines.

@@ -9,13 +9,10 @@ use super::scalar;
 use super::suggest::{any_of, did_you_mean};
 use crate::model::{Drift, Json, OnFailure, RolloutPolicy, SyncPolicy};
 use crate::shape::api::{Api, Shape, Type};
+use crate::shape::layout::{DRIFT, ON_FAILURE};
 
 pub const ROLLOUT_FIELDS: [&str; 2] = ["timeout", "onFailure"];
 pub const SYNC_FIELDS: [&str; 3] = ["drift", "prune", "ignore"];
-pub const ON_FAILURE: [&str; 2] = ["rollback", "hold"];
-pub const DRIFT: [&str; 3] = ["correct", "warn", "ignore"];
-/// What a duration looks like, as a regular expression of JSON Schema.
-pub const DURATION_PATTERN: &str = "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
 /// A deployment that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -63,7 +60,7 @@ pub fn sync(key: &Key, node: &Node, file: &str, api: &Api, diagnostics: &mut Vec
             }
             _ if node.value == Value::Refused => {}
             Ok(_) => {}
-            Err(fault) => diagnostics.push(diagnostic(file, node.span, "`ignore`", fault)),
+            Err(fault) => diagnostics.push(diagnostic(file, node, "`ignore`", fault)),
         }
     }
     policy

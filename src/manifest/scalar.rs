@@ -144,11 +144,12 @@ fn whole(node: &Node, scalar: &Scalar, min: i64, max: i64) -> Result<Json, Fault
 }
 
 fn range(min: i64, max: i64) -> String {
-    match (min, max) {
-        (_, max) if max >= i64::from(i32::MAX) && min > i64::from(i32::MIN) => {
-            format!("must be at least {min}")
-        }
-        (min, max) => format!("must be from {min} to {max}"),
+    // The ends of the integer types are no limits that anyone means.
+    let (low, high) = (min > i64::from(i32::MIN), max < i64::from(i32::MAX));
+    match (low, high) {
+        (true, true) => format!("must be from {min} to {max}"),
+        (true, false) => format!("must be at least {min} and at most {max}"),
+        (false, _) => format!("must be at most {max}"),
     }
 }
 

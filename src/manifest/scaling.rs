@@ -7,28 +7,13 @@ use super::fields::{Fields, diagnostic};
 use super::node::{Key, Node, Value};
 use super::places::Places;
 use super::scalar;
-use super::typed::{Root, Walk};
+use super::typed::Walk;
 use crate::model::{FieldPath, Json, Scaling};
 use crate::shape::api::{Api, Shape};
+use crate::shape::layout::{Root, SCALABLE_TARGET, SCALING_POLICY, SCHEDULED_ACTION};
 
 pub const FIELDS: [&str; 5] =
     ["minCapacity", "maxCapacity", "suspendedState", "policies", "scheduledActions"];
-
-const FOLLOWS: &str = "it follows from the service";
-const REFUSED: &[(&str, &str)] =
-    &[("ResourceId", FOLLOWS), ("ScalableDimension", FOLLOWS), ("ServiceNamespace", FOLLOWS)];
-const SUPPLIED: &[&str] = &["ResourceId", "ScalableDimension", "ServiceNamespace"];
-
-pub const POLICY: Root =
-    Root { operation: "PutScalingPolicy", noun: "a scaling policy", refused: REFUSED, supplied: SUPPLIED };
-pub const SCHEDULED_ACTION: Root = Root {
-    operation: "PutScheduledAction",
-    noun: "a scheduled action",
-    refused: REFUSED,
-    supplied: SUPPLIED,
-};
-const TARGET: Root =
-    Root { operation: "RegisterScalableTarget", noun: "`scaling`", refused: REFUSED, supplied: SUPPLIED };
 
 /// What every part of `scaling` is read with.
 struct Section<'a> {
@@ -55,7 +40,7 @@ pub fn read(
     let min_capacity = section.capacity(&fields, "minCapacity");
     let max_capacity = section.capacity(&fields, "maxCapacity");
     let suspended_state = section.suspended_state(&fields);
-    let policies = section.named(&fields, "policies", POLICY, "PolicyName");
+    let policies = section.named(&fields, "policies", SCALING_POLICY, "PolicyName");
     let scheduled_actions =
         section.named(&fields, "scheduledActions", SCHEDULED_ACTION, "ScheduledActionName");
     let (min_capacity, max_capacity) = (min_capacity?, max_capacity?);
@@ -77,10 +62,10 @@ impl Section<'_> {
 
     fn suspended_state(&mut self, fields: &Fields<'_>) -> Option<Json> {
         let (key, node) = fields.get("suspendedState")?;
-        let expected = self.api.input(TARGET.operation)?.member("SuspendedState")?;
+        let expected = self.api.input(SCALABLE_TARGET.operation)?.member("SuspendedState")?;
         let path = self.path.field("suspendedState");
         self.places.record(&path, Some(key.span), node.anchor());
-        Some(self.walk(TARGET).input(node, &path, key.span, expected))
+        Some(self.walk(SCALABLE_TARGET).input(node, &path, key.span, expected))
     }
 
     /// A list of inputs, as a map by the member that is their identity.
@@ -100,7 +85,7 @@ impl Section<'_> {
             Value::Refused => &[],
             Value::Scalar(_) | Value::Map(_) => {
                 let fault = scalar::mismatch("a list", node);
-                self.diagnostics.push(diagnostic(self.file, node.span, &format!("`{list}`"), fault));
+                self.diagnostics.push(diagnostic(self.file, node, &format!("`{list}`"), fault));
                 &[]
             }
         };

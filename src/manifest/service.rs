@@ -8,30 +8,13 @@ use super::envelope::Manifest;
 use super::fields::{Fields, diagnostic, text};
 use super::node::{Key, Node, Span, Value};
 use super::places::Places;
-use super::typed::{Root, Walk};
+use super::typed::Walk;
 use super::{policy, scalar, scaling};
 use crate::model::{DesiredService, FieldPath, Json, RolloutPolicy, Scaling, ServiceKey, SyncPolicy};
 use crate::shape::api::Api;
+use crate::shape::layout::{SERVICE, TASK_DEFINITION};
 
 pub const FIELDS: [&str; 6] = ["taskDefinition", "service", "scaling", "rollout", "sync", "dependsOn"];
-
-pub const TASK_DEFINITION: Root = Root {
-    operation: "RegisterTaskDefinition",
-    noun: "a task definition",
-    refused: &[("inferenceAccelerators", "ECS no longer offers Elastic Inference")],
-    supplied: &["family"],
-};
-pub const SERVICE: Root = Root {
-    operation: "CreateService",
-    noun: "a service",
-    refused: &[
-        ("clientToken", "it is made for each call"),
-        ("cluster", "the Environment names the cluster"),
-        ("serviceName", "`metadata.name` is the service's name"),
-        ("taskDefinition", "the revision comes from `spec.taskDefinition`"),
-    ],
-    supplied: &["serviceName"],
-};
 
 /// A service that was read. With errors reported, parts of it are missing.
 #[derive(Debug)]
@@ -103,7 +86,7 @@ fn depends_on(
         Value::List(items) => items.as_slice(),
         Value::Refused => &[],
         Value::Scalar(_) | Value::Map(_) => {
-            diagnostics.push(diagnostic(file, list.span, "`dependsOn`", scalar::mismatch("a list", list)));
+            diagnostics.push(diagnostic(file, list, "`dependsOn`", scalar::mismatch("a list", list)));
             &[]
         }
     };
@@ -111,9 +94,7 @@ fn depends_on(
         match scalar::read(item, &text()) {
             Ok(name) => names.push((ServiceKey::new(name.as_str().unwrap_or_default()), item.span)),
             Err(_) if item.value == Value::Refused => {}
-            Err(fault) => {
-                diagnostics.push(diagnostic(file, item.span, &format!("`dependsOn[{index}]`"), fault))
-            }
+            Err(fault) => diagnostics.push(diagnostic(file, item, &format!("`dependsOn[{index}]`"), fault)),
         }
     }
     names

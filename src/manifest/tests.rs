@@ -1,13 +1,14 @@
 //! Manifests as a whole: what a good commit becomes.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
 
+mod gallery;
+
 use super::*;
-use crate::model::{FieldPath, Json, Revision, Timestamp};
+use crate::model::{Revision, Timestamp};
 
 pub(super) const ENVIRONMENT: &str = "\
 apiVersion: reconciler/v1
@@ -81,10 +82,6 @@ pub(super) fn load_service(service: &str) -> Result<Desired, Diagnostics> {
 
 pub(super) fn only(desired: &Desired) -> &crate::model::DesiredService {
     desired.services.values().next().unwrap()
-}
-
-fn place(text: &str, path: &FieldPath) -> String {
-    only(&load_service(text).unwrap()).origins.nearest(path).unwrap().to_string()
 }
 
 #[test]

@@ -6,25 +6,10 @@ use super::diagnostic::Diagnostic;
 use super::node::{Key, Node, Span, Value};
 use super::places::Places;
 use super::scalar::{self, Fault};
-use super::suggest::{any_of, did_you_mean};
+use super::suggest::{any_of, nearest};
 use crate::model::{FieldPath, Json, Segment};
 use crate::shape::api::{Shape, Type};
-
-/// How the root structure of an operation differs from AWS's, because part of it is ours to fill in.
-#[derive(Clone, Copy, Debug)]
-pub struct Root {
-    pub operation: &'static str,
-    /// What the root is called in a sentence.
-    pub noun: &'static str,
-    /// Members that a manifest must not set, each with the reason.
-    pub refused: &'static [(&'static str, &'static str)],
-    /// Required members that are filled in where a manifest leaves them out.
-    pub supplied: &'static [&'static str],
-}
-
-/// Lists that may be written as mappings: structure, member, and what a value becomes.
-pub const WRITTEN_AS_MAPPING: [(&str, &str, &str); 2] =
-    [("ContainerDefinition", "environment", "value"), ("ContainerDefinition", "secrets", "valueFrom")];
+use crate::shape::layout::{Root, written_as_mapping};
 
 /// The member that tells the elements of a list apart, by the elements' shape.
 const IDENTITIES: [(&str, &str); 17] = [
@@ -69,7 +54,7 @@ impl Walk<'_> {
     /// Reads the root structure. What was refused is left out of the answer.
     pub fn input(&mut self, node: &Node, path: &FieldPath, anchor: Span, root: Type<'_>) -> Json {
         let at = At { path: path.clone(), anchor, structure: root.name() };
-        self.value(node, &at, root, None).unwrap_or_else(|| Json::Object(Map::new()))
+        self.value(node, &at, root, Some(anchor)).unwrap_or_else(|| Json::Object(Map::new()))
     }
 
     fn value(&mut self, node: &Node, at: &At<'_>, expected: Type<'_>, key: Option<Span>) -> Option<Json> {
@@ -89,7 +74,7 @@ impl Walk<'_> {
             (shape, _) => match scalar::read(node, shape) {
                 Ok(value) => Some(value),
                 Err(fault) => {
-                    self.fault(fault, at, node.span);
+                    self.fault(fault, at, node);
                     None
                 }
             },
@@ -99,6 +84,7 @@ impl Walk<'_> {
     fn structure(&mut self, entries: &[(Key, Node)], at: &At<'_>, expected: Type<'_>) -> Json {
         let is_root = expected.name().ends_with("Request");
         let mut object = Map::new();
+        let mut meant = Vec::new();
         for (key, node) in entries {
             let refused = self.root.refused.iter().find(|(name, _)| is_root && *name == key.text);
             if let Some((name, reason)) = refused {
@@ -107,7 +93,7 @@ impl Walk<'_> {
                 continue;
             }
             let Some(member) = expected.member(&key.text) else {
-                self.unknown(key, at, expected);
+                meant.extend(self.unknown(key, at, expected));
                 continue;
             };
             let inner =
@@ -116,7 +102,7 @@ impl Walk<'_> {
                 object.insert(key.text.clone(), value);
             }
         }
-        self.require(entries, at, expected, is_root);
+        self.require(entries, &meant, at, expected);
         Json::Object(object)
     }
 
@@ -128,10 +114,8 @@ impl Walk<'_> {
         member: Type<'_>,
         key: &Key,
     ) -> Option<Json> {
-        let sugar =
-            WRITTEN_AS_MAPPING.iter().find(|(shape, name, _)| *shape == parent.name() && *name == key.text);
-        match (sugar, &node.value) {
-            (Some((_, _, value)), Value::Map(entries)) => {
+        match (written_as_mapping(parent.name(), &key.text), &node.value) {
+            (Some(value), Value::Map(entries)) => {
                 self.places.record(&at.path, Some(key.span), node.anchor());
                 Some(self.written_as_mapping(entries, at, member, value))
             }
@@ -180,7 +164,7 @@ impl Walk<'_> {
         let length = items.len() as u64;
         if min.is_some_and(|min| length < min) || max.is_some_and(|max| length > max) {
             let fault = Fault::new(format!("has {}", scalar::counted(length, "element")));
-            self.fault(fault.label(scalar::limits(min, max, "element")), at, node.span);
+            self.fault(fault.label(scalar::limits(min, max, "element")), at, node);
         }
         let element = expected.element()?;
         let identity =
@@ -209,12 +193,9 @@ impl Walk<'_> {
         for (key, node) in entries {
             let inner =
                 At { path: at.path.field(key.text.as_str()), anchor: key.span, structure: at.structure };
-            let as_text = Node {
-                span: key.span,
-                value: Value::Scalar(super::node::Scalar { text: key.text.clone(), plain: false }),
-            };
+            let as_text = Node::text(key.text.as_str(), key.span);
             if let Err(fault) = scalar::read(&as_text, key_type.shape()) {
-                self.fault(fault, &inner, key.span);
+                self.fault(fault, &inner, &as_text);
             }
             if let Some(value) = self.value(node, &inner, element, Some(key.span)) {
                 object.insert(key.text.clone(), value);
@@ -223,23 +204,29 @@ impl Walk<'_> {
         Json::Object(object)
     }
 
-    fn unknown(&mut self, key: &Key, at: &At<'_>, expected: Type<'_>) {
+    /// Reports an unknown member, and answers which one was meant.
+    fn unknown<'t>(&mut self, key: &Key, at: &At<'_>, expected: Type<'t>) -> Option<&'t str> {
         self.places.refuse(&at.path);
         let names = expected.members().map(|(name, _)| name).filter(|name| {
             !expected.name().ends_with("Request")
                 || !self.root.refused.iter().any(|(refused, _)| refused == name)
         });
         let title = format!("unknown field `{}` in {}", key.text, self.noun(expected.name()));
-        let diagnostic = Diagnostic::at(self.file, key.span, title).label(did_you_mean(&key.text, names));
+        let meant = nearest(&key.text, names);
+        let label = meant.map_or_else(String::new, |name| format!("did you mean `{name}`?"));
+        let diagnostic = Diagnostic::at(self.file, key.span, title).label(label);
         self.error(self.see(diagnostic, expected.name()));
+        meant
     }
 
-    fn require(&mut self, entries: &[(Key, Node)], at: &At<'_>, expected: Type<'_>, is_root: bool) {
+    /// Reports required members that are missing; those that were `meant` were only misspelt.
+    fn require(&mut self, entries: &[(Key, Node)], meant: &[&str], at: &At<'_>, expected: Type<'_>) {
         let Shape::Structure { members, required, union } = expected.shape() else { return };
         let has = |name: &str| entries.iter().any(|(key, _)| key.text == name);
         for name in required {
-            let supplied = is_root && self.root.supplied.contains(&name.as_str());
-            if supplied || has(name) {
+            let supplied =
+                expected.name().ends_with("Request") && self.root.supplied.contains(&name.as_str());
+            if supplied || has(name) || meant.contains(&name.as_str()) {
                 continue;
             }
             self.places.refuse(&at.path.field(name.as_str()));
@@ -257,13 +244,12 @@ impl Walk<'_> {
         }
     }
 
-    fn fault(&mut self, fault: Fault, at: &At<'_>, span: Span) {
+    fn fault(&mut self, fault: Fault, at: &At<'_>, node: &Node) {
         self.places.refuse(&at.path);
         let title = format!("`{}` {}", last_field(&at.path), fault.wrong);
-        let mut diagnostic = Diagnostic::at(self.file, span, title).label(fault.label);
-        if let Some(note) = fault.note {
-            diagnostic = diagnostic.note(note);
-        }
+        let mut diagnostic = Diagnostic::at(self.file, node.span, title).label(fault.label);
+        diagnostic.notes.extend(fault.note);
+        diagnostic.notes.extend(node.variable_note());
         self.error(self.see(diagnostic, at.structure));
     }
 
@@ -303,8 +289,7 @@ fn noun(structure: &str) -> String {
             words.push(*letter);
         }
     }
-    let article =
-        if words.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+    let article = if words.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) { "an" } else { "a" };
     format!("{article} {words}")
 }
 

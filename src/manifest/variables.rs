@@ -1,6 +1,7 @@
 //! `${name}`: what an environment says, put where a service asks for it.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
 use super::node::{Key, Node, Scalar, Span, Value};
@@ -51,14 +52,14 @@ impl Variables {
                 Value::Map(entries.iter().map(entry).collect())
             }
         };
-        Node { span: node.span, value }
+        Node::new(node.span, value)
     }
 
     fn scalar(&self, scalar: &Scalar, span: Span, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Node {
         let pieces = pieces(&scalar.text);
         if let [Piece::Name(name)] = pieces[..] {
             return match self.values.get(name) {
-                Some(value) => placed(value, span),
+                Some(value) => placed(value, span, &Rc::from(name)),
                 None => {
                     diagnostics.push(self.unknown(name, span, file));
                     refused(span)
@@ -90,7 +91,7 @@ impl Variables {
             diagnostics.push(error);
         }
         match sound {
-            true => Node { span, value: Value::Scalar(Scalar { text, plain: false }) },
+            true => Node::text(text, span),
             false => refused(span),
         }
     }
@@ -110,19 +111,18 @@ impl Variables {
 }
 
 fn refused(span: Span) -> Node {
-    Node { span, value: Value::Refused }
+    Node::new(span, Value::Refused)
 }
 
 /// A variable's value as if it had been written at `span`.
-fn placed(node: &Node, span: Span) -> Node {
+fn placed(node: &Node, span: Span, variable: &Rc<str>) -> Node {
     let value = match &node.value {
         Value::Scalar(_) | Value::Refused => node.value.clone(),
-        Value::List(items) => Value::List(items.iter().map(|item| placed(item, span)).collect()),
-        Value::Map(entries) => {
-            Value::Map(entries.iter().map(|(key, node)| (key.clone(), placed(node, span))).collect())
-        }
+        Value::List(items) => Value::List(items.iter().map(|item| placed(item, span, variable)).collect()),
+        // Was reported where the variable is defined.
+        Value::Map(_) => Value::Refused,
     };
-    Node { span, value }
+    Node { span, value, variable: Some(Rc::clone(variable)) }
 }
 
 /// Takes text apart. `$${` is the text `${`.

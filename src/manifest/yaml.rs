@@ -95,10 +95,9 @@ impl<'a> Composer<'a> {
         self.aliases = 0;
         self.nodes = 0;
         match self.next()? {
-            Some((Event::DocumentEnd, range)) => Ok(Node {
-                span: self.span(range),
-                value: Value::Scalar(Scalar { text: String::new(), plain: true }),
-            }),
+            Some((Event::DocumentEnd, range)) => {
+                Ok(Node::new(self.span(range), Value::Scalar(Scalar { text: String::new(), plain: true })))
+            }
             Some((event, range)) => Ok(self.node(event, range, 0)?.node),
             None => Err(self.error(start, "the document ends too early".to_owned(), "")),
         }
@@ -120,7 +119,7 @@ impl<'a> Composer<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), range)?;
                 let scalar = Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
-                let node = Node { span: self.span(range), value: Value::Scalar(scalar) };
+                let node = Node::new(self.span(range), Value::Scalar(scalar));
                 (Read { node, depth: 1 }, anchor)
             }
             Event::SequenceStart(style, anchor, tag) => {
@@ -147,7 +146,7 @@ impl<'a> Composer<'a> {
             match self.next()? {
                 Some((Event::SequenceEnd, end)) => {
                     let span = self.collection(style, range, end);
-                    return Ok(Read { node: Node { span, value: Value::List(items) }, depth: deepest + 1 });
+                    return Ok(Read { node: Node::new(span, Value::List(items)), depth: deepest + 1 });
                 }
                 Some((event, range)) => {
                     let item = self.node(event, range, depth + 1)?;
@@ -169,7 +168,7 @@ impl<'a> Composer<'a> {
                 Some((Event::MappingEnd, end)) => {
                     self.merge(&mut entries, names, merged);
                     let span = self.collection(style, range, end);
-                    return Ok(Read { node: Node { span, value: Value::Map(entries) }, depth: deepest + 1 });
+                    return Ok(Read { node: Node::new(span, Value::Map(entries)), depth: deepest + 1 });
                 }
                 Some(next) => next,
                 None => return Err(self.error(range, "the mapping does not end".to_owned(), "")),
@@ -262,7 +261,11 @@ impl<'a> Composer<'a> {
 
     fn refuse_tag(&self, tagged: bool, range: Range) -> Result<(), YamlError> {
         match tagged {
-            true => Err(self.error(range, "YAML tags (`!...`) are not used in manifests".to_owned(), "")),
+            true => Err(self.error(
+                range.tag_span().unwrap_or(range),
+                "YAML tags (`!...`) are not used in manifests".to_owned(),
+                "",
+            )),
             false => Ok(()),
         }
     }

@@ -22,6 +22,7 @@ pub struct Api {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Model {
+    service: String,
     source: String,
     operations: BTreeMap<String, Operation>,
     shapes: BTreeMap<String, Shape>,
@@ -138,6 +139,11 @@ impl<'a> Type<'a> {
     /// AWS's name of the shape, such as `ContainerDefinition`.
     pub fn name(self) -> &'a str {
         self.name
+    }
+
+    /// The service whose model it is from: `ecs`. Names are unique within one only.
+    pub fn service(self) -> &'a str {
+        &self.model.service
     }
 
     pub fn shape(self) -> &'a Shape {

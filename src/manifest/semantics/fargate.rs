@@ -42,12 +42,11 @@ fn size(view: &mut View<'_>) {
         return;
     }
     let task = view.task_definition();
-    for (path, name) in paths.iter().zip(["cpu", "memory"]) {
-        if task.get(name).is_none() {
-            let title = format!("Fargate needs a task definition with `{name}`");
-            view.error_at_key(path, title, "", &["see RegisterTaskDefinition"]);
-            return;
-        }
+    let missing: Vec<&str> = ["cpu", "memory"].into_iter().filter(|name| task.get(name).is_none()).collect();
+    if !missing.is_empty() {
+        let title = format!("Fargate needs {} of the whole task", missing.join(" and "));
+        view.error_at_key(&task_definition_path(missing[0]), title, "", &["see RegisterTaskDefinition"]);
+        return;
     }
     let (Some(cpu), Some(memory)) = (units(&task["cpu"], "vcpu"), units(&task["memory"], "gb")) else {
         let [cpu, memory] = [&task["cpu"], &task["memory"]].map(|value| value.as_str().unwrap_or_default());
