@@ -17,7 +17,8 @@ pub(super) fn failure(protocol: Protocol, error: &ApiError, request_id: &str) ->
     let mut response = response(protocol, status, &body, request_id);
     // SQS spoke the query protocol once, and its clients still read the old codes from here.
     if protocol == Protocol::Json10
-        && let Ok(value) = HeaderValue::from_str(&format!("{};Sender", error.code))
+        && let Ok(value) =
+            HeaderValue::from_str(&format!("{};Sender", crate::sqs::query_code(&error.code)))
     {
         response.headers_mut().insert("x-amzn-query-error", value);
     }
