@@ -4,7 +4,8 @@
 //! open and reuse them; a simulator gains nothing from it, and loses the race in which a stopping
 //! process closes a connection just when the next request is written to it.
 
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::Simulator;
 use crate::elb::{Route, Target};
@@ -80,6 +82,54 @@ pub async fn serve_balancer(
     drop(listener);
     let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, graceful.shutdown()).await;
     Ok(())
+}
+
+/// Serves every listener of the account at its own port of `address`, from when it is created until
+/// it is deleted.
+///
+/// A port that cannot be had is reported once, and left alone.
+pub async fn serve_listeners(simulator: Simulator, address: IpAddr, stop: CancellationToken) {
+    const LOOK_AGAIN: Duration = Duration::from_millis(200);
+    let served = TaskTracker::new();
+    let mut known: BTreeMap<(String, u16), CancellationToken> = BTreeMap::new();
+    let mut looks = tokio::time::interval(LOOK_AGAIN);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = looks.tick() => {}
+            () = stop.cancelled() => break,
+        }
+        let there: BTreeSet<(String, u16)> = simulator.with_world(|world| {
+            let listeners = world.elb.listener_ports();
+            listeners
+                .map(|(arn, port)| (arn.to_owned(), port))
+                .collect()
+        });
+        known.retain(|listener, token| {
+            let stays = there.contains(listener);
+            if !stays {
+                token.cancel();
+            }
+            stays
+        });
+        for (arn, port) in there {
+            if known.contains_key(&(arn.clone(), port)) {
+                continue;
+            }
+            let token = stop.child_token();
+            known.insert((arn.clone(), port), token.clone());
+            match TcpListener::bind((address, port)).await {
+                Ok(listener) => {
+                    tracing::info!("load balancer listens on http://{address}:{port}");
+                    let simulator = simulator.clone();
+                    served.spawn(serve_balancer(simulator, arn, listener, token));
+                }
+                Err(error) => tracing::warn!(%error, "load balancer can't have port {port}"),
+            }
+        }
+    }
+    served.close();
+    served.wait().await;
 }
 
 struct Balancer {
@@ -203,6 +253,8 @@ async fn send(
         Err(_) => Err(Failure::TimedOut),
         Ok(Ok(mut response)) => {
             drop_hop_by_hop(response.headers_mut());
+            // Each side of a proxy speaks its own version; a target may know only HTTP/1.0.
+            *response.version_mut() = http::Version::HTTP_11;
             Ok(response)
         }
         Ok(Err(mut error)) => Err(match error.take_message() {

@@ -68,9 +68,9 @@ impl Images {
             .with_context(|| format!("can't read the image map {}", path.display()))?;
         let mut images: Self = serde_saphyr::from_str(&text)
             .with_context(|| format!("can't understand the image map {}", path.display()))?;
-        let directory = path.parent().unwrap_or(Path::new("."));
-        let directory = std::path::absolute(directory)
+        let path = std::path::absolute(path)
             .with_context(|| format!("can't find the directory of {}", path.display()))?;
+        let directory = path.parent().unwrap_or(Path::new("/"));
         for image in images.images.values_mut() {
             if image.command.components().count() > 1 {
                 image.command = directory.join(&image.command);

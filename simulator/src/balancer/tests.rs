@@ -313,6 +313,50 @@ async fn after_a_stop_the_port_is_free_again() {
         .unwrap();
 }
 
+#[tokio::test]
+async fn a_listener_is_served_at_its_own_port_while_it_exists() {
+    let bench = bench().await;
+    // Nobody else asks for this port while it is free for a moment.
+    let port = nobody().await.port();
+    let (runtime, simulator) = (bench.runtime.clone(), bench.simulator.clone());
+    let ask = |operation: &str, input: Value| {
+        simulator.with_world(|world| {
+            crate::elb::call(world, runtime.as_ref(), operation, &input).unwrap()
+        })
+    };
+    let balancers = ask("DescribeLoadBalancers", json!({}));
+    let listener = ask(
+        "CreateListener",
+        json!({"LoadBalancerArn": balancers["LoadBalancers"][0]["LoadBalancerArn"], "Port": port,
+               "DefaultActions": [{"Type": "forward", "TargetGroupArn": bench.group}]}),
+    );
+    bench.add("a", server("a").await);
+    let serving = serve_listeners(
+        bench.simulator.clone(),
+        [127, 0, 0, 1].into(),
+        bench.stop.clone(),
+    );
+    tokio::spawn(serving);
+    let there = Bench {
+        address: SocketAddr::from(([127, 0, 0, 1], port)),
+        ..bench
+    };
+    let serves = async |expected: bool| {
+        let mut looks = tokio::time::interval(Duration::from_millis(5));
+        while TcpStream::connect(there.address).await.is_ok() != expected {
+            looks.tick().await;
+        }
+    };
+    let patience = Duration::from_secs(10);
+    tokio::time::timeout(patience, serves(true)).await.unwrap();
+    assert_eq!(there.ask("GET", "/x", "").await.0, 200);
+    ask(
+        "DeleteListener",
+        json!({"ListenerArn": listener["Listeners"][0]["ListenerArn"]}),
+    );
+    tokio::time::timeout(patience, serves(false)).await.unwrap();
+}
+
 /// A channel as a body.
 struct Words(mpsc::Receiver<&'static str>);
 

@@ -97,6 +97,25 @@ impl Sqs {
     }
 }
 
+/// The code of an error in the query protocol that SQS spoke before JSON. It belongs into the
+/// header `x-amzn-query-error`, because clients go on comparing with the old codes.
+pub fn query_code(code: &str) -> &str {
+    match code.rsplit('#').next().unwrap_or(code) {
+        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDeletedRecently" => "AWS.SimpleQueueService.QueueDeletedRecently",
+        "PurgeQueueInProgress" => "AWS.SimpleQueueService.PurgeQueueInProgress",
+        "MessageNotInflight" => "AWS.SimpleQueueService.MessageNotInflight",
+        "EmptyBatchRequest" => "AWS.SimpleQueueService.EmptyBatchRequest",
+        "TooManyEntriesInBatchRequest" => "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+        "BatchEntryIdsNotDistinct" => "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+        "InvalidBatchEntryId" => "AWS.SimpleQueueService.InvalidBatchEntryId",
+        "UnsupportedOperation" => "AWS.SimpleQueueService.UnsupportedOperation",
+        "QueueNameExists" => "QueueAlreadyExists",
+        "InvalidParameterValueException" => "InvalidParameterValue",
+        other => other,
+    }
+}
+
 fn wanted_queue(input: &Value) -> Result<&str, ApiError> {
     let url = text(input, "QueueUrl").ok_or_else(|| missing("QueueUrl"))?;
     queue_name(url).ok_or_else(does_not_exist)

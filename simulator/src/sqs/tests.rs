@@ -279,3 +279,13 @@ fn the_name_of_a_deleted_queue_is_free_after_a_minute() {
     wait(&mut world, 60);
     assert!(ask(&mut world, "CreateQueue", again).is_ok());
 }
+
+#[test]
+fn an_error_has_a_code_for_clients_of_the_query_protocol() {
+    let check = |code: &str, old: &str| assert_eq!(query_code(code), old);
+    check(
+        "com.amazonaws.sqs#QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+    );
+    check("com.amazonaws.sqs#OverLimit", "OverLimit");
+}

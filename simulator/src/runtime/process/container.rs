@@ -139,6 +139,18 @@ impl Container {
         }
     }
 
+    /// Ends a container that was never started, because a sibling cannot be.
+    pub(super) fn give_up(&self, now: Time) {
+        let mut life = self.life();
+        if life.status == ContainerStatus::Pending {
+            life.status = ContainerStatus::Stopped {
+                exit_code: 137,
+                reason: None,
+                at: now,
+            };
+        }
+    }
+
     /// Kills every process of the container at once.
     pub(super) fn kill(&self) {
         self.life().killed = true;

@@ -43,6 +43,8 @@ pub struct ProcessRuntime {
 
 struct Task {
     containers: Vec<Arc<Container>>,
+    /// Whether its processes are started, or have been.
+    started: bool,
     stop: CancellationToken,
 }
 
@@ -133,10 +135,10 @@ impl Runtime for ProcessRuntime {
             .collect();
         let stop = CancellationToken::new();
         // One image that cannot be pulled fails the whole task, before any container has started.
-        if containers
+        let started = containers
             .iter()
-            .all(|(container, _)| container.can_start())
-        {
+            .all(|(container, _)| container.can_start());
+        if started {
             for (container, launch) in &containers {
                 let running = container.clone().run(
                     launch.stop_timeout,
@@ -150,6 +152,7 @@ impl Runtime for ProcessRuntime {
         let containers = containers.into_iter().map(|(container, _)| container);
         let task = Task {
             containers: containers.collect(),
+            started,
             stop,
         };
         self.tasks().insert(launch.task.clone(), task);
@@ -162,9 +165,14 @@ impl Runtime for ProcessRuntime {
         })
     }
 
-    fn stop(&self, task: &str, _now: Time) {
+    fn stop(&self, task: &str, now: Time) {
         if let Some(task) = self.tasks().get(task) {
             task.stop.cancel();
+            if !task.started {
+                for container in &task.containers {
+                    container.give_up(now);
+                }
+            }
         }
     }
 

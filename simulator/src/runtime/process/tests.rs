@@ -202,6 +202,9 @@ async fn an_image_that_maps_to_nothing_cannot_be_pulled_and_no_sibling_starts() 
         "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to \
          resolve ref registry.example/other:1: registry.example/other:1: not found"
     );
+    runtime.stop("t", Time(2_000));
+    let states = runtime.observe("t", Time(2_000));
+    assert!(matches!(states[0].status, ContainerStatus::Stopped { .. }));
 }
 
 #[tokio::test]
