@@ -779,3 +779,72 @@ async fn a_stalled_service_can_still_be_deleted() {
         .until("api", |_| {}, |service| service["status"] == "INACTIVE")
         .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_deployment_during_a_rollback_has_nothing_to_go_back_to() {
+    let account = Account::new(Scripted::new()).await;
+    account.register("api", "api:1").await;
+    account.create("api", "api", 2).await;
+    account.until_completed("api").await;
+    account.register("api", "api-crash:2").await;
+    account
+        .update("api", json!({"taskDefinition": "api"}))
+        .await;
+    let rolling_back = |service: &Value| {
+        let reason = service["deployments"][0]["rolloutStateReason"]
+            .as_str()
+            .unwrap();
+        reason.contains("rolling back to")
+    };
+    account.until("api", |_| {}, rolling_back).await;
+    let third = account.register("api", "api-crash:3").await;
+    account
+        .update("api", json!({"taskDefinition": third}))
+        .await;
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let service = account.service("api").await;
+    assert_eq!(service["taskDefinition"], third);
+    assert_eq!(service["deployments"][0]["rolloutState"], "FAILED");
+    assert_eq!(service["runningCount"], 2);
+    let history = account.service_deployments("api").await;
+    let statuses: Vec<&Value> = history.iter().map(|entry| &entry["status"]).collect();
+    assert_eq!(statuses, ["STOPPED", "STOPPED", "SUCCESSFUL"]);
+    let fixed = account.register("api", "api:4").await;
+    account
+        .update("api", json!({"taskDefinition": fixed}))
+        .await;
+    account.until_completed("api").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_outcome_does_not_depend_on_how_often_anybody_looks() {
+    async fn story(look_every: Duration) -> Vec<(String, f64)> {
+        let account = Account::new(Scripted::new()).await;
+        account.register("api", "api:1").await;
+        account.create("api", "api", 2).await;
+        account.register("api", "api-crash:2").await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        account
+            .update("api", json!({"taskDefinition": "api"}))
+            .await;
+        let mut passed = Duration::ZERO;
+        while passed < Duration::from_secs(420) {
+            tokio::time::sleep(look_every).await;
+            passed += look_every;
+            account.service("api").await;
+        }
+        let service = account.service("api").await;
+        let events = service["events"].as_array().unwrap();
+        events
+            .iter()
+            .map(|event| {
+                let text = event["message"].as_str().unwrap().to_owned();
+                (text, event["createdAt"].as_f64().unwrap())
+            })
+            .collect()
+    }
+    let often = story(Duration::from_millis(700)).await;
+    let seldom = story(Duration::from_secs(420)).await;
+    assert!(often.len() > 8, "{often:?}");
+    assert_eq!(often, seldom);
+}

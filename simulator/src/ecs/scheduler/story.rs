@@ -74,6 +74,7 @@ fn deployment(revision: u64, now: Time) -> Deployment {
         reason: format!("ECS deployment ecs-svc/{revision} in progress."),
         desired: 0,
         failed_tasks: 0,
+        failed_rounds: 0,
         retry_at: Time::default(),
         created_at: now,
         updated_at: now,
@@ -185,7 +186,7 @@ fn stop_for_user(world: &mut World, service: &mut Service) {
         primary.updated_at = now;
     }
     if service.last_completed.is_some() {
-        roll_back(world, service, "Service deployment was stopped by a user.");
+        roll_back(world, service, STOPPED_BY_USER);
     } else {
         finish(
             service,
@@ -197,6 +198,7 @@ fn stop_for_user(world: &mut World, service: &mut Service) {
 }
 
 const NOTHING_TO_ROLL_BACK_TO: &str = "No rollback candidate was found to run the rollback.";
+const STOPPED_BY_USER: &str = "Service deployment was stopped by a user.";
 const TRIPPED: &str = "ECS deployment circuit breaker: tasks failed to start.";
 
 /// The circuit breaker has tripped on PRIMARY.
@@ -253,14 +255,16 @@ fn roll_back(world: &mut World, service: &mut Service, reason: &str) {
         .iter()
         .position(|deployment| deployment.revision == target)
         .map(|position| service.deployments.remove(position));
-    let restored = Deployment {
-        reason: format!(
-            "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/{target}."
-        ),
+    let mut restored = Deployment {
         created_at: kept.map_or(now, |kept| kept.created_at),
         desired: service.desired,
         ..deployment(target, now)
     };
+    if reason == TRIPPED {
+        restored.reason = format!(
+            "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/{target}."
+        );
+    }
     service.deployments.insert(0, restored);
     service.steady = false;
     if let Some(revision) = service.revisions.get(&target) {

@@ -129,13 +129,10 @@ pub(super) fn shown(world: &World, service: &Service, with_tags: bool) -> Value 
         body.insert(member.to_owned(), value);
     }
     insert_current(world, service, &mut body);
-    let tags = world
-        .ecs
-        .tags
-        .get(&service.arn)
-        .filter(|tags| !tags.is_empty());
-    if with_tags && let Some(tags) = tags {
-        body.insert("tags".to_owned(), tags::shown(tags));
+    if with_tags {
+        let tags = world.ecs.tags.get(&service.arn);
+        let tags = tags.map_or_else(|| json!([]), tags::shown);
+        body.insert("tags".to_owned(), tags);
     }
     Value::Object(body)
 }
