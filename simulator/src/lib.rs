@@ -29,6 +29,7 @@ mod input;
 mod naming;
 #[cfg(test)]
 mod testing;
+mod throttle;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) changed: Notify,
     pub(crate) journal: Mutex<Journal>,
     pub(crate) fault: Mutex<Option<faults::Script>>,
+    /// `None`: calls are not limited.
+    pub(crate) throttle: Mutex<Option<throttle::Throttle>>,
 }
 
 impl Simulator {
@@ -71,6 +74,7 @@ impl Simulator {
             changed: Notify::new(),
             journal: Mutex::default(),
             fault: Mutex::default(),
+            throttle: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -108,6 +112,11 @@ impl Simulator {
     /// Asks `script` before each call what shall go wrong with it. Replaces the script before it.
     pub fn set_fault(&self, script: Box<dyn FnMut(&CallSite) -> Fault + Send>) {
         *lock(&self.shared.fault) = Some(script);
+    }
+
+    /// Switches AWS's published rate limits on, with full buckets, or off, as they are at first.
+    pub fn set_throttling(&self, on: bool) {
+        *lock(&self.shared.throttle) = on.then(throttle::Throttle::default);
     }
 
     /// Lets everything go well again.

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::error::{Answer, ApiError};
 use crate::faults::{CallSite, Fault};
 use crate::journal::CallRecord;
-use crate::{Shared, autoscaling, ecr, ecs, elb, lock, logs, secrets, sqs, ssm, sts};
+use crate::{Shared, autoscaling, ecr, ecs, elb, lock, logs, secrets, sqs, ssm, sts, throttle};
 use envelope::{Envelope, Protocol, Service};
 
 const GREETING: &str = "This is a simulated AWS account: ECS, ECR, ELBv2, Application Auto Scaling, \
@@ -60,6 +60,9 @@ async fn faulty(shared: &Shared, envelope: &Envelope, index: u64) -> Answer {
         Some(script) => script(&site),
         None => Fault::None,
     };
+    if let Some(throttle) = lock(&shared.throttle).as_mut() {
+        throttle.take(&site.service, &site.operation, shared.clock.now())?;
+    }
     match fault {
         Fault::None => served(shared, envelope).await,
         Fault::RefuseBefore(error) => Err(error),
@@ -79,7 +82,7 @@ async fn faulty(shared: &Shared, envelope: &Envelope, index: u64) -> Answer {
             record_unanswered(shared, envelope, index);
             std::future::pending().await
         }
-        Fault::Throttle => Err(ApiError::new("ThrottlingException", "Rate exceeded")),
+        Fault::Throttle => Err(throttle::exceeded()),
     }
 }
 
