@@ -229,6 +229,8 @@ async fn send(request: Request<Stream>, address: SocketAddr) -> Result<Response<
         Err(_) => Err(Failure::TimedOut),
         Ok(Ok(mut response)) => {
             drop_hop_by_hop(response.headers_mut());
+            // Each side of a proxy speaks its own version; a target may know only HTTP/1.0.
+            *response.version_mut() = http::Version::HTTP_11;
             Ok(response)
         }
         Ok(Err(mut error)) => Err(match error.take_message() {

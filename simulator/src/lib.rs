@@ -3,31 +3,33 @@
 //!
 //! It is judged by what AWS does, not by what `reconciler` needs, and knows nothing of that crate.
 
-pub mod balancer;
 pub mod clock;
 pub mod error;
 pub mod faults;
-pub mod images;
-mod input;
 pub mod journal;
 pub mod mount;
-mod naming;
 pub mod runtime;
 pub mod serve;
-#[cfg(test)]
-mod testing;
 pub mod wire;
 pub mod world;
 
 pub mod autoscaling;
+pub mod balancer;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
+pub mod images;
 pub mod logs;
 pub mod secrets;
 pub mod sqs;
 pub mod ssm;
 pub mod sts;
+
+mod input;
+mod naming;
+#[cfg(test)]
+mod testing;
+mod throttle;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -56,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) changed: Notify,
     pub(crate) journal: Mutex<Journal>,
     pub(crate) fault: Mutex<Option<faults::Script>>,
+    /// `None`: calls are not limited.
+    pub(crate) throttle: Mutex<Option<throttle::Throttle>>,
 }
 
 impl Simulator {
@@ -70,8 +74,11 @@ impl Simulator {
             changed: Notify::new(),
             journal: Mutex::default(),
             fault: Mutex::default(),
+            throttle: Mutex::default(),
         };
-        Self { shared: Arc::new(shared) }
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Answers one HTTP request of an AWS client, whatever its protocol.
@@ -105,6 +112,11 @@ impl Simulator {
     /// Asks `script` before each call what shall go wrong with it. Replaces the script before it.
     pub fn set_fault(&self, script: Box<dyn FnMut(&CallSite) -> Fault + Send>) {
         *lock(&self.shared.fault) = Some(script);
+    }
+
+    /// Switches AWS's published rate limits on, with full buckets, or off, as they are at first.
+    pub fn set_throttling(&self, on: bool) {
+        *lock(&self.shared.throttle) = on.then(throttle::Throttle::default);
     }
 
     /// Lets everything go well again.

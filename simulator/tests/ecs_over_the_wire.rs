@@ -549,3 +549,107 @@ async fn some_fields_are_read_back_only_in_deployments_or_revisions() {
     let revisions = account.ecs("DescribeServiceRevisions", json!({"serviceRevisionArns": [arn]})).await;
     assert_eq!(revisions["serviceRevisions"][0]["monitoring"], metrics);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_service_can_still_be_deleted() {
+    let account = Account::new(Scripted::new()).await;
+    account.register("api", "api:1").await;
+    let mut input = creation("api", "api", 1);
+    let breaker = json!({"enable": true, "rollback": false});
+    input["deploymentConfiguration"] = json!({"deploymentCircuitBreaker": breaker});
+    account.ecs("CreateService", input).await;
+    account.until_completed("api").await;
+    let bad = account.register("api", "api-crash:2").await;
+    account.update("api", json!({"taskDefinition": bad})).await;
+    let failed = account
+        .until(
+            "api",
+            |_| {},
+            |service| service["deployments"][0]["rolloutState"] == "FAILED",
+        )
+        .await;
+    assert_eq!(failed["taskDefinition"], bad);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let stalled = account.service("api").await;
+    assert_eq!(stalled["runningCount"], 1);
+    assert_eq!(stalled["deployments"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        account.service_deployments("api").await[0]["status"],
+        "STOPPED"
+    );
+
+    let delete = json!({"cluster": "jobs", "service": "api", "force": true});
+    account.ecs("DeleteService", delete).await;
+    account
+        .until("api", |_| {}, |service| service["status"] == "INACTIVE")
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_deployment_during_a_rollback_has_nothing_to_go_back_to() {
+    let account = Account::new(Scripted::new()).await;
+    account.register("api", "api:1").await;
+    account.create("api", "api", 2).await;
+    account.until_completed("api").await;
+    account.register("api", "api-crash:2").await;
+    account
+        .update("api", json!({"taskDefinition": "api"}))
+        .await;
+    let rolling_back = |service: &Value| {
+        let reason = service["deployments"][0]["rolloutStateReason"]
+            .as_str()
+            .unwrap();
+        reason.contains("rolling back to")
+    };
+    account.until("api", |_| {}, rolling_back).await;
+    let third = account.register("api", "api-crash:3").await;
+    account
+        .update("api", json!({"taskDefinition": third}))
+        .await;
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let service = account.service("api").await;
+    assert_eq!(service["taskDefinition"], third);
+    assert_eq!(service["deployments"][0]["rolloutState"], "FAILED");
+    assert_eq!(service["runningCount"], 2);
+    let history = account.service_deployments("api").await;
+    let statuses: Vec<&Value> = history.iter().map(|entry| &entry["status"]).collect();
+    assert_eq!(statuses, ["STOPPED", "STOPPED", "SUCCESSFUL"]);
+    let fixed = account.register("api", "api:4").await;
+    account
+        .update("api", json!({"taskDefinition": fixed}))
+        .await;
+    account.until_completed("api").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_outcome_does_not_depend_on_how_often_anybody_looks() {
+    async fn story(look_every: Duration) -> Vec<(String, f64)> {
+        let account = Account::new(Scripted::new()).await;
+        account.register("api", "api:1").await;
+        account.create("api", "api", 2).await;
+        account.register("api", "api-crash:2").await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        account
+            .update("api", json!({"taskDefinition": "api"}))
+            .await;
+        let mut passed = Duration::ZERO;
+        while passed < Duration::from_secs(420) {
+            tokio::time::sleep(look_every).await;
+            passed += look_every;
+            account.service("api").await;
+        }
+        let service = account.service("api").await;
+        let events = service["events"].as_array().unwrap();
+        events
+            .iter()
+            .map(|event| {
+                let text = event["message"].as_str().unwrap().to_owned();
+                (text, event["createdAt"].as_f64().unwrap())
+            })
+            .collect()
+    }
+    let often = story(Duration::from_millis(700)).await;
+    let seldom = story(Duration::from_secs(420)).await;
+    assert!(often.len() > 8, "{often:?}");
+    assert_eq!(often, seldom);
+}

@@ -128,3 +128,20 @@ async fn a_long_poll_ends_with_the_message_or_with_its_time() {
     assert_eq!(received["Messages"][0]["Body"], "hello");
     assert_eq!(before.elapsed(), Duration::from_millis(4_500));
 }
+
+#[tokio::test(start_paused = true)]
+async fn rate_limits_hold_once_they_are_switched_on() {
+    let account = Account::new(Scripted::new()).await;
+    account.simulator.set_throttling(true);
+    let target = "AmazonEC2ContainerServiceV20141113.DeleteTaskDefinitions";
+    let input = json!({"taskDefinitions": ["ghost:1"]});
+    for _ in 0..5 {
+        assert_eq!(account.send(target, input.clone()).await.0, 200);
+    }
+    let (status, body) = account.send(target, input.clone()).await;
+    assert_eq!((status, &body["message"]), (400, &json!("Rate exceeded")));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(account.send(target, input.clone()).await.0, 200);
+    account.simulator.set_throttling(false);
+    assert_eq!(account.send(target, input).await.0, 200);
+}

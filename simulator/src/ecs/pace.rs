@@ -49,11 +49,13 @@ impl Pace {
         }
     }
 
-    /// How long to wait after the `failures`-th task in a row that did not come up.
-    pub(super) fn retry_after(&self, failures: u32) -> Duration {
+    /// How long to wait after the `rounds`-th round of tries in a row that failed.
+    pub(super) fn retry_after(&self, rounds: u32) -> Duration {
         const AT_FULL_SPEED: u32 = 3;
-        let doublings = failures.saturating_sub(AT_FULL_SPEED).min(16);
-        self.retry.saturating_mul(1 << doublings).min(self.retry_max)
+        let doublings = rounds.saturating_sub(AT_FULL_SPEED).min(16);
+        self.retry
+            .saturating_mul(1 << doublings)
+            .min(self.retry_max)
     }
 }
 

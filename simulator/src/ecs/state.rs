@@ -118,6 +118,9 @@ pub(super) struct Deployment {
     pub(super) desired: u32,
     /// Consecutive tasks that did not come up.
     pub(super) failed_tasks: u32,
+    /// Rounds of tries in a row that failed; tasks that fail while the next try is put off already
+    /// belong to the same round.
+    pub(super) failed_rounds: u32,
     pub(super) retry_at: Time,
     pub(super) created_at: Time,
     pub(super) updated_at: Time,

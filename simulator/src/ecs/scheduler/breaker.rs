@@ -47,11 +47,14 @@ pub(super) fn count_failure(world: &mut World, service: &mut Service, revision: 
         if deployment.revision == revision {
             deployment.failed_tasks += 1;
             deployment.updated_at = now;
-            deployment.retry_at = now + world.pace.retry_after(deployment.failed_tasks);
+            if deployment.retry_at <= now {
+                deployment.failed_rounds += 1;
+                deployment.retry_at = now + world.pace.retry_after(deployment.failed_rounds);
+            }
             failures = deployment.failed_tasks;
         }
     }
-    if failures == IMPAIRED_FROM {
+    if failures >= IMPAIRED_FROM {
         events::impaired(world, service);
     }
 }
@@ -60,8 +63,11 @@ pub(super) fn count_failure(world: &mut World, service: &mut Service, revision: 
 pub(super) fn reset(service: &mut Service, revision: u64) {
     let configured = configured(&service.settings["deploymentConfiguration"], service.desired);
     for deployment in &mut service.deployments {
-        if deployment.revision == revision && configured.resets {
-            deployment.failed_tasks = 0;
+        if deployment.revision == revision {
+            deployment.failed_rounds = 0;
+            if configured.resets {
+                deployment.failed_tasks = 0;
+            }
         }
     }
 }

@@ -69,10 +69,13 @@ fn expire(world: &mut World) {
         world.ecs.tags.remove(arn);
         world.ecs.stopped.pop_front();
     }
-    world.ecs.services.retain(|_, service| match service.status {
-        ServiceStatus::Inactive { since } => !is_old(since),
-        ServiceStatus::Active | ServiceStatus::Draining => true,
-    });
+    world
+        .ecs
+        .services
+        .retain(|_, service| match service.status {
+            ServiceStatus::Inactive { since } => !is_old(since),
+            ServiceStatus::Active | ServiceStatus::Draining => true,
+        });
 }
 
 /// Lets a task and the world change together.
@@ -125,15 +128,45 @@ struct Seen {
 fn move_tasks(world: &mut World, runtime: &dyn Runtime, service: &mut Service) -> Vec<Seen> {
     let grace = health::grace(&service.settings);
     let mut seen = Vec::new();
+    let mut traffic = Traffic::default();
     for arn in std::mem::take(&mut service.tasks) {
-        let judged = with_task(world, &arn, |world, task| move_task(world, runtime, service, task, grace));
+        let judged = with_task(world, &arn, |world, task| {
+            let was_registered = task.registered;
+            let seen = move_task(world, runtime, service, task, grace);
+            traffic.note(was_registered, task);
+            seen
+        });
         let Some(judged) = judged.flatten() else {
             continue;
         };
         seen.push(judged);
         service.tasks.push(arn);
     }
+    traffic.tell(world, service);
     seen
+}
+
+/// The target groups, one entry per target, in which a step registered and deregistered targets.
+#[derive(Default)]
+struct Traffic {
+    registered: Vec<String>,
+    deregistered: Vec<String>,
+}
+
+impl Traffic {
+    fn note(&mut self, was_registered: bool, task: &Task) {
+        let list = match (was_registered, task.registered) {
+            (false, true) => &mut self.registered,
+            (true, false) => &mut self.deregistered,
+            (true, true) | (false, false) => return,
+        };
+        list.extend(task.targets.iter().map(|(group, _)| group.clone()));
+    }
+
+    fn tell(&self, world: &mut World, service: &mut Service) {
+        events::targets(world, service, "registered", &self.registered);
+        events::targets(world, service, "deregistered", &self.deregistered);
+    }
 }
 
 /// `None` for a task that has stopped.
@@ -166,9 +199,13 @@ fn move_task(
                 if let Some(event) = event {
                     events::add(world, service, &event);
                 }
-                let stop = Stop { code: StopCode::ServiceSchedulerInitiated, reason };
+                let stop = Stop {
+                    code: StopCode::ServiceSchedulerInitiated,
+                    reason,
+                };
                 life::stop(world, runtime, task, stop);
                 service.steady = false;
+                events::stopped(world, service, std::slice::from_ref(&task.id), 0);
                 breaker::count_failure(world, service, task.revision);
             }
         }
@@ -189,7 +226,9 @@ fn move_task(
 
 /// A healthy task that has run for long enough has come up, and failures count from 0 again.
 fn note_up(world: &World, service: &mut Service, task: &mut Task) {
-    let running_for = task.started_at.map_or(Duration::ZERO, |started| world.now.since(started));
+    let running_for = task
+        .started_at
+        .map_or(Duration::ZERO, |started| world.now.since(started));
     if task.came_up || running_for < world.pace.settling {
         return;
     }
@@ -198,7 +237,12 @@ fn note_up(world: &World, service: &mut Service, task: &mut Task) {
 }
 
 /// Starts and stops tasks as the deployment configuration allows. Says whether it did.
-fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, tasks: &[Seen]) -> bool {
+fn make_moves(
+    world: &mut World,
+    runtime: &dyn Runtime,
+    service: &mut Service,
+    tasks: &[Seen],
+) -> bool {
     let Some(primary) = service.deployments.first() else {
         return false;
     };
@@ -207,7 +251,10 @@ fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, t
         tasks
             .iter()
             .filter(|task| task.alive && (task.revision == revision) == wanted)
-            .map(|task| Member { arn: task.arn.clone(), stage: task.stage })
+            .map(|task| Member {
+                arn: task.arn.clone(),
+                stage: task.stage,
+            })
             .collect()
     };
     let configuration = &service.settings["deploymentConfiguration"];
@@ -218,10 +265,14 @@ fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, t
         minimum_percent: percent("minimumHealthyPercent", 100) as usize,
         new: members(true),
         old: members(false),
-        stalled: primary.rollout == Rollout::Failed,
+        stalled: primary.rollout == Rollout::Failed && service.status == ServiceStatus::Active,
         may_start: primary.retry_at <= world.now,
     };
-    let Moves { start, stop, blocked } = rolling::moves(&fleet);
+    let Moves {
+        start,
+        stop,
+        blocked,
+    } = rolling::moves(&fleet);
     if blocked {
         events::add_unless_newest(world, service, events::BLOCKED);
     }
@@ -250,18 +301,28 @@ fn start_tasks(world: &mut World, service: &mut Service, count: usize) {
 fn stop_tasks(world: &mut World, runtime: &dyn Runtime, service: &mut Service, arns: &[String]) {
     let mut stopped = Vec::new();
     let mut draining = 0;
+    let mut traffic = Traffic::default();
     for arn in arns {
         with_task(world, arn, |world, task| {
+            let was_registered = task.registered;
             let reason = format!(
                 "Scaling activity initiated by (deployment ecs-svc/{})",
-                service.deployments.first().map_or(task.revision, |d| d.revision)
+                service
+                    .deployments
+                    .first()
+                    .map_or(task.revision, |d| d.revision)
             );
-            let stop = Stop { code: StopCode::ServiceSchedulerInitiated, reason };
+            let stop = Stop {
+                code: StopCode::ServiceSchedulerInitiated,
+                reason,
+            };
             life::stop(world, runtime, task, stop);
+            traffic.note(was_registered, task);
             draining += usize::from(task.phase == Phase::Deactivating);
             stopped.push(task.id.clone());
         });
     }
+    traffic.tell(world, service);
     events::stopped(world, service, &stopped, draining);
 }
 
@@ -286,14 +347,31 @@ fn settle(world: &mut World, service: &mut Service, tasks: &[Seen]) {
 }
 
 fn next_look(world: &World, service: &Service, tasks: &[Seen], quiet: bool) -> Time {
-    let ended = service.history.last().is_none_or(|latest| latest.status.is_final());
-    let at_rest = service.deployments.first().is_none_or(|primary| primary.rollout != Rollout::InProgress);
+    let ended = service
+        .history
+        .last()
+        .is_none_or(|latest| latest.status.is_final());
+    let at_rest = service
+        .deployments
+        .first()
+        .is_none_or(|primary| primary.rollout != Rollout::InProgress);
     let alone = service.deployments.len() <= 1;
-    let stalled = service.deployments.first().is_some_and(|primary| primary.rollout == Rollout::Failed);
+    let stalled = service
+        .deployments
+        .first()
+        .is_some_and(|primary| primary.rollout == Rollout::Failed);
     let full = stalled || tasks.len() == service.desired as usize;
     if !(quiet && ended && at_rest && alone && full) || service.status == ServiceStatus::Draining {
         return world.now;
     }
-    let targets = tasks.iter().any(|task| task.balanced).then(|| world.now + TARGETS_EVERY);
-    tasks.iter().map(|task| task.next_look).chain(targets).min().unwrap_or(Time(u64::MAX))
+    let targets = tasks
+        .iter()
+        .any(|task| task.balanced)
+        .then(|| world.now + TARGETS_EVERY);
+    tasks
+        .iter()
+        .map(|task| task.next_look)
+        .chain(targets)
+        .min()
+        .unwrap_or(Time(u64::MAX))
 }

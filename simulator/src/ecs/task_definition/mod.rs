@@ -47,8 +47,9 @@ pub(super) fn describe(world: &mut World, input: &Value) -> Answer {
     let mut body = shown(found);
     defaults::reorder_as_read_back(&mut body);
     let mut answer = json!({ "taskDefinition": body });
-    if include_tags && let Some(tags) = world.ecs.tags.get(arn_of(found)) {
-        answer["tags"] = tags::shown(tags);
+    if include_tags {
+        let tags = world.ecs.tags.get(arn_of(found));
+        answer["tags"] = tags.map_or_else(|| json!([]), tags::shown);
     }
     Ok(answer)
 }
