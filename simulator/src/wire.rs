@@ -63,12 +63,13 @@ async fn faulty(shared: &Shared, envelope: &Envelope, index: u64) -> Answer {
     match fault {
         Fault::None => served(shared, envelope).await,
         Fault::RefuseBefore(error) => Err(error),
-        Fault::FailAfter(error) => served(shared, envelope).await.and_then(|_| {
-            Err(ApiError {
+        Fault::FailAfter(error) => {
+            let failure = ApiError {
                 status: 500,
                 ..error
-            })
-        }),
+            };
+            served(shared, envelope).await.and(Err(failure))
+        }
         Fault::NeverAnswer => {
             let _unanswered = served(shared, envelope).await;
             record_unanswered(shared, envelope, index);

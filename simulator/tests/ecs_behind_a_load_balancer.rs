@@ -98,11 +98,14 @@ async fn old_tasks_are_drained_only_after_new_targets_are_healthy() {
         assert!(time(old, "stoppedAt") >= time(old, "stoppingAt") + 20.0);
     }
     let said = messages(&done);
-    assert!(
-        said.iter()
-            .any(|text| text.contains("has begun draining connections on")),
-        "{said:?}"
-    );
+    for expected in [
+        "has begun draining connections on 2 tasks.".to_owned(),
+        format!("registered 2 targets in (target-group {group})"),
+        format!("deregistered 2 targets in (target-group {group})"),
+    ] {
+        let expected = format!("(service api) {expected}");
+        assert!(said.contains(&expected), "{expected} in {said:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -744,3 +744,38 @@ async fn some_fields_are_read_back_only_in_deployments_or_revisions() {
         .await;
     assert_eq!(revisions["serviceRevisions"][0]["monitoring"], metrics);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_service_can_still_be_deleted() {
+    let account = Account::new(Scripted::new()).await;
+    account.register("api", "api:1").await;
+    let mut input = creation("api", "api", 1);
+    let breaker = json!({"enable": true, "rollback": false});
+    input["deploymentConfiguration"] = json!({"deploymentCircuitBreaker": breaker});
+    account.ecs("CreateService", input).await;
+    account.until_completed("api").await;
+    let bad = account.register("api", "api-crash:2").await;
+    account.update("api", json!({"taskDefinition": bad})).await;
+    let failed = account
+        .until(
+            "api",
+            |_| {},
+            |service| service["deployments"][0]["rolloutState"] == "FAILED",
+        )
+        .await;
+    assert_eq!(failed["taskDefinition"], bad);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let stalled = account.service("api").await;
+    assert_eq!(stalled["runningCount"], 1);
+    assert_eq!(stalled["deployments"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        account.service_deployments("api").await[0]["status"],
+        "STOPPED"
+    );
+
+    let delete = json!({"cluster": "jobs", "service": "api", "force": true});
+    account.ecs("DeleteService", delete).await;
+    account
+        .until("api", |_| {}, |service| service["status"] == "INACTIVE")
+        .await;
+}

@@ -17,12 +17,30 @@ pub(super) fn failure(protocol: Protocol, error: &ApiError, request_id: &str) ->
     let mut response = response(protocol, status, &body, request_id);
     // SQS spoke the query protocol once, and its clients still read the old codes from here.
     if protocol == Protocol::Json10
-        && let Ok(value) =
-            HeaderValue::from_str(&format!("{};Sender", crate::sqs::query_code(&error.code)))
+        && let Ok(value) = HeaderValue::from_str(&format!("{};Sender", query_code(&error.code)))
     {
         response.headers_mut().insert("x-amzn-query-error", value);
     }
     response
+}
+
+/// What an SQS error was called in the query protocol (`awsQueryError` in SQS's API model).
+fn query_code(code: &str) -> String {
+    let name = code.rsplit('#').next().unwrap_or(code);
+    match name {
+        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
+        "QueueNameExists" => "QueueAlreadyExists".to_owned(),
+        "BatchEntryIdsNotDistinct"
+        | "BatchRequestTooLong"
+        | "EmptyBatchRequest"
+        | "InvalidBatchEntryId"
+        | "MessageNotInflight"
+        | "PurgeQueueInProgress"
+        | "QueueDeletedRecently"
+        | "TooManyEntriesInBatchRequest"
+        | "UnsupportedOperation" => format!("AWS.SimpleQueueService.{name}"),
+        _ => name.to_owned(),
+    }
 }
 
 fn response(
@@ -47,4 +65,23 @@ fn response(
         headers.insert("x-amzn-requestid", value);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_sqs_error_carries_its_old_name_beside_the_new_one() {
+        let error = ApiError::new("com.amazonaws.sqs#QueueDoesNotExist", "no");
+        let response = failure(Protocol::Json10, &error, "id-1");
+        assert_eq!(
+            response.headers()["x-amzn-query-error"],
+            "AWS.SimpleQueueService.NonExistentQueue;Sender"
+        );
+        let plain = failure(Protocol::Json11, &error, "id-1");
+        assert!(!plain.headers().contains_key("x-amzn-query-error"));
+        assert_eq!(plain.headers()["x-amzn-requestid"], "id-1");
+    }
 }

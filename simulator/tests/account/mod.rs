@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use simulator::Simulator;
 use simulator::clock::{Clock, Time};
-use simulator::runtime::scripted::Scripted;
+use simulator::runtime::Runtime;
 
 pub struct Account {
     pub simulator: Simulator,
@@ -16,7 +16,7 @@ pub struct Account {
 
 impl Account {
     /// An account with the cluster `jobs`.
-    pub async fn new(runtime: Scripted) -> Self {
+    pub async fn new(runtime: impl Runtime + 'static) -> Self {
         let clock = Clock::starting_at(Time(1_790_000_000_000), 1.0);
         let account = Self {
             simulator: Simulator::new(clock, Arc::new(runtime)),

@@ -1,5 +1,7 @@
 //! Service events, in ECS's wording.
 
+use std::collections::BTreeMap;
+
 use crate::ecs::state::{Event, Service};
 use crate::world::World;
 
@@ -45,6 +47,23 @@ pub(super) fn impaired(world: &mut World, service: &mut Service) {
 pub(super) fn started(world: &mut World, service: &mut Service, ids: &[String]) {
     if !ids.is_empty() {
         let text = format!("has started {} tasks: {}.", ids.len(), named(ids));
+        add(world, service, &text);
+    }
+}
+
+/// `verb` is `registered` or `deregistered`; one entry per target.
+pub(super) fn targets(
+    world: &mut World,
+    service: &mut Service,
+    verb: &str,
+    target_groups: &[String],
+) {
+    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+    for target_group in target_groups {
+        *counts.entry(target_group).or_default() += 1;
+    }
+    for (target_group, count) in counts {
+        let text = format!("{verb} {count} targets in (target-group {target_group})");
         add(world, service, &text);
     }
 }

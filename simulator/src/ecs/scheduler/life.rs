@@ -157,7 +157,7 @@ fn observe(world: &mut World, runtime: &dyn Runtime, task: &mut Task) {
         container.ever_ran |= matches!(state.status, ContainerStatus::Running { .. });
         // A container that ran and ended between two steps ran all the same.
         container.ever_ran |=
-            !task.stop.is_some() && matches!(state.status, ContainerStatus::Stopped { .. });
+            task.stop.is_none() && matches!(state.status, ContainerStatus::Stopped { .. });
         if container.state.as_ref() != Some(&state) {
             task.version += 1;
             container.state = Some(state);

@@ -128,9 +128,13 @@ struct Seen {
 fn move_tasks(world: &mut World, runtime: &dyn Runtime, service: &mut Service) -> Vec<Seen> {
     let grace = health::grace(&service.settings);
     let mut seen = Vec::new();
+    let mut traffic = Traffic::default();
     for arn in std::mem::take(&mut service.tasks) {
         let judged = with_task(world, &arn, |world, task| {
-            move_task(world, runtime, service, task, grace)
+            let was_registered = task.registered;
+            let seen = move_task(world, runtime, service, task, grace);
+            traffic.note(was_registered, task);
+            seen
         });
         let Some(judged) = judged.flatten() else {
             continue;
@@ -138,7 +142,31 @@ fn move_tasks(world: &mut World, runtime: &dyn Runtime, service: &mut Service) -
         seen.push(judged);
         service.tasks.push(arn);
     }
+    traffic.tell(world, service);
     seen
+}
+
+/// The target groups, one entry per target, in which a step registered and deregistered targets.
+#[derive(Default)]
+struct Traffic {
+    registered: Vec<String>,
+    deregistered: Vec<String>,
+}
+
+impl Traffic {
+    fn note(&mut self, was_registered: bool, task: &Task) {
+        let list = match (was_registered, task.registered) {
+            (false, true) => &mut self.registered,
+            (true, false) => &mut self.deregistered,
+            (true, true) | (false, false) => return,
+        };
+        list.extend(task.targets.iter().map(|(group, _)| group.clone()));
+    }
+
+    fn tell(&self, world: &mut World, service: &mut Service) {
+        events::targets(world, service, "registered", &self.registered);
+        events::targets(world, service, "deregistered", &self.deregistered);
+    }
 }
 
 /// `None` for a task that has stopped.
@@ -177,6 +205,7 @@ fn move_task(
                 };
                 life::stop(world, runtime, task, stop);
                 service.steady = false;
+                events::stopped(world, service, std::slice::from_ref(&task.id), 0);
                 breaker::count_failure(world, service, task.revision);
             }
         }
@@ -236,7 +265,7 @@ fn make_moves(
         minimum_percent: percent("minimumHealthyPercent", 100) as usize,
         new: members(true),
         old: members(false),
-        stalled: primary.rollout == Rollout::Failed,
+        stalled: primary.rollout == Rollout::Failed && service.status == ServiceStatus::Active,
         may_start: primary.retry_at <= world.now,
     };
     let Moves {
@@ -272,8 +301,10 @@ fn start_tasks(world: &mut World, service: &mut Service, count: usize) {
 fn stop_tasks(world: &mut World, runtime: &dyn Runtime, service: &mut Service, arns: &[String]) {
     let mut stopped = Vec::new();
     let mut draining = 0;
+    let mut traffic = Traffic::default();
     for arn in arns {
         with_task(world, arn, |world, task| {
+            let was_registered = task.registered;
             let reason = format!(
                 "Scaling activity initiated by (deployment ecs-svc/{})",
                 service
@@ -286,10 +317,12 @@ fn stop_tasks(world: &mut World, runtime: &dyn Runtime, service: &mut Service, a
                 reason,
             };
             life::stop(world, runtime, task, stop);
+            traffic.note(was_registered, task);
             draining += usize::from(task.phase == Phase::Deactivating);
             stopped.push(task.id.clone());
         });
     }
+    traffic.tell(world, service);
     events::stopped(world, service, &stopped, draining);
 }
 

@@ -95,7 +95,7 @@ fn leaving(fleet: &Fleet, minimum: usize, crowded: usize) -> Vec<String> {
     let healthy_new = fleet.new.iter().filter(is_healthy).count();
     let mut healthy = healthy_new + fleet.old.iter().filter(is_healthy).count();
     let kept = match fleet.stalled {
-        true => fleet.old.len(),
+        true => fleet.desired,
         false => fleet.desired.saturating_sub(healthy_new),
     };
     let wanted = std::cmp::max(
@@ -200,6 +200,11 @@ mod tests {
             ..fleet(2, (100, 200), "", "hh")
         };
         check(&stalled, 0, &[]);
+        let scaled_in = Fleet {
+            desired: 1,
+            ..stalled
+        };
+        check(&scaled_in, 0, &["old0"]);
     }
 
     #[test]

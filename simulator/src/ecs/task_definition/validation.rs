@@ -171,7 +171,7 @@ fn fargate_has(cpu: u64, memory: u64) -> bool {
         16384 => (32, 120, 8),
         _ => return false,
     };
-    (least * GIB..=most * GIB).contains(&memory) && memory % (step * GIB) == 0
+    (least * GIB..=most * GIB).contains(&memory) && memory.is_multiple_of(step * GIB)
 }
 
 /// Reads `1024`, `1 vCPU` or `0.5 GB`: one unit is 1024.
