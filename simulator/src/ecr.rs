@@ -61,7 +61,10 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
             "expiresAt": (world.now + Duration::from_secs(12 * 60 * 60)).seconds(),
             "proxyEndpoint": format!("https://{}", world.ecr.registry),
         }]})),
-        _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
+        _ => Err(ApiError::new(
+            "UnknownOperationException",
+            format!("{operation} is not there"),
+        )),
     }
 }
 
@@ -93,7 +96,11 @@ impl Ecr {
         Ok((name, repository))
     }
 
-    fn repository_mut(&mut self, account: &str, input: &Value) -> Result<&mut Repository, ApiError> {
+    fn repository_mut(
+        &mut self,
+        account: &str,
+        input: &Value,
+    ) -> Result<&mut Repository, ApiError> {
         let name = required(input, "repositoryName")?;
         let found = self.repositories.get_mut(name);
         found.ok_or_else(|| no_repository(name, account))
@@ -104,7 +111,10 @@ impl Repository {
     fn find(&self, digest: Option<&str>, tag: Option<&str>) -> Option<(&String, &Image)> {
         let found = match (digest, tag) {
             (Some(digest), _) => self.images.get_key_value(digest)?,
-            (None, Some(tag)) => self.images.iter().find(|(_, image)| image.tags.contains(tag))?,
+            (None, Some(tag)) => self
+                .images
+                .iter()
+                .find(|(_, image)| image.tags.contains(tag))?,
             (None, None) => return None,
         };
         let fits = digest.is_none() || tag.is_none_or(|tag| found.1.tags.contains(tag));
@@ -169,10 +179,17 @@ fn create_repository(world: &mut World, input: &Value) -> Answer {
     }
     let scanning = input.get("imageScanningConfiguration");
     let repository = Repository {
-        arn: format!("arn:aws:ecr:{}:{}:repository/{name}", world.region, world.account),
+        arn: format!(
+            "arn:aws:ecr:{}:{}:repository/{name}",
+            world.region, world.account
+        ),
         created: world.now,
-        mutability: text(input, "imageTagMutability").unwrap_or("MUTABLE").to_owned(),
-        scan_on_push: scanning.and_then(|scanning| flag(scanning, "scanOnPush")).unwrap_or(false),
+        mutability: text(input, "imageTagMutability")
+            .unwrap_or("MUTABLE")
+            .to_owned(),
+        scan_on_push: scanning
+            .and_then(|scanning| flag(scanning, "scanOnPush"))
+            .unwrap_or(false),
         images: BTreeMap::new(),
     };
     let answer = json!({"repository": repository.describe(name, world)});
@@ -182,7 +199,10 @@ fn create_repository(world: &mut World, input: &Value) -> Answer {
 
 fn describe_repositories(world: &World, input: &Value) -> Answer {
     let names = texts(input, "repositoryNames");
-    if let Some(unknown) = names.iter().find(|name| !world.ecr.repositories.contains_key(**name)) {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !world.ecr.repositories.contains_key(**name))
+    {
         return Err(no_repository(unknown, &world.account));
     }
     let chosen = world.ecr.repositories.iter();
@@ -199,11 +219,15 @@ fn paged<K: AsRef<str>>(
 ) -> Answer {
     let limit = number(input, "maxResults").unwrap_or(100);
     if !(1..=1000).contains(&limit) {
-        return Err(invalid("Invalid parameter at 'maxResults': must be between 1 and 1000"));
+        return Err(invalid(
+            "Invalid parameter at 'maxResults': must be between 1 and 1000",
+        ));
     }
     let page = page(entries, limit as usize, text(input, "nextToken"))
         .ok_or_else(|| invalid("Invalid parameter at 'nextToken'"))?;
-    Ok(without_nulls(json!({member: page.entries, "nextToken": page.next})))
+    Ok(without_nulls(
+        json!({member: page.entries, "nextToken": page.next}),
+    ))
 }
 
 fn delete_repository(world: &mut World, input: &Value) -> Answer {
@@ -246,7 +270,9 @@ fn put_image(world: &mut World, input: &Value) -> Answer {
             ),
         ));
     }
-    if let (Some(tag), Some(_), true) = (tag, before, repository.mutability.starts_with("IMMUTABLE")) {
+    if let (Some(tag), Some(_), true) =
+        (tag, before, repository.mutability.starts_with("IMMUTABLE"))
+    {
         return Err(ApiError::new(
             "ImageTagAlreadyExistsException",
             format!(
@@ -264,12 +290,15 @@ fn put_image(world: &mut World, input: &Value) -> Answer {
             image.tags.remove(tag);
         }
     }
-    let image = repository.images.entry(digest.clone()).or_insert_with(|| Image {
-        manifest: manifest.to_owned(),
-        media_type: media_type.or_else(stated),
-        tags: BTreeSet::new(),
-        pushed: now,
-    });
+    let image = repository
+        .images
+        .entry(digest.clone())
+        .or_insert_with(|| Image {
+            manifest: manifest.to_owned(),
+            media_type: media_type.or_else(stated),
+            tags: BTreeSet::new(),
+            pushed: now,
+        });
     image.tags.extend(tag.map(str::to_owned));
     Ok(json!({"image": show_image(&account, &name, &digest, tag, image)}))
 }
@@ -305,13 +334,18 @@ fn describe_images(world: &World, input: &Value) -> Answer {
     };
     let ids = list(input, "imageIds");
     if ids.is_empty() {
-        let chosen = repository.images.iter().filter(|(_, image)| image.passes(filter));
+        let chosen = repository
+            .images
+            .iter()
+            .filter(|(_, image)| image.passes(filter));
         let described = chosen.map(|(digest, image)| (digest, describe(digest, image)));
         return paged("imageDetails", described, input);
     }
     let mut details = BTreeMap::new();
     for id in ids {
-        let (digest, image) = repository.identified(id).ok_or_else(|| no_image(id, name, &world.account))?;
+        let (digest, image) = repository
+            .identified(id)
+            .ok_or_else(|| no_image(id, name, &world.account))?;
         details.insert(digest, describe(digest, image));
     }
     Ok(json!({"imageDetails": details.into_values().collect::<Vec<_>>()}))
@@ -356,7 +390,10 @@ fn batch_get_image(world: &World, input: &Value) -> Answer {
 
 fn failure(id: &Value) -> Value {
     let (code, reason) = if text(id, "imageDigest").or(text(id, "imageTag")).is_none() {
-        ("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null")
+        (
+            "MissingDigestAndTag",
+            "Invalid request parameters: both tag and digest cannot be null",
+        )
     } else {
         ("ImageNotFound", "Requested image not found")
     };
@@ -400,7 +437,9 @@ fn batch_delete_image(world: &mut World, input: &Value) -> Answer {
 
 fn required<'a>(input: &'a Value, member: &str) -> Result<&'a str, ApiError> {
     text(input, member).ok_or_else(|| {
-        invalid(format!("Invalid parameter at '{member}' failed to satisfy constraint: 'must not be null'"))
+        invalid(format!(
+            "Invalid parameter at '{member}' failed to satisfy constraint: 'must not be null'"
+        ))
     })
 }
 
@@ -411,7 +450,9 @@ fn invalid(message: impl Into<String>) -> ApiError {
 fn no_repository(name: &str, account: &str) -> ApiError {
     ApiError::new(
         "RepositoryNotFoundException",
-        format!("The repository with name '{name}' does not exist in the registry with id '{account}'"),
+        format!(
+            "The repository with name '{name}' does not exist in the registry with id '{account}'"
+        ),
     )
 }
 
@@ -428,132 +469,4 @@ fn no_image(id: &Value, name: &str, account: &str) -> ApiError {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::testing::{Idle, world};
-
-    const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
-
-    fn ask(world: &mut World, operation: &str, mut input: Value) -> Answer {
-        input["repositoryName"] = json!("api");
-        call(world, &Idle, operation, &input)
-    }
-
-    fn with_repository(mutability: &str) -> World {
-        let mut world = world();
-        let input = json!({"imageTagMutability": mutability});
-        let created = ask(&mut world, "CreateRepository", input).unwrap();
-        let uri = created["repository"]["repositoryUri"].as_str().unwrap();
-        assert_eq!(uri, format!("{REGISTRY}/api"));
-        world
-    }
-
-    fn push(world: &mut World, manifest: &str, tag: &str) -> Answer {
-        let input = json!({"imageManifest": manifest, "imageTag": tag});
-        ask(world, "PutImage", input)
-    }
-
-    #[test]
-    fn the_digest_is_the_sha256_of_the_manifest() {
-        let mut world = with_repository("MUTABLE");
-        let pushed = push(&mut world, "hello", "1").unwrap();
-        let digest = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-        assert_eq!(pushed["image"]["imageId"]["imageDigest"], digest);
-        let read = |image: &str| world.ecr.digest(&format!("{REGISTRY}/{image}"));
-        assert_eq!(read("api:1"), Some(Some(digest.to_owned())));
-        assert_eq!(read(&format!("api:9@{digest}")), Some(Some(digest.to_owned())));
-        assert_eq!(read("api:2"), Some(None));
-        assert_eq!(read("api"), Some(None));
-        assert_eq!(read("other:1"), Some(None));
-        assert_eq!(world.ecr.digest("nginx:1"), None);
-        let elsewhere = "999999999999.dkr.ecr.eu-west-1.amazonaws.com/api:1";
-        assert_eq!(world.ecr.digest(elsewhere), None);
-    }
-
-    #[test]
-    fn a_tag_moves_to_the_image_pushed_last() {
-        let mut world = with_repository("MUTABLE");
-        push(&mut world, "one", "latest").unwrap();
-        let second = push(&mut world, "two", "latest").unwrap();
-        let digest = second["image"]["imageId"]["imageDigest"].as_str().unwrap();
-        let latest = world.ecr.digest(&format!("{REGISTRY}/api"));
-        assert_eq!(latest, Some(Some(digest.to_owned())));
-        let untagged = json!({"filter": {"tagStatus": "UNTAGGED"}});
-        let listed = ask(&mut world, "ListImages", untagged).unwrap();
-        assert_eq!(listed["imageIds"].as_array().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn an_immutable_tag_is_not_moved() {
-        let mut world = with_repository("IMMUTABLE");
-        push(&mut world, "one", "1").unwrap();
-        let code = |answer: Answer| answer.unwrap_err().code;
-        assert_eq!(code(push(&mut world, "two", "1")), "ImageTagAlreadyExistsException");
-        assert_eq!(code(push(&mut world, "one", "1")), "ImageAlreadyExistsException");
-        assert!(push(&mut world, "one", "2").is_ok());
-    }
-
-    #[test]
-    fn images_are_described_by_tag_and_the_missing_refused() {
-        let mut world = with_repository("MUTABLE");
-        let manifest = r#"{"config":{"size":5},"layers":[{"size":7},{"size":8}]}"#;
-        push(&mut world, manifest, "1").unwrap();
-        push(&mut world, manifest, "2").unwrap();
-        let by = |tag: &str| json!({"imageIds": [{"imageTag": tag}]});
-        let described = ask(&mut world, "DescribeImages", by("1")).unwrap();
-        assert_eq!(described["imageDetails"][0]["imageTags"], json!(["1", "2"]));
-        assert_eq!(described["imageDetails"][0]["imageSizeInBytes"], 20);
-        let refused = ask(&mut world, "DescribeImages", by("3")).unwrap_err();
-        assert_eq!(refused.code, "ImageNotFoundException");
-        let batch = ask(&mut world, "BatchGetImage", by("3")).unwrap();
-        assert_eq!(batch["failures"][0]["failureCode"], "ImageNotFound");
-    }
-
-    #[test]
-    fn an_image_goes_with_its_last_tag() {
-        let mut world = with_repository("MUTABLE");
-        push(&mut world, "one", "1").unwrap();
-        push(&mut world, "one", "2").unwrap();
-        let by = |tag: &str| json!({"imageIds": [{"imageTag": tag}]});
-        ask(&mut world, "BatchDeleteImage", by("1")).unwrap();
-        let left = ask(&mut world, "DescribeImages", json!({})).unwrap();
-        assert_eq!(left["imageDetails"][0]["imageTags"], json!(["2"]));
-        ask(&mut world, "BatchDeleteImage", by("2")).unwrap();
-        let left = ask(&mut world, "DescribeImages", json!({})).unwrap();
-        assert_eq!(left["imageDetails"], json!([]));
-    }
-
-    #[test]
-    fn a_repository_with_images_is_deleted_only_by_force() {
-        let mut world = with_repository("MUTABLE");
-        push(&mut world, "one", "1").unwrap();
-        let refused = ask(&mut world, "DeleteRepository", json!({})).unwrap_err();
-        assert_eq!(refused.code, "RepositoryNotEmptyException");
-        ask(&mut world, "DeleteRepository", json!({"force": true})).unwrap();
-        let refused = ask(&mut world, "DescribeImages", json!({})).unwrap_err();
-        assert_eq!(refused.code, "RepositoryNotFoundException");
-    }
-
-    #[test]
-    fn images_are_listed_page_by_page() {
-        let mut world = with_repository("MUTABLE");
-        for tag in ["1", "2", "3"] {
-            push(&mut world, tag, tag).unwrap();
-        }
-        let mut token = Value::Null;
-        let mut seen = BTreeSet::new();
-        for _ in 0..3 {
-            let mut input = json!({"maxResults": 1});
-            if token.is_string() {
-                input["nextToken"] = token;
-            }
-            let page = ask(&mut world, "ListImages", input).unwrap();
-            seen.insert(page["imageIds"][0]["imageTag"].to_string());
-            token = page["nextToken"].clone();
-        }
-        assert_eq!(seen.len(), 3);
-        assert!(token.is_null());
-    }
-}
+mod tests;

@@ -50,7 +50,10 @@ enum Content {
 /// Answers one operation.
 pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &Value) -> Answer {
     let now = world.now;
-    world.secrets.by_name.retain(|_, secret| secret.deletion.is_none_or(|deletion| deletion > now));
+    world
+        .secrets
+        .by_name
+        .retain(|_, secret| secret.deletion.is_none_or(|deletion| deletion > now));
     match operation {
         "CreateSecret" => create(world, input),
         "PutSecretValue" => put_value(world, input),
@@ -58,7 +61,10 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
         "DescribeSecret" => Ok(world.secrets.named(input)?.describe()),
         "ListSecrets" => list_secrets(world, input),
         "DeleteSecret" => delete(world, input),
-        _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
+        _ => Err(ApiError::new(
+            "UnknownOperationException",
+            format!("{operation} is not there"),
+        )),
     }
 }
 
@@ -70,7 +76,12 @@ impl Secrets {
         let parts: Vec<&str> = value_from.split(':').collect();
         let id_parts = if value_from.starts_with("arn:") { 7 } else { 1 };
         let id = parts[..parts.len().min(id_parts)].join(":");
-        let part = |index: usize| parts.get(id_parts + index).copied().filter(|part| !part.is_empty());
+        let part = |index: usize| {
+            parts
+                .get(id_parts + index)
+                .copied()
+                .filter(|part| !part.is_empty())
+        };
         let sentence = |error: ApiError| format!("{}: {}", error.code, error.message);
 
         let secret = self.usable(&id).map_err(sentence)?;
@@ -82,12 +93,16 @@ impl Secrets {
             return Ok(content.clone());
         };
         let fields: Value = serde_json::from_str(content).map_err(|_| {
-            format!("retrieved secret from Secrets Manager is not JSON, so it has no json key {key}")
+            format!(
+                "retrieved secret from Secrets Manager is not JSON, so it has no json key {key}"
+            )
         })?;
         match fields.get(key) {
             Some(Value::String(field)) => Ok(field.clone()),
             Some(field) => Ok(field.to_string()),
-            None => Err(format!("retrieved secret from Secrets Manager did not contain json key {key}")),
+            None => Err(format!(
+                "retrieved secret from Secrets Manager did not contain json key {key}"
+            )),
         }
     }
 
@@ -95,7 +110,11 @@ impl Secrets {
     fn find(&self, id: &str) -> Option<&Secret> {
         self.by_name.get(id).or_else(|| {
             self.by_name.values().find(|secret| {
-                secret.arn == id || secret.arn.rsplit_once('-').is_some_and(|(arn, _)| arn == id)
+                secret.arn == id
+                    || secret
+                        .arn
+                        .rsplit_once('-')
+                        .is_some_and(|(arn, _)| arn == id)
             })
         })
     }
@@ -126,11 +145,18 @@ impl Secrets {
 
 impl Secret {
     /// The version with this id or stage; the current one where neither is given.
-    fn version(&self, id: Option<&str>, stage: Option<&str>) -> Result<(&String, &Version), ApiError> {
+    fn version(
+        &self,
+        id: Option<&str>,
+        stage: Option<&str>,
+    ) -> Result<(&String, &Version), ApiError> {
         let wanted = stage.unwrap_or(CURRENT);
         let found = match id {
             Some(id) => self.versions.get_key_value(id),
-            None => self.versions.iter().find(|(_, version)| version.stages.contains(wanted)),
+            None => self
+                .versions
+                .iter()
+                .find(|(_, version)| version.stages.contains(wanted)),
         };
         match (found, id, stage) {
             (Some((_, version)), Some(_), Some(stage)) if !version.stages.contains(stage) => {
@@ -142,11 +168,15 @@ impl Secret {
             (Some(found), _, _) => Ok(found),
             (None, Some(id), _) => Err(ApiError::new(
                 "ResourceNotFoundException",
-                format!("Secrets Manager can't find the specified secret value for VersionId: {id}"),
+                format!(
+                    "Secrets Manager can't find the specified secret value for VersionId: {id}"
+                ),
             )),
             (None, None, _) => Err(ApiError::new(
                 "ResourceNotFoundException",
-                format!("Secrets Manager can't find the specified secret value for staging label: {wanted}"),
+                format!(
+                    "Secrets Manager can't find the specified secret value for staging label: {wanted}"
+                ),
             )),
         }
     }
@@ -163,7 +193,9 @@ impl Secret {
             }
         }
         for version in self.versions.values_mut() {
-            version.stages.retain(|stage| !stages.contains(&stage.as_str()));
+            version
+                .stages
+                .retain(|stage| !stages.contains(&stage.as_str()));
         }
         let version = Version {
             content,
@@ -172,13 +204,17 @@ impl Secret {
         };
         self.versions.insert(id.to_owned(), version);
         // A version without any stage is deprecated, and Secrets Manager deletes it in time.
-        self.versions.retain(|_, version| !version.stages.is_empty());
+        self.versions
+            .retain(|_, version| !version.stages.is_empty());
         self.changed = now;
     }
 
     fn describe(&self) -> Value {
-        let stages: BTreeMap<&String, &BTreeSet<String>> =
-            self.versions.iter().map(|(id, version)| (id, &version.stages)).collect();
+        let stages: BTreeMap<&String, &BTreeSet<String>> = self
+            .versions
+            .iter()
+            .map(|(id, version)| (id, &version.stages))
+            .collect();
         without_nulls(json!({
             "ARN": self.arn,
             "Name": self.name,
@@ -246,14 +282,19 @@ fn create(world: &mut World, input: &Value) -> Answer {
         token
     });
     world.secrets.by_name.insert(name.to_owned(), secret);
-    Ok(without_nulls(json!({"ARN": arn, "Name": name, "VersionId": version})))
+    Ok(without_nulls(
+        json!({"ARN": arn, "Name": name, "VersionId": version}),
+    ))
 }
 
 fn put_value(world: &mut World, input: &Value) -> Answer {
     let now = world.now;
     let secret = world.secrets.usable_mut(input)?;
     let content = content(input)?.ok_or_else(|| {
-        ApiError::new("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
+        ApiError::new(
+            "InvalidRequestException",
+            "You must provide either SecretString or SecretBinary.",
+        )
     })?;
     let token = token(input, &secret.name, now);
     let mut stages = texts(input, "VersionStages");
@@ -284,7 +325,8 @@ fn put_value(world: &mut World, input: &Value) -> Answer {
 fn get_value(world: &World, input: &Value) -> Answer {
     let id = text(input, "SecretId").ok_or_else(|| missing("SecretId"))?;
     let secret = world.secrets.usable(id)?;
-    let (version_id, version) = secret.version(text(input, "VersionId"), text(input, "VersionStage"))?;
+    let (version_id, version) =
+        secret.version(text(input, "VersionId"), text(input, "VersionStage"))?;
     let (string, binary) = match &version.content {
         Content::Text(content) => (Some(content), None),
         Content::Binary(content) => (None, Some(content)),
@@ -303,7 +345,10 @@ fn get_value(world: &World, input: &Value) -> Answer {
 fn list_secrets(world: &World, input: &Value) -> Answer {
     let limit = number(input, "MaxResults").unwrap_or(100);
     if !(1..=100).contains(&limit) {
-        return Err(ApiError::new("InvalidParameterException", "MaxResults must be between 1 and 100."));
+        return Err(ApiError::new(
+            "InvalidParameterException",
+            "MaxResults must be between 1 and 100.",
+        ));
     }
     let deleted_too = flag(input, "IncludePlannedDeletion").unwrap_or(false);
     let chosen = world
@@ -314,21 +359,33 @@ fn list_secrets(world: &World, input: &Value) -> Answer {
         .filter(|(_, secret)| passes(secret, list(input, "Filters")))
         .map(|(name, secret)| {
             let mut entry = secret.describe();
-            if let Some(versions) = entry.as_object_mut().and_then(|entry| entry.remove("VersionIdsToStages"))
+            if let Some(versions) = entry
+                .as_object_mut()
+                .and_then(|entry| entry.remove("VersionIdsToStages"))
             {
                 entry["SecretVersionsToStages"] = versions;
             }
             (name, entry)
         });
-    let page = page(chosen, limit as usize, text(input, "NextToken"))
-        .ok_or_else(|| ApiError::new("InvalidNextTokenException", "The NextToken value is invalid."))?;
-    Ok(without_nulls(json!({"SecretList": page.entries, "NextToken": page.next})))
+    let page = page(chosen, limit as usize, text(input, "NextToken")).ok_or_else(|| {
+        ApiError::new(
+            "InvalidNextTokenException",
+            "The NextToken value is invalid.",
+        )
+    })?;
+    Ok(without_nulls(
+        json!({"SecretList": page.entries, "NextToken": page.next}),
+    ))
 }
 
 /// Whether a secret passes all filters; each passes if one of its values is a prefix.
 fn passes(secret: &Secret, filters: &[Value]) -> bool {
     filters.iter().all(|filter| {
-        let any = |what: &str| texts(filter, "Values").iter().any(|value| what.starts_with(value));
+        let any = |what: &str| {
+            texts(filter, "Values")
+                .iter()
+                .any(|value| what.starts_with(value))
+        };
         match text(filter, "Key") {
             Some("name") => any(&secret.name),
             Some("description") => secret.description.as_deref().is_some_and(any),
@@ -388,7 +445,9 @@ fn token(input: &Value, name: &str, now: Time) -> String {
 }
 
 fn tag_list(tags: &BTreeMap<String, String>) -> Value {
-    tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
+    tags.iter()
+        .map(|(key, value)| json!({"Key": key, "Value": value}))
+        .collect()
 }
 
 fn missing(member: &str) -> ApiError {
@@ -401,117 +460,11 @@ fn missing(member: &str) -> ApiError {
 }
 
 fn not_found() -> ApiError {
-    ApiError::new("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+    ApiError::new(
+        "ResourceNotFoundException",
+        "Secrets Manager can't find the specified secret.",
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::input::map;
-    use crate::testing::{Idle, world};
-
-    fn ask(world: &mut World, operation: &str, input: Value) -> Answer {
-        call(world, &Idle, operation, &input)
-    }
-
-    fn database(world: &mut World) -> String {
-        let secret = json!({"Name": "jobs/db", "SecretString": r#"{"user":"api","port":5432}"#});
-        let created = ask(world, "CreateSecret", secret).unwrap();
-        created["ARN"].as_str().unwrap().to_owned()
-    }
-
-    #[test]
-    fn an_arn_ends_in_six_characters_and_also_works_without_them() {
-        let mut world = world();
-        let arn = database(&mut world);
-        let (partial, suffix) = arn.rsplit_once('-').unwrap();
-        assert_eq!(partial, "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jobs/db");
-        assert_eq!(suffix.len(), 6);
-        for id in [arn.as_str(), partial, "jobs/db"] {
-            let value = ask(&mut world, "GetSecretValue", json!({"SecretId": id})).unwrap();
-            assert_eq!(value["Name"], "jobs/db");
-        }
-    }
-
-    #[test]
-    fn a_container_gets_the_whole_secret_a_key_of_it_or_an_older_version() {
-        let mut world = world();
-        let arn = database(&mut world);
-        let first = ask(&mut world, "GetSecretValue", json!({"SecretId": arn})).unwrap();
-        let id = first["VersionId"].as_str().unwrap().to_owned();
-        world.now = world.now + DAY;
-        let newer = json!({"SecretId": arn, "SecretString": r#"{"user":"api2"}"#});
-        ask(&mut world, "PutSecretValue", newer).unwrap();
-
-        let read = |from: &str| world.secrets.resolve(from);
-        assert_eq!(read(&arn).unwrap(), r#"{"user":"api2"}"#);
-        assert_eq!(read(&format!("{arn}:user::")).unwrap(), "api2");
-        assert_eq!(read(&format!("{arn}:user:AWSPREVIOUS:")).unwrap(), "api");
-        assert_eq!(read(&format!("{arn}:port::{id}")).unwrap(), "5432");
-        assert_eq!(read("jobs/db:user").unwrap(), "api2");
-        assert_eq!(
-            read(&format!("{arn}:password::")).unwrap_err(),
-            "retrieved secret from Secrets Manager did not contain json key password"
-        );
-        assert_eq!(
-            read("arn:aws:secretsmanager:eu-west-1:123456789012:secret:none-AbCdEf").unwrap_err(),
-            "ResourceNotFoundException: Secrets Manager can't find the specified secret."
-        );
-    }
-
-    #[test]
-    fn only_the_current_and_the_previous_version_keep_their_stages() {
-        let mut world = world();
-        let arn = database(&mut world);
-        for content in ["two", "three"] {
-            world.now = world.now + DAY;
-            let input = json!({"SecretId": arn, "SecretString": content});
-            ask(&mut world, "PutSecretValue", input).unwrap();
-        }
-        let described = ask(&mut world, "DescribeSecret", json!({"SecretId": arn})).unwrap();
-        let mut stages: Vec<String> =
-            map(&described, "VersionIdsToStages").map(|(_, stages)| stages.to_string()).collect();
-        stages.sort();
-        assert_eq!(stages, [r#"["AWSCURRENT"]"#, r#"["AWSPREVIOUS"]"#]);
-    }
-
-    #[test]
-    fn a_name_is_free_again_after_the_recovery_window() {
-        let mut world = world();
-        let arn = database(&mut world);
-        ask(&mut world, "DeleteSecret", json!({"SecretId": arn})).unwrap();
-        let again = json!({"Name": "jobs/db", "SecretString": "x"});
-        let refused = ask(&mut world, "CreateSecret", again.clone()).unwrap_err();
-        assert_eq!(refused.code, "InvalidRequestException");
-        assert!(world.secrets.resolve(&arn).is_err());
-        world.now = world.now + DAY * 31;
-        assert!(ask(&mut world, "CreateSecret", again).is_ok());
-    }
-
-    #[test]
-    fn a_second_secret_of_one_name_is_refused() {
-        let mut world = world();
-        database(&mut world);
-        let again = json!({"Name": "jobs/db", "SecretString": "other"});
-        let refused = ask(&mut world, "CreateSecret", again).unwrap_err();
-        assert_eq!(refused.code, "ResourceExistsException");
-    }
-
-    #[test]
-    fn secrets_are_listed_page_by_page_and_by_name() {
-        let mut world = world();
-        for name in ["a", "b", "c"] {
-            ask(&mut world, "CreateSecret", json!({"Name": name})).unwrap();
-        }
-        let first = ask(&mut world, "ListSecrets", json!({"MaxResults": 2})).unwrap();
-        let rest = json!({"MaxResults": 2, "NextToken": first["NextToken"]});
-        let second = ask(&mut world, "ListSecrets", rest).unwrap();
-        assert_eq!(second["SecretList"][0]["Name"], "c");
-        assert!(second.get("NextToken").is_none());
-        let filter = json!({"Filters": [{"Key": "name", "Values": ["b"]}]});
-        let found = ask(&mut world, "ListSecrets", filter).unwrap();
-        assert_eq!(found["SecretList"].as_array().unwrap().len(), 1);
-    }
-}
+mod tests;

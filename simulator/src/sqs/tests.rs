@@ -1,6 +1,8 @@
 //! Queues as their clients see them.
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
@@ -47,7 +49,12 @@ fn wait(world: &mut World, seconds: u64) {
 }
 
 fn counts(world: &mut World) -> [String; 3] {
-    let answer = ask(world, "GetQueueAttributes", json!({"AttributeNames": ["All"]})).unwrap();
+    let answer = ask(
+        world,
+        "GetQueueAttributes",
+        json!({"AttributeNames": ["All"]}),
+    )
+    .unwrap();
     ["", "NotVisible", "Delayed"].map(|end| {
         let name = format!("ApproximateNumberOfMessages{end}");
         answer["Attributes"][name].as_str().unwrap().to_owned()
@@ -64,7 +71,12 @@ fn a_received_message_is_hidden_until_its_timeout_and_gone_once_deleted() {
     assert!(bodies(&mut world).is_empty());
     wait(&mut world, 1);
     let (_, handle) = receive(&mut world).remove(0);
-    ask(&mut world, "DeleteMessage", json!({"ReceiptHandle": handle})).unwrap();
+    ask(
+        &mut world,
+        "DeleteMessage",
+        json!({"ReceiptHandle": handle}),
+    )
+    .unwrap();
     wait(&mut world, 60);
     assert!(bodies(&mut world).is_empty());
 }
@@ -145,9 +157,15 @@ fn attributes_of_a_message_come_only_when_asked_for() {
     let full = ask(&mut world, "ReceiveMessage", ask_for).unwrap();
     let message = &full["Messages"][0];
     assert_eq!(message["MessageAttributes"], attributes);
-    assert_eq!(message["MD5OfMessageAttributes"], sent["MD5OfMessageAttributes"]);
+    assert_eq!(
+        message["MD5OfMessageAttributes"],
+        sent["MD5OfMessageAttributes"]
+    );
     assert_eq!(message["MD5OfBody"], sent["MD5OfMessageBody"]);
-    assert_eq!(message["Attributes"], json!({"ApproximateReceiveCount": "1"}));
+    assert_eq!(
+        message["Attributes"],
+        json!({"ApproximateReceiveCount": "1"})
+    );
     let plain = ask(&mut world, "ReceiveMessage", json!({})).unwrap();
     assert!(plain["Messages"][0].get("Attributes").is_none());
     assert!(plain["Messages"][0].get("MessageAttributes").is_none());
@@ -164,7 +182,8 @@ fn entries_of_a_batch_succeed_and_fail_each_on_its_own() {
     assert_eq!(answer["Successful"][0]["Id"], "good");
     assert_eq!(answer["Failed"][0]["Id"], "bad");
     assert_eq!(bodies(&mut world), ["a"]);
-    let twice = json!({"Entries": [{"Id": "x", "MessageBody": "a"}, {"Id": "x", "MessageBody": "b"}]});
+    let twice =
+        json!({"Entries": [{"Id": "x", "MessageBody": "a"}, {"Id": "x", "MessageBody": "b"}]});
     let refused = ask(&mut world, "SendMessageBatch", twice).unwrap_err();
     assert_eq!(refused.code, "com.amazonaws.sqs#BatchEntryIdsNotDistinct");
 }
@@ -172,7 +191,8 @@ fn entries_of_a_batch_succeed_and_fail_each_on_its_own() {
 #[test]
 fn creating_a_queue_again_succeeds_only_with_the_same_attributes() {
     let mut world = with_queue(json!({"VisibilityTimeout": "30"}));
-    let again = |timeout: &str| json!({"QueueName": "jobs", "Attributes": {"VisibilityTimeout": timeout}});
+    let again =
+        |timeout: &str| json!({"QueueName": "jobs", "Attributes": {"VisibilityTimeout": timeout}});
     assert!(ask(&mut world, "CreateQueue", again("30")).is_ok());
     assert!(ask(&mut world, "CreateQueue", json!({"QueueName": "jobs"})).is_ok());
     let refused = ask(&mut world, "CreateQueue", again("31")).unwrap_err();
@@ -184,28 +204,43 @@ fn what_is_unknown_or_malformed_is_refused_with_the_codes_of_sqs() {
     let mut world = with_queue(json!({}));
     let mut check = |operation: &str, input: Value, code: &str| {
         let refused = ask(&mut world, operation, input).unwrap_err();
-        assert_eq!(refused.code, format!("com.amazonaws.sqs#{code}"), "{operation}");
+        assert_eq!(
+            refused.code,
+            format!("com.amazonaws.sqs#{code}"),
+            "{operation}"
+        );
     };
-    check("GetQueueUrl", json!({"QueueName": "none"}), "QueueDoesNotExist");
-    check("ReceiveMessage", json!({"QueueUrl": "http://x/1/none"}), "QueueDoesNotExist");
-    check("DeleteMessage", json!({"ReceiptHandle": "?"}), "ReceiptHandleIsInvalid");
+    check(
+        "GetQueueUrl",
+        json!({"QueueName": "none"}),
+        "QueueDoesNotExist",
+    );
+    check(
+        "ReceiveMessage",
+        json!({"QueueUrl": "http://x/1/none"}),
+        "QueueDoesNotExist",
+    );
+    check(
+        "DeleteMessage",
+        json!({"ReceiptHandle": "?"}),
+        "ReceiptHandleIsInvalid",
+    );
     let eleven = json!({"MaxNumberOfMessages": 11});
     check("ReceiveMessage", eleven, "InvalidParameterValueException");
-    check("SendMessage", json!({"MessageBody": ""}), "MissingParameter");
+    check(
+        "SendMessage",
+        json!({"MessageBody": ""}),
+        "MissingParameter",
+    );
     let unknown = json!({"Attributes": {"Colour": "blue"}});
     check("SetQueueAttributes", unknown, "InvalidAttributeName");
     let negative = json!({"Attributes": {"DelaySeconds": "-1"}});
     check("SetQueueAttributes", negative, "InvalidAttributeValue");
-    check("CreateQueue", json!({"QueueName": "jobs.fifo"}), "UnsupportedOperation");
-}
-
-#[test]
-fn the_wait_of_a_receive_is_its_own_or_the_queues() {
-    let world = with_queue(json!({"ReceiveMessageWaitTimeSeconds": "7"}));
-    let wait = |input: Value| world.sqs.wait(&input).as_secs();
-    assert_eq!(wait(json!({"QueueUrl": URL, "WaitTimeSeconds": 3})), 3);
-    assert_eq!(wait(json!({"QueueUrl": URL})), 7);
-    assert_eq!(wait(json!({"QueueUrl": "http://x/none"})), 0);
+    check(
+        "CreateQueue",
+        json!({"QueueName": "jobs.fifo"}),
+        "UnsupportedOperation",
+    );
 }
 
 #[test]
@@ -218,7 +253,12 @@ fn queues_are_listed_by_prefix_and_page() {
     let second = json!({"QueueNamePrefix": "jobs", "MaxResults": 1, "QueueUrl": "",
                         "NextToken": first["NextToken"]});
     let second = ask(&mut world, "ListQueues", second).unwrap();
-    assert!(second["QueueUrls"][0].as_str().unwrap().ends_with("/jobs-dead"));
+    assert!(
+        second["QueueUrls"][0]
+            .as_str()
+            .unwrap()
+            .ends_with("/jobs-dead")
+    );
     assert!(second.get("NextToken").is_none());
 }
 
@@ -231,11 +271,4 @@ fn the_name_of_a_deleted_queue_is_free_after_a_minute() {
     assert_eq!(refused.code, "com.amazonaws.sqs#QueueDeletedRecently");
     wait(&mut world, 60);
     assert!(ask(&mut world, "CreateQueue", again).is_ok());
-}
-
-#[test]
-fn an_error_has_a_code_for_clients_of_the_query_protocol() {
-    let check = |code: &str, old: &str| assert_eq!(query_code(code), old);
-    check("com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue");
-    check("com.amazonaws.sqs#OverLimit", "OverLimit");
 }
