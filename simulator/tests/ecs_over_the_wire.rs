@@ -561,28 +561,18 @@ async fn a_stalled_service_can_still_be_deleted() {
     account.until_completed("api").await;
     let bad = account.register("api", "api-crash:2").await;
     account.update("api", json!({"taskDefinition": bad})).await;
-    let failed = account
-        .until(
-            "api",
-            |_| {},
-            |service| service["deployments"][0]["rolloutState"] == "FAILED",
-        )
-        .await;
+    let failed =
+        account.until("api", |_| {}, |service| service["deployments"][0]["rolloutState"] == "FAILED").await;
     assert_eq!(failed["taskDefinition"], bad);
     tokio::time::sleep(Duration::from_secs(60)).await;
     let stalled = account.service("api").await;
     assert_eq!(stalled["runningCount"], 1);
     assert_eq!(stalled["deployments"].as_array().unwrap().len(), 2);
-    assert_eq!(
-        account.service_deployments("api").await[0]["status"],
-        "STOPPED"
-    );
+    assert_eq!(account.service_deployments("api").await[0]["status"], "STOPPED");
 
     let delete = json!({"cluster": "jobs", "service": "api", "force": true});
     account.ecs("DeleteService", delete).await;
-    account
-        .until("api", |_| {}, |service| service["status"] == "INACTIVE")
-        .await;
+    account.until("api", |_| {}, |service| service["status"] == "INACTIVE").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -592,20 +582,14 @@ async fn a_bad_deployment_during_a_rollback_has_nothing_to_go_back_to() {
     account.create("api", "api", 2).await;
     account.until_completed("api").await;
     account.register("api", "api-crash:2").await;
-    account
-        .update("api", json!({"taskDefinition": "api"}))
-        .await;
+    account.update("api", json!({"taskDefinition": "api"})).await;
     let rolling_back = |service: &Value| {
-        let reason = service["deployments"][0]["rolloutStateReason"]
-            .as_str()
-            .unwrap();
+        let reason = service["deployments"][0]["rolloutStateReason"].as_str().unwrap();
         reason.contains("rolling back to")
     };
     account.until("api", |_| {}, rolling_back).await;
     let third = account.register("api", "api-crash:3").await;
-    account
-        .update("api", json!({"taskDefinition": third}))
-        .await;
+    account.update("api", json!({"taskDefinition": third})).await;
     tokio::time::sleep(Duration::from_secs(300)).await;
     let service = account.service("api").await;
     assert_eq!(service["taskDefinition"], third);
@@ -615,9 +599,7 @@ async fn a_bad_deployment_during_a_rollback_has_nothing_to_go_back_to() {
     let statuses: Vec<&Value> = history.iter().map(|entry| &entry["status"]).collect();
     assert_eq!(statuses, ["STOPPED", "STOPPED", "SUCCESSFUL"]);
     let fixed = account.register("api", "api:4").await;
-    account
-        .update("api", json!({"taskDefinition": fixed}))
-        .await;
+    account.update("api", json!({"taskDefinition": fixed})).await;
     account.until_completed("api").await;
 }
 
@@ -629,9 +611,7 @@ async fn the_outcome_does_not_depend_on_how_often_anybody_looks() {
         account.create("api", "api", 2).await;
         account.register("api", "api-crash:2").await;
         tokio::time::sleep(Duration::from_secs(60)).await;
-        account
-            .update("api", json!({"taskDefinition": "api"}))
-            .await;
+        account.update("api", json!({"taskDefinition": "api"})).await;
         let mut passed = Duration::ZERO;
         while passed < Duration::from_secs(420) {
             tokio::time::sleep(look_every).await;

@@ -49,12 +49,7 @@ pub(super) fn started(world: &mut World, service: &mut Service, ids: &[String]) 
 }
 
 /// `verb` is `registered` or `deregistered`; one entry per target.
-pub(super) fn targets(
-    world: &mut World,
-    service: &mut Service,
-    verb: &str,
-    target_groups: &[String],
-) {
+pub(super) fn targets(world: &mut World, service: &mut Service, verb: &str, target_groups: &[String]) {
     let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
     for target_group in target_groups {
         *counts.entry(target_group).or_default() += 1;

@@ -179,10 +179,7 @@ mod tests {
     fn a_stalled_deployment_changes_nothing() {
         let stalled = Fleet { stalled: true, ..fleet(2, (100, 200), "", "hh") };
         check(&stalled, 0, &[]);
-        let scaled_in = Fleet {
-            desired: 1,
-            ..stalled
-        };
+        let scaled_in = Fleet { desired: 1, ..stalled };
         check(&scaled_in, 0, &["old0"]);
     }
 
