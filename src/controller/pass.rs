@@ -280,7 +280,7 @@ impl Engine {
         }
         let key = &service.key;
         match &plan.decision {
-            Decision::Unchanged => self.unchanged(service, live, &record),
+            Decision::Unchanged => self.unchanged(desired, service, live, &record),
             Decision::Held { reason, .. } => Ok(self.held(service, desired, reason)),
             Decision::Change { differences, .. } => {
                 self.journal.moved_on(key);
@@ -314,12 +314,24 @@ impl Engine {
     /// to go back to, is live and quarantined at once.
     fn unchanged(
         &self,
+        desired: &Desired,
         service: &DesiredService,
         live: &LiveService,
         record: &ServiceRecord,
     ) -> Result<Next, ledger::Error> {
         let Some(ecs) = live.service.present() else { return Ok(Next::Settled) };
         let completed = ecs.primary().is_some_and(|it| it.rollout_state() == Some("COMPLETED"));
+        if let Some(rollout) = adoptable(desired, service, live, record, (self.now)()) {
+            let event = Event::new((self.now)(), Kind::Progress, "watches a deployment that it did not see start");
+            self.journal.tell(
+                event.of(&service.key).digest(&rollout.digest).deployment(rollout.deployment.as_deref()),
+            );
+            self.ledger.update(&service.key, |record| {
+                record.intent = None;
+                record.rollout = Some(rollout);
+            })?;
+            return Ok(Next::Watch(WATCH_EVERY));
+        }
         if let Some(quarantine) =
             record.quarantine.as_ref().filter(|it| it.digest == service.digest && !completed)
         {
@@ -406,6 +418,33 @@ impl Engine {
             });
         })
     }
+}
+
+/// A deployment of what Git wants that nobody watches: one whose start was cut off by a crash, or
+/// that somebody forced by hand.
+fn adoptable(
+    desired: &Desired,
+    service: &DesiredService,
+    live: &LiveService,
+    record: &ServiceRecord,
+    now: Timestamp,
+) -> Option<Rollout> {
+    let primary = live.service.present()?.primary()?;
+    let rejected = record.quarantine.as_ref().is_some_and(|it| it.digest == service.digest);
+    let unjudged = match primary.rollout_state() {
+        Some("IN_PROGRESS") => true,
+        Some("FAILED") => record.intent.is_some(),
+        _ => false,
+    };
+    (unjudged && !rejected).then(|| Rollout {
+        kind: RolloutKind::Deploy,
+        digest: service.digest.clone(),
+        task_definition: primary.task_definition(),
+        deployment: Some(primary.id().to_owned()),
+        started_at: primary.created_at().unwrap_or(now),
+        revision: desired.revision.id.clone(),
+        back_to: rollout::last_good(live, Some(record)),
+    })
 }
 
 fn stop(error: ledger::Error) -> Next {

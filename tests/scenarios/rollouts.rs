@@ -16,7 +16,7 @@ async fn a_first_commit_registers_creates_and_settles() {
     let standing = world.settle(&wish).await;
     assert_eq!(standing[&key("api")], Next::Settled, "{}", world.told());
     let calls = world.take_calls();
-    assert_eq!(mutating(&calls), ["RegisterTaskDefinition", "CreateService", "TagResource"]);
+    assert_eq!(mutating(&calls), ["RegisterTaskDefinition", "CreateService"]);
     let service = world.service("api").await;
     assert_eq!((service["runningCount"].as_i64(), service["deployments"][0]["rolloutState"].as_str()), (Some(2), Some("COMPLETED")));
     assert_eq!(world.record("api").last_good.unwrap().task_definition.to_string(), "api:1");
