@@ -12,7 +12,6 @@ use simulator::Simulator;
 use simulator::balancer::serve_balancer;
 use simulator::clock::{Clock, Time};
 use simulator::images::{Image, Images};
-use simulator::runtime::Runtime;
 use simulator::runtime::process::ProcessRuntime;
 use simulator::serve::serve;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -8,13 +8,12 @@ mod queue;
 mod queues;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::clock::Time;
 use crate::error::{Answer, ApiError};
-use crate::input::{number, text};
+use crate::input::text;
 use crate::runtime::Runtime;
 use crate::world::World;
 
@@ -72,18 +71,6 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
 }
 
 impl Sqs {
-    /// How long a ReceiveMessage may wait for a message: what it says, or else its queue.
-    ///
-    /// [`call`] itself always answers at once.
-    pub fn wait(&self, input: &Value) -> Duration {
-        let of_queue = || {
-            let queue = self.queues.get(queue_name(text(input, "QueueUrl")?)?)?;
-            queue.attribute_number("ReceiveMessageWaitTimeSeconds")
-        };
-        let seconds = number(input, "WaitTimeSeconds").or_else(of_queue);
-        Duration::from_secs(seconds.unwrap_or(0).clamp(0, 20) as u64)
-    }
-
     fn queue(&self, input: &Value) -> Result<&Queue, ApiError> {
         self.queues
             .get(wanted_queue(input)?)
@@ -94,25 +81,6 @@ impl Sqs {
         self.queues
             .get_mut(wanted_queue(input)?)
             .ok_or_else(does_not_exist)
-    }
-}
-
-/// The code of an error in the query protocol that SQS spoke before JSON. It belongs into the
-/// header `x-amzn-query-error`, because clients go on comparing with the old codes.
-pub fn query_code(code: &str) -> &str {
-    match code.rsplit('#').next().unwrap_or(code) {
-        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
-        "QueueDeletedRecently" => "AWS.SimpleQueueService.QueueDeletedRecently",
-        "PurgeQueueInProgress" => "AWS.SimpleQueueService.PurgeQueueInProgress",
-        "MessageNotInflight" => "AWS.SimpleQueueService.MessageNotInflight",
-        "EmptyBatchRequest" => "AWS.SimpleQueueService.EmptyBatchRequest",
-        "TooManyEntriesInBatchRequest" => "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-        "BatchEntryIdsNotDistinct" => "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-        "InvalidBatchEntryId" => "AWS.SimpleQueueService.InvalidBatchEntryId",
-        "UnsupportedOperation" => "AWS.SimpleQueueService.UnsupportedOperation",
-        "QueueNameExists" => "QueueAlreadyExists",
-        "InvalidParameterValueException" => "InvalidParameterValue",
-        other => other,
     }
 }
 

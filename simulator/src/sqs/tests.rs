@@ -1,6 +1,8 @@
 //! Queues as their clients see them.
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
@@ -242,15 +244,6 @@ fn what_is_unknown_or_malformed_is_refused_with_the_codes_of_sqs() {
 }
 
 #[test]
-fn the_wait_of_a_receive_is_its_own_or_the_queues() {
-    let world = with_queue(json!({"ReceiveMessageWaitTimeSeconds": "7"}));
-    let wait = |input: Value| world.sqs.wait(&input).as_secs();
-    assert_eq!(wait(json!({"QueueUrl": URL, "WaitTimeSeconds": 3})), 3);
-    assert_eq!(wait(json!({"QueueUrl": URL})), 7);
-    assert_eq!(wait(json!({"QueueUrl": "http://x/none"})), 0);
-}
-
-#[test]
 fn queues_are_listed_by_prefix_and_page() {
     let mut world = with_queue(json!({}));
     ask(&mut world, "CreateQueue", json!({"QueueName": "jobs-dead"})).unwrap();
@@ -278,14 +271,4 @@ fn the_name_of_a_deleted_queue_is_free_after_a_minute() {
     assert_eq!(refused.code, "com.amazonaws.sqs#QueueDeletedRecently");
     wait(&mut world, 60);
     assert!(ask(&mut world, "CreateQueue", again).is_ok());
-}
-
-#[test]
-fn an_error_has_a_code_for_clients_of_the_query_protocol() {
-    let check = |code: &str, old: &str| assert_eq!(query_code(code), old);
-    check(
-        "com.amazonaws.sqs#QueueDoesNotExist",
-        "AWS.SimpleQueueService.NonExistentQueue",
-    );
-    check("com.amazonaws.sqs#OverLimit", "OverLimit");
 }
