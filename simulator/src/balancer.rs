@@ -43,11 +43,7 @@ pub async fn serve_balancer(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let balancer = Arc::new(Balancer {
-        simulator,
-        arn,
-        port: listener.local_addr()?.port(),
-    });
+    let balancer = Arc::new(Balancer { simulator, arn, port: listener.local_addr()?.port() });
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -101,9 +97,7 @@ pub async fn serve_listeners(simulator: Simulator, address: IpAddr, stop: Cancel
         }
         let there: BTreeSet<(String, u16)> = simulator.with_world(|world| {
             let listeners = world.elb.listener_ports();
-            listeners
-                .map(|(arn, port)| (arn.to_owned(), port))
-                .collect()
+            listeners.map(|(arn, port)| (arn.to_owned(), port)).collect()
         });
         known.retain(|listener, token| {
             let stays = there.contains(listener);
@@ -150,11 +144,8 @@ enum Failure {
 
 impl Balancer {
     async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Answer {
-        let host = request
-            .headers()
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok())
-            .unwrap_or_default();
+        let host =
+            request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let path = request.uri().path();
         let route = self.simulator.with_world(|world| {
             let listener = world.elb.listener(&self.arn);
@@ -162,11 +153,7 @@ impl Balancer {
         });
         match route {
             Route::Forward(group) => self.forward(&group, request, client).await,
-            Route::Fixed {
-                status,
-                content_type,
-                body,
-            } => fixed(status, &content_type, body),
+            Route::Fixed { status, content_type, body } => fixed(status, &content_type, body),
             Route::Nowhere => error(StatusCode::SERVICE_UNAVAILABLE),
         }
     }
@@ -178,9 +165,7 @@ impl Balancer {
         let mut tried: Vec<Target> = Vec::new();
         let mut sent = 0;
         while sent < 2 {
-            let chosen = self
-                .simulator
-                .with_world(|world| world.elb.choose(group, &tried));
+            let chosen = self.simulator.with_world(|world| world.elb.choose(group, &tried));
             let Some(target) = chosen else {
                 break;
             };
@@ -199,20 +184,14 @@ impl Balancer {
                 Err(Failure::Broken(None)) => return error(StatusCode::BAD_GATEWAY),
             }
         }
-        if tried.is_empty() {
-            error(StatusCode::SERVICE_UNAVAILABLE)
-        } else {
-            error(StatusCode::BAD_GATEWAY)
-        }
+        if tried.is_empty() { error(StatusCode::SERVICE_UNAVAILABLE) } else { error(StatusCode::BAD_GATEWAY) }
     }
 
     /// Tells the target who asked, as load balancers do.
     fn introduce(&self, headers: &mut HeaderMap, client: SocketAddr) {
         const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
         drop_hop_by_hop(headers);
-        let before = headers
-            .get(FORWARDED_FOR)
-            .and_then(|value| value.to_str().ok());
+        let before = headers.get(FORWARDED_FOR).and_then(|value| value.to_str().ok());
         let chain = match before {
             Some(before) => format!("{before}, {}", client.ip()),
             None => client.ip().to_string(),
@@ -235,10 +214,7 @@ fn outgoing(request: Request<Incoming>) -> Request<Stream> {
     request
 }
 
-async fn send(
-    request: Request<Stream>,
-    address: SocketAddr,
-) -> Result<Response<Incoming>, Failure> {
+async fn send(request: Request<Stream>, address: SocketAddr) -> Result<Response<Incoming>, Failure> {
     let Ok(mut sender) = connect(address).await else {
         return Err(Failure::Unsent(request));
     };

@@ -46,11 +46,7 @@ impl Clock {
     ///
     /// Must be made inside a tokio runtime; under a paused one it is virtual.
     pub fn starting_at(epoch: Time, speed: f64) -> Self {
-        Self {
-            epoch,
-            started: tokio::time::Instant::now(),
-            speed,
-        }
+        Self { epoch, started: tokio::time::Instant::now(), speed }
     }
 
     pub fn now(&self) -> Time {

@@ -61,10 +61,7 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
             "expiresAt": (world.now + Duration::from_secs(12 * 60 * 60)).seconds(),
             "proxyEndpoint": format!("https://{}", world.ecr.registry),
         }]})),
-        _ => Err(ApiError::new(
-            "UnknownOperationException",
-            format!("{operation} is not there"),
-        )),
+        _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
     }
 }
 
@@ -96,11 +93,7 @@ impl Ecr {
         Ok((name, repository))
     }
 
-    fn repository_mut(
-        &mut self,
-        account: &str,
-        input: &Value,
-    ) -> Result<&mut Repository, ApiError> {
+    fn repository_mut(&mut self, account: &str, input: &Value) -> Result<&mut Repository, ApiError> {
         let name = required(input, "repositoryName")?;
         let found = self.repositories.get_mut(name);
         found.ok_or_else(|| no_repository(name, account))
@@ -111,10 +104,7 @@ impl Repository {
     fn find(&self, digest: Option<&str>, tag: Option<&str>) -> Option<(&String, &Image)> {
         let found = match (digest, tag) {
             (Some(digest), _) => self.images.get_key_value(digest)?,
-            (None, Some(tag)) => self
-                .images
-                .iter()
-                .find(|(_, image)| image.tags.contains(tag))?,
+            (None, Some(tag)) => self.images.iter().find(|(_, image)| image.tags.contains(tag))?,
             (None, None) => return None,
         };
         let fits = digest.is_none() || tag.is_none_or(|tag| found.1.tags.contains(tag));
@@ -179,17 +169,10 @@ fn create_repository(world: &mut World, input: &Value) -> Answer {
     }
     let scanning = input.get("imageScanningConfiguration");
     let repository = Repository {
-        arn: format!(
-            "arn:aws:ecr:{}:{}:repository/{name}",
-            world.region, world.account
-        ),
+        arn: format!("arn:aws:ecr:{}:{}:repository/{name}", world.region, world.account),
         created: world.now,
-        mutability: text(input, "imageTagMutability")
-            .unwrap_or("MUTABLE")
-            .to_owned(),
-        scan_on_push: scanning
-            .and_then(|scanning| flag(scanning, "scanOnPush"))
-            .unwrap_or(false),
+        mutability: text(input, "imageTagMutability").unwrap_or("MUTABLE").to_owned(),
+        scan_on_push: scanning.and_then(|scanning| flag(scanning, "scanOnPush")).unwrap_or(false),
         images: BTreeMap::new(),
     };
     let answer = json!({"repository": repository.describe(name, world)});
@@ -199,10 +182,7 @@ fn create_repository(world: &mut World, input: &Value) -> Answer {
 
 fn describe_repositories(world: &World, input: &Value) -> Answer {
     let names = texts(input, "repositoryNames");
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| !world.ecr.repositories.contains_key(**name))
-    {
+    if let Some(unknown) = names.iter().find(|name| !world.ecr.repositories.contains_key(**name)) {
         return Err(no_repository(unknown, &world.account));
     }
     let chosen = world.ecr.repositories.iter();
@@ -219,15 +199,11 @@ fn paged<K: AsRef<str>>(
 ) -> Answer {
     let limit = number(input, "maxResults").unwrap_or(100);
     if !(1..=1000).contains(&limit) {
-        return Err(invalid(
-            "Invalid parameter at 'maxResults': must be between 1 and 1000",
-        ));
+        return Err(invalid("Invalid parameter at 'maxResults': must be between 1 and 1000"));
     }
     let page = page(entries, limit as usize, text(input, "nextToken"))
         .ok_or_else(|| invalid("Invalid parameter at 'nextToken'"))?;
-    Ok(without_nulls(
-        json!({member: page.entries, "nextToken": page.next}),
-    ))
+    Ok(without_nulls(json!({member: page.entries, "nextToken": page.next})))
 }
 
 fn delete_repository(world: &mut World, input: &Value) -> Answer {
@@ -270,9 +246,7 @@ fn put_image(world: &mut World, input: &Value) -> Answer {
             ),
         ));
     }
-    if let (Some(tag), Some(_), true) =
-        (tag, before, repository.mutability.starts_with("IMMUTABLE"))
-    {
+    if let (Some(tag), Some(_), true) = (tag, before, repository.mutability.starts_with("IMMUTABLE")) {
         return Err(ApiError::new(
             "ImageTagAlreadyExistsException",
             format!(
@@ -290,15 +264,12 @@ fn put_image(world: &mut World, input: &Value) -> Answer {
             image.tags.remove(tag);
         }
     }
-    let image = repository
-        .images
-        .entry(digest.clone())
-        .or_insert_with(|| Image {
-            manifest: manifest.to_owned(),
-            media_type: media_type.or_else(stated),
-            tags: BTreeSet::new(),
-            pushed: now,
-        });
+    let image = repository.images.entry(digest.clone()).or_insert_with(|| Image {
+        manifest: manifest.to_owned(),
+        media_type: media_type.or_else(stated),
+        tags: BTreeSet::new(),
+        pushed: now,
+    });
     image.tags.extend(tag.map(str::to_owned));
     Ok(json!({"image": show_image(&account, &name, &digest, tag, image)}))
 }
@@ -334,18 +305,13 @@ fn describe_images(world: &World, input: &Value) -> Answer {
     };
     let ids = list(input, "imageIds");
     if ids.is_empty() {
-        let chosen = repository
-            .images
-            .iter()
-            .filter(|(_, image)| image.passes(filter));
+        let chosen = repository.images.iter().filter(|(_, image)| image.passes(filter));
         let described = chosen.map(|(digest, image)| (digest, describe(digest, image)));
         return paged("imageDetails", described, input);
     }
     let mut details = BTreeMap::new();
     for id in ids {
-        let (digest, image) = repository
-            .identified(id)
-            .ok_or_else(|| no_image(id, name, &world.account))?;
+        let (digest, image) = repository.identified(id).ok_or_else(|| no_image(id, name, &world.account))?;
         details.insert(digest, describe(digest, image));
     }
     Ok(json!({"imageDetails": details.into_values().collect::<Vec<_>>()}))
@@ -390,10 +356,7 @@ fn batch_get_image(world: &World, input: &Value) -> Answer {
 
 fn failure(id: &Value) -> Value {
     let (code, reason) = if text(id, "imageDigest").or(text(id, "imageTag")).is_none() {
-        (
-            "MissingDigestAndTag",
-            "Invalid request parameters: both tag and digest cannot be null",
-        )
+        ("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null")
     } else {
         ("ImageNotFound", "Requested image not found")
     };
@@ -437,9 +400,7 @@ fn batch_delete_image(world: &mut World, input: &Value) -> Answer {
 
 fn required<'a>(input: &'a Value, member: &str) -> Result<&'a str, ApiError> {
     text(input, member).ok_or_else(|| {
-        invalid(format!(
-            "Invalid parameter at '{member}' failed to satisfy constraint: 'must not be null'"
-        ))
+        invalid(format!("Invalid parameter at '{member}' failed to satisfy constraint: 'must not be null'"))
     })
 }
 
@@ -450,9 +411,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
 fn no_repository(name: &str, account: &str) -> ApiError {
     ApiError::new(
         "RepositoryNotFoundException",
-        format!(
-            "The repository with name '{name}' does not exist in the registry with id '{account}'"
-        ),
+        format!("The repository with name '{name}' does not exist in the registry with id '{account}'"),
     )
 }
 

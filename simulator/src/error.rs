@@ -12,11 +12,7 @@ pub struct ApiError {
 
 impl ApiError {
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: code.to_owned(),
-            message: message.into(),
-            status: 400,
-        }
+        Self { code: code.to_owned(), message: message.into(), status: 400 }
     }
 }
 

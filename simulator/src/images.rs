@@ -96,9 +96,8 @@ impl Images {
             Some(colon) => &without_digest[..name_at + colon],
             None => without_digest,
         };
-        if let Some(image) = [reference, without_digest, repository]
-            .iter()
-            .find_map(|key| self.images.get(*key))
+        if let Some(image) =
+            [reference, without_digest, repository].iter().find_map(|key| self.images.get(*key))
         {
             return Some(image);
         }
@@ -120,11 +119,7 @@ mod tests {
     use super::*;
 
     fn image(command: &str) -> Image {
-        Image {
-            command: command.into(),
-            args: vec!["--default".into()],
-            ..Image::default()
-        }
+        Image { command: command.into(), args: vec!["--default".into()], ..Image::default() }
     }
 
     fn words(words: &[&str]) -> Vec<String> {
@@ -134,32 +129,19 @@ mod tests {
     #[test]
     fn the_longest_match_counts() {
         let mut images = Images::default();
-        for key in [
-            "localhost:5000",
-            "localhost:5000/team/api",
-            "localhost:5000/team/api:2",
-        ] {
+        for key in ["localhost:5000", "localhost:5000/team/api", "localhost:5000/team/api:2"] {
             images.insert(key, image(key));
         }
-        let found = |reference: &str| {
-            images
-                .find(reference)
-                .map(|image| image.command.to_str().unwrap().to_owned())
-        };
+        let found =
+            |reference: &str| images.find(reference).map(|image| image.command.to_str().unwrap().to_owned());
         let check = |reference: &str, key: &str| {
             assert_eq!(found(reference).as_deref(), Some(key), "{reference}");
         };
         check("localhost:5000/team/api:2", "localhost:5000/team/api:2");
-        check(
-            "localhost:5000/team/api:2@sha256:ab",
-            "localhost:5000/team/api:2",
-        );
+        check("localhost:5000/team/api:2@sha256:ab", "localhost:5000/team/api:2");
         check("localhost:5000/team/api:3", "localhost:5000/team/api");
         check("localhost:5000/team/api", "localhost:5000/team/api");
-        check(
-            "localhost:5000/team/api@sha256:ab",
-            "localhost:5000/team/api",
-        );
+        check("localhost:5000/team/api@sha256:ab", "localhost:5000/team/api");
         check("localhost:5000/team/worker:1", "localhost:5000");
         assert_eq!(found("localhost:5001/team/api:2"), None);
         assert_eq!(found("localhost:5000x/api"), None);
@@ -169,16 +151,10 @@ mod tests {
     fn a_container_definition_replaces_the_arguments_but_not_the_program() {
         let image = image("api");
         assert_eq!(image.arguments(&[], &[]), ["--default"]);
-        assert_eq!(
-            image.arguments(&[], &words(&["--port", "1"])),
-            ["--port", "1"]
-        );
+        assert_eq!(image.arguments(&[], &words(&["--port", "1"])), ["--port", "1"]);
         let entry_point = words(&["/app/api", "serve"]);
         assert_eq!(image.arguments(&entry_point, &[]), ["serve"]);
-        assert_eq!(
-            image.arguments(&entry_point, &words(&["-v"])),
-            ["serve", "-v"]
-        );
+        assert_eq!(image.arguments(&entry_point, &words(&["-v"])), ["serve", "-v"]);
     }
 
     #[test]

@@ -12,9 +12,7 @@ pub(crate) fn text<'a>(input: &'a Value, member: &str) -> Option<&'a str> {
 /// A whole number, also when the protocol carries it as text.
 pub(crate) fn number(input: &Value, member: &str) -> Option<i64> {
     match input.get(member)? {
-        Value::Number(number) => number
-            .as_i64()
-            .or_else(|| number.as_f64().map(|float| float as i64)),
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|float| float as i64)),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
@@ -31,25 +29,16 @@ pub(crate) fn flag(input: &Value, member: &str) -> Option<bool> {
 
 /// The entries of a list; none where the list is absent.
 pub(crate) fn list<'a>(input: &'a Value, member: &str) -> &'a [Value] {
-    input
-        .get(member)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    input.get(member).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The texts of a list; none where the list is absent.
 pub(crate) fn texts<'a>(input: &'a Value, member: &str) -> Vec<&'a str> {
-    list(input, member)
-        .iter()
-        .filter_map(Value::as_str)
-        .collect()
+    list(input, member).iter().filter_map(Value::as_str).collect()
 }
 
 /// The entries of a map; none where the map is absent.
-pub(crate) fn map<'a>(
-    input: &'a Value,
-    member: &str,
-) -> impl Iterator<Item = (&'a str, &'a Value)> {
+pub(crate) fn map<'a>(input: &'a Value, member: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
     input
         .get(member)
         .and_then(Value::as_object)
@@ -79,10 +68,7 @@ pub(crate) fn page<K: AsRef<str>>(
         None => None,
         Some(token) => Some(String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?),
     };
-    let mut page = Page {
-        entries: Vec::new(),
-        next: None,
-    };
+    let mut page = Page { entries: Vec::new(), next: None };
     let mut last = String::new();
     for (key, entry) in entries {
         if after.as_deref().is_some_and(|after| key.as_ref() <= after) {

@@ -76,9 +76,7 @@ impl Simulator {
             fault: Mutex::default(),
             throttle: Mutex::default(),
         };
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 
     /// Answers one HTTP request of an AWS client, whatever its protocol.

@@ -52,10 +52,7 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
         "DescribeLogGroups" => Ok(logs.describe_groups(input, &format!("{region}:{account}"))),
         "DescribeLogStreams" => logs.describe_streams(input),
         "GetLogEvents" => logs.events(input, now),
-        _ => Err(ApiError::new(
-            "UnknownOperationException",
-            format!("{operation} is not there"),
-        )),
+        _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
     }
 }
 
@@ -78,10 +75,7 @@ impl Logs {
         let stream = group
             .streams
             .entry(stream.to_owned())
-            .or_insert_with(|| Stream {
-                created_at: at,
-                ..Stream::default()
-            });
+            .or_insert_with(|| Stream { created_at: at, ..Stream::default() });
         if stream.lines.len() == LINES_MAX {
             stream.lines.pop_front();
             stream.dropped += 1;
@@ -90,21 +84,13 @@ impl Logs {
     }
 
     fn group(&mut self, name: &str, now: Time) -> &mut Group {
-        self.groups.entry(name.to_owned()).or_insert_with(|| Group {
-            created_at: now,
-            ..Group::default()
-        })
+        self.groups.entry(name.to_owned()).or_insert_with(|| Group { created_at: now, ..Group::default() })
     }
 
     fn existing(&self, input: &Value) -> Result<&Group, ApiError> {
-        self.groups
-            .get(text(input, "logGroupName")?)
-            .ok_or_else(|| {
-                ApiError::new(
-                    "ResourceNotFoundException",
-                    "The specified log group does not exist.",
-                )
-            })
+        self.groups.get(text(input, "logGroupName")?).ok_or_else(|| {
+            ApiError::new("ResourceNotFoundException", "The specified log group does not exist.")
+        })
     }
 
     fn describe_groups(&self, input: &Value, place: &str) -> Value {
@@ -127,24 +113,16 @@ impl Logs {
         const STREAMS_MAX: usize = 50;
         let group = self.existing(input)?;
         let prefix = input["logStreamNamePrefix"].as_str().unwrap_or_default();
-        let mut streams: Vec<(&String, &Stream)> = group
-            .streams
-            .iter()
-            .filter(|(name, _)| name.starts_with(prefix))
-            .collect();
+        let mut streams: Vec<(&String, &Stream)> =
+            group.streams.iter().filter(|(name, _)| name.starts_with(prefix)).collect();
         if input["orderBy"] == "LastEventTime" {
             streams.sort_by_key(|(_, stream)| stream.lines.back().map(|(at, _)| *at));
         }
         if input["descending"] == true {
             streams.reverse();
         }
-        let start = input["nextToken"]
-            .as_str()
-            .and_then(|token| token.parse().ok())
-            .unwrap_or(0usize);
-        let limit = input["limit"]
-            .as_u64()
-            .map_or(STREAMS_MAX, |limit| limit as usize);
+        let start = input["nextToken"].as_str().and_then(|token| token.parse().ok()).unwrap_or(0usize);
+        let limit = input["limit"].as_u64().map_or(STREAMS_MAX, |limit| limit as usize);
         let shown: Vec<Value> = streams
             .iter()
             .skip(start)
@@ -164,16 +142,11 @@ impl Logs {
     fn events(&self, input: &Value, now: Time) -> Answer {
         let name = text(input, "logStreamName")?;
         let stream = self.existing(input)?.streams.get(name).ok_or_else(|| {
-            ApiError::new(
-                "ResourceNotFoundException",
-                "The specified log stream does not exist.",
-            )
+            ApiError::new("ResourceNotFoundException", "The specified log stream does not exist.")
         })?;
         let from = input["startTime"].as_u64().unwrap_or(0);
         let to = input["endTime"].as_u64().unwrap_or(u64::MAX);
-        let limit = input["limit"]
-            .as_u64()
-            .map_or(EVENTS_MAX, |limit| (limit as usize).clamp(1, EVENTS_MAX));
+        let limit = input["limit"].as_u64().map_or(EVENTS_MAX, |limit| (limit as usize).clamp(1, EVENTS_MAX));
         let first = stream.dropped;
         let end = first + stream.lines.len();
         let token = input["nextToken"].as_str();
@@ -194,9 +167,9 @@ impl Logs {
             .lines
             .range(start - first..stop - first)
             .filter(|(at, _)| (from..to).contains(&at.0))
-            .map(|(at, line)| {
-                json!({"timestamp": millis(*at), "message": line, "ingestionTime": millis(now)})
-            })
+            .map(
+                |(at, line)| json!({"timestamp": millis(*at), "message": line, "ingestionTime": millis(now)}),
+            )
             .collect();
         Ok(json!({
             "events": events,
@@ -223,22 +196,14 @@ mod tests {
     fn logs() -> Logs {
         let mut logs = Logs::default();
         for n in 0..5 {
-            logs.put(
-                "/ecs/api",
-                "api/api/1",
-                Time(1000 + n),
-                &format!("line {n}"),
-            );
+            logs.put("/ecs/api", "api/api/1", Time(1000 + n), &format!("line {n}"));
         }
         logs
     }
 
     fn messages(answer: &Value) -> Vec<&str> {
         let events = answer["events"].as_array().unwrap();
-        events
-            .iter()
-            .map(|event| event["message"].as_str().unwrap())
-            .collect()
+        events.iter().map(|event| event["message"].as_str().unwrap()).collect()
     }
 
     #[test]
@@ -251,16 +216,12 @@ mod tests {
         let oldest = logs().events(&from_head, Time(0)).unwrap();
         assert_eq!(messages(&oldest), ["line 0", "line 1"]);
         from_head["nextToken"] = oldest["nextForwardToken"].clone();
-        assert_eq!(
-            messages(&logs().events(&from_head, Time(0)).unwrap()),
-            ["line 2", "line 3"]
-        );
+        assert_eq!(messages(&logs().events(&from_head, Time(0)).unwrap()), ["line 2", "line 3"]);
     }
 
     #[test]
     fn a_token_at_the_end_repeats_itself() {
-        let input =
-            json!({"logGroupName": "/ecs/api", "logStreamName": "api/api/1", "nextToken": "f/5"});
+        let input = json!({"logGroupName": "/ecs/api", "logStreamName": "api/api/1", "nextToken": "f/5"});
         let answer = logs().events(&input, Time(0)).unwrap();
         assert!(messages(&answer).is_empty());
         assert_eq!(answer["nextForwardToken"], "f/5");
@@ -269,9 +230,6 @@ mod tests {
     #[test]
     fn an_unknown_group_is_not_found() {
         let input = json!({"logGroupName": "no", "logStreamName": "no"});
-        assert_eq!(
-            logs().events(&input, Time(0)).unwrap_err().code,
-            "ResourceNotFoundException"
-        );
+        assert_eq!(logs().events(&input, Time(0)).unwrap_err().code, "ResourceNotFoundException");
     }
 }

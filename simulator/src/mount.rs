@@ -44,17 +44,14 @@ impl HttpConnector for Mounted {
         HttpConnectorFuture::new(async move {
             let request = without_sdk_body(request)?;
             let response = simulator.call(request).await.map(SdkBody::from);
-            HttpResponse::try_from(response)
-                .map_err(|error| ConnectorError::other(error.into(), None))
+            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
 fn without_sdk_body(request: HttpRequest) -> Result<http::Request<Bytes>, ConnectorError> {
-    let (parts, body) = request
-        .try_into_http1x()
-        .map_err(|error| ConnectorError::user(error.into()))?
-        .into_parts();
+    let (parts, body) =
+        request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
     let body = body
         .bytes()
         .map(Bytes::copy_from_slice)

@@ -11,18 +11,12 @@ fn bytes(what: &str, now: Time) -> [u8; 32] {
 
 /// The SHA-256 of a text in hexadecimal.
 pub(crate) fn sha256(text: &str) -> String {
-    Sha256::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The first `length` (at most 64) hexadecimal digits of a name's hash.
 pub(crate) fn hexadecimal(what: &str, now: Time, length: usize) -> String {
-    let mut digits: String = bytes(what, now)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut digits: String = bytes(what, now).iter().map(|byte| format!("{byte:02x}")).collect();
     digits.truncate(length);
     digits
 }

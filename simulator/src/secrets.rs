@@ -50,10 +50,7 @@ enum Content {
 /// Answers one operation.
 pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &Value) -> Answer {
     let now = world.now;
-    world
-        .secrets
-        .by_name
-        .retain(|_, secret| secret.deletion.is_none_or(|deletion| deletion > now));
+    world.secrets.by_name.retain(|_, secret| secret.deletion.is_none_or(|deletion| deletion > now));
     match operation {
         "CreateSecret" => create(world, input),
         "PutSecretValue" => put_value(world, input),
@@ -61,10 +58,7 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
         "DescribeSecret" => Ok(world.secrets.named(input)?.describe()),
         "ListSecrets" => list_secrets(world, input),
         "DeleteSecret" => delete(world, input),
-        _ => Err(ApiError::new(
-            "UnknownOperationException",
-            format!("{operation} is not there"),
-        )),
+        _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
     }
 }
 
@@ -76,12 +70,7 @@ impl Secrets {
         let parts: Vec<&str> = value_from.split(':').collect();
         let id_parts = if value_from.starts_with("arn:") { 7 } else { 1 };
         let id = parts[..parts.len().min(id_parts)].join(":");
-        let part = |index: usize| {
-            parts
-                .get(id_parts + index)
-                .copied()
-                .filter(|part| !part.is_empty())
-        };
+        let part = |index: usize| parts.get(id_parts + index).copied().filter(|part| !part.is_empty());
         let sentence = |error: ApiError| format!("{}: {}", error.code, error.message);
 
         let secret = self.usable(&id).map_err(sentence)?;
@@ -93,16 +82,12 @@ impl Secrets {
             return Ok(content.clone());
         };
         let fields: Value = serde_json::from_str(content).map_err(|_| {
-            format!(
-                "retrieved secret from Secrets Manager is not JSON, so it has no json key {key}"
-            )
+            format!("retrieved secret from Secrets Manager is not JSON, so it has no json key {key}")
         })?;
         match fields.get(key) {
             Some(Value::String(field)) => Ok(field.clone()),
             Some(field) => Ok(field.to_string()),
-            None => Err(format!(
-                "retrieved secret from Secrets Manager did not contain json key {key}"
-            )),
+            None => Err(format!("retrieved secret from Secrets Manager did not contain json key {key}")),
         }
     }
 
@@ -110,11 +95,7 @@ impl Secrets {
     fn find(&self, id: &str) -> Option<&Secret> {
         self.by_name.get(id).or_else(|| {
             self.by_name.values().find(|secret| {
-                secret.arn == id
-                    || secret
-                        .arn
-                        .rsplit_once('-')
-                        .is_some_and(|(arn, _)| arn == id)
+                secret.arn == id || secret.arn.rsplit_once('-').is_some_and(|(arn, _)| arn == id)
             })
         })
     }
@@ -145,18 +126,11 @@ impl Secrets {
 
 impl Secret {
     /// The version with this id or stage; the current one where neither is given.
-    fn version(
-        &self,
-        id: Option<&str>,
-        stage: Option<&str>,
-    ) -> Result<(&String, &Version), ApiError> {
+    fn version(&self, id: Option<&str>, stage: Option<&str>) -> Result<(&String, &Version), ApiError> {
         let wanted = stage.unwrap_or(CURRENT);
         let found = match id {
             Some(id) => self.versions.get_key_value(id),
-            None => self
-                .versions
-                .iter()
-                .find(|(_, version)| version.stages.contains(wanted)),
+            None => self.versions.iter().find(|(_, version)| version.stages.contains(wanted)),
         };
         match (found, id, stage) {
             (Some((_, version)), Some(_), Some(stage)) if !version.stages.contains(stage) => {
@@ -168,15 +142,11 @@ impl Secret {
             (Some(found), _, _) => Ok(found),
             (None, Some(id), _) => Err(ApiError::new(
                 "ResourceNotFoundException",
-                format!(
-                    "Secrets Manager can't find the specified secret value for VersionId: {id}"
-                ),
+                format!("Secrets Manager can't find the specified secret value for VersionId: {id}"),
             )),
             (None, None, _) => Err(ApiError::new(
                 "ResourceNotFoundException",
-                format!(
-                    "Secrets Manager can't find the specified secret value for staging label: {wanted}"
-                ),
+                format!("Secrets Manager can't find the specified secret value for staging label: {wanted}"),
             )),
         }
     }
@@ -193,9 +163,7 @@ impl Secret {
             }
         }
         for version in self.versions.values_mut() {
-            version
-                .stages
-                .retain(|stage| !stages.contains(&stage.as_str()));
+            version.stages.retain(|stage| !stages.contains(&stage.as_str()));
         }
         let version = Version {
             content,
@@ -204,17 +172,13 @@ impl Secret {
         };
         self.versions.insert(id.to_owned(), version);
         // A version without any stage is deprecated, and Secrets Manager deletes it in time.
-        self.versions
-            .retain(|_, version| !version.stages.is_empty());
+        self.versions.retain(|_, version| !version.stages.is_empty());
         self.changed = now;
     }
 
     fn describe(&self) -> Value {
-        let stages: BTreeMap<&String, &BTreeSet<String>> = self
-            .versions
-            .iter()
-            .map(|(id, version)| (id, &version.stages))
-            .collect();
+        let stages: BTreeMap<&String, &BTreeSet<String>> =
+            self.versions.iter().map(|(id, version)| (id, &version.stages)).collect();
         without_nulls(json!({
             "ARN": self.arn,
             "Name": self.name,
@@ -282,19 +246,14 @@ fn create(world: &mut World, input: &Value) -> Answer {
         token
     });
     world.secrets.by_name.insert(name.to_owned(), secret);
-    Ok(without_nulls(
-        json!({"ARN": arn, "Name": name, "VersionId": version}),
-    ))
+    Ok(without_nulls(json!({"ARN": arn, "Name": name, "VersionId": version})))
 }
 
 fn put_value(world: &mut World, input: &Value) -> Answer {
     let now = world.now;
     let secret = world.secrets.usable_mut(input)?;
     let content = content(input)?.ok_or_else(|| {
-        ApiError::new(
-            "InvalidRequestException",
-            "You must provide either SecretString or SecretBinary.",
-        )
+        ApiError::new("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
     })?;
     let token = token(input, &secret.name, now);
     let mut stages = texts(input, "VersionStages");
@@ -325,8 +284,7 @@ fn put_value(world: &mut World, input: &Value) -> Answer {
 fn get_value(world: &World, input: &Value) -> Answer {
     let id = text(input, "SecretId").ok_or_else(|| missing("SecretId"))?;
     let secret = world.secrets.usable(id)?;
-    let (version_id, version) =
-        secret.version(text(input, "VersionId"), text(input, "VersionStage"))?;
+    let (version_id, version) = secret.version(text(input, "VersionId"), text(input, "VersionStage"))?;
     let (string, binary) = match &version.content {
         Content::Text(content) => (Some(content), None),
         Content::Binary(content) => (None, Some(content)),
@@ -345,10 +303,7 @@ fn get_value(world: &World, input: &Value) -> Answer {
 fn list_secrets(world: &World, input: &Value) -> Answer {
     let limit = number(input, "MaxResults").unwrap_or(100);
     if !(1..=100).contains(&limit) {
-        return Err(ApiError::new(
-            "InvalidParameterException",
-            "MaxResults must be between 1 and 100.",
-        ));
+        return Err(ApiError::new("InvalidParameterException", "MaxResults must be between 1 and 100."));
     }
     let deleted_too = flag(input, "IncludePlannedDeletion").unwrap_or(false);
     let chosen = world
@@ -359,33 +314,21 @@ fn list_secrets(world: &World, input: &Value) -> Answer {
         .filter(|(_, secret)| passes(secret, list(input, "Filters")))
         .map(|(name, secret)| {
             let mut entry = secret.describe();
-            if let Some(versions) = entry
-                .as_object_mut()
-                .and_then(|entry| entry.remove("VersionIdsToStages"))
+            if let Some(versions) = entry.as_object_mut().and_then(|entry| entry.remove("VersionIdsToStages"))
             {
                 entry["SecretVersionsToStages"] = versions;
             }
             (name, entry)
         });
-    let page = page(chosen, limit as usize, text(input, "NextToken")).ok_or_else(|| {
-        ApiError::new(
-            "InvalidNextTokenException",
-            "The NextToken value is invalid.",
-        )
-    })?;
-    Ok(without_nulls(
-        json!({"SecretList": page.entries, "NextToken": page.next}),
-    ))
+    let page = page(chosen, limit as usize, text(input, "NextToken"))
+        .ok_or_else(|| ApiError::new("InvalidNextTokenException", "The NextToken value is invalid."))?;
+    Ok(without_nulls(json!({"SecretList": page.entries, "NextToken": page.next})))
 }
 
 /// Whether a secret passes all filters; each passes if one of its values is a prefix.
 fn passes(secret: &Secret, filters: &[Value]) -> bool {
     filters.iter().all(|filter| {
-        let any = |what: &str| {
-            texts(filter, "Values")
-                .iter()
-                .any(|value| what.starts_with(value))
-        };
+        let any = |what: &str| texts(filter, "Values").iter().any(|value| what.starts_with(value));
         match text(filter, "Key") {
             Some("name") => any(&secret.name),
             Some("description") => secret.description.as_deref().is_some_and(any),
@@ -445,9 +388,7 @@ fn token(input: &Value, name: &str, now: Time) -> String {
 }
 
 fn tag_list(tags: &BTreeMap<String, String>) -> Value {
-    tags.iter()
-        .map(|(key, value)| json!({"Key": key, "Value": value}))
-        .collect()
+    tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
 fn missing(member: &str) -> ApiError {
@@ -460,10 +401,7 @@ fn missing(member: &str) -> ApiError {
 }
 
 fn not_found() -> ApiError {
-    ApiError::new(
-        "ResourceNotFoundException",
-        "Secrets Manager can't find the specified secret.",
-    )
+    ApiError::new("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
 #[cfg(test)]

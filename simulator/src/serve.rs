@@ -64,9 +64,8 @@ async fn serve_connection(simulator: Simulator, stream: TcpStream, stop: Cancell
         let simulator = simulator.clone();
         async move { Ok::<_, Infallible>(answer(&simulator, request).await) }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), service);
+    let connection =
+        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -80,10 +79,7 @@ async fn serve_connection(simulator: Simulator, stream: TcpStream, stop: Cancell
     }
 }
 
-async fn answer(
-    simulator: &Simulator,
-    request: http::Request<Incoming>,
-) -> http::Response<Full<Bytes>> {
+async fn answer(simulator: &Simulator, request: http::Request<Incoming>) -> http::Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => {

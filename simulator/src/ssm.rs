@@ -49,15 +49,11 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
             Ok(json!({}))
         }
         "DeleteParameters" => {
-            let (deleted, unknown): (Vec<&str>, Vec<&str>) = texts(input, "Names")
-                .into_iter()
-                .partition(|name| world.ssm.by_name.remove(*name).is_some());
+            let (deleted, unknown): (Vec<&str>, Vec<&str>) =
+                texts(input, "Names").into_iter().partition(|name| world.ssm.by_name.remove(*name).is_some());
             Ok(json!({"DeletedParameters": deleted, "InvalidParameters": unknown}))
         }
-        _ => Err(ApiError::new(
-            "UnknownOperationException",
-            format!("{operation} is not there"),
-        )),
+        _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
     }
 }
 
@@ -83,11 +79,7 @@ impl Ssm {
         let version: u64 = version.parse().ok()?;
         let (name, parameter) = named(id)?;
         let mut versions = parameter.versions.iter();
-        Some((
-            name,
-            parameter,
-            versions.find(|found| found.number == version)?,
-        ))
+        Some((name, parameter, versions.find(|found| found.number == version)?))
     }
 
     fn describe(&self, reference: &str, input: &Value) -> Option<Value> {
@@ -99,11 +91,8 @@ impl Ssm {
         let decrypt = flag(input, "WithDecryption").unwrap_or(false);
         // Not encrypted really, but nothing to work with either, as with AWS.
         let sealed = || format!("AQICAHg{}", crate::naming::sha256(&version.value));
-        let value = if parameter.kind == "SecureString" && !decrypt {
-            sealed()
-        } else {
-            version.value.clone()
-        };
+        let value =
+            if parameter.kind == "SecureString" && !decrypt { sealed() } else { version.value.clone() };
         Some(without_nulls(json!({
             "Name": name,
             "Type": parameter.kind,
@@ -129,17 +118,12 @@ fn put(world: &mut World, input: &Value) -> Answer {
         )));
     }
     let kind = text(input, "Type");
-    if let Some(kind) = kind.filter(|kind| !["String", "StringList", "SecureString"].contains(kind))
-    {
+    if let Some(kind) = kind.filter(|kind| !["String", "StringList", "SecureString"].contains(kind)) {
         return Err(invalid(format!(
             "1 validation error detected: Value '{kind}' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [SecureString, StringList, String]"
         )));
     }
-    let version = |number| Version {
-        number,
-        value: value.to_owned(),
-        modified: world.now,
-    };
+    let version = |number| Version { number, value: value.to_owned(), modified: world.now };
     if let Some(existing) = world.ssm.by_name.get_mut(name) {
         if !flag(input, "Overwrite").unwrap_or(false) {
             return Err(ApiError::new(
@@ -216,16 +200,15 @@ fn get_by_path(world: &World, input: &Value) -> Answer {
     }
     let recursive = flag(input, "Recursive").unwrap_or(false);
     let prefix = format!("{}/", path.trim_end_matches('/'));
-    let below = world.ssm.by_name.keys().filter(|name| {
-        name.strip_prefix(&prefix)
-            .is_some_and(|rest| recursive || !rest.contains('/'))
-    });
+    let below = world
+        .ssm
+        .by_name
+        .keys()
+        .filter(|name| name.strip_prefix(&prefix).is_some_and(|rest| recursive || !rest.contains('/')));
     let described = below.filter_map(|name| Some((name, world.ssm.describe(name, input)?)));
     let page = page(described, limit as usize, text(input, "NextToken"))
         .ok_or_else(|| ApiError::new("InvalidNextToken", "The specified token isn't valid."))?;
-    Ok(without_nulls(
-        json!({"Parameters": page.entries, "NextToken": page.next}),
-    ))
+    Ok(without_nulls(json!({"Parameters": page.entries, "NextToken": page.next})))
 }
 
 fn required<'a>(input: &'a Value, member: &str) -> Result<&'a str, ApiError> {
@@ -265,21 +248,15 @@ mod tests {
         put(&mut world, "/jobs/db", "one");
         put(&mut world, "/jobs/db", "two");
         let arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/jobs/db";
-        for (name, value) in [
-            ("/jobs/db", "two"),
-            ("/jobs/db:1", "one"),
-            (arn, "two"),
-            (&format!("{arn}:1"), "one"),
-        ] {
+        for (name, value) in
+            [("/jobs/db", "two"), ("/jobs/db:1", "one"), (arn, "two"), (&format!("{arn}:1"), "one")]
+        {
             let got = ask(&mut world, "GetParameter", json!({"Name": name})).unwrap();
             assert_eq!(got["Parameter"]["Value"], value, "{name}");
             assert_eq!(got["Parameter"]["Name"], "/jobs/db");
             assert_eq!(world.ssm.resolve(name).unwrap(), value);
         }
-        assert_eq!(
-            world.ssm.resolve("/none").unwrap_err(),
-            "invalid parameters: /none"
-        );
+        assert_eq!(world.ssm.resolve("/none").unwrap_err(), "invalid parameters: /none");
     }
 
     #[test]
@@ -313,19 +290,11 @@ mod tests {
         let mut names = |input: Value| -> Vec<String> {
             let got = ask(&mut world, "GetParametersByPath", input).unwrap();
             let found = got["Parameters"].as_array().unwrap().iter();
-            found
-                .map(|found| found["Name"].as_str().unwrap().to_owned())
-                .collect()
+            found.map(|found| found["Name"].as_str().unwrap().to_owned()).collect()
         };
         assert_eq!(names(json!({"Path": "/a"})), ["/a/b"]);
-        assert_eq!(
-            names(json!({"Path": "/a/", "Recursive": true})),
-            ["/a/b", "/a/c/d"]
-        );
-        assert_eq!(
-            names(json!({"Path": "/", "Recursive": true, "MaxResults": 1})),
-            ["/a/b"]
-        );
+        assert_eq!(names(json!({"Path": "/a/", "Recursive": true})), ["/a/b", "/a/c/d"]);
+        assert_eq!(names(json!({"Path": "/", "Recursive": true, "MaxResults": 1})), ["/a/b"]);
     }
 
     #[test]

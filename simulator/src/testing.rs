@@ -53,10 +53,7 @@ impl Told {
         self.answers.lock().unwrap().insert(task.to_owned(), answer);
     }
     pub(crate) fn place(&self, task: &str, address: SocketAddr) {
-        self.addresses
-            .lock()
-            .unwrap()
-            .insert(task.to_owned(), address);
+        self.addresses.lock().unwrap().insert(task.to_owned(), address);
     }
     pub(crate) fn probes(&self, task: &str) -> u32 {
         self.probes.lock().unwrap().get(task).copied().unwrap_or(0)
@@ -71,17 +68,9 @@ impl Runtime for Told {
     fn stop(&self, _task: &str, _now: Time) {}
     fn forget(&self, _task: &str) {}
     fn probe(&self, probe: &Probe, _now: Time) -> ProbeAnswer {
-        *self
-            .probes
-            .lock()
-            .unwrap()
-            .entry(probe.task.clone())
-            .or_default() += 1;
+        *self.probes.lock().unwrap().entry(probe.task.clone()).or_default() += 1;
         let answers = self.answers.lock().unwrap();
-        answers
-            .get(&probe.task)
-            .cloned()
-            .unwrap_or(ProbeAnswer::Passed)
+        answers.get(&probe.task).cloned().unwrap_or(ProbeAnswer::Passed)
     }
     fn address(&self, task: &str, _container: &str, _port: u16) -> Option<SocketAddr> {
         self.addresses.lock().unwrap().get(task).copied()

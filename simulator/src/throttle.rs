@@ -27,21 +27,12 @@ struct Bucket {
 }
 
 const fn bucket(name: &'static str, burst: u32, refill_per_second: u32) -> Bucket {
-    Bucket {
-        name,
-        burst: burst as f64,
-        refill_per_second: refill_per_second as f64,
-    }
+    Bucket { name, burst: burst as f64, refill_per_second: refill_per_second as f64 }
 }
 
 impl Throttle {
     /// Takes a token for the call, or refuses it.
-    pub(crate) fn take(
-        &mut self,
-        service: &str,
-        operation: &str,
-        now: Time,
-    ) -> Result<(), ApiError> {
+    pub(crate) fn take(&mut self, service: &str, operation: &str, now: Time) -> Result<(), ApiError> {
         let bucket = match service {
             "ecs" => ecs_bucket(operation),
             "elb" if operation.starts_with("Describe") => Some(bucket("elb read", 40, 10)),
@@ -50,10 +41,7 @@ impl Throttle {
         let Some(bucket) = bucket else {
             return Ok(());
         };
-        let level = self.buckets.entry(bucket.name).or_insert(Level {
-            tokens: bucket.burst,
-            at: now,
-        });
+        let level = self.buckets.entry(bucket.name).or_insert(Level { tokens: bucket.burst, at: now });
         let refilled = now.since(level.at).as_secs_f64() * bucket.refill_per_second;
         level.tokens = (level.tokens + refilled).min(bucket.burst);
         level.at = now;
@@ -75,22 +63,16 @@ fn ecs_bucket(operation: &str) -> Option<Bucket> {
     Some(match operation {
         "CreateService" | "UpdateService" | "DeleteService" => bucket("service modify", 50, 5),
         "DescribeServices" | "ListServices" => bucket("service read", 100, 20),
-        "DescribeServiceDeployments" | "ListServiceDeployments" => {
-            bucket("service deployment", 50, 20)
-        }
+        "DescribeServiceDeployments" | "ListServiceDeployments" => bucket("service deployment", 50, 20),
         "DescribeServiceRevisions" => bucket("service revision", 50, 20),
-        "RegisterTaskDefinition" | "DeregisterTaskDefinition" => {
-            bucket("task definition modify", 20, 1)
-        }
+        "RegisterTaskDefinition" | "DeregisterTaskDefinition" => bucket("task definition modify", 20, 1),
         "DescribeTaskDefinition" | "ListTaskDefinitions" | "ListTaskDefinitionFamilies" => {
             bucket("task definition read", 50, 20)
         }
         "DeleteTaskDefinitions" => bucket("task definition delete", 5, 1),
         "RunTask" | "StopTask" => bucket("cluster resource modify", 100, 40),
         "DescribeTasks" | "ListTasks" => bucket("cluster resource read", 100, 20),
-        "CreateCluster" | "DeleteCluster" | "PutClusterCapacityProviders" => {
-            bucket("cluster modify", 20, 1)
-        }
+        "CreateCluster" | "DeleteCluster" | "PutClusterCapacityProviders" => bucket("cluster modify", 20, 1),
         "DescribeClusters" | "ListClusters" => bucket("cluster read", 50, 20),
         "DescribeCapacityProviders" => bucket("capacity provider read", 50, 20),
         "TagResource" | "UntagResource" => bucket("tag modify", 20, 10),
@@ -107,26 +89,16 @@ mod tests {
     const START: Time = Time(1_000_000);
 
     fn taken(throttle: &mut Throttle, operation: &str, now: Time) -> usize {
-        (0..1_000)
-            .take_while(|_| throttle.take("ecs", operation, now).is_ok())
-            .count()
+        (0..1_000).take_while(|_| throttle.take("ecs", operation, now).is_ok()).count()
     }
 
     #[test]
     fn registering_has_a_burst_of_twenty_and_then_one_a_second() {
         let mut throttle = Throttle::default();
         assert_eq!(taken(&mut throttle, "RegisterTaskDefinition", START), 20);
-        let error = throttle
-            .take("ecs", "RegisterTaskDefinition", START)
-            .unwrap_err();
-        assert_eq!(
-            (error.code.as_str(), error.status),
-            ("ThrottlingException", 400)
-        );
-        assert_eq!(
-            taken(&mut throttle, "RegisterTaskDefinition", Time(1_003_500)),
-            3
-        );
+        let error = throttle.take("ecs", "RegisterTaskDefinition", START).unwrap_err();
+        assert_eq!((error.code.as_str(), error.status), ("ThrottlingException", 400));
+        assert_eq!(taken(&mut throttle, "RegisterTaskDefinition", Time(1_003_500)), 3);
     }
 
     #[test]

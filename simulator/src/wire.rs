@@ -67,10 +67,7 @@ async fn faulty(shared: &Shared, envelope: &Envelope, index: u64) -> Answer {
         Fault::None => served(shared, envelope).await,
         Fault::RefuseBefore(error) => Err(error),
         Fault::FailAfter(error) => {
-            let failure = ApiError {
-                status: 500,
-                ..error
-            };
+            let failure = ApiError { status: 500, ..error };
             served(shared, envelope).await.and(Err(failure))
         }
         Fault::NeverAnswer => {
@@ -115,11 +112,9 @@ async fn served(shared: &Shared, envelope: &Envelope) -> Answer {
         // Enabled before the look, so that a message sent in between is not slept through.
         changed.as_mut().enable();
         let answer = apply(shared, envelope);
-        let empty = answer.as_ref().is_ok_and(|body| {
-            body.get("Messages")
-                .and_then(Value::as_array)
-                .is_none_or(Vec::is_empty)
-        });
+        let empty = answer
+            .as_ref()
+            .is_ok_and(|body| body.get("Messages").and_then(Value::as_array).is_none_or(Vec::is_empty));
         if !empty || Instant::now() >= deadline {
             return answer;
         }
@@ -135,23 +130,12 @@ async fn served(shared: &Shared, envelope: &Envelope) -> Answer {
 fn receive_wait(shared: &Shared, envelope: &Envelope) -> Duration {
     const WAIT_SECONDS_MAX: u64 = 20;
     const ATTRIBUTE: &str = "ReceiveMessageWaitTimeSeconds";
-    let asked = envelope
-        .input
-        .get("WaitTimeSeconds")
-        .and_then(Value::as_u64);
+    let asked = envelope.input.get("WaitTimeSeconds").and_then(Value::as_u64);
     let seconds = asked.unwrap_or_else(|| {
         let input = json!({"QueueUrl": envelope.input["QueueUrl"], "AttributeNames": [ATTRIBUTE]});
         let mut world = lock(&shared.world);
-        let answer = sqs::call(
-            &mut world,
-            shared.runtime.as_ref(),
-            "GetQueueAttributes",
-            &input,
-        );
-        answer
-            .ok()
-            .and_then(|body| body["Attributes"][ATTRIBUTE].as_str()?.parse().ok())
-            .unwrap_or(0)
+        let answer = sqs::call(&mut world, shared.runtime.as_ref(), "GetQueueAttributes", &input);
+        answer.ok().and_then(|body| body["Attributes"][ATTRIBUTE].as_str()?.parse().ok()).unwrap_or(0)
     });
     Duration::from_secs(seconds.min(WAIT_SECONDS_MAX))
 }
@@ -175,9 +159,7 @@ fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
 }
 
 fn is_read(operation: &str) -> bool {
-    ["Describe", "List", "Get"]
-        .iter()
-        .any(|verb| operation.starts_with(verb))
+    ["Describe", "List", "Get"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// Looks like AWS's, and is the same in every run of a test.
@@ -188,9 +170,8 @@ fn request_id(index: u64) -> String {
 fn plain(status: StatusCode, text: &'static str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(text.as_bytes()));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

@@ -19,11 +19,7 @@ async fn elb(account: &Account, query: &str, element: &str) -> String {
     let response = account.simulator.call(request).await;
     let xml = String::from_utf8(response.body().to_vec()).unwrap();
     assert_eq!(response.status(), 200, "{xml}");
-    let start = xml
-        .find(&format!("<{element}>"))
-        .unwrap_or_else(|| panic!("{xml}"))
-        + element.len()
-        + 2;
+    let start = xml.find(&format!("<{element}>")).unwrap_or_else(|| panic!("{xml}")) + element.len() + 2;
     let end = xml[start..].find("</").unwrap();
     xml[start..start + end].to_owned()
 }
@@ -73,25 +69,16 @@ async fn old_tasks_are_drained_only_after_new_targets_are_healthy() {
     let first = account.until_completed("api").await;
     assert_eq!(first["loadBalancers"][0]["targetGroupArn"], group);
     account.register("api", "api:2").await;
-    account
-        .update("api", json!({"taskDefinition": "api"}))
-        .await;
+    account.update("api", json!({"taskDefinition": "api"})).await;
 
     let mut least = u64::MAX;
     let done = account
-        .until(
-            "api",
-            |service| least = least.min(service["runningCount"].as_u64().unwrap()),
-            is_completed,
-        )
+        .until("api", |service| least = least.min(service["runningCount"].as_u64().unwrap()), is_completed)
         .await;
     assert_eq!(least, 2);
     let tasks = account.tasks("api").await;
     let time = |task: &Value, member: &str| task[member].as_f64().unwrap();
-    let new_started = tasks[2..]
-        .iter()
-        .map(|task| time(task, "startedAt"))
-        .fold(0.0, f64::max);
+    let new_started = tasks[2..].iter().map(|task| time(task, "startedAt")).fold(0.0, f64::max);
     for old in &tasks[..2] {
         // Two checks, ten seconds apart, make a target healthy; then the drain takes its twenty.
         assert!(time(old, "stoppingAt") >= new_started + 10.0);
@@ -118,21 +105,11 @@ async fn a_task_that_fails_elb_health_checks_is_stopped_and_the_deployment_rolle
     let bad = account.register("api", "api-unhealthy:2").await;
     account.update("api", json!({"taskDefinition": bad})).await;
     let done = account
-        .until(
-            "api",
-            |_| {},
-            |service| is_completed(service) && service["taskDefinition"] == json!(good),
-        )
+        .until("api", |_| {}, |service| is_completed(service) && service["taskDefinition"] == json!(good))
         .await;
     let tasks = account.tasks("api").await;
-    let failed = tasks
-        .iter()
-        .find(|task| task["taskDefinitionArn"] == json!(bad))
-        .unwrap();
-    assert_eq!(
-        failed["stoppedReason"],
-        format!("Task failed ELB health checks in (target-group {group})")
-    );
+    let failed = tasks.iter().find(|task| task["taskDefinitionArn"] == json!(bad)).unwrap();
+    assert_eq!(failed["stoppedReason"], format!("Task failed ELB health checks in (target-group {group})"));
     assert_eq!(failed["stopCode"], "ServiceSchedulerInitiated");
     let said = messages(&done);
     let expected = format!("is unhealthy in (target-group {group}) due to (reason ");
@@ -141,10 +118,7 @@ async fn a_task_that_fails_elb_health_checks_is_stopped_and_the_deployment_rolle
 
 #[tokio::test(start_paused = true)]
 async fn the_grace_period_saves_a_slow_starter() {
-    let slow = Script {
-        healthy_after: Some(Duration::from_secs(60)),
-        ..Script::default()
-    };
+    let slow = Script { healthy_after: Some(Duration::from_secs(60)), ..Script::default() };
     let account = Account::new(Scripted::new().with_script("late", slow)).await;
     let group = target_group(&account).await;
     account.register("api", "late:1").await;
@@ -155,10 +129,7 @@ async fn the_grace_period_saves_a_slow_starter() {
 
 #[tokio::test(start_paused = true)]
 async fn a_settled_service_notices_that_a_target_turns_unhealthy() {
-    let ailing = Script {
-        unhealthy_after: Some(Duration::from_secs(300)),
-        ..Script::default()
-    };
+    let ailing = Script { unhealthy_after: Some(Duration::from_secs(300)), ..Script::default() };
     let account = Account::new(Scripted::new().with_script("ailing", ailing)).await;
     let group = target_group(&account).await;
     account.register("api", "ailing:1").await;

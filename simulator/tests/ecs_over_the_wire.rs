@@ -29,10 +29,8 @@ async fn a_new_service_comes_up_and_its_deployment_completes() {
         .until(
             "api",
             |service| {
-                let counts = (
-                    service["pendingCount"].as_u64().unwrap(),
-                    service["runningCount"].as_u64().unwrap(),
-                );
+                let counts =
+                    (service["pendingCount"].as_u64().unwrap(), service["runningCount"].as_u64().unwrap());
                 if statuses.last() != Some(&counts) {
                     statuses.push(counts);
                 }
@@ -42,18 +40,9 @@ async fn a_new_service_comes_up_and_its_deployment_completes() {
         .await;
     assert_eq!(statuses, [(0, 0), (2, 0), (0, 2)]);
     let id = done["deployments"][0]["id"].as_str().unwrap();
-    assert_eq!(
-        done["deployments"][0]["rolloutStateReason"],
-        format!("ECS deployment {id} completed.")
-    );
-    assert_eq!(
-        messages(&done)[0],
-        "(service api) has reached a steady state."
-    );
-    assert_eq!(
-        messages(&done)[1],
-        format!("(service api) (deployment {id}) deployment completed.")
-    );
+    assert_eq!(done["deployments"][0]["rolloutStateReason"], format!("ECS deployment {id} completed."));
+    assert_eq!(messages(&done)[0], "(service api) has reached a steady state.");
+    assert_eq!(messages(&done)[1], format!("(service api) (deployment {id}) deployment completed."));
     assert_eq!(done["tags"], json!([{"key": "team", "value": "jobs"}]));
 
     let history = account.service_deployments("api").await;
@@ -75,9 +64,7 @@ async fn a_rolling_update_keeps_every_old_task_until_a_new_one_is_up() {
     account.create("api", "api", 3).await;
     account.until_completed("api").await;
     let second = account.register("api", "api:2").await;
-    let updated = account
-        .update("api", json!({"taskDefinition": "api"}))
-        .await;
+    let updated = account.update("api", json!({"taskDefinition": "api"})).await;
     assert_eq!(updated["deployments"].as_array().unwrap().len(), 2);
     assert_eq!(updated["deployments"][1]["status"], "ACTIVE");
 
@@ -97,29 +84,18 @@ async fn a_rolling_update_keeps_every_old_task_until_a_new_one_is_up() {
     assert_eq!(done["deployments"][0]["taskDefinition"], second);
     let tasks = account.tasks("api").await;
     let running = |task: &&Value| task["lastStatus"] == "RUNNING";
-    assert!(
-        tasks
-            .iter()
-            .filter(running)
-            .all(|task| task["taskDefinitionArn"] == second)
-    );
+    assert!(tasks.iter().filter(running).all(|task| task["taskDefinitionArn"] == second));
     let old: Vec<&Value> = tasks.iter().filter(|task| !running(task)).collect();
     assert_eq!(old.len(), 3);
     for task in old {
         assert_eq!(task["stopCode"], "ServiceSchedulerInitiated");
         let reason = task["stoppedReason"].as_str().unwrap();
-        assert!(
-            reason.starts_with("Scaling activity initiated by (deployment ecs-svc/"),
-            "{reason}"
-        );
+        assert!(reason.starts_with("Scaling activity initiated by (deployment ecs-svc/"), "{reason}");
         assert_eq!(task["containers"][0]["exitCode"], 0);
     }
     let history = account.service_deployments("api").await;
     assert_eq!(history[0]["status"], "SUCCESSFUL");
-    assert_eq!(
-        history[0]["sourceServiceRevisions"][0]["arn"],
-        history[1]["targetServiceRevision"]["arn"]
-    );
+    assert_eq!(history[0]["sourceServiceRevisions"][0]["arn"], history[1]["targetServiceRevision"]["arn"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,49 +120,29 @@ async fn a_crashing_image_is_rolled_back_by_the_breaker_to_the_same_deployment_i
                         failed = deployment.clone();
                         let primary = &service["deployments"][0];
                         let reason = primary["rolloutStateReason"].as_str().unwrap();
-                        assert!(
-                            reason.contains("rolling back to deploymentId ecs-svc/"),
-                            "{reason}"
-                        );
+                        assert!(reason.contains("rolling back to deploymentId ecs-svc/"), "{reason}");
                     }
                 }
             },
-            |service| {
-                is_completed(service) && service["deployments"][0]["taskDefinition"] == json!(good)
-            },
+            |service| is_completed(service) && service["deployments"][0]["taskDefinition"] == json!(good),
         )
         .await;
     assert!(least >= 2, "{least}");
     assert_eq!(failed["taskDefinition"], bad);
-    assert_eq!(
-        failed["rolloutStateReason"],
-        "ECS deployment circuit breaker: tasks failed to start."
-    );
+    assert_eq!(failed["rolloutStateReason"], "ECS deployment circuit breaker: tasks failed to start.");
     assert!(failed["failedTasks"].as_u64().unwrap() >= 3);
     assert_eq!(done["deployments"][0]["id"], first_id);
     assert_eq!(done["taskDefinition"], good);
 
     let history = account.service_deployments("api").await;
     assert_eq!(history[0]["status"], "ROLLBACK_SUCCESSFUL");
-    assert_eq!(
-        history[0]["deploymentCircuitBreaker"]["status"],
-        "TRIGGERED"
-    );
+    assert_eq!(history[0]["deploymentCircuitBreaker"]["status"], "TRIGGERED");
     assert_eq!(history[0]["deploymentCircuitBreaker"]["threshold"], 3);
-    assert_eq!(
-        history[0]["rollback"]["serviceRevisionArn"],
-        history[1]["targetServiceRevision"]["arn"]
-    );
+    assert_eq!(history[0]["rollback"]["serviceRevisionArn"], history[1]["targetServiceRevision"]["arn"]);
     let tasks = account.tasks("api").await;
-    let crashed = tasks
-        .iter()
-        .find(|task| task["taskDefinitionArn"] == json!(bad))
-        .unwrap();
+    let crashed = tasks.iter().find(|task| task["taskDefinitionArn"] == json!(bad)).unwrap();
     assert_eq!(crashed["stopCode"], "EssentialContainerExited");
-    assert_eq!(
-        crashed["stoppedReason"],
-        "Essential container in task exited"
-    );
+    assert_eq!(crashed["stoppedReason"], "Essential container in task exited");
     assert_eq!(crashed["containers"][0]["exitCode"], 1);
 }
 
@@ -195,13 +151,8 @@ async fn a_first_deployment_that_fails_has_nothing_to_go_back_to_and_stalls() {
     let account = Account::new(Scripted::new()).await;
     account.register("api", "registry.invalid/api:1").await;
     account.create("api", "api", 1).await;
-    let failed = account
-        .until(
-            "api",
-            |_| {},
-            |service| service["deployments"][0]["rolloutState"] == "FAILED",
-        )
-        .await;
+    let failed =
+        account.until("api", |_| {}, |service| service["deployments"][0]["rolloutState"] == "FAILED").await;
     assert_eq!(failed["deployments"][0]["failedTasks"], 3);
     let tasks = account.tasks("api").await;
     assert_eq!(tasks[0]["stopCode"], "TaskFailedToStart");
@@ -213,10 +164,7 @@ async fn a_first_deployment_that_fails_has_nothing_to_go_back_to_and_stalls() {
     let later = account.service("api").await;
     assert_eq!(later["deployments"][0]["rolloutState"], "FAILED");
     assert_eq!(account.tasks("api").await.len(), tasks.len());
-    assert_eq!(
-        account.service_deployments("api").await[0]["status"],
-        "STOPPED"
-    );
+    assert_eq!(account.service_deployments("api").await[0]["status"], "STOPPED");
 }
 
 #[tokio::test(start_paused = true)]
@@ -224,10 +172,7 @@ async fn without_a_breaker_retries_slow_down_and_the_deployment_stays_in_progres
     let account = Account::new(Scripted::new()).await;
     account.register("api", "api-crash:1").await;
     let mut input = creation("api", "api", 1);
-    input
-        .as_object_mut()
-        .unwrap()
-        .remove("deploymentConfiguration");
+    input.as_object_mut().unwrap().remove("deploymentConfiguration");
     account.ecs("CreateService", input).await;
     tokio::time::sleep(Duration::from_secs(1_800)).await;
     let service = account.service("api").await;
@@ -235,11 +180,7 @@ async fn without_a_breaker_retries_slow_down_and_the_deployment_stays_in_progres
     let failures = service["deployments"][0]["failedTasks"].as_u64().unwrap();
     assert!((5..=12).contains(&failures), "{failures}");
     let said = messages(&service);
-    assert!(
-        said.iter()
-            .any(|message| message.contains("is unable to consistently start tasks")),
-        "{said:?}"
-    );
+    assert!(said.iter().any(|message| message.contains("is unable to consistently start tasks")), "{said:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,28 +196,15 @@ async fn a_container_whose_check_never_passes_is_replaced_and_rolled_back() {
     let bad = account.register_with("api", "api-unhealthy:2", check).await;
     account.update("api", json!({"taskDefinition": bad})).await;
     let done = account
-        .until(
-            "api",
-            |_| {},
-            |service| is_completed(service) && service["taskDefinition"] == json!(good),
-        )
+        .until("api", |_| {}, |service| is_completed(service) && service["taskDefinition"] == json!(good))
         .await;
     assert_eq!(done["runningCount"], 1);
     let tasks = account.tasks("api").await;
-    let bad: Vec<&Value> = tasks
-        .iter()
-        .filter(|task| task["taskDefinitionArn"] == json!(bad))
-        .collect();
+    let bad: Vec<&Value> = tasks.iter().filter(|task| task["taskDefinitionArn"] == json!(bad)).collect();
     assert_eq!(bad.len(), 3);
-    assert_eq!(
-        bad[0]["stoppedReason"],
-        "Task failed container health checks"
-    );
+    assert_eq!(bad[0]["stoppedReason"], "Task failed container health checks");
     assert_eq!(bad[0]["stopCode"], "ServiceSchedulerInitiated");
-    let same = tasks
-        .iter()
-        .find(|task| task["lastStatus"] == "RUNNING")
-        .unwrap();
+    let same = tasks.iter().find(|task| task["lastStatus"] == "RUNNING").unwrap();
     assert_eq!(same["taskArn"], healthy[0]["taskArn"]);
 }
 
@@ -285,13 +213,7 @@ async fn a_container_out_of_memory_says_so() {
     let account = Account::new(Scripted::new()).await;
     account.register("api", "api-oom:1").await;
     account.create("api", "api", 1).await;
-    account
-        .until(
-            "api",
-            |_| {},
-            |service| service["deployments"][0]["rolloutState"] == "FAILED",
-        )
-        .await;
+    account.until("api", |_| {}, |service| service["deployments"][0]["rolloutState"] == "FAILED").await;
     let task = &account.tasks("api").await[0];
     assert_eq!(task["containers"][0]["exitCode"], 137);
     let reason = task["containers"][0]["reason"].as_str().unwrap();
@@ -305,20 +227,12 @@ async fn a_third_deployment_supersedes_the_second_in_flight() {
     account.create("api", "api", 2).await;
     account.until_completed("api").await;
     account.register("api", "api-slow:2").await;
-    account
-        .update("api", json!({"taskDefinition": "api"}))
-        .await;
+    account.update("api", json!({"taskDefinition": "api"})).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     account.register("api", "api:3").await;
-    let third = account
-        .update("api", json!({"taskDefinition": "api"}))
-        .await;
-    let statuses: Vec<&Value> = third["deployments"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|d| &d["status"])
-        .collect();
+    let third = account.update("api", json!({"taskDefinition": "api"})).await;
+    let statuses: Vec<&Value> =
+        third["deployments"].as_array().unwrap().iter().map(|d| &d["status"]).collect();
     assert_eq!(statuses, ["PRIMARY", "ACTIVE", "ACTIVE"]);
     let history = account.service_deployments("api").await;
     assert_eq!(history[1]["status"], "STOP_REQUESTED");
@@ -336,29 +250,17 @@ async fn a_user_can_roll_a_deployment_back() {
     account.create("api", "api", 1).await;
     account.until_completed("api").await;
     account.register("api", "api-slow:2").await;
-    account
-        .update("api", json!({"taskDefinition": "api"}))
-        .await;
+    account.update("api", json!({"taskDefinition": "api"})).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let arn = account.service("api").await["currentServiceDeployment"].clone();
     let stop = json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"});
     account.ecs("StopServiceDeployment", stop.clone()).await;
-    assert_eq!(
-        account.service_deployments("api").await[0]["status"],
-        "ROLLBACK_REQUESTED"
-    );
+    assert_eq!(account.service_deployments("api").await[0]["status"], "ROLLBACK_REQUESTED");
     let done = account
-        .until(
-            "api",
-            |_| {},
-            |service| is_completed(service) && service["taskDefinition"] == json!(good),
-        )
+        .until("api", |_| {}, |service| is_completed(service) && service["taskDefinition"] == json!(good))
         .await;
     assert_eq!(done["runningCount"], 1);
-    assert_eq!(
-        account.service_deployments("api").await[0]["status"],
-        "ROLLBACK_SUCCESSFUL"
-    );
+    assert_eq!(account.service_deployments("api").await[0]["status"], "ROLLBACK_SUCCESSFUL");
     let (code, _) = account.refused("StopServiceDeployment", stop).await;
     assert_eq!(code, "ConflictException");
 }
@@ -378,26 +280,16 @@ async fn only_deploying_changes_make_a_deployment() {
         json!({"networkConfiguration": before["networkConfiguration"]}),
     ] {
         let after = account.update("api", change.clone()).await;
-        assert_eq!(
-            after["deployments"].as_array().unwrap().len(),
-            1,
-            "{change}"
-        );
+        assert_eq!(after["deployments"].as_array().unwrap().len(), 1, "{change}");
         assert_eq!(after["deployments"][0]["id"], *id, "{change}");
     }
-    account
-        .until("api", |_| {}, |service| service["runningCount"] == 2)
-        .await;
+    account.until("api", |_| {}, |service| service["runningCount"] == 2).await;
     assert_eq!(account.service_deployments("api").await.len(), 1);
-    let forced = account
-        .update("api", json!({"forceNewDeployment": true}))
-        .await;
+    let forced = account.update("api", json!({"forceNewDeployment": true})).await;
     assert_ne!(forced["deployments"][0]["id"], *id);
     account.until_completed("api").await;
     let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-2"]}});
-    let moved = account
-        .update("api", json!({"networkConfiguration": network}))
-        .await;
+    let moved = account.update("api", json!({"networkConfiguration": network})).await;
     assert_eq!(moved["deployments"].as_array().unwrap().len(), 2);
 }
 
@@ -410,12 +302,8 @@ async fn a_stopped_task_is_replaced() {
     let task = account.tasks("api").await[0]["taskArn"].clone();
     let stop = json!({"cluster": "jobs", "task": task, "reason": "trying"});
     account.ecs("StopTask", stop).await;
-    account
-        .until("api", |_| {}, |service| service["runningCount"] == 0)
-        .await;
-    let service = account
-        .until("api", |_| {}, |service| service["runningCount"] == 1)
-        .await;
+    account.until("api", |_| {}, |service| service["runningCount"] == 0).await;
+    let service = account.until("api", |_| {}, |service| service["runningCount"] == 1).await;
     assert_eq!(service["deployments"].as_array().unwrap().len(), 1);
     let stopped = &account.tasks("api").await[0];
     assert_eq!(stopped["stopCode"], "UserInitiated");
@@ -438,18 +326,12 @@ async fn a_deleted_service_drains_and_its_name_is_free_again() {
     forced["force"] = true.into();
     let deleted = account.ecs("DeleteService", forced).await;
     assert_eq!(deleted["service"]["status"], "DRAINING");
-    let (_, message) = account
-        .refused("CreateService", creation("api", "api", 1))
-        .await;
+    let (_, message) = account.refused("CreateService", creation("api", "api", 1)).await;
     assert_eq!(message, "Unable to Start a service that is still Draining.");
-    let gone = account
-        .until("api", |_| {}, |service| service["status"] == "INACTIVE")
-        .await;
+    let gone = account.until("api", |_| {}, |service| service["status"] == "INACTIVE").await;
     assert_eq!(gone["runningCount"], 0);
     assert_eq!(gone["deployments"], json!([]));
-    let listed = account
-        .ecs("ListServices", json!({"cluster": "jobs"}))
-        .await;
+    let listed = account.ecs("ListServices", json!({"cluster": "jobs"})).await;
     assert_eq!(listed["serviceArns"], json!([]));
     let (code, _) = account.refused("UpdateService", delete).await;
     assert_eq!(code, "ServiceNotActiveException");
@@ -468,35 +350,13 @@ async fn what_create_service_refuses() {
         input
     };
     let old = account.register("old", "old:1").await;
-    account
-        .ecs("DeregisterTaskDefinition", json!({"taskDefinition": old}))
-        .await;
+    account.ecs("DeregisterTaskDefinition", json!({"taskDefinition": old})).await;
     for (input, code, wording) in [
-        (
-            creation("api", "api", 1),
-            "InvalidParameterException",
-            "Creation of service was not idempotent.",
-        ),
-        (
-            other(|i| i["cluster"] = "no".into()),
-            "ClusterNotFoundException",
-            "Cluster not found.",
-        ),
-        (
-            other(|i| i["taskDefinition"] = "no".into()),
-            "ClientException",
-            "TaskDefinition not found.",
-        ),
-        (
-            other(|i| i["taskDefinition"] = "old:1".into()),
-            "ClientException",
-            "TaskDefinition is inactive",
-        ),
-        (
-            other(|i| i["taskDefinition"] = "old".into()),
-            "ClientException",
-            "TaskDefinition not found.",
-        ),
+        (creation("api", "api", 1), "InvalidParameterException", "Creation of service was not idempotent."),
+        (other(|i| i["cluster"] = "no".into()), "ClusterNotFoundException", "Cluster not found."),
+        (other(|i| i["taskDefinition"] = "no".into()), "ClientException", "TaskDefinition not found."),
+        (other(|i| i["taskDefinition"] = "old:1".into()), "ClientException", "TaskDefinition is inactive"),
+        (other(|i| i["taskDefinition"] = "old".into()), "ClientException", "TaskDefinition not found."),
         (
             other(|i| drop(i.as_object_mut().unwrap().remove("networkConfiguration"))),
             "InvalidParameterException",
@@ -507,32 +367,24 @@ async fn what_create_service_refuses() {
             "InvalidParameterException",
             "both a launch type and capacity provider",
         ),
-        (
-            other(|i| i["desiredCount"] = (-1).into()),
-            "InvalidParameterException",
-            "negative",
-        ),
-        (
-            other(|i| i["desiredCount"] = "1".into()),
-            "SerializationException",
-            "desiredCount",
-        ),
+        (other(|i| i["desiredCount"] = (-1).into()), "InvalidParameterException", "negative"),
+        (other(|i| i["desiredCount"] = "1".into()), "SerializationException", "desiredCount"),
         (
             other(|i| i["launchType"] = "EC2".into()),
             "InvalidParameterException",
             "does not support launch_type EC2",
         ),
         (
-            other(
-                |i| i["loadBalancers"] = json!([{"targetGroupArn": "arn:no", "containerName": "app", "containerPort": 8080}]),
-            ),
+            other(|i| {
+                i["loadBalancers"] =
+                    json!([{"targetGroupArn": "arn:no", "containerName": "app", "containerPort": 8080}])
+            }),
             "InvalidParameterException",
             "does not exist",
         ),
         (
             other(|i| {
-                i["deploymentConfiguration"] =
-                    json!({"maximumPercent": 100, "minimumHealthyPercent": 100})
+                i["deploymentConfiguration"] = json!({"maximumPercent": 100, "minimumHealthyPercent": 100})
             }),
             "InvalidParameterException",
             "block deployments",
@@ -542,9 +394,7 @@ async fn what_create_service_refuses() {
         assert_eq!(found, code, "{message}");
         assert!(message.contains(wording), "{message}");
     }
-    let listed = account
-        .ecs("ListServices", json!({"cluster": "jobs"}))
-        .await;
+    let listed = account.ecs("ListServices", json!({"cluster": "jobs"})).await;
     assert_eq!(listed["serviceArns"].as_array().unwrap().len(), 1);
 }
 
@@ -556,10 +406,7 @@ async fn the_same_request_with_the_same_token_creates_once() {
     input["clientToken"] = "token-1".into();
     let first = account.ecs("CreateService", input.clone()).await;
     let again = account.ecs("CreateService", input.clone()).await;
-    assert_eq!(
-        first["service"]["deployments"][0]["id"],
-        again["service"]["deployments"][0]["id"]
-    );
+    assert_eq!(first["service"]["deployments"][0]["id"], again["service"]["deployments"][0]["id"]);
     input["desiredCount"] = 2.into();
     let (_, message) = account.refused("CreateService", input).await;
     assert_eq!(message, "Creation of service was not idempotent.");
@@ -573,16 +420,9 @@ async fn reads_have_limits_pages_and_failures() {
         account.create(&format!("api-{n:02}"), "api", 0).await;
     }
     let names: Vec<String> = (0..11).map(|n| format!("api-{n:02}")).collect();
-    let (code, _) = account
-        .refused(
-            "DescribeServices",
-            json!({"cluster": "jobs", "services": names}),
-        )
-        .await;
+    let (code, _) = account.refused("DescribeServices", json!({"cluster": "jobs", "services": names})).await;
     assert_eq!(code, "InvalidParameterException");
-    let first = account
-        .ecs("ListServices", json!({"cluster": "jobs"}))
-        .await;
+    let first = account.ecs("ListServices", json!({"cluster": "jobs"})).await;
     assert_eq!(first["serviceArns"].as_array().unwrap().len(), 10);
     let rest = json!({"cluster": "jobs", "nextToken": first["nextToken"]});
     let rest = account.ecs("ListServices", rest).await;
@@ -596,14 +436,9 @@ async fn reads_have_limits_pages_and_failures() {
         described["failures"],
         json!([{"arn": "arn:aws:ecs:eu-west-1:123456789012:service/jobs/ghost", "reason": "MISSING"}])
     );
-    let (code, message) = account
-        .refused("DescribeTaskDefinition", json!({"taskDefinition": "ghost"}))
-        .await;
+    let (code, message) = account.refused("DescribeTaskDefinition", json!({"taskDefinition": "ghost"})).await;
     assert_eq!(code, "ClientException");
-    assert!(
-        message.starts_with("Unable to describe task definition"),
-        "{message}"
-    );
+    assert!(message.starts_with("Unable to describe task definition"), "{message}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -613,33 +448,19 @@ async fn revisions_count_up_and_the_newest_active_one_is_meant() {
         account.register("api", "api:1").await;
     }
     let describe = json!({"taskDefinition": "api"});
-    let newest = account
-        .ecs("DescribeTaskDefinition", describe.clone())
-        .await;
+    let newest = account.ecs("DescribeTaskDefinition", describe.clone()).await;
     assert_eq!(newest["taskDefinition"]["revision"], 3);
-    account
-        .ecs(
-            "DeregisterTaskDefinition",
-            json!({"taskDefinition": "api:3"}),
-        )
-        .await;
+    account.ecs("DeregisterTaskDefinition", json!({"taskDefinition": "api:3"})).await;
     let newest = account.ecs("DescribeTaskDefinition", describe).await;
     assert_eq!(newest["taskDefinition"]["revision"], 2);
-    let old = account
-        .ecs("DescribeTaskDefinition", json!({"taskDefinition": "api:3"}))
-        .await;
+    let old = account.ecs("DescribeTaskDefinition", json!({"taskDefinition": "api:3"})).await;
     assert_eq!(old["taskDefinition"]["status"], "INACTIVE");
     let list = json!({"familyPrefix": "api", "sort": "DESC"});
     let listed = account.ecs("ListTaskDefinitions", list).await;
     let arns = listed["taskDefinitionArns"].as_array().unwrap();
     assert_eq!(arns.len(), 2);
     assert!(arns[0].as_str().unwrap().ends_with("api:2"));
-    account
-        .ecs(
-            "DeleteTaskDefinitions",
-            json!({"taskDefinitions": ["api:3"]}),
-        )
-        .await;
+    account.ecs("DeleteTaskDefinitions", json!({"taskDefinitions": ["api:3"]})).await;
     let fourth = account.register("api", "api:1").await;
     assert!(fourth.ends_with("api:4"), "{fourth}");
 }
@@ -653,15 +474,8 @@ async fn tags_are_merged_removed_and_shown_only_when_asked_for() {
     account.ecs("TagResource", add).await;
     let both = json!([{"key": "stage", "value": "test"}, {"key": "team", "value": "jobs"}]);
     assert_eq!(account.service("api").await["tags"], both);
-    account
-        .ecs(
-            "UntagResource",
-            json!({"resourceArn": arn, "tagKeys": ["team"]}),
-        )
-        .await;
-    let left = account
-        .ecs("ListTagsForResource", json!({"resourceArn": arn}))
-        .await;
+    account.ecs("UntagResource", json!({"resourceArn": arn, "tagKeys": ["team"]})).await;
+    let left = account.ecs("ListTagsForResource", json!({"resourceArn": arn})).await;
     assert_eq!(left["tags"], json!([{"key": "stage", "value": "test"}]));
     let reserved = json!({"resourceArn": arn, "tags": [{"key": "aws:x", "value": "y"}]});
     let (code, _) = account.refused("TagResource", reserved).await;
@@ -693,12 +507,7 @@ async fn a_task_of_its_own_runs_once_and_its_output_is_logged() {
     let (status, log) = account.send("Logs_20140328.GetLogEvents", input).await;
     assert_eq!(status, 200, "{log}");
     assert_eq!(log["events"].as_array().unwrap().len(), 2);
-    assert!(
-        log["events"][1]["message"]
-            .as_str()
-            .unwrap()
-            .starts_with("fatal: ")
-    );
+    assert!(log["events"][1]["message"].as_str().unwrap().starts_with("fatal: "));
 }
 
 #[tokio::test(start_paused = true)]
@@ -722,7 +531,8 @@ async fn some_fields_are_read_back_only_in_deployments_or_revisions() {
     account.register("api", "api:1").await;
     let mut input = creation("api", "api", 1);
     input["serviceConnectConfiguration"] = json!({"enabled": true, "namespace": "apps"});
-    let metrics = json!({"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]});
+    let metrics =
+        json!({"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]});
     input["monitoring"] = metrics.clone();
     input["quantumPlacement"] = json!({"entangled": true});
     account.ecs("CreateService", input).await;
@@ -736,12 +546,7 @@ async fn some_fields_are_read_back_only_in_deployments_or_revisions() {
     assert_eq!(primary["platformVersion"], "1.4.0");
     let history = account.service_deployments("api").await;
     let arn = history[0]["targetServiceRevision"]["arn"].clone();
-    let revisions = account
-        .ecs(
-            "DescribeServiceRevisions",
-            json!({"serviceRevisionArns": [arn]}),
-        )
-        .await;
+    let revisions = account.ecs("DescribeServiceRevisions", json!({"serviceRevisionArns": [arn]})).await;
     assert_eq!(revisions["serviceRevisions"][0]["monitoring"], metrics);
 }
 
@@ -756,28 +561,18 @@ async fn a_stalled_service_can_still_be_deleted() {
     account.until_completed("api").await;
     let bad = account.register("api", "api-crash:2").await;
     account.update("api", json!({"taskDefinition": bad})).await;
-    let failed = account
-        .until(
-            "api",
-            |_| {},
-            |service| service["deployments"][0]["rolloutState"] == "FAILED",
-        )
-        .await;
+    let failed =
+        account.until("api", |_| {}, |service| service["deployments"][0]["rolloutState"] == "FAILED").await;
     assert_eq!(failed["taskDefinition"], bad);
     tokio::time::sleep(Duration::from_secs(60)).await;
     let stalled = account.service("api").await;
     assert_eq!(stalled["runningCount"], 1);
     assert_eq!(stalled["deployments"].as_array().unwrap().len(), 2);
-    assert_eq!(
-        account.service_deployments("api").await[0]["status"],
-        "STOPPED"
-    );
+    assert_eq!(account.service_deployments("api").await[0]["status"], "STOPPED");
 
     let delete = json!({"cluster": "jobs", "service": "api", "force": true});
     account.ecs("DeleteService", delete).await;
-    account
-        .until("api", |_| {}, |service| service["status"] == "INACTIVE")
-        .await;
+    account.until("api", |_| {}, |service| service["status"] == "INACTIVE").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -787,20 +582,14 @@ async fn a_bad_deployment_during_a_rollback_has_nothing_to_go_back_to() {
     account.create("api", "api", 2).await;
     account.until_completed("api").await;
     account.register("api", "api-crash:2").await;
-    account
-        .update("api", json!({"taskDefinition": "api"}))
-        .await;
+    account.update("api", json!({"taskDefinition": "api"})).await;
     let rolling_back = |service: &Value| {
-        let reason = service["deployments"][0]["rolloutStateReason"]
-            .as_str()
-            .unwrap();
+        let reason = service["deployments"][0]["rolloutStateReason"].as_str().unwrap();
         reason.contains("rolling back to")
     };
     account.until("api", |_| {}, rolling_back).await;
     let third = account.register("api", "api-crash:3").await;
-    account
-        .update("api", json!({"taskDefinition": third}))
-        .await;
+    account.update("api", json!({"taskDefinition": third})).await;
     tokio::time::sleep(Duration::from_secs(300)).await;
     let service = account.service("api").await;
     assert_eq!(service["taskDefinition"], third);
@@ -810,9 +599,7 @@ async fn a_bad_deployment_during_a_rollback_has_nothing_to_go_back_to() {
     let statuses: Vec<&Value> = history.iter().map(|entry| &entry["status"]).collect();
     assert_eq!(statuses, ["STOPPED", "STOPPED", "SUCCESSFUL"]);
     let fixed = account.register("api", "api:4").await;
-    account
-        .update("api", json!({"taskDefinition": fixed}))
-        .await;
+    account.update("api", json!({"taskDefinition": fixed})).await;
     account.until_completed("api").await;
 }
 
@@ -824,9 +611,7 @@ async fn the_outcome_does_not_depend_on_how_often_anybody_looks() {
         account.create("api", "api", 2).await;
         account.register("api", "api-crash:2").await;
         tokio::time::sleep(Duration::from_secs(60)).await;
-        account
-            .update("api", json!({"taskDefinition": "api"}))
-            .await;
+        account.update("api", json!({"taskDefinition": "api"})).await;
         let mut passed = Duration::ZERO;
         while passed < Duration::from_secs(420) {
             tokio::time::sleep(look_every).await;
@@ -847,4 +632,35 @@ async fn the_outcome_does_not_depend_on_how_often_anybody_looks() {
     let seldom = story(Duration::from_secs(420)).await;
     assert!(often.len() > 8, "{often:?}");
     assert_eq!(often, seldom);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_lag_behind_writes_when_told_to() {
+    let account = Account::new(Scripted::new()).await;
+    account.register("api", "api:1").await;
+    let delay = Duration::from_secs(5);
+    account.simulator.with_world(|world| world.ecs.read_delay = delay);
+    let answered = account.create("api", "api", 1).await;
+    assert_eq!(answered["status"], "ACTIVE");
+    let input = json!({"cluster": "jobs", "services": ["api"]});
+    let described = account.ecs("DescribeServices", input).await;
+    assert_eq!(described["failures"][0]["reason"], "MISSING");
+    let (_, message) = account.refused("CreateService", creation("api", "api", 1)).await;
+    assert_eq!(message, "Creation of service was not idempotent.");
+    tokio::time::sleep(delay).await;
+    account.until_completed("api").await;
+
+    let answered = account.update("api", json!({"desiredCount": 3})).await;
+    assert_eq!(answered["desiredCount"], 3);
+    assert_eq!(account.service("api").await["desiredCount"], 1);
+    tokio::time::sleep(delay).await;
+    assert_eq!(account.service("api").await["desiredCount"], 3);
+
+    let delete = json!({"cluster": "jobs", "service": "api", "force": true});
+    account.ecs("DeleteService", delete).await;
+    let listed = account.ecs("ListServices", json!({"cluster": "jobs"})).await;
+    assert_eq!(listed["serviceArns"].as_array().unwrap().len(), 1);
+    tokio::time::sleep(delay).await;
+    let listed = account.ecs("ListServices", json!({"cluster": "jobs"})).await;
+    assert_eq!(listed["serviceArns"], json!([]));
 }

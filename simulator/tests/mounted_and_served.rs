@@ -32,26 +32,11 @@ async fn the_real_sdk_deploys_a_service_without_a_socket() {
     account.create("api", "api", 1).await;
     account.until_completed("api").await;
     let ecs = sdk(&account);
-    let answer = ecs
-        .describe_services()
-        .cluster("jobs")
-        .services("api")
-        .send()
-        .await
-        .unwrap();
+    let answer = ecs.describe_services().cluster("jobs").services("api").send().await.unwrap();
     let service = &answer.services()[0];
     assert_eq!(service.running_count(), 1);
-    assert_eq!(
-        service.deployments()[0].rollout_state().unwrap().as_str(),
-        "COMPLETED"
-    );
-    let refused = ecs
-        .describe_services()
-        .cluster("no")
-        .services("api")
-        .send()
-        .await
-        .unwrap_err();
+    assert_eq!(service.deployments()[0].rollout_state().unwrap().as_str(), "COMPLETED");
+    let refused = ecs.describe_services().cluster("no").services("api").send().await.unwrap_err();
     assert_eq!(refused.code(), Some("ClusterNotFoundException"));
 }
 
@@ -68,12 +53,7 @@ async fn the_real_sdk_retries_what_is_throttled() {
     }));
     account.simulator.take_calls();
     sdk(&account).list_clusters().send().await.unwrap();
-    let errors: Vec<Option<String>> = account
-        .simulator
-        .calls()
-        .into_iter()
-        .map(|call| call.error)
-        .collect();
+    let errors: Vec<Option<String>> = account.simulator.calls().into_iter().map(|call| call.error).collect();
     let throttled = Some("ThrottlingException".to_owned());
     assert_eq!(errors, [throttled.clone(), throttled, None]);
 }
@@ -84,11 +64,7 @@ async fn a_tcp_client_is_answered_and_the_server_ends_when_told() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let served = tokio::spawn(simulator::serve::serve(
-        account.simulator.clone(),
-        listener,
-        stop.clone(),
-    ));
+    let served = tokio::spawn(simulator::serve::serve(account.simulator.clone(), listener, stop.clone()));
     let body = json!({}).to_string();
     let request = format!(
         "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonEC2ContainerServiceV20141113.ListClusters\r\nContent-Length: {}\r\n\r\n{body}",
@@ -106,8 +82,5 @@ async fn a_tcp_client_is_answered_and_the_server_ends_when_told() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     stop.cancel();
     // The connection above is idle and open: it must not hold the server up.
-    tokio::time::timeout(Duration::from_secs(5), served)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(5), served).await.unwrap().unwrap();
 }

@@ -57,17 +57,13 @@ async fn stage() -> Stage {
         ..Image::default()
     };
     images.insert("server", python(SERVER));
-    images.insert(
-        "crash",
-        python("print('no such table'); raise SystemExit(3)"),
-    );
+    images.insert("crash", python("print('no such table'); raise SystemExit(3)"));
     let clock = Clock::starting_at(Time(1_800_000_000_000), 20.0);
     let runtime = Arc::new(ProcessRuntime::new(clock.clone(), images, BTreeMap::new()));
     let simulator = Simulator::new(clock, runtime.clone());
     let elb = |operation: &str, input: Value| {
-        simulator.with_world(|world| {
-            simulator::elb::call(world, runtime.as_ref(), operation, &input).unwrap()
-        })
+        simulator
+            .with_world(|world| simulator::elb::call(world, runtime.as_ref(), operation, &input).unwrap())
     };
     let group = json!({"Name": "api", "Protocol": "HTTP", "Port": 8080, "TargetType": "ip",
         "HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 4, "HealthyThresholdCount": 2});
@@ -79,32 +75,16 @@ async fn stage() -> Stage {
     let balancer = elb("CreateLoadBalancer", json!({"Name": "front"}));
     let balancer = text(&balancer["LoadBalancers"][0]["LoadBalancerArn"]);
     let actions = json!([{"Type": "forward", "TargetGroupArn": target_group}]);
-    elb(
-        "CreateListener",
-        json!({"LoadBalancerArn": balancer, "Port": 80, "DefaultActions": actions}),
-    );
+    elb("CreateListener", json!({"LoadBalancerArn": balancer, "Port": 80, "DefaultActions": actions}));
     let stop = CancellationToken::new();
     let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = front.local_addr().unwrap();
-    tokio::spawn(serve_balancer(
-        simulator.clone(),
-        balancer,
-        front,
-        stop.clone(),
-    ));
+    tokio::spawn(serve_balancer(simulator.clone(), balancer, front, stop.clone()));
     // Serving moves the account on while nobody asks.
     let endpoint = TcpListener::bind("127.0.0.1:0").await.unwrap();
     tokio::spawn(serve(simulator.clone(), endpoint, stop.clone()));
-    let stage = Stage {
-        simulator,
-        runtime,
-        target_group,
-        front: address,
-        stop,
-    };
-    stage
-        .ecs("CreateCluster", json!({"clusterName": "default"}))
-        .await;
+    let stage = Stage { simulator, runtime, target_group, front: address, stop };
+    stage.ecs("CreateCluster", json!({"clusterName": "default"})).await;
     stage
 }
 
@@ -236,9 +216,8 @@ async fn no_request_fails_during_a_rolling_update_and_a_roll_back() {
     stage.until_runs(&first).await;
 
     let enough = CancellationToken::new();
-    let clients: Vec<_> = ["GET", "POST"]
-        .map(|method| tokio::spawn(client(stage.front, method, enough.clone())))
-        .into();
+    let clients: Vec<_> =
+        ["GET", "POST"].map(|method| tokio::spawn(client(stage.front, method, enough.clone()))).into();
     let second = stage.register("server:2", "two").await;
     stage.update(&second).await;
     stage.until_runs(&second).await;

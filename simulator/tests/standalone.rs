@@ -38,10 +38,7 @@ fn it_says_how_to_reach_it_and_ends_well_on_sigterm() {
     let mut running = simulator(&["--runtime", "scripted"]);
     let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
-    let endpoint = first
-        .split(' ')
-        .find(|word| word.starts_with("http://"))
-        .unwrap();
+    let endpoint = first.split(' ').find(|word| word.starts_with("http://")).unwrap();
     let endpoint = endpoint.trim_end_matches(';');
     let export = format!("export AWS_ENDPOINT_URL={endpoint}");
     assert!(lines.any(|line| line.unwrap() == export));
@@ -57,10 +54,7 @@ fn an_image_map_that_cannot_be_read_is_named() {
     let mut message = String::new();
     let mut stderr = running.0.stderr.take().unwrap();
     stderr.read_to_string(&mut message).unwrap();
-    assert!(
-        message.contains("can't read the image map /nowhere/images.json"),
-        "{message}"
-    );
+    assert!(message.contains("can't read the image map /nowhere/images.json"), "{message}");
 }
 
 #[test]
@@ -70,10 +64,7 @@ fn a_speed_that_does_not_move_time_is_refused() {
     let mut message = String::new();
     let mut stderr = running.0.stderr.take().unwrap();
     stderr.read_to_string(&mut message).unwrap();
-    assert!(
-        message.contains("must be a number greater than 0"),
-        "{message}"
-    );
+    assert!(message.contains("must be a number greater than 0"), "{message}");
 }
 
 #[test]

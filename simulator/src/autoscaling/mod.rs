@@ -66,13 +66,10 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
         "TagResource" => targets::tag(world, input),
         "UntagResource" => targets::untag(world, input),
         "ListTagsForResource" => targets::list_tags(world, input),
-        "GetPredictiveScalingForecast" => Err(invalid(
-            "There is no forecast: no load has been observed for this policy.",
-        )),
-        _ => Err(ApiError::new(
-            "UnknownOperationException",
-            format!("{operation} is not there"),
-        )),
+        "GetPredictiveScalingForecast" => {
+            Err(invalid("There is no forecast: no load has been observed for this policy."))
+        }
+        _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
     }
 }
 
@@ -98,16 +95,12 @@ fn check_dimension(dimension: &str) -> Result<(), ApiError> {
     if dimension == DIMENSION {
         return Ok(());
     }
-    Err(invalid(format!(
-        "Unsupported service namespace, resource type or scalable dimension: '{dimension}'"
-    )))
+    Err(invalid(format!("Unsupported service namespace, resource type or scalable dimension: '{dimension}'")))
 }
 
 fn cluster_and_service(id: &str) -> Result<(&str, &str), ApiError> {
     match id.split('/').collect::<Vec<_>>().as_slice() {
-        ["service", cluster, service] if !cluster.is_empty() && !service.is_empty() => {
-            Ok((cluster, service))
-        }
+        ["service", cluster, service] if !cluster.is_empty() && !service.is_empty() => Ok((cluster, service)),
         _ => Err(invalid(format!(
             "Unsupported service namespace, resource type or scalable dimension: resource ID '{id}' is not of the form service/CLUSTER/SERVICE"
         ))),
@@ -141,10 +134,7 @@ impl Autoscaling {
                 ));
             }
         }
-        Ok(self
-            .targets
-            .iter()
-            .filter(move |(id, _)| resource.is_none_or(|resource| *id == resource)))
+        Ok(self.targets.iter().filter(move |(id, _)| resource.is_none_or(|resource| *id == resource)))
     }
 }
 
@@ -163,17 +153,13 @@ fn paged(
     }
     let page = page(entries, asked as usize, text(input, "NextToken"))
         .ok_or_else(|| ApiError::new("InvalidNextTokenException", "Invalid token"))?;
-    Ok(without_nulls(
-        json!({member: page.entries, "NextToken": page.next}),
-    ))
+    Ok(without_nulls(json!({member: page.entries, "NextToken": page.next})))
 }
 
 /// Checks a pair of bounds, of which either may be missing.
 fn check_bounds(min: Option<i64>, max: Option<i64>) -> Result<(), ApiError> {
     if let Some(negative) = [min, max].into_iter().flatten().find(|bound| *bound < 0) {
-        return Err(invalid(format!(
-            "Minimum and maximum capacity must not be negative: {negative}"
-        )));
+        return Err(invalid(format!("Minimum and maximum capacity must not be negative: {negative}")));
     }
     match (min, max) {
         (Some(min), Some(max)) if min > max => Err(invalid(format!(

@@ -16,11 +16,8 @@ const TRACKING: &str = "TargetTrackingScalingPolicyConfiguration";
 const STEPS: &str = "StepScalingPolicyConfiguration";
 const PREDICTIVE: &str = "PredictiveScalingPolicyConfiguration";
 /// The configurations by the policy type that needs each.
-const TYPES: [(&str, &str); 3] = [
-    ("TargetTrackingScaling", TRACKING),
-    ("StepScaling", STEPS),
-    ("PredictiveScaling", PREDICTIVE),
-];
+const TYPES: [(&str, &str); 3] =
+    [("TargetTrackingScaling", TRACKING), ("StepScaling", STEPS), ("PredictiveScaling", PREDICTIVE)];
 
 pub(super) fn put(world: &mut World, input: &Value) -> Answer {
     let now = world.now;
@@ -40,17 +37,12 @@ pub(super) fn put(world: &mut World, input: &Value) -> Answer {
         .find(|(name, _)| *name == kind)
         .map(|(_, member)| *member)
         .ok_or_else(|| invalid(format!("Unknown policy type: {kind}")))?;
-    if let Some((_, other)) = TYPES
-        .iter()
-        .find(|(_, other)| *other != member && input.get(*other).is_some())
+    if let Some((_, other)) = TYPES.iter().find(|(_, other)| *other != member && input.get(*other).is_some())
     {
-        return Err(invalid(format!(
-            "A policy of type {kind} cannot have a {other}."
-        )));
+        return Err(invalid(format!("A policy of type {kind} cannot have a {other}.")));
     }
-    let configuration = input
-        .get(member)
-        .ok_or_else(|| invalid(format!("A policy of type {kind} needs a {member}.")))?;
+    let configuration =
+        input.get(member).ok_or_else(|| invalid(format!("A policy of type {kind} needs a {member}.")))?;
     let configuration = complete(member, configuration)?;
     if member == TRACKING {
         check_metric_is_new(&target.policies, name, &configuration)?;
@@ -114,21 +106,15 @@ fn complete(member: &str, configuration: &Value) -> Result<Value, ApiError> {
     };
     match member {
         TRACKING => {
-            let specifications = [
-                "PredefinedMetricSpecification",
-                "CustomizedMetricSpecification",
-            ];
-            let given = specifications
-                .iter()
-                .filter(|one| configuration.get(**one).is_some());
+            let specifications = ["PredefinedMetricSpecification", "CustomizedMetricSpecification"];
+            let given = specifications.iter().filter(|one| configuration.get(**one).is_some());
             if given.count() != 1 {
                 return Err(invalid(
                     "A target tracking policy must have either a predefined or a customized metric specification.",
                 ));
             }
             let value = configuration.get("TargetValue").and_then(Value::as_f64);
-            let value =
-                value.ok_or_else(|| invalid("A target tracking policy needs a TargetValue."))?;
+            let value = value.ok_or_else(|| invalid("A target tracking policy needs a TargetValue."))?;
             if value <= 0.0 {
                 return Err(invalid("TargetValue must be greater than 0."));
             }
@@ -141,11 +127,7 @@ fn complete(member: &str, configuration: &Value) -> Result<Value, ApiError> {
                     "A step scaling policy needs 1 to {STEPS_MAX} step adjustments."
                 )));
             }
-            let kinds = [
-                "ChangeInCapacity",
-                "PercentChangeInCapacity",
-                "ExactCapacity",
-            ];
+            let kinds = ["ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity"];
             let kind = required(configuration, "AdjustmentType")?;
             if !kinds.contains(&kind) {
                 return Err(invalid(format!("Unknown adjustment type: {kind}")));
@@ -154,9 +136,7 @@ fn complete(member: &str, configuration: &Value) -> Result<Value, ApiError> {
         }
         _ => {
             if list(configuration, "MetricSpecifications").is_empty() {
-                return Err(invalid(
-                    "A predictive scaling policy needs a metric specification.",
-                ));
+                return Err(invalid("A predictive scaling policy needs a metric specification."));
             }
             default("Mode", json!("ForecastOnly"));
             default("SchedulingBufferTime", json!(300));
@@ -174,9 +154,7 @@ fn check_metric_is_new(
 ) -> Result<(), ApiError> {
     let metric = |configuration: &Value| {
         let predefined = configuration.get("PredefinedMetricSpecification");
-        predefined
-            .or_else(|| configuration.get("CustomizedMetricSpecification"))
-            .cloned()
+        predefined.or_else(|| configuration.get("CustomizedMetricSpecification")).cloned()
     };
     let wanted = metric(configuration);
     let taken = policies

@@ -16,9 +16,7 @@ pub(super) fn put(world: &mut World, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = required(input, "ScheduledActionName")?;
     if name.is_empty() || name.len() > 256 || name.contains([':', '/', '|']) {
-        return Err(invalid(
-            "A scheduled action name must have 1 to 256 characters and none of : / |",
-        ));
+        return Err(invalid("A scheduled action name must have 1 to 256 characters and none of : / |"));
     }
     let (region, account) = (world.region.clone(), world.account.clone());
     let target = world.autoscaling.target_mut(id)?;
@@ -27,19 +25,15 @@ pub(super) fn put(world: &mut World, input: &Value) -> Answer {
     let sent_or_kept = |member: &str| input.get(member).cloned().or_else(|| kept(member));
 
     let schedule = sent_or_kept("Schedule");
-    let schedule = schedule.as_ref().and_then(Value::as_str).ok_or_else(|| {
-        invalid("You must specify a schedule when you create a scheduled action.")
-    })?;
+    let schedule = schedule
+        .as_ref()
+        .and_then(Value::as_str)
+        .ok_or_else(|| invalid("You must specify a schedule when you create a scheduled action."))?;
     check_schedule(schedule)?;
     let action = sent_or_kept("ScalableTargetAction").unwrap_or_default();
-    let (min, max) = (
-        number(&action, "MinCapacity"),
-        number(&action, "MaxCapacity"),
-    );
+    let (min, max) = (number(&action, "MinCapacity"), number(&action, "MaxCapacity"));
     if min.or(max).is_none() {
-        return Err(invalid(
-            "A scheduled action must set a minimum capacity, a maximum capacity, or both.",
-        ));
+        return Err(invalid("A scheduled action must set a minimum capacity, a maximum capacity, or both."));
     }
     check_bounds(min, max)?;
     if before.is_none() && target.scheduled_actions.len() >= ACTIONS_MAX {
@@ -78,10 +72,7 @@ pub(super) fn put(world: &mut World, input: &Value) -> Answer {
 fn check_schedule(schedule: &str) -> Result<(), ApiError> {
     let inside = |kind: &str| schedule.strip_prefix(kind)?.strip_suffix(')');
     let fits = if let Some(at) = inside("at(") {
-        let shape: String = at
-            .chars()
-            .map(|c| if c.is_ascii_digit() { '0' } else { c })
-            .collect();
+        let shape: String = at.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
         shape == "0000-00-00T00:00:00"
     } else if let Some(rate) = inside("rate(") {
         let units = ["minute", "minutes", "hour", "hours", "day", "days"];

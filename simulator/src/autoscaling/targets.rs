@@ -83,9 +83,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
     if let Some(dimension) = text(input, "ScalableDimension") {
         check_dimension(dimension)?;
         if ids.is_empty() {
-            return Err(invalid(
-                "If you specify a scalable dimension, you must also specify a resource ID.",
-            ));
+            return Err(invalid("If you specify a scalable dimension, you must also specify a resource ID."));
         }
     }
     if ids.len() > 50 {
@@ -135,10 +133,7 @@ fn tagged<'a>(world: &'a mut World, input: &Value) -> Result<&'a mut Target, Api
     let arn = required(input, "ResourceARN")?;
     let mut targets = world.autoscaling.targets.values_mut();
     targets.find(|target| target.arn == arn).ok_or_else(|| {
-        ApiError::new(
-            "ResourceNotFoundException",
-            format!("No scalable target with the ARN {arn}"),
-        )
+        ApiError::new("ResourceNotFoundException", format!("No scalable target with the ARN {arn}"))
     })
 }
 
@@ -156,10 +151,7 @@ pub(super) fn tag(world: &mut World, input: &Value) -> Answer {
     let target = tagged(world, input)?;
     let mut tags = target.tags.clone();
     for (key, value) in map(input, "Tags") {
-        tags.insert(
-            key.to_owned(),
-            value.as_str().unwrap_or_default().to_owned(),
-        );
+        tags.insert(key.to_owned(), value.as_str().unwrap_or_default().to_owned());
     }
     check_tags(tags.len())?;
     target.tags = tags;

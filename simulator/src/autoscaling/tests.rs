@@ -67,14 +67,10 @@ fn described(world: &mut World) -> Value {
 #[test]
 fn bounds_that_are_left_out_stay_as_they_are() {
     let mut world = with_target();
-    let suspended =
-        json!({"MaxCapacity": 5, "SuspendedState": {"ScheduledScalingSuspended": true}});
+    let suspended = json!({"MaxCapacity": 5, "SuspendedState": {"ScheduledScalingSuspended": true}});
     ask(&mut world, "RegisterScalableTarget", suspended).unwrap();
     let target = described(&mut world);
-    assert_eq!(
-        (&target["MinCapacity"], &target["MaxCapacity"]),
-        (&json!(2), &json!(5))
-    );
+    assert_eq!((&target["MinCapacity"], &target["MaxCapacity"]), (&json!(2), &json!(5)));
     let expected = json!({
         "DynamicScalingInSuspended": false,
         "DynamicScalingOutSuspended": false,
@@ -82,10 +78,7 @@ fn bounds_that_are_left_out_stay_as_they_are() {
     });
     assert_eq!(target["SuspendedState"], expected);
     assert!(
-        target["RoleARN"]
-            .as_str()
-            .unwrap()
-            .ends_with("AWSServiceRoleForApplicationAutoScaling_ECSService")
+        target["RoleARN"].as_str().unwrap().ends_with("AWSServiceRoleForApplicationAutoScaling_ECSService")
     );
     assert!(target.get("Tags").is_none());
 }
@@ -94,71 +87,33 @@ fn bounds_that_are_left_out_stay_as_they_are() {
 fn what_aws_refuses_is_refused() {
     let mut world = with_target();
     let mut check = |operation: &str, input: Value, code: &str| {
-        assert_eq!(
-            ask(&mut world, operation, input.clone()).unwrap_err().code,
-            code,
-            "{input}"
-        );
+        assert_eq!(ask(&mut world, operation, input.clone()).unwrap_err().code, code, "{input}");
     };
     let register = "RegisterScalableTarget";
     check(register, json!({"MinCapacity": 11}), "ValidationException");
     check(register, json!({"MinCapacity": -1}), "ValidationException");
-    check(
-        register,
-        json!({"ResourceId": "service/jobs/new", "MinCapacity": 1}),
-        "ValidationException",
-    );
-    check(
-        register,
-        json!({"ResourceId": "service/jobs"}),
-        "ValidationException",
-    );
-    check(
-        register,
-        json!({"ServiceNamespace": "dynamodb"}),
-        "ValidationException",
-    );
+    check(register, json!({"ResourceId": "service/jobs/new", "MinCapacity": 1}), "ValidationException");
+    check(register, json!({"ResourceId": "service/jobs"}), "ValidationException");
+    check(register, json!({"ServiceNamespace": "dynamodb"}), "ValidationException");
     let other = json!({"ResourceId": "service/jobs/other"});
     check("DeregisterScalableTarget", other, "ObjectNotFoundException");
     let mut elsewhere = tracking("ECSServiceAverageCPUUtilization");
     elsewhere["ResourceId"] = json!("service/jobs/other");
     check("PutScalingPolicy", elsewhere, "ObjectNotFoundException");
     let name = json!({"PolicyName": "none", "ScheduledActionName": "none"});
-    check(
-        "DeleteScalingPolicy",
-        name.clone(),
-        "ObjectNotFoundException",
-    );
+    check("DeleteScalingPolicy", name.clone(), "ObjectNotFoundException");
     check("DeleteScheduledAction", name, "ObjectNotFoundException");
-    check(
-        "DescribeScalingPolicies",
-        json!({"MaxResults": 11}),
-        "ValidationException",
-    );
+    check("DescribeScalingPolicies", json!({"MaxResults": 11}), "ValidationException");
     let token = json!({"ResourceIds": ["a"], "NextToken": "%"});
-    check(
-        "DescribeScalableTargets",
-        token,
-        "InvalidNextTokenException",
-    );
+    check("DescribeScalableTargets", token, "InvalidNextTokenException");
 }
 
 #[test]
 fn a_target_tracking_policy_is_echoed_with_its_two_alarms() {
     let mut world = with_target();
-    let put = ask(
-        &mut world,
-        "PutScalingPolicy",
-        tracking("ECSServiceAverageCPUUtilization"),
-    )
-    .unwrap();
+    let put = ask(&mut world, "PutScalingPolicy", tracking("ECSServiceAverageCPUUtilization")).unwrap();
     assert_eq!(put["Alarms"].as_array().unwrap().len(), 2);
-    let again = ask(
-        &mut world,
-        "PutScalingPolicy",
-        tracking("ECSServiceAverageCPUUtilization"),
-    )
-    .unwrap();
+    let again = ask(&mut world, "PutScalingPolicy", tracking("ECSServiceAverageCPUUtilization")).unwrap();
     assert_eq!(put, again);
     let read = ask(&mut world, "DescribeScalingPolicies", json!({})).unwrap();
     let configuration = &read["ScalingPolicies"][0]["TargetTrackingScalingPolicyConfiguration"];
@@ -178,12 +133,7 @@ fn one_metric_is_tracked_by_one_policy() {
     second["PolicyName"] = json!("second");
     let refused = ask(&mut world, "PutScalingPolicy", second).unwrap_err();
     assert_eq!(refused.code, "ValidationException");
-    ask(
-        &mut world,
-        "PutScalingPolicy",
-        tracking("ECSServiceAverageMemoryUtilization"),
-    )
-    .unwrap();
+    ask(&mut world, "PutScalingPolicy", tracking("ECSServiceAverageMemoryUtilization")).unwrap();
 }
 
 #[test]
@@ -229,12 +179,7 @@ fn a_scheduled_action_put_without_times_forgets_them() {
 #[test]
 fn deregistering_takes_policies_and_scheduled_actions_along() {
     let mut world = with_target();
-    ask(
-        &mut world,
-        "PutScalingPolicy",
-        tracking("ECSServiceAverageCPUUtilization"),
-    )
-    .unwrap();
+    ask(&mut world, "PutScalingPolicy", tracking("ECSServiceAverageCPUUtilization")).unwrap();
     ask(&mut world, "DeregisterScalableTarget", json!({})).unwrap();
     let bounds = json!({"MinCapacity": 1, "MaxCapacity": 2});
     ask(&mut world, "RegisterScalableTarget", bounds).unwrap();
@@ -272,35 +217,13 @@ fn targets_are_read_by_resource_ids_and_in_pages_that_end() {
 fn tags_are_kept_apart_from_the_description() {
     let mut world = with_services(&["api".to_owned()]);
     let input = json!({"MinCapacity": 1, "MaxCapacity": 2, "Tags": {"team": "jobs"}});
-    let arn =
-        ask(&mut world, "RegisterScalableTarget", input).unwrap()["ScalableTargetARN"].clone();
-    ask(
-        &mut world,
-        "TagResource",
-        json!({"ResourceARN": arn, "Tags": {"a": "b"}}),
-    )
-    .unwrap();
-    ask(
-        &mut world,
-        "UntagResource",
-        json!({"ResourceARN": arn, "TagKeys": ["team"]}),
-    )
-    .unwrap();
-    let tags = ask(
-        &mut world,
-        "ListTagsForResource",
-        json!({"ResourceARN": arn}),
-    )
-    .unwrap();
+    let arn = ask(&mut world, "RegisterScalableTarget", input).unwrap()["ScalableTargetARN"].clone();
+    ask(&mut world, "TagResource", json!({"ResourceARN": arn, "Tags": {"a": "b"}})).unwrap();
+    ask(&mut world, "UntagResource", json!({"ResourceARN": arn, "TagKeys": ["team"]})).unwrap();
+    let tags = ask(&mut world, "ListTagsForResource", json!({"ResourceARN": arn})).unwrap();
     assert_eq!(tags, json!({"Tags": {"a": "b"}}));
-    let many: serde_json::Map<String, Value> = (0..51)
-        .map(|number| (number.to_string(), json!("x")))
-        .collect();
-    let refused = ask(
-        &mut world,
-        "TagResource",
-        json!({"ResourceARN": arn, "Tags": many}),
-    )
-    .unwrap_err();
+    let many: serde_json::Map<String, Value> =
+        (0..51).map(|number| (number.to_string(), json!("x"))).collect();
+    let refused = ask(&mut world, "TagResource", json!({"ResourceARN": arn, "Tags": many})).unwrap_err();
     assert_eq!(refused.code, "TooManyTagsException");
 }

@@ -31,19 +31,10 @@ async fn bench() -> Bench {
             crate::elb::call(world, runtime.as_ref(), operation, &input).unwrap()
         })
     };
-    let group = ask(
-        "CreateTargetGroup",
-        json!({"Name": "api", "Port": 80, "Protocol": "HTTP"}),
-    );
-    let group = group["TargetGroups"][0]["TargetGroupArn"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let group = ask("CreateTargetGroup", json!({"Name": "api", "Port": 80, "Protocol": "HTTP"}));
+    let group = group["TargetGroups"][0]["TargetGroupArn"].as_str().unwrap().to_owned();
     let balancer = ask("CreateLoadBalancer", json!({"Name": "front"}));
-    let arn = balancer["LoadBalancers"][0]["LoadBalancerArn"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let arn = balancer["LoadBalancers"][0]["LoadBalancerArn"].as_str().unwrap().to_owned();
     let fixed = json!({"StatusCode": "418", "MessageBody": "short", "ContentType": "text/plain"});
     let listener = ask(
         "CreateListener",
@@ -60,22 +51,11 @@ async fn bench() -> Bench {
     let address = port.local_addr().unwrap();
     let stop = CancellationToken::new();
     tokio::spawn(serve_balancer(simulator.clone(), arn, port, stop.clone()));
-    Bench {
-        simulator,
-        runtime,
-        group,
-        address,
-        stop,
-    }
+    Bench { simulator, runtime, group, address, stop }
 }
 
 fn target(task: &str) -> Target {
-    Target {
-        task: task.into(),
-        container: "app".into(),
-        ip: "10.0.0.1".into(),
-        port: 8080,
-    }
+    Target { task: task.into(), container: "app".into(), ip: "10.0.0.1".into(), port: 8080 }
 }
 
 impl Bench {
@@ -113,10 +93,7 @@ impl Bench {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (
-            head.split(' ').nth(1).unwrap().parse().unwrap(),
-            body.to_owned(),
-        )
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 }
 
@@ -127,21 +104,16 @@ async fn server(name: &'static str) -> SocketAddr {
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let service =
-                hyper::service::service_fn(move |request: Request<Incoming>| async move {
-                    let path = request.uri().to_string();
-                    let from = request.headers()["x-forwarded-for"]
-                        .to_str()
-                        .unwrap()
-                        .to_owned();
-                    let body = request.into_body().collect().await.unwrap().to_bytes();
-                    let body = String::from_utf8(body.to_vec()).unwrap();
-                    let answer = format!("{name} {path} {from} {body}");
-                    Ok::<_, hyper::Error>(Response::new(Full::new(Bytes::from(answer))))
-                });
+            let service = hyper::service::service_fn(move |request: Request<Incoming>| async move {
+                let path = request.uri().to_string();
+                let from = request.headers()["x-forwarded-for"].to_str().unwrap().to_owned();
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                let body = String::from_utf8(body.to_vec()).unwrap();
+                let answer = format!("{name} {path} {from} {body}");
+                Ok::<_, hyper::Error>(Response::new(Full::new(Bytes::from(answer))))
+            });
             tokio::spawn(
-                hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service),
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
             );
         }
     });
@@ -251,8 +223,7 @@ async fn patient() -> (SocketAddr, Arc<Notify>) {
                 }
             });
             tokio::spawn(
-                hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service),
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
             );
         }
     });
@@ -293,10 +264,7 @@ async fn requests_take_turns_among_targets() {
     for _ in 0..4 {
         first_letters.push_str(&bench.ask("GET", "/", "").await.1[..1]);
     }
-    assert!(
-        ["abab", "baba"].contains(&first_letters.as_str()),
-        "{first_letters}"
-    );
+    assert!(["abab", "baba"].contains(&first_letters.as_str()), "{first_letters}");
 }
 
 #[tokio::test]
@@ -308,9 +276,7 @@ async fn after_a_stop_the_port_is_free_again() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), free)
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(10), free).await.unwrap();
 }
 
 #[tokio::test]
@@ -320,9 +286,7 @@ async fn a_listener_is_served_at_its_own_port_while_it_exists() {
     let port = nobody().await.port();
     let (runtime, simulator) = (bench.runtime.clone(), bench.simulator.clone());
     let ask = |operation: &str, input: Value| {
-        simulator.with_world(|world| {
-            crate::elb::call(world, runtime.as_ref(), operation, &input).unwrap()
-        })
+        simulator.with_world(|world| crate::elb::call(world, runtime.as_ref(), operation, &input).unwrap())
     };
     let balancers = ask("DescribeLoadBalancers", json!({}));
     let listener = ask(
@@ -331,16 +295,9 @@ async fn a_listener_is_served_at_its_own_port_while_it_exists() {
                "DefaultActions": [{"Type": "forward", "TargetGroupArn": bench.group}]}),
     );
     bench.add("a", server("a").await);
-    let serving = serve_listeners(
-        bench.simulator.clone(),
-        [127, 0, 0, 1].into(),
-        bench.stop.clone(),
-    );
+    let serving = serve_listeners(bench.simulator.clone(), [127, 0, 0, 1].into(), bench.stop.clone());
     tokio::spawn(serving);
-    let there = Bench {
-        address: SocketAddr::from(([127, 0, 0, 1], port)),
-        ..bench
-    };
+    let there = Bench { address: SocketAddr::from(([127, 0, 0, 1], port)), ..bench };
     let serves = async |expected: bool| {
         let mut looks = tokio::time::interval(Duration::from_millis(5));
         while TcpStream::connect(there.address).await.is_ok() != expected {
@@ -350,10 +307,7 @@ async fn a_listener_is_served_at_its_own_port_while_it_exists() {
     let patience = Duration::from_secs(10);
     tokio::time::timeout(patience, serves(true)).await.unwrap();
     assert_eq!(there.ask("GET", "/x", "").await.0, 200);
-    ask(
-        "DeleteListener",
-        json!({"ListenerArn": listener["Listeners"][0]["ListenerArn"]}),
-    );
+    ask("DeleteListener", json!({"ListenerArn": listener["Listeners"][0]["ListenerArn"]}));
     tokio::time::timeout(patience, serves(false)).await.unwrap();
 }
 

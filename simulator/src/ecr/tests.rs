@@ -33,10 +33,7 @@ fn the_digest_is_the_sha256_of_the_manifest() {
     assert_eq!(pushed["image"]["imageId"]["imageDigest"], digest);
     let read = |image: &str| world.ecr.digest(&format!("{REGISTRY}/{image}"));
     assert_eq!(read("api:1"), Some(Some(digest.to_owned())));
-    assert_eq!(
-        read(&format!("api:9@{digest}")),
-        Some(Some(digest.to_owned()))
-    );
+    assert_eq!(read(&format!("api:9@{digest}")), Some(Some(digest.to_owned())));
     assert_eq!(read("api:2"), Some(None));
     assert_eq!(read("api"), Some(None));
     assert_eq!(read("other:1"), Some(None));
@@ -63,14 +60,8 @@ fn an_immutable_tag_is_not_moved() {
     let mut world = with_repository("IMMUTABLE");
     push(&mut world, "one", "1").unwrap();
     let code = |answer: Answer| answer.unwrap_err().code;
-    assert_eq!(
-        code(push(&mut world, "two", "1")),
-        "ImageTagAlreadyExistsException"
-    );
-    assert_eq!(
-        code(push(&mut world, "one", "1")),
-        "ImageAlreadyExistsException"
-    );
+    assert_eq!(code(push(&mut world, "two", "1")), "ImageTagAlreadyExistsException");
+    assert_eq!(code(push(&mut world, "one", "1")), "ImageAlreadyExistsException");
     assert!(push(&mut world, "one", "2").is_ok());
 }
 

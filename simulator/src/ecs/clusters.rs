@@ -9,28 +9,19 @@ use crate::error::{Answer, ApiError};
 use crate::world::World;
 
 pub(super) fn create(world: &mut World, input: &Value) -> Answer {
-    let name = input::text(input, "clusterName")?
-        .unwrap_or("default")
-        .to_owned();
+    let name = input::text(input, "clusterName")?.unwrap_or("default").to_owned();
     if !input::is_name(&name) {
         return Err(invalid("Identifier contains invalid characters."));
     }
     let tags = tags::given(input)?;
     // Creating a cluster that is there answers the one that is there.
-    let exists = world
-        .ecs
-        .clusters
-        .get(&name)
-        .is_some_and(|cluster| cluster.active);
+    let exists = world.ecs.clusters.get(&name).is_some_and(|cluster| cluster.active);
     if !exists {
         let mut settings = input::members(input);
         settings.remove("tags");
         settings.remove("clusterName");
         fill(&mut settings);
-        let cluster = Cluster {
-            active: true,
-            settings,
-        };
+        let cluster = Cluster { active: true, settings };
         let arn = arn::cluster(world, &name);
         world.ecs.clusters.insert(name.clone(), cluster);
         world.ecs.tags.insert(arn, tags);
@@ -42,9 +33,7 @@ fn fill(settings: &mut Map<String, Value>) {
     let disabled = json!([{"name": "containerInsights", "value": "disabled"}]);
     settings.entry("settings").or_insert(disabled);
     settings.entry("capacityProviders").or_insert(json!([]));
-    settings
-        .entry("defaultCapacityProviderStrategy")
-        .or_insert(json!([]));
+    settings.entry("defaultCapacityProviderStrategy").or_insert(json!([]));
 }
 
 pub(super) fn describe(world: &mut World, input: &Value) -> Answer {
@@ -84,22 +73,15 @@ pub(super) fn list(world: &mut World, input: &Value) -> Answer {
 
 pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let name = existing(world, input)?;
-    let has_services = world
-        .ecs
-        .services
-        .values()
-        .any(|service| service.key.cluster == name && is_active(service.status));
+    let has_services =
+        world.ecs.services.values().any(|service| service.key.cluster == name && is_active(service.status));
     if has_services {
         return Err(ApiError::new(
             "ClusterContainsServicesException",
             "The Cluster cannot be deleted while Services are active.",
         ));
     }
-    let has_tasks = world
-        .ecs
-        .tasks
-        .values()
-        .any(|task| task.cluster == name && task.phase != Phase::Stopped);
+    let has_tasks = world.ecs.tasks.values().any(|task| task.cluster == name && task.phase != Phase::Stopped);
     if has_tasks {
         return Err(ApiError::new(
             "ClusterContainsTasksException",
@@ -161,15 +143,9 @@ pub(super) fn existing(world: &World, input: &Value) -> Result<String, ApiError>
     let name = cluster_name(input)?;
     match world.ecs.clusters.get(name) {
         Some(cluster) if cluster.active => Ok(name.to_owned()),
-        Some(_) => Err(ApiError::new(
-            "ClusterNotFoundException",
-            "The referenced cluster was inactive.",
-        )),
+        Some(_) => Err(ApiError::new("ClusterNotFoundException", "The referenced cluster was inactive.")),
         None if name.is_empty() => Err(client("Cluster name is empty.")),
-        None => Err(ApiError::new(
-            "ClusterNotFoundException",
-            "Cluster not found.",
-        )),
+        None => Err(ApiError::new("ClusterNotFoundException", "Cluster not found.")),
     }
 }
 
@@ -180,16 +156,10 @@ fn shown(world: &World, name: &str, with_tags: bool) -> Value {
     };
     let mut body = cluster.settings.clone();
     let in_cluster = world.ecs.tasks.values().filter(|task| task.cluster == name);
-    let running = in_cluster
-        .clone()
-        .filter(|task| task.phase == Phase::Running)
-        .count();
+    let running = in_cluster.clone().filter(|task| task.phase == Phase::Running).count();
     let pending = in_cluster
         .filter(|task| {
-            matches!(
-                task.phase,
-                Phase::Provisioning { .. } | Phase::Pending | Phase::Activating { .. }
-            )
+            matches!(task.phase, Phase::Provisioning { .. } | Phase::Pending | Phase::Activating { .. })
         })
         .count();
     let services = world
@@ -211,10 +181,7 @@ fn shown(world: &World, name: &str, with_tags: bool) -> Value {
         body.insert(member.to_owned(), value);
     }
     let tags = world.ecs.tags.get(&arn).filter(|_| with_tags);
-    body.insert(
-        "tags".to_owned(),
-        tags.map_or_else(|| json!([]), tags::shown),
-    );
+    body.insert("tags".to_owned(), tags.map_or_else(|| json!([]), tags::shown));
     body.insert("clusterArn".to_owned(), arn.into());
     Value::Object(body)
 }

@@ -5,9 +5,7 @@ use serde_json::{Map, Value, json};
 use super::input::{self, invalid};
 use super::pages;
 use super::service;
-use super::state::{
-    Revision, Service, ServiceDeployment, ServiceDeploymentStatus as Status, ServiceKey,
-};
+use super::state::{Revision, Service, ServiceDeployment, ServiceDeploymentStatus as Status, ServiceKey};
 use super::{arn, clusters};
 use crate::error::{Answer, ApiError};
 use crate::world::World;
@@ -19,10 +17,7 @@ pub(super) fn list(world: &mut World, input: &Value) -> Answer {
     let reference = input::required_text(input, "service")?;
     let key = match service::key_in(reference, "service") {
         Some(key) => key,
-        None => ServiceKey {
-            cluster: clusters::existing(world, input)?,
-            name: reference.to_owned(),
-        },
+        None => ServiceKey { cluster: clusters::existing(world, input)?, name: reference.to_owned() },
     };
     let service = world
         .ecs
@@ -30,11 +25,7 @@ pub(super) fn list(world: &mut World, input: &Value) -> Answer {
         .get(&key)
         .ok_or_else(|| ApiError::new("ServiceNotFoundException", "Service not found."))?;
     let statuses = input::texts(input, "status")?;
-    let bound = |name: &str| {
-        input
-            .get("createdAt")
-            .and_then(|range| range[name].as_f64())
-    };
+    let bound = |name: &str| input.get("createdAt").and_then(|range| range[name].as_f64());
     let (before, after) = (bound("before"), bound("after"));
     let matches = |entry: &&ServiceDeployment| {
         let created = entry.created_at.seconds();
@@ -43,21 +34,13 @@ pub(super) fn list(world: &mut World, input: &Value) -> Answer {
             && after.is_none_or(|after| created >= after)
     };
     // Newest first.
-    let arns: Vec<String> = service
-        .history
-        .iter()
-        .rev()
-        .filter(matches)
-        .map(|entry| entry.arn.clone())
-        .collect();
+    let arns: Vec<String> =
+        service.history.iter().rev().filter(matches).map(|entry| entry.arn.clone()).collect();
     let mut page = pages::page(&mut world.ecs.ids, input, "serviceDeployments", arns, PAGE)?;
     let service = &world.ecs.services[&key];
     if let Some(Value::Array(items)) = page.get_mut("serviceDeployments") {
         for item in items {
-            let entry = service
-                .history
-                .iter()
-                .find(|entry| *item == json!(entry.arn));
+            let entry = service.history.iter().find(|entry| *item == json!(entry.arn));
             if let Some(entry) = entry {
                 *item = brief(world, service, entry);
             }
@@ -84,8 +67,7 @@ pub(super) fn describe_revisions(world: &mut World, input: &Value) -> Answer {
     let mut found = Vec::new();
     let mut failures = Vec::new();
     for arn in arns {
-        let service =
-            service::key_in(arn, "service-revision").and_then(|key| world.ecs.services.get(&key));
+        let service = service::key_in(arn, "service-revision").and_then(|key| world.ecs.services.get(&key));
         let revision = arn::last(arn).parse().ok().and_then(|id: u64| {
             let service = service?;
             Some((service, id, service.revisions.get(&id)?))
@@ -106,20 +88,11 @@ pub(super) fn stop(world: &mut World, input: &Value) -> Answer {
         "ROLLBACK" => {}
         other => return Err(invalid(format!("Unsupported stop type: {other}."))),
     }
-    let not_found = || {
-        ApiError::new(
-            "ServiceDeploymentNotFoundException",
-            "Service deployment not found.",
-        )
-    };
+    let not_found = || ApiError::new("ServiceDeploymentNotFoundException", "Service deployment not found.");
     let key = service::key_in(arn, "service-deployment").ok_or_else(not_found)?;
     let now = world.now;
     let service = world.ecs.services.get_mut(&key).ok_or_else(not_found)?;
-    let entry = service
-        .history
-        .iter_mut()
-        .find(|entry| entry.arn == arn)
-        .ok_or_else(not_found)?;
+    let entry = service.history.iter_mut().find(|entry| entry.arn == arn).ok_or_else(not_found)?;
     match entry.status {
         Status::Pending | Status::InProgress => {
             entry.status = Status::RollbackRequested;
@@ -128,10 +101,7 @@ pub(super) fn stop(world: &mut World, input: &Value) -> Answer {
             service.next_look = now;
         }
         Status::StopRequested | Status::RollbackRequested | Status::RollbackInProgress => {}
-        Status::Successful
-        | Status::Stopped
-        | Status::RollbackSuccessful
-        | Status::RollbackFailed => {
+        Status::Successful | Status::Stopped | Status::RollbackSuccessful | Status::RollbackFailed => {
             return Err(ApiError::new(
                 "ConflictException",
                 "The service deployment cannot be stopped because it has ended.",
@@ -144,9 +114,7 @@ pub(super) fn stop(world: &mut World, input: &Value) -> Answer {
 fn bounded<'a>(input: &'a Value, name: &str) -> Result<Vec<&'a str>, ApiError> {
     let arns = input::texts(input, name)?;
     if arns.is_empty() || arns.len() > PER_CALL_MAX {
-        return Err(invalid(format!(
-            "{name} must have between 1 and 20 elements."
-        )));
+        return Err(invalid(format!("{name} must have between 1 and 20 elements.")));
     }
     Ok(arns)
 }
@@ -282,22 +250,13 @@ fn shown_revision(world: &World, service: &Service, id: u64, revision: &Revision
         .map(|target_group| json!({ "targetGroupArn": target_group }))
         .collect();
     for (member, value) in [
-        (
-            "serviceRevisionArn",
-            json!(service::revision_arn(world, service, id)),
-        ),
+        ("serviceRevisionArn", json!(service::revision_arn(world, service, id))),
         ("serviceArn", json!(service.arn)),
-        (
-            "clusterArn",
-            json!(arn::cluster(world, &service.key.cluster)),
-        ),
+        ("clusterArn", json!(arn::cluster(world, &service.key.cluster))),
         ("createdAt", json!(revision.created_at.seconds())),
         ("containerImages", json!(images)),
         ("guardDutyEnabled", json!(false)),
-        (
-            "resolvedConfiguration",
-            json!({ "loadBalancers": balancers }),
-        ),
+        ("resolvedConfiguration", json!({ "loadBalancers": balancers })),
     ] {
         body.insert(member.to_owned(), value);
     }

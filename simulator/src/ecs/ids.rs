@@ -28,8 +28,7 @@ impl Ids {
     pub(super) fn service_deployment(&mut self) -> String {
         const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyzABCDEFGH";
         let serial = self.serial();
-        let mut bits =
-            (u128::from(scattered(serial)) << 64) | u128::from(scattered(serial ^ 0x5555));
+        let mut bits = (u128::from(scattered(serial)) << 64) | u128::from(scattered(serial ^ 0x5555));
         let mut name = String::with_capacity(22);
         for _ in 0..22 {
             name.push(char::from(LETTERS[(bits % 32) as usize]));

@@ -13,10 +13,7 @@ pub(super) fn client(message: impl Into<String>) -> ApiError {
 }
 
 fn wrong_type(name: &str, wanted: &str) -> ApiError {
-    ApiError::new(
-        "SerializationException",
-        format!("{name} can not be converted to {wanted}"),
-    )
+    ApiError::new("SerializationException", format!("{name} can not be converted to {wanted}"))
 }
 
 pub(super) fn text<'a>(input: &'a Value, name: &str) -> Result<Option<&'a str>, ApiError> {
@@ -36,10 +33,7 @@ pub(super) fn required_text<'a>(input: &'a Value, name: &str) -> Result<&'a str,
 pub(super) fn integer(input: &Value, name: &str) -> Result<Option<i64>, ApiError> {
     match input.get(name) {
         None => Ok(None),
-        Some(value) => value
-            .as_i64()
-            .map(Some)
-            .ok_or_else(|| wrong_type(name, "an Integer")),
+        Some(value) => value.as_i64().map(Some).ok_or_else(|| wrong_type(name, "an Integer")),
     }
 }
 
@@ -60,10 +54,7 @@ pub(super) fn list<'a>(input: &'a Value, name: &str) -> Result<&'a [Value], ApiE
 }
 
 pub(super) fn texts<'a>(input: &'a Value, name: &str) -> Result<Vec<&'a str>, ApiError> {
-    list(input, name)?
-        .iter()
-        .map(|item| item.as_str().ok_or_else(|| wrong_type(name, "a String")))
-        .collect()
+    list(input, name)?.iter().map(|item| item.as_str().ok_or_else(|| wrong_type(name, "a String"))).collect()
 }
 
 pub(super) fn includes(input: &Value, what: &str) -> Result<bool, ApiError> {
@@ -84,7 +75,5 @@ pub(super) fn cluster_name(input: &Value) -> Result<&str, ApiError> {
 pub(super) fn is_name(text: &str) -> bool {
     const LENGTH_MAX: usize = 255;
     (1..=LENGTH_MAX).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

@@ -63,10 +63,7 @@ pub fn call(world: &mut World, runtime: &dyn Runtime, operation: &str, input: &V
         "DescribeServiceRevisions" => deployments::describe_revisions(world, input),
         "StopServiceDeployment" => deployments::stop(world, input),
 
-        _ => Err(ApiError::new(
-            "UnknownOperationException",
-            format!("{operation} is not there"),
-        )),
+        _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
     }
 }
 

@@ -53,9 +53,7 @@ impl Pace {
     pub(super) fn retry_after(&self, rounds: u32) -> Duration {
         const AT_FULL_SPEED: u32 = 3;
         let doublings = rounds.saturating_sub(AT_FULL_SPEED).min(16);
-        self.retry
-            .saturating_mul(1 << doublings)
-            .min(self.retry_max)
+        self.retry.saturating_mul(1 << doublings).min(self.retry_max)
     }
 }
 

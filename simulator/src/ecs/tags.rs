@@ -56,9 +56,7 @@ pub(super) fn given(input: &Value) -> Result<Tags, ApiError> {
             return Err(invalid(format!("Invalid value of tag '{key}'.")));
         }
         if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(invalid(
-                "Tag keys must not start with aws:, which is reserved.",
-            ));
+            return Err(invalid("Tag keys must not start with aws:, which is reserved."));
         }
         if tags.insert(key.to_owned(), value.to_owned()).is_some() {
             return Err(invalid(format!("Duplicate tag key: '{key}'.")));
@@ -71,14 +69,11 @@ pub(super) fn given(input: &Value) -> Result<Tags, ApiError> {
 }
 
 fn is_allowed(text: &str) -> bool {
-    text.chars()
-        .all(|letter| letter.is_alphanumeric() || " +-=._:/@".contains(letter))
+    text.chars().all(|letter| letter.is_alphanumeric() || " +-=._:/@".contains(letter))
 }
 
 pub(super) fn shown(tags: &Tags) -> Value {
-    tags.iter()
-        .map(|(key, value)| json!({"key": key, "value": value}))
-        .collect()
+    tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
 }
 
 /// The ARN in the request, if something has it.

@@ -28,16 +28,9 @@ pub(super) fn list(world: &mut World, input: &Value) -> Answer {
         return Err(invalid("startedBy cannot be combined with other filters."));
     }
     if let Some(name) = service {
-        let known = world
-            .ecs
-            .services
-            .keys()
-            .any(|key| key.cluster == cluster && key.name == name);
+        let known = world.ecs.services.keys().any(|key| key.cluster == cluster && key.name == name);
         if !known {
-            return Err(crate::error::ApiError::new(
-                "ServiceNotFoundException",
-                "Service not found.",
-            ));
+            return Err(crate::error::ApiError::new("ServiceNotFoundException", "Service not found."));
         }
     }
     let matches = |task: &&Task| {
@@ -47,13 +40,7 @@ pub(super) fn list(world: &mut World, input: &Value) -> Answer {
             && started_by.is_none_or(|by| task.started_by.as_deref() == Some(by))
             && family.is_none_or(|family| family_of(task) == family)
     };
-    let arns = world
-        .ecs
-        .tasks
-        .values()
-        .filter(matches)
-        .map(|task| task.arn.clone())
-        .collect();
+    let arns = world.ecs.tasks.values().filter(matches).map(|task| task.arn.clone()).collect();
     pages::page(&mut world.ecs.ids, input, "taskArns", arns, PAGE)
 }
 
@@ -88,9 +75,7 @@ pub(super) fn describe(world: &mut World, input: &Value) -> Answer {
 pub(super) fn stop(world: &mut World, runtime: &dyn Runtime, input: &Value) -> Answer {
     let cluster = clusters::existing(world, input)?;
     let reference = input::required_text(input, "task")?;
-    let reason = input::text(input, "reason")?
-        .unwrap_or("Task stopped by user")
-        .to_owned();
+    let reason = input::text(input, "reason")?.unwrap_or("Task stopped by user").to_owned();
     let arn = arn::task(world, &cluster, arn::last(reference));
     let stopped = scheduler::with_task(world, &arn, |world, task| {
         let code = StopCode::UserInitiated;
@@ -135,12 +120,9 @@ pub(super) fn run(world: &mut World, input: &Value) -> Answer {
     }
     let group = match input::text(input, "group")? {
         Some(group) => group.to_owned(),
-        None => format!(
-            "family:{}",
-            arn::last(&definition)
-                .rsplit_once(':')
-                .map_or("", |(family, _)| family)
-        ),
+        None => {
+            format!("family:{}", arn::last(&definition).rsplit_once(':').map_or("", |(family, _)| family))
+        }
     };
     let mut tasks = Vec::new();
     for _ in 0..count {
@@ -203,16 +185,9 @@ fn shown(world: &World, task: &Task, with_tags: bool) -> Value {
             }
         }
     }
-    let desired = if task.is_stopping() {
-        "STOPPED"
-    } else {
-        "RUNNING"
-    };
-    let containers: Vec<Value> = task
-        .containers
-        .iter()
-        .map(|container| shown_container(task, container))
-        .collect();
+    let desired = if task.is_stopping() { "STOPPED" } else { "RUNNING" };
+    let containers: Vec<Value> =
+        task.containers.iter().map(|container| shown_container(task, container)).collect();
     for (member, value) in [
         ("taskArn", json!(task.arn)),
         ("clusterArn", json!(arn::cluster(world, &task.cluster))),
@@ -315,9 +290,7 @@ fn shown_container(task: &Task, container: &TaskContainer) -> Value {
             body["reason"] = json!(reason);
         }
         ContainerStatus::Running { .. } => body["lastStatus"] = json!("RUNNING"),
-        ContainerStatus::Stopped {
-            exit_code, reason, ..
-        } => {
+        ContainerStatus::Stopped { exit_code, reason, .. } => {
             body["lastStatus"] = json!("STOPPED");
             if container.ever_ran {
                 body["exitCode"] = json!(exit_code);

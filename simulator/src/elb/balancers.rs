@@ -65,10 +65,7 @@ impl Listener {
             "Actions": self.default_action.describe(),
             "IsDefault": true,
         });
-        self.rules
-            .iter()
-            .map(|rule| (&rule.arn, rule.describe()))
-            .chain([(&self.default_rule, default)])
+        self.rules.iter().map(|rule| (&rule.arn, rule.describe())).chain([(&self.default_rule, default)])
     }
 }
 
@@ -113,21 +110,16 @@ impl LoadBalancer {
 fn rfc3339(at: Time) -> String {
     use aws_smithy_types::date_time::{DateTime, Format};
     let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    DateTime::from_millis(millis)
-        .fmt(Format::DateTime)
-        .unwrap_or_default()
+    DateTime::from_millis(millis).fmt(Format::DateTime).unwrap_or_default()
 }
 
 pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     let name = valid_name(required(input, "Name")?, "Load balancer")?;
     let kind = text(input, "Type").unwrap_or("application");
     if kind != "application" {
-        return Err(invalid(format!(
-            "Load balancer type '{kind}' is not there: only application is"
-        )));
+        return Err(invalid(format!("Load balancer type '{kind}' is not there: only application is")));
     }
-    let owned =
-        |texts: Vec<&str>| -> Vec<String> { texts.into_iter().map(str::to_owned).collect() };
+    let owned = |texts: Vec<&str>| -> Vec<String> { texts.into_iter().map(str::to_owned).collect() };
     let mut subnets = owned(texts(input, "Subnets"));
     let mappings = list(input, "SubnetMappings").iter();
     subnets.extend(mappings.filter_map(|mapping| text(mapping, "SubnetId").map(str::to_owned)));
@@ -138,18 +130,12 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         if existing.scheme != scheme || existing.subnets != subnets {
             return Err(ApiError::new(
                 "DuplicateLoadBalancerName",
-                format!(
-                    "A load balancer with the same name '{name}' exists, but with different settings"
-                ),
+                format!("A load balancer with the same name '{name}' exists, but with different settings"),
             ));
         }
         return Ok(json!({"LoadBalancers": [existing.describe()]}));
     }
-    let internal = if scheme == "internal" {
-        "internal-"
-    } else {
-        ""
-    };
+    let internal = if scheme == "internal" { "internal-" } else { "" };
     let balancer = LoadBalancer {
         arn: format!(
             "arn:aws:elasticloadbalancing:{}:{}:loadbalancer/app/{name}/{hash}",
@@ -159,11 +145,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         scheme: scheme.to_owned(),
         subnets,
         security_groups: owned(texts(input, "SecurityGroups")),
-        domain: format!(
-            "{internal}{name}-{}.{}.elb.amazonaws.com",
-            &hash[..10],
-            world.region
-        ),
+        domain: format!("{internal}{name}-{}.{}.elb.amazonaws.com", &hash[..10], world.region),
         created: world.now,
     };
     let answer = json!({"LoadBalancers": [balancer.describe()]});
@@ -182,21 +164,14 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
         (arns.is_empty() || arns.contains(&arn.as_str()))
             && (names.is_empty() || names.contains(&balancer.name.as_str()))
     });
-    paged(
-        "LoadBalancers",
-        chosen.map(|(arn, balancer)| (arn, balancer.describe())),
-        input,
-    )
+    paged("LoadBalancers", chosen.map(|(arn, balancer)| (arn, balancer.describe())), input)
 }
 
 pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let arn = required(input, "LoadBalancerArn")?;
     // Deleting one that does not exist succeeds; its listeners go with it.
     world.elb.balancers.remove(arn);
-    world
-        .elb
-        .listeners
-        .retain(|_, listener| listener.load_balancer != arn);
+    world.elb.listeners.retain(|_, listener| listener.load_balancer != arn);
     world.elb.refresh_use(world.now);
     Ok(json!({}))
 }
@@ -220,15 +195,9 @@ pub(super) fn create_listener(world: &mut World, input: &Value) -> Answer {
     let seed = format!("listener {balancer} {port}");
     let hash = naming::hexadecimal(&seed, world.now, 16);
     let rule_hash = naming::hexadecimal(&format!("default rule of {seed}"), world.now, 16);
-    let arn = format!(
-        "{}/{hash}",
-        balancer.replacen(":loadbalancer/", ":listener/", 1)
-    );
+    let arn = format!("{}/{hash}", balancer.replacen(":loadbalancer/", ":listener/", 1));
     let listener = Listener {
-        default_rule: format!(
-            "{}/{rule_hash}",
-            arn.replacen(":listener/", ":listener-rule/", 1)
-        ),
+        default_rule: format!("{}/{rule_hash}", arn.replacen(":listener/", ":listener-rule/", 1)),
         arn: arn.clone(),
         load_balancer: balancer.to_owned(),
         port,
@@ -256,11 +225,7 @@ pub(super) fn describe_listeners(world: &World, input: &Value) -> Answer {
         (arns.is_empty() || arns.contains(&arn.as_str()))
             && balancer.is_none_or(|balancer| listener.load_balancer == balancer)
     });
-    paged(
-        "Listeners",
-        chosen.map(|(arn, listener)| (arn, listener.describe())),
-        input,
-    )
+    paged("Listeners", chosen.map(|(arn, listener)| (arn, listener.describe())), input)
 }
 
 pub(super) fn modify_listener(world: &mut World, input: &Value) -> Answer {
@@ -285,11 +250,7 @@ pub(super) fn modify_listener(world: &mut World, input: &Value) -> Answer {
 
 pub(super) fn delete_listener(world: &mut World, input: &Value) -> Answer {
     let arn = required(input, "ListenerArn")?;
-    world
-        .elb
-        .listeners
-        .remove(arn)
-        .ok_or_else(listener_not_found)?;
+    world.elb.listeners.remove(arn).ok_or_else(listener_not_found)?;
     world.elb.refresh_use(world.now);
     Ok(json!({}))
 }
@@ -303,17 +264,11 @@ pub(super) fn create_rule(world: &mut World, input: &Value) -> Answer {
         .ok_or_else(|| invalid("A priority must be between 1 and 50000"))?;
     let listener = world.elb.listener_mut(input)?;
     if listener.rules.iter().any(|rule| rule.priority == priority) {
-        return Err(ApiError::new(
-            "PriorityInUse",
-            format!("Priority '{priority}' is currently in use"),
-        ));
+        return Err(ApiError::new("PriorityInUse", format!("Priority '{priority}' is currently in use")));
     }
     let hash = naming::hexadecimal(&format!("rule {} {priority}", listener.arn), now, 16);
     let rule = Rule {
-        arn: format!(
-            "{}/{hash}",
-            listener.arn.replacen(":listener/", ":listener-rule/", 1)
-        ),
+        arn: format!("{}/{hash}", listener.arn.replacen(":listener/", ":listener-rule/", 1)),
         priority,
         conditions,
         action,
@@ -327,9 +282,7 @@ pub(super) fn create_rule(world: &mut World, input: &Value) -> Answer {
 
 fn conditions(input: &Value) -> Result<Vec<Condition>, ApiError> {
     let conditions = list(input, "Conditions").iter();
-    let conditions = conditions
-        .map(Condition::parse)
-        .collect::<Result<Vec<_>, _>>()?;
+    let conditions = conditions.map(Condition::parse).collect::<Result<Vec<_>, _>>()?;
     if conditions.is_empty() {
         return Err(invalid("A condition must be specified"));
     }
@@ -390,10 +343,7 @@ pub(super) fn delete_rule(world: &mut World, input: &Value) -> Answer {
     let mut found = false;
     for listener in listeners {
         if listener.default_rule == arn {
-            return Err(ApiError::new(
-                "OperationNotPermitted",
-                "Default rules cannot be deleted",
-            ));
+            return Err(ApiError::new("OperationNotPermitted", "Default rules cannot be deleted"));
         }
         let before = listener.rules.len();
         listener.rules.retain(|rule| rule.arn != arn);
@@ -427,17 +377,14 @@ impl Elb {
 
     /// All listeners with their ports.
     pub fn listener_ports(&self) -> impl Iterator<Item = (&str, u16)> {
-        self.listeners.values().filter_map(|listener| {
-            Some((listener.arn.as_str(), u16::try_from(listener.port).ok()?))
-        })
+        self.listeners
+            .values()
+            .filter_map(|listener| Some((listener.arn.as_str(), u16::try_from(listener.port).ok()?)))
     }
 }
 
 fn balancer_not_found() -> ApiError {
-    ApiError::new(
-        "LoadBalancerNotFound",
-        "One or more load balancers not found",
-    )
+    ApiError::new("LoadBalancerNotFound", "One or more load balancers not found")
 }
 
 fn listener_not_found() -> ApiError {

@@ -40,11 +40,7 @@ impl TargetGroup {
         let known = self.targets.get(&target).map(|health| health.state);
         // Registering again is nothing new, except that it ends a drain.
         if known.is_none_or(|state| state == TargetState::Draining) {
-            let health = if self.in_use {
-                Health::initial(now)
-            } else {
-                Health::unused()
-            };
+            let health = if self.in_use { Health::initial(now) } else { Health::unused() };
             self.targets.insert(target, health);
             self.due = Time::default();
         }
@@ -69,10 +65,7 @@ impl TargetGroup {
     }
 
     fn deregistration_delay(&self) -> Duration {
-        let seconds = self
-            .attributes
-            .get(DELAY)
-            .and_then(|text| text.parse().ok());
+        let seconds = self.attributes.get(DELAY).and_then(|text| text.parse().ok());
         Duration::from_secs(seconds.unwrap_or(300))
     }
 
@@ -86,11 +79,7 @@ impl TargetGroup {
         self.in_use = in_use;
         self.due = Time::default();
         for health in self.targets.values_mut() {
-            *health = if in_use {
-                Health::initial(now)
-            } else {
-                Health::unused()
-            };
+            *health = if in_use { Health::initial(now) } else { Health::unused() };
         }
     }
 
@@ -134,10 +123,7 @@ impl TargetGroup {
             candidates = in_state(TargetState::Unhealthy);
         }
         candidates.retain(|target| !tried.contains(target));
-        let chosen = candidates
-            .get(self.turn % candidates.len().max(1))
-            .copied()
-            .cloned();
+        let chosen = candidates.get(self.turn % candidates.len().max(1)).copied().cloned();
         self.turn = self.turn.wrapping_add(1);
         chosen
     }
@@ -169,13 +155,7 @@ impl TargetGroup {
     /// The settings that must agree for a second CreateTargetGroup to be the same one.
     fn settings(&self) -> (&str, Option<i64>, Option<&str>, &str, &Check) {
         let vpc = self.vpc.as_deref();
-        (
-            &self.protocol,
-            self.port,
-            vpc,
-            &self.target_type,
-            &self.check,
-        )
+        (&self.protocol, self.port, vpc, &self.target_type, &self.check)
     }
 }
 
@@ -233,9 +213,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         if existing.settings() != group.settings() {
             return Err(ApiError::new(
                 "DuplicateTargetGroupName",
-                format!(
-                    "A target group with the same name '{name}' exists, but with different settings"
-                ),
+                format!("A target group with the same name '{name}' exists, but with different settings"),
             ));
         }
         return Ok(json!({"TargetGroups": [existing.describe()]}));
@@ -264,23 +242,11 @@ fn check(before: &Check, input: &Value) -> Result<Check, ApiError> {
     let within = |member: &str, before: u64, low: i64, high: i64| match number(input, member) {
         None => Ok(before),
         Some(given) if (low..=high).contains(&given) => Ok(given as u64),
-        Some(given) => Err(invalid(format!(
-            "{member} '{given}' must be between {low} and {high}"
-        ))),
+        Some(given) => Err(invalid(format!("{member} '{given}' must be between {low} and {high}"))),
     };
     let or = |member: &str, before: &str| text(input, member).unwrap_or(before).to_owned();
-    let interval = within(
-        "HealthCheckIntervalSeconds",
-        before.interval.as_secs(),
-        5,
-        300,
-    )?;
-    let timeout = within(
-        "HealthCheckTimeoutSeconds",
-        before.timeout.as_secs(),
-        2,
-        120,
-    )?;
+    let interval = within("HealthCheckIntervalSeconds", before.interval.as_secs(), 5, 300)?;
+    let timeout = within("HealthCheckTimeoutSeconds", before.timeout.as_secs(), 2, 120)?;
     if timeout >= interval {
         return Err(invalid(format!(
             "Health check interval '{interval}' must be greater than the timeout '{timeout}'"
@@ -288,9 +254,7 @@ fn check(before: &Check, input: &Value) -> Result<Check, ApiError> {
     }
     let path = or("HealthCheckPath", &before.path);
     if !path.starts_with('/') || path.len() > 1024 {
-        return Err(invalid(format!(
-            "Health check path '{path}' must begin with a '/'"
-        )));
+        return Err(invalid(format!("Health check path '{path}' must begin with a '/'")));
     }
     let healthy = u64::from(before.healthy_after);
     let unhealthy = u64::from(before.unhealthy_after);
@@ -324,11 +288,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Answer {
             && (names.is_empty() || names.contains(&group.name.as_str()))
             && balancer.is_none_or(|balancer| group.balancers.contains(balancer))
     });
-    paged(
-        "TargetGroups",
-        chosen.map(|(arn, group)| (arn, group.describe())),
-        input,
-    )
+    paged("TargetGroups", chosen.map(|(arn, group)| (arn, group.describe())), input)
 }
 
 /// One page of any of the service's lists.
@@ -343,9 +303,7 @@ pub(super) fn paged<'a>(
     }
     let page = page(entries, size as usize, text(input, "Marker"))
         .ok_or_else(|| invalid("The marker is invalid"))?;
-    Ok(without_nulls(
-        json!({member: page.entries, "NextMarker": page.next}),
-    ))
+    Ok(without_nulls(json!({member: page.entries, "NextMarker": page.next})))
 }
 
 pub(super) fn modify(world: &mut World, input: &Value) -> Answer {
@@ -381,9 +339,7 @@ pub(super) fn modify_attributes(world: &mut World, input: &Value) -> Answer {
         }
         let is_delay = value.parse::<u32>().is_ok_and(|delay| delay <= 3600);
         if key == DELAY && !is_delay {
-            return Err(invalid(format!(
-                "'{DELAY}' value must be between 0 and 3600 inclusive"
-            )));
+            return Err(invalid(format!("'{DELAY}' value must be between 0 and 3600 inclusive")));
         }
     }
     for attribute in list(input, "Attributes") {
@@ -398,11 +354,8 @@ pub(super) fn describe_attributes(world: &mut World, input: &Value) -> Answer {
 }
 
 fn attribute_list(group: &TargetGroup) -> Value {
-    let attributes: Vec<Value> = group
-        .attributes
-        .iter()
-        .map(|(key, value)| json!({"Key": key, "Value": value}))
-        .collect();
+    let attributes: Vec<Value> =
+        group.attributes.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
     json!({"Attributes": attributes})
 }
 
@@ -436,10 +389,7 @@ pub(super) fn deregister_targets(world: &mut World, input: &Value) -> Answer {
         if found.is_empty() {
             return Err(ApiError::new(
                 "InvalidTarget",
-                format!(
-                    "The following targets are not registered: '{}'",
-                    required(wanted, "Id")?
-                ),
+                format!("The following targets are not registered: '{}'", required(wanted, "Id")?),
             ));
         }
         for target in found {
@@ -486,12 +436,7 @@ pub(super) fn describe_health(world: &mut World, input: &Value) -> Answer {
     let wanted = list(input, "Targets");
     let mut descriptions = Vec::new();
     if wanted.is_empty() {
-        descriptions.extend(
-            group
-                .targets
-                .iter()
-                .map(|(target, health)| describe(target, health)),
-        );
+        descriptions.extend(group.targets.iter().map(|(target, health)| describe(target, health)));
     }
     for wanted in wanted {
         let found = group.matching(wanted);
@@ -505,9 +450,7 @@ pub(super) fn describe_health(world: &mut World, input: &Value) -> Answer {
                 },
             }));
         }
-        let found = found
-            .iter()
-            .filter_map(|target| group.targets.get_key_value(target));
+        let found = found.iter().filter_map(|target| group.targets.get_key_value(target));
         descriptions.extend(found.map(|(target, health)| describe(target, health)));
     }
     Ok(json!({"TargetHealthDescriptions": descriptions}))

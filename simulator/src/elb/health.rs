@@ -54,11 +54,7 @@ impl Health {
 
     /// A target of a group that gets no traffic.
     pub(super) fn unused() -> Self {
-        Self {
-            state: TargetState::Unused,
-            due: None,
-            ..Self::initial(Time::default())
-        }
+        Self { state: TargetState::Unused, due: None, ..Self::initial(Time::default()) }
     }
 
     pub(super) fn drain(&mut self, until: Time) {
@@ -72,18 +68,13 @@ impl Health {
         let (reason, description) = match self.state {
             TargetState::Healthy => return None,
             TargetState::Unhealthy => return self.failure.clone(),
-            TargetState::Initial if self.checked => (
-                "Elb.InitialHealthChecking",
-                "Initial health checks in progress",
-            ),
-            TargetState::Initial => (
-                "Elb.RegistrationInProgress",
-                "Target registration is in progress",
-            ),
-            TargetState::Draining => (
-                "Target.DeregistrationInProgress",
-                "Target deregistration is in progress",
-            ),
+            TargetState::Initial if self.checked => {
+                ("Elb.InitialHealthChecking", "Initial health checks in progress")
+            }
+            TargetState::Initial => ("Elb.RegistrationInProgress", "Target registration is in progress"),
+            TargetState::Draining => {
+                ("Target.DeregistrationInProgress", "Target deregistration is in progress")
+            }
             TargetState::Unused => (
                 "Target.NotInUse",
                 "Target group is not configured to receive traffic from the load balancer",
@@ -93,13 +84,7 @@ impl Health {
     }
 
     /// Makes the check that is due, or collects its answer.
-    pub(super) fn check(
-        &mut self,
-        target: &Target,
-        check: &Check,
-        runtime: &dyn Runtime,
-        now: Time,
-    ) {
+    pub(super) fn check(&mut self, target: &Target, check: &Check, runtime: &dyn Runtime, now: Time) {
         if !check.enabled {
             self.state = TargetState::Healthy;
             self.due = None;
@@ -130,10 +115,7 @@ impl Health {
                     self.state = TargetState::Healthy;
                 }
             }
-            ProbeAnswer::Failed {
-                reason,
-                description,
-            } => {
+            ProbeAnswer::Failed { reason, description } => {
                 self.failed += 1;
                 self.passed = 0;
                 self.failure = Some((reason, description));

@@ -89,9 +89,7 @@ impl Elb {
     /// Whether a listener or a rule forwards to the target group. ECS refuses to create a service
     /// for one that has no load balancer, and such a group's targets are never checked.
     pub fn is_attached(&self, target_group: &str) -> bool {
-        self.groups
-            .get(target_group)
-            .is_some_and(|group| group.in_use)
+        self.groups.get(target_group).is_some_and(|group| group.in_use)
     }
 
     pub fn register(&mut self, target_group: &str, target: Target, now: Time) {
@@ -115,17 +113,9 @@ impl Elb {
     }
 
     /// Why a target is unhealthy: ELB's reason code and sentence.
-    pub fn unhealthy_reason(
-        &self,
-        target_group: &str,
-        target: &Target,
-    ) -> Option<(String, String)> {
+    pub fn unhealthy_reason(&self, target_group: &str, target: &Target) -> Option<(String, String)> {
         let health = self.health(target_group, target)?;
-        if health.state == TargetState::Unhealthy {
-            health.reason()
-        } else {
-            None
-        }
+        if health.state == TargetState::Unhealthy { health.reason() } else { None }
     }
 
     /// Runs the health checks that are due and ends drains whose delay is over.

@@ -24,11 +24,7 @@ pub enum Route {
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     Forward(Vec<Weighted>),
-    Fixed {
-        status: u16,
-        content_type: String,
-        body: String,
-    },
+    Fixed { status: u16, content_type: String, body: String },
 }
 
 #[derive(Clone, Debug)]
@@ -56,11 +52,7 @@ impl Elb {
         listener
             .rules
             .iter_mut()
-            .find(|rule| {
-                rule.conditions
-                    .iter()
-                    .all(|condition| condition.holds(host, path))
-            })
+            .find(|rule| rule.conditions.iter().all(|condition| condition.holds(host, path)))
             .map_or(&mut listener.default_action, |rule| &mut rule.action)
             .take()
     }
@@ -71,9 +63,7 @@ impl Condition {
         match self {
             Condition::Host(patterns) => {
                 let host = host.to_ascii_lowercase();
-                patterns
-                    .iter()
-                    .any(|pattern| fits(&pattern.to_ascii_lowercase(), &host))
+                patterns.iter().any(|pattern| fits(&pattern.to_ascii_lowercase(), &host))
             }
             Condition::Path(patterns) => patterns.iter().any(|pattern| fits(pattern, path)),
         }
@@ -146,24 +136,16 @@ impl Action {
     /// The outcome for the next request.
     fn take(&mut self) -> Route {
         match self {
-            Action::Fixed {
-                status,
-                content_type,
-                body,
-            } => Route::Fixed {
-                status: *status,
-                content_type: content_type.clone(),
-                body: body.clone(),
-            },
+            Action::Fixed { status, content_type, body } => {
+                Route::Fixed { status: *status, content_type: content_type.clone(), body: body.clone() }
+            }
             Action::Forward(groups) => {
                 let total: i64 = groups.iter().map(|group| group.weight).sum();
                 for group in groups.iter_mut() {
                     group.credit += group.weight;
                 }
-                let next = groups
-                    .iter_mut()
-                    .filter(|group| group.weight > 0)
-                    .max_by_key(|group| group.credit);
+                let next =
+                    groups.iter_mut().filter(|group| group.weight > 0).max_by_key(|group| group.credit);
                 next.map_or(Route::Nowhere, |group| {
                     group.credit -= total;
                     Route::Forward(group.group.clone())
@@ -210,21 +192,13 @@ impl Action {
 
     fn parse_forward(elb: &Elb, action: &Value) -> Result<Self, ApiError> {
         let mut groups = Vec::new();
-        let configured = action
-            .get("ForwardConfig")
-            .map_or(&[][..], |forward| list(forward, "TargetGroups"));
+        let configured = action.get("ForwardConfig").map_or(&[][..], |forward| list(forward, "TargetGroups"));
         for group in configured {
             let weight = number(group, "Weight").unwrap_or(1);
             if !(0..=999).contains(&weight) {
-                return Err(invalid(format!(
-                    "Weight '{weight}' must be between 0 and 999"
-                )));
+                return Err(invalid(format!("Weight '{weight}' must be between 0 and 999")));
             }
-            groups.push(Weighted {
-                group: required(group, "TargetGroupArn")?.to_owned(),
-                weight,
-                credit: 0,
-            });
+            groups.push(Weighted { group: required(group, "TargetGroupArn")?.to_owned(), weight, credit: 0 });
         }
         if groups.is_empty() {
             groups.push(Weighted {
@@ -239,10 +213,7 @@ impl Action {
                 "An action can forward to at most 5 target groups",
             ));
         }
-        match groups
-            .iter()
-            .find(|group| !elb.has_target_group(&group.group))
-        {
+        match groups.iter().find(|group| !elb.has_target_group(&group.group)) {
             Some(missing) => Err(ApiError::new(
                 "TargetGroupNotFound",
                 format!("Target groups '{}' not found", missing.group),
@@ -253,11 +224,7 @@ impl Action {
 
     pub(super) fn describe(&self) -> Value {
         match self {
-            Action::Fixed {
-                status,
-                content_type,
-                body,
-            } => json!([{
+            Action::Fixed { status, content_type, body } => json!([{
                 "Type": "fixed-response",
                 "Order": 1,
                 "FixedResponseConfig": {

@@ -24,18 +24,11 @@ fn group(world: &mut World, name: &str) -> String {
         "UnhealthyThresholdCount": "2",
     });
     let created = ask(world, "CreateTargetGroup", input);
-    created["TargetGroups"][0]["TargetGroupArn"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    created["TargetGroups"][0]["TargetGroupArn"].as_str().unwrap().to_owned()
 }
 
 fn listener(world: &mut World, group: &str) -> String {
-    let balancer = ask(
-        world,
-        "CreateLoadBalancer",
-        json!({"Name": "front", "Subnets": ["subnet-1"]}),
-    );
+    let balancer = ask(world, "CreateLoadBalancer", json!({"Name": "front", "Subnets": ["subnet-1"]}));
     let listener = ask(
         world,
         "CreateListener",
@@ -45,19 +38,11 @@ fn listener(world: &mut World, group: &str) -> String {
             "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
         }),
     );
-    listener["Listeners"][0]["ListenerArn"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    listener["Listeners"][0]["ListenerArn"].as_str().unwrap().to_owned()
 }
 
 fn target(task: &str) -> Target {
-    Target {
-        task: task.into(),
-        container: "app".into(),
-        ip: "10.0.0.1".into(),
-        port: 8080,
-    }
+    Target { task: task.into(), container: "app".into(), ip: "10.0.0.1".into(), port: 8080 }
 }
 
 fn failure() -> ProbeAnswer {
@@ -73,15 +58,9 @@ fn play(world: &mut World, runtime: &dyn Runtime, seconds: u64) {
 }
 
 fn health(world: &mut World, group: &str) -> Value {
-    let health = ask(
-        world,
-        "DescribeTargetHealth",
-        json!({"TargetGroupArn": group}),
-    );
+    let health = ask(world, "DescribeTargetHealth", json!({"TargetGroupArn": group}));
     let described = health["TargetHealthDescriptions"].as_array().unwrap();
-    described
-        .first()
-        .map_or(Value::Null, |first| first["TargetHealth"].clone())
+    described.first().map_or(Value::Null, |first| first["TargetHealth"].clone())
 }
 
 #[test]
@@ -90,21 +69,12 @@ fn a_target_becomes_healthy_after_the_threshold_and_is_probed_once_an_interval()
     let group = group(&mut world, "api");
     listener(&mut world, &group);
     world.elb.register(&group, target("a"), START);
-    assert_eq!(
-        health(&mut world, &group)["Reason"],
-        "Elb.RegistrationInProgress"
-    );
+    assert_eq!(health(&mut world, &group)["Reason"], "Elb.RegistrationInProgress");
     play(&mut world, &runtime, 2);
-    assert_eq!(
-        health(&mut world, &group)["Reason"],
-        "Elb.InitialHealthChecking"
-    );
+    assert_eq!(health(&mut world, &group)["Reason"], "Elb.InitialHealthChecking");
     play(&mut world, &runtime, 10);
     assert_eq!(health(&mut world, &group), json!({"State": "healthy"}));
-    assert_eq!(
-        world.elb.state(&group, &target("a")),
-        Some(TargetState::Healthy)
-    );
+    assert_eq!(world.elb.state(&group, &target("a")), Some(TargetState::Healthy));
     assert_eq!(runtime.probes("a"), 2);
     play(&mut world, &runtime, 100);
     assert_eq!(runtime.probes("a"), 12);
@@ -119,10 +89,7 @@ fn a_target_that_fails_as_often_as_the_threshold_is_unhealthy_until_it_recovers(
     play(&mut world, &runtime, 15);
     runtime.answer("a", failure());
     play(&mut world, &runtime, 10);
-    assert_eq!(
-        world.elb.state(&group, &target("a")),
-        Some(TargetState::Healthy)
-    );
+    assert_eq!(world.elb.state(&group, &target("a")), Some(TargetState::Healthy));
     play(&mut world, &runtime, 10);
     assert_eq!(
         world.elb.unhealthy_reason(&group, &target("a")).unwrap().1,
@@ -130,10 +97,7 @@ fn a_target_that_fails_as_often_as_the_threshold_is_unhealthy_until_it_recovers(
     );
     runtime.answer("a", ProbeAnswer::Passed);
     play(&mut world, &runtime, 20);
-    assert_eq!(
-        world.elb.state(&group, &target("a")),
-        Some(TargetState::Healthy)
-    );
+    assert_eq!(world.elb.state(&group, &target("a")), Some(TargetState::Healthy));
     assert_eq!(world.elb.unhealthy_reason(&group, &target("a")), None);
 }
 
@@ -151,10 +115,7 @@ fn an_answer_that_takes_its_time_is_waited_for() {
     // The next check comes an interval after the first was made, not after it was answered.
     play(&mut world, &runtime, 6);
     assert_eq!(runtime.probes("a"), asked + 1);
-    assert_eq!(
-        world.elb.state(&group, &target("a")),
-        Some(TargetState::Healthy)
-    );
+    assert_eq!(world.elb.state(&group, &target("a")), Some(TargetState::Healthy));
 }
 
 #[test]
@@ -171,10 +132,7 @@ fn a_target_drains_for_the_deregistration_delay() {
     world.elb.deregister(&group, &target("a"), now);
     assert_eq!(world.elb.choose(&group, &[]), None);
     play(&mut world, &runtime, 19);
-    assert_eq!(
-        health(&mut world, &group)["Reason"],
-        "Target.DeregistrationInProgress"
-    );
+    assert_eq!(health(&mut world, &group)["Reason"], "Target.DeregistrationInProgress");
     play(&mut world, &runtime, 1);
     assert_eq!(world.elb.state(&group, &target("a")), None);
 }
@@ -248,15 +206,9 @@ fn rules_are_tried_by_priority_and_by_host_and_path() {
         "Actions": [{"Type": "forward", "TargetGroupArn": web}],
     });
     assert_eq!(refusal(&mut world, "CreateRule", in_use), "PriorityInUse");
-    let rules = ask(
-        &mut world,
-        "DescribeRules",
-        json!({"ListenerArn": listener}),
-    );
-    let priorities: Vec<&str> = list(&rules, "Rules")
-        .iter()
-        .map(|rule| rule["Priority"].as_str().unwrap())
-        .collect();
+    let rules = ask(&mut world, "DescribeRules", json!({"ListenerArn": listener}));
+    let priorities: Vec<&str> =
+        list(&rules, "Rules").iter().map(|rule| rule["Priority"].as_str().unwrap()).collect();
     assert_eq!(priorities, ["10", "20", "default"]);
 }
 
@@ -270,9 +222,8 @@ fn weights_divide_the_requests_exactly() {
     ]}}]);
     let input = json!({"ListenerArn": listener, "DefaultActions": weights});
     ask(&mut world, "ModifyListener", input);
-    let to_green = (0..100)
-        .filter(|_| world.elb.route(&listener, "h", "/") == Route::Forward(green.clone()))
-        .count();
+    let to_green =
+        (0..100).filter(|_| world.elb.route(&listener, "h", "/") == Route::Forward(green.clone())).count();
     assert_eq!(to_green, 10);
     assert!(world.elb.is_attached(&green));
 }
@@ -285,42 +236,17 @@ fn what_is_unknown_doubled_or_in_use_is_refused_with_elbs_codes() {
     let mut check = |operation: &str, input: Value, code: &str| {
         assert_eq!(refusal(&mut world, operation, input), code, "{operation}");
     };
-    check(
-        "DescribeTargetGroups",
-        json!({"Names": ["none"]}),
-        "TargetGroupNotFound",
-    );
-    check(
-        "DescribeTargetHealth",
-        json!({"TargetGroupArn": "none"}),
-        "TargetGroupNotFound",
-    );
-    check(
-        "DescribeLoadBalancers",
-        json!({"Names": ["none"]}),
-        "LoadBalancerNotFound",
-    );
-    check(
-        "DescribeListeners",
-        json!({"ListenerArns": ["none"]}),
-        "ListenerNotFound",
-    );
-    check(
-        "DescribeRules",
-        json!({"RuleArns": ["none"]}),
-        "RuleNotFound",
-    );
-    check(
-        "DeleteTargetGroup",
-        json!({"TargetGroupArn": group}),
-        "ResourceInUse",
-    );
+    check("DescribeTargetGroups", json!({"Names": ["none"]}), "TargetGroupNotFound");
+    check("DescribeTargetHealth", json!({"TargetGroupArn": "none"}), "TargetGroupNotFound");
+    check("DescribeLoadBalancers", json!({"Names": ["none"]}), "LoadBalancerNotFound");
+    check("DescribeListeners", json!({"ListenerArns": ["none"]}), "ListenerNotFound");
+    check("DescribeRules", json!({"RuleArns": ["none"]}), "RuleNotFound");
+    check("DeleteTargetGroup", json!({"TargetGroupArn": group}), "ResourceInUse");
     let other = json!({"Name": "api", "Port": 81, "Protocol": "HTTP"});
     check("CreateTargetGroup", other, "DuplicateTargetGroupName");
     let long = json!({"Name": "x".repeat(33)});
     check("CreateTargetGroup", long, "ValidationError");
-    let slow =
-        json!({"Name": "slow", "HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 5});
+    let slow = json!({"Name": "slow", "HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 5});
     check("CreateTargetGroup", slow, "ValidationError");
 }
 
@@ -329,14 +255,8 @@ fn a_listener_is_found_by_its_load_balancer() {
     let mut world = world();
     let group = group(&mut world, "api");
     let listener = listener(&mut world, &group);
-    let described = ask(
-        &mut world,
-        "DescribeTargetGroups",
-        json!({"TargetGroupArns": [group]}),
-    );
-    let balancer = described["TargetGroups"][0]["LoadBalancerArns"][0]
-        .as_str()
-        .unwrap();
+    let described = ask(&mut world, "DescribeTargetGroups", json!({"TargetGroupArns": [group]}));
+    let balancer = described["TargetGroups"][0]["LoadBalancerArns"][0].as_str().unwrap();
     assert_eq!(world.elb.listener(balancer), Some(listener.clone()));
     assert_eq!(world.elb.listener(&listener), Some(listener));
     assert_eq!(world.elb.listener("none"), None);

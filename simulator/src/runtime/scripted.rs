@@ -186,13 +186,9 @@ impl Task {
         } else if now < course.starts {
             ContainerStatus::Pending
         } else if script.cannot_be_pulled {
-            ContainerStatus::CannotStart {
-                reason: cannot_pull(&container.image),
-            }
+            ContainerStatus::CannotStart { reason: cannot_pull(&container.image) }
         } else {
-            ContainerStatus::Running {
-                since: course.starts,
-            }
+            ContainerStatus::Running { since: course.starts }
         };
         let health = match &status {
             ContainerStatus::Running { .. } => health(container, &course, now),
@@ -200,11 +196,7 @@ impl Task {
             | ContainerStatus::CannotStart { .. }
             | ContainerStatus::Stopped { .. } => ContainerHealth::Unknown,
         };
-        Some(ContainerState {
-            name: container.name.clone(),
-            status,
-            health,
-        })
+        Some(ContainerState { name: container.name.clone(), status, health })
     }
 
     /// Every moment at which something about a container changes.
@@ -256,17 +248,8 @@ fn health(container: &ContainerLaunch, course: &Course, now: Time) -> ContainerH
 
 impl Runtime for Scripted {
     fn start(&self, launch: &TaskLaunch) {
-        let scripts = launch
-            .containers
-            .iter()
-            .map(|container| self.script(&container.image))
-            .collect();
-        let task = Task {
-            launch: launch.clone(),
-            scripts,
-            stopped_at: None,
-            seen_at: launch.launched_at,
-        };
+        let scripts = launch.containers.iter().map(|container| self.script(&container.image)).collect();
+        let task = Task { launch: launch.clone(), scripts, stopped_at: None, seen_at: launch.launched_at };
         self.tasks().insert(launch.task.clone(), task);
     }
 
@@ -276,9 +259,7 @@ impl Runtime for Scripted {
             return Vec::new();
         };
         task.seen_at = now;
-        (0..task.launch.containers.len())
-            .filter_map(|index| task.state(index, now))
-            .collect()
+        (0..task.launch.containers.len()).filter_map(|index| task.state(index, now)).collect()
     }
 
     fn next_change(&self, task: &str, now: Time) -> Time {
@@ -310,11 +291,8 @@ impl Runtime for Scripted {
         };
         let tasks = self.tasks();
         let course = tasks.get(&probe.task).and_then(|task| {
-            let index = task
-                .launch
-                .containers
-                .iter()
-                .position(|container| container.name == probe.container)?;
+            let index =
+                task.launch.containers.iter().position(|container| container.name == probe.container)?;
             task.course(index)
         });
         match course {
@@ -322,10 +300,7 @@ impl Runtime for Scripted {
                 if (course.answers_from..course.answers_until).contains(&now) {
                     ProbeAnswer::Passed
                 } else {
-                    failed(
-                        "Target.ResponseCodeMismatch",
-                        "Health checks failed with these codes: [503]",
-                    )
+                    failed("Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]")
                 }
             }
             Some(_) | None => failed("Target.FailedHealthChecks", "Health checks failed"),
@@ -342,11 +317,7 @@ impl Runtime for Scripted {
         let Some(task) = tasks.get(task) else {
             return Vec::new();
         };
-        let index = task
-            .launch
-            .containers
-            .iter()
-            .position(|launch| launch.name == container);
+        let index = task.launch.containers.iter().position(|launch| launch.name == container);
         let Some((launch, script, course)) = index.and_then(|index| task.course(index)) else {
             return Vec::new();
         };
@@ -475,18 +446,12 @@ mod tests {
         polite.stop("task", after(20));
         assert_eq!(stopped(&state(&polite, after(22))), Some((0, after(21))));
 
-        let stubborn = Script {
-            ignores_sigterm: true,
-            ..Script::default()
-        };
+        let stubborn = Script { ignores_sigterm: true, ..Script::default() };
         let stubborn = Scripted::new().with_script("api", stubborn);
         launched(&stubborn, "api:1");
         stubborn.stop("task", after(20));
         assert_eq!(stopped(&state(&stubborn, after(49))), None);
-        assert_eq!(
-            stopped(&state(&stubborn, after(50))),
-            Some((137, after(50)))
-        );
+        assert_eq!(stopped(&state(&stubborn, after(50))), Some((137, after(50))));
     }
 
     #[test]

@@ -20,10 +20,7 @@ fn an_arn_ends_in_six_characters_and_also_works_without_them() {
     let mut world = world();
     let arn = database(&mut world);
     let (partial, suffix) = arn.rsplit_once('-').unwrap();
-    assert_eq!(
-        partial,
-        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jobs/db"
-    );
+    assert_eq!(partial, "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jobs/db");
     assert_eq!(suffix.len(), 6);
     for id in [arn.as_str(), partial, "jobs/db"] {
         let value = ask(&mut world, "GetSecretValue", json!({"SecretId": id})).unwrap();
@@ -67,9 +64,8 @@ fn only_the_current_and_the_previous_version_keep_their_stages() {
         ask(&mut world, "PutSecretValue", input).unwrap();
     }
     let described = ask(&mut world, "DescribeSecret", json!({"SecretId": arn})).unwrap();
-    let mut stages: Vec<String> = map(&described, "VersionIdsToStages")
-        .map(|(_, stages)| stages.to_string())
-        .collect();
+    let mut stages: Vec<String> =
+        map(&described, "VersionIdsToStages").map(|(_, stages)| stages.to_string()).collect();
     stages.sort();
     assert_eq!(stages, [r#"["AWSCURRENT"]"#, r#"["AWSPREVIOUS"]"#]);
 }

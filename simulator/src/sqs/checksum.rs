@@ -26,10 +26,7 @@ pub(super) fn attributes(attributes: &Value) -> Option<String> {
     for name in names {
         let attribute = &attributes[name];
         part(&mut sum, name.as_bytes());
-        part(
-            &mut sum,
-            text(attribute, "DataType").unwrap_or_default().as_bytes(),
-        );
+        part(&mut sum, text(attribute, "DataType").unwrap_or_default().as_bytes());
         match text(attribute, "BinaryValue") {
             Some(binary) => {
                 sum.update([2]);

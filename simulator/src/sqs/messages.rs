@@ -24,9 +24,8 @@ pub(super) fn send(world: &mut World, input: &Value) -> Answer {
 }
 
 pub(super) fn send_entry(queue: &mut Queue, input: &Value, now: Time) -> Answer {
-    let body = text(input, "MessageBody")
-        .filter(|body| !body.is_empty())
-        .ok_or_else(|| missing("MessageBody"))?;
+    let body =
+        text(input, "MessageBody").filter(|body| !body.is_empty()).ok_or_else(|| missing("MessageBody"))?;
     let attributes = input.get("MessageAttributes").cloned().unwrap_or(json!({}));
     let size_max = queue.attribute_number("MaximumMessageSize").unwrap_or(0);
     if body.len() as i64 > size_max {
@@ -86,10 +85,7 @@ pub(super) fn receive(world: &mut World, input: &Value) -> Answer {
     let visibility = visibility.unwrap_or_else(|| queue.attribute_seconds("VisibilityTimeout"));
     let (_, in_flight, _) = queue.counts(now);
     if in_flight >= IN_FLIGHT_MAX {
-        return Err(ApiError::new(
-            "com.amazonaws.sqs#OverLimit",
-            "Too many messages in flight.",
-        ));
+        return Err(ApiError::new("com.amazonaws.sqs#OverLimit", "Too many messages in flight."));
     }
     let name = queue.name.clone();
     let messages: Vec<Value> = queue
@@ -117,19 +113,12 @@ fn bury(sqs: &mut Sqs, input: &Value, now: Time) -> Result<(), ApiError> {
         return Ok(());
     };
     let is_dead = |message: &Message| message.visible <= now && message.receives >= receives_max;
-    let dead: Vec<Message> = queue
-        .messages
-        .extract_if(.., |_, message| is_dead(message))
-        .map(|(_, message)| message)
-        .collect();
+    let dead: Vec<Message> =
+        queue.messages.extract_if(.., |_, message| is_dead(message)).map(|(_, message)| message).collect();
     if let Some(target) = sqs.queues.values_mut().find(|queue| queue.arn == target) {
         for message in dead {
             // Keeps the time it was sent, from which retention goes on counting.
-            target.add(Message {
-                receives: 0,
-                first_received: None,
-                ..message
-            });
+            target.add(Message { receives: 0, first_received: None, ..message });
         }
     }
     Ok(())
@@ -247,11 +236,7 @@ fn visibility(input: &Value) -> Result<Option<Duration>, ApiError> {
 }
 
 /// Does the same for every entry of a batch; each succeeds or fails on its own.
-pub(super) fn batch(
-    world: &mut World,
-    input: &Value,
-    act: fn(&mut Queue, &Value, Time) -> Answer,
-) -> Answer {
+pub(super) fn batch(world: &mut World, input: &Value, act: fn(&mut Queue, &Value, Time) -> Answer) -> Answer {
     let now = world.now;
     let queue = world.sqs.queue_mut(input)?;
     let entries = list(input, "Entries");
@@ -276,14 +261,10 @@ pub(super) fn batch(
 }
 
 fn check_batch(entries: &[Value]) -> Result<(), ApiError> {
-    let refuse = |code: &str, message: String| {
-        Err(ApiError::new(&format!("com.amazonaws.sqs#{code}"), message))
-    };
+    let refuse =
+        |code: &str, message: String| Err(ApiError::new(&format!("com.amazonaws.sqs#{code}"), message));
     if entries.is_empty() {
-        return refuse(
-            "EmptyBatchRequest",
-            "There should be at least one entry in the request.".into(),
-        );
+        return refuse("EmptyBatchRequest", "There should be at least one entry in the request.".into());
     }
     if entries.len() > ENTRIES_MAX {
         return refuse(

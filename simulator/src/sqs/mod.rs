@@ -60,27 +60,18 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
         "DeleteMessage" => messages::delete(world, input),
         "DeleteMessageBatch" => messages::batch(world, input, messages::delete_entry),
         "ChangeMessageVisibility" => messages::change_visibility(world, input),
-        "ChangeMessageVisibilityBatch" => {
-            messages::batch(world, input, messages::change_visibility_entry)
-        }
-        _ => Err(ApiError::new(
-            "UnknownOperationException",
-            format!("{operation} is not there"),
-        )),
+        "ChangeMessageVisibilityBatch" => messages::batch(world, input, messages::change_visibility_entry),
+        _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
     }
 }
 
 impl Sqs {
     fn queue(&self, input: &Value) -> Result<&Queue, ApiError> {
-        self.queues
-            .get(wanted_queue(input)?)
-            .ok_or_else(does_not_exist)
+        self.queues.get(wanted_queue(input)?).ok_or_else(does_not_exist)
     }
 
     fn queue_mut(&mut self, input: &Value) -> Result<&mut Queue, ApiError> {
-        self.queues
-            .get_mut(wanted_queue(input)?)
-            .ok_or_else(does_not_exist)
+        self.queues.get_mut(wanted_queue(input)?).ok_or_else(does_not_exist)
     }
 }
 
@@ -95,10 +86,7 @@ fn queue_name(url: &str) -> Option<&str> {
 }
 
 fn does_not_exist() -> ApiError {
-    ApiError::new(
-        "com.amazonaws.sqs#QueueDoesNotExist",
-        "The specified queue does not exist.",
-    )
+    ApiError::new("com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.")
 }
 
 fn missing(parameter: &str) -> ApiError {

@@ -50,9 +50,7 @@ impl Queue {
         Self {
             name: name.to_owned(),
             arn,
-            attributes: DEFAULTS
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+            attributes: DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             tags: BTreeMap::new(),
             created: now,
             modified: now,
@@ -82,8 +80,7 @@ impl Queue {
     /// Drops messages older than the retention period.
     pub(super) fn expire(&mut self, now: Time) {
         let retention = self.attribute_seconds("MessageRetentionPeriod");
-        self.messages
-            .retain(|_, message| now.since(message.sent) < retention);
+        self.messages.retain(|_, message| now.since(message.sent) < retention);
     }
 
     pub(super) fn add(&mut self, message: Message) -> u64 {

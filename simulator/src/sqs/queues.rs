@@ -34,10 +34,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     let now = world.now;
     let name = text(input, "QueueName").ok_or_else(|| missing("QueueName"))?;
     if name.ends_with(".fifo") || input.pointer("/Attributes/FifoQueue").is_some() {
-        return Err(ApiError::new(
-            "com.amazonaws.sqs#UnsupportedOperation",
-            "FIFO queues are not there.",
-        ));
+        return Err(ApiError::new("com.amazonaws.sqs#UnsupportedOperation", "FIFO queues are not there."));
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.len() > 80 || !name.chars().all(allowed) {
@@ -50,9 +47,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
     let mut queue = Queue::new(name, arn, now);
     set(&mut queue, input)?;
     let tags = map(input, "tags");
-    queue.tags = tags
-        .filter_map(|(key, value)| Some((key.to_owned(), value.as_str()?.to_owned())))
-        .collect();
+    queue.tags = tags.filter_map(|(key, value)| Some((key.to_owned(), value.as_str()?.to_owned()))).collect();
     if let Some(existing) = world.sqs.queues.get(name) {
         let differing = map(input, "Attributes")
             .map(|(attribute, _)| attribute)
@@ -85,9 +80,7 @@ fn set(queue: &mut Queue, input: &Value) -> Result<(), ApiError> {
         let value = value.as_str().unwrap_or_default();
         let bounds = BOUNDS.iter().find(|(bounded, _, _)| *bounded == name);
         let fits = match bounds {
-            Some((_, low, high)) => value
-                .parse()
-                .is_ok_and(|number: i64| (*low..=*high).contains(&number)),
+            Some((_, low, high)) => value.parse().is_ok_and(|number: i64| (*low..=*high).contains(&number)),
             None if KEPT.contains(&name) => true,
             None => {
                 return Err(ApiError::new(
@@ -134,11 +127,7 @@ pub(super) fn url(world: &World, input: &Value) -> Answer {
 
 pub(super) fn list_queues(world: &World, input: &Value) -> Answer {
     let prefix = text(input, "QueueNamePrefix").unwrap_or_default();
-    let names = world
-        .sqs
-        .queues
-        .keys()
-        .filter(|name| name.starts_with(prefix));
+    let names = world.sqs.queues.keys().filter(|name| name.starts_with(prefix));
     let urls = names.map(|name| (name, Value::String(queue_url(world, name))));
     let limit = number(input, "MaxResults").unwrap_or(1000).clamp(1, 1000);
     let page = page(urls, limit as usize, text(input, "NextToken"))
@@ -159,16 +148,10 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
 pub(super) fn purge(world: &mut World, input: &Value) -> Answer {
     let now = world.now;
     let queue = world.sqs.queue_mut(input)?;
-    if queue
-        .purged
-        .is_some_and(|purged| now.since(purged) < A_MINUTE)
-    {
+    if queue.purged.is_some_and(|purged| now.since(purged) < A_MINUTE) {
         return Err(ApiError::new(
             "com.amazonaws.sqs#PurgeQueueInProgress",
-            format!(
-                "Only one PurgeQueue operation on {} is allowed every 60 seconds.",
-                queue.name
-            ),
+            format!("Only one PurgeQueue operation on {} is allowed every 60 seconds.", queue.name),
         ));
     }
     queue.purged = Some(now);
@@ -179,11 +162,8 @@ pub(super) fn purge(world: &mut World, input: &Value) -> Answer {
 pub(super) fn get_attributes(world: &World, input: &Value) -> Answer {
     let queue = world.sqs.queue(input)?;
     let (visible, in_flight, delayed) = queue.counts(world.now);
-    let mut all: Map<String, Value> = queue
-        .attributes
-        .iter()
-        .map(|(name, value)| (name.clone(), json!(value)))
-        .collect();
+    let mut all: Map<String, Value> =
+        queue.attributes.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     let seconds = |time: crate::clock::Time| time.0 / 1000;
     for (name, value) in [
         ("ApproximateNumberOfMessages", visible as u64),

@@ -49,12 +49,7 @@ fn wait(world: &mut World, seconds: u64) {
 }
 
 fn counts(world: &mut World) -> [String; 3] {
-    let answer = ask(
-        world,
-        "GetQueueAttributes",
-        json!({"AttributeNames": ["All"]}),
-    )
-    .unwrap();
+    let answer = ask(world, "GetQueueAttributes", json!({"AttributeNames": ["All"]})).unwrap();
     ["", "NotVisible", "Delayed"].map(|end| {
         let name = format!("ApproximateNumberOfMessages{end}");
         answer["Attributes"][name].as_str().unwrap().to_owned()
@@ -71,12 +66,7 @@ fn a_received_message_is_hidden_until_its_timeout_and_gone_once_deleted() {
     assert!(bodies(&mut world).is_empty());
     wait(&mut world, 1);
     let (_, handle) = receive(&mut world).remove(0);
-    ask(
-        &mut world,
-        "DeleteMessage",
-        json!({"ReceiptHandle": handle}),
-    )
-    .unwrap();
+    ask(&mut world, "DeleteMessage", json!({"ReceiptHandle": handle})).unwrap();
     wait(&mut world, 60);
     assert!(bodies(&mut world).is_empty());
 }
@@ -157,15 +147,9 @@ fn attributes_of_a_message_come_only_when_asked_for() {
     let full = ask(&mut world, "ReceiveMessage", ask_for).unwrap();
     let message = &full["Messages"][0];
     assert_eq!(message["MessageAttributes"], attributes);
-    assert_eq!(
-        message["MD5OfMessageAttributes"],
-        sent["MD5OfMessageAttributes"]
-    );
+    assert_eq!(message["MD5OfMessageAttributes"], sent["MD5OfMessageAttributes"]);
     assert_eq!(message["MD5OfBody"], sent["MD5OfMessageBody"]);
-    assert_eq!(
-        message["Attributes"],
-        json!({"ApproximateReceiveCount": "1"})
-    );
+    assert_eq!(message["Attributes"], json!({"ApproximateReceiveCount": "1"}));
     let plain = ask(&mut world, "ReceiveMessage", json!({})).unwrap();
     assert!(plain["Messages"][0].get("Attributes").is_none());
     assert!(plain["Messages"][0].get("MessageAttributes").is_none());
@@ -182,8 +166,7 @@ fn entries_of_a_batch_succeed_and_fail_each_on_its_own() {
     assert_eq!(answer["Successful"][0]["Id"], "good");
     assert_eq!(answer["Failed"][0]["Id"], "bad");
     assert_eq!(bodies(&mut world), ["a"]);
-    let twice =
-        json!({"Entries": [{"Id": "x", "MessageBody": "a"}, {"Id": "x", "MessageBody": "b"}]});
+    let twice = json!({"Entries": [{"Id": "x", "MessageBody": "a"}, {"Id": "x", "MessageBody": "b"}]});
     let refused = ask(&mut world, "SendMessageBatch", twice).unwrap_err();
     assert_eq!(refused.code, "com.amazonaws.sqs#BatchEntryIdsNotDistinct");
 }
@@ -191,8 +174,7 @@ fn entries_of_a_batch_succeed_and_fail_each_on_its_own() {
 #[test]
 fn creating_a_queue_again_succeeds_only_with_the_same_attributes() {
     let mut world = with_queue(json!({"VisibilityTimeout": "30"}));
-    let again =
-        |timeout: &str| json!({"QueueName": "jobs", "Attributes": {"VisibilityTimeout": timeout}});
+    let again = |timeout: &str| json!({"QueueName": "jobs", "Attributes": {"VisibilityTimeout": timeout}});
     assert!(ask(&mut world, "CreateQueue", again("30")).is_ok());
     assert!(ask(&mut world, "CreateQueue", json!({"QueueName": "jobs"})).is_ok());
     let refused = ask(&mut world, "CreateQueue", again("31")).unwrap_err();
@@ -204,43 +186,19 @@ fn what_is_unknown_or_malformed_is_refused_with_the_codes_of_sqs() {
     let mut world = with_queue(json!({}));
     let mut check = |operation: &str, input: Value, code: &str| {
         let refused = ask(&mut world, operation, input).unwrap_err();
-        assert_eq!(
-            refused.code,
-            format!("com.amazonaws.sqs#{code}"),
-            "{operation}"
-        );
+        assert_eq!(refused.code, format!("com.amazonaws.sqs#{code}"), "{operation}");
     };
-    check(
-        "GetQueueUrl",
-        json!({"QueueName": "none"}),
-        "QueueDoesNotExist",
-    );
-    check(
-        "ReceiveMessage",
-        json!({"QueueUrl": "http://x/1/none"}),
-        "QueueDoesNotExist",
-    );
-    check(
-        "DeleteMessage",
-        json!({"ReceiptHandle": "?"}),
-        "ReceiptHandleIsInvalid",
-    );
+    check("GetQueueUrl", json!({"QueueName": "none"}), "QueueDoesNotExist");
+    check("ReceiveMessage", json!({"QueueUrl": "http://x/1/none"}), "QueueDoesNotExist");
+    check("DeleteMessage", json!({"ReceiptHandle": "?"}), "ReceiptHandleIsInvalid");
     let eleven = json!({"MaxNumberOfMessages": 11});
     check("ReceiveMessage", eleven, "InvalidParameterValueException");
-    check(
-        "SendMessage",
-        json!({"MessageBody": ""}),
-        "MissingParameter",
-    );
+    check("SendMessage", json!({"MessageBody": ""}), "MissingParameter");
     let unknown = json!({"Attributes": {"Colour": "blue"}});
     check("SetQueueAttributes", unknown, "InvalidAttributeName");
     let negative = json!({"Attributes": {"DelaySeconds": "-1"}});
     check("SetQueueAttributes", negative, "InvalidAttributeValue");
-    check(
-        "CreateQueue",
-        json!({"QueueName": "jobs.fifo"}),
-        "UnsupportedOperation",
-    );
+    check("CreateQueue", json!({"QueueName": "jobs.fifo"}), "UnsupportedOperation");
 }
 
 #[test]
@@ -253,12 +211,7 @@ fn queues_are_listed_by_prefix_and_page() {
     let second = json!({"QueueNamePrefix": "jobs", "MaxResults": 1, "QueueUrl": "",
                         "NextToken": first["NextToken"]});
     let second = ask(&mut world, "ListQueues", second).unwrap();
-    assert!(
-        second["QueueUrls"][0]
-            .as_str()
-            .unwrap()
-            .ends_with("/jobs-dead")
-    );
+    assert!(second["QueueUrls"][0].as_str().unwrap().ends_with("/jobs-dead"));
     assert!(second.get("NextToken").is_none());
 }
 

@@ -66,12 +66,7 @@ pub(super) fn open(request: &Request<Bytes>) -> Result<Envelope, ApiError> {
 }
 
 fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
-    let unknown = || {
-        ApiError::new(
-            "UnknownOperationException",
-            format!("no such target: {target}"),
-        )
-    };
+    let unknown = || ApiError::new("UnknownOperationException", format!("no such target: {target}"));
     let (prefix, operation) = target.rsplit_once('.').ok_or_else(unknown)?;
     let (service, protocol) = match prefix {
         "AmazonEC2ContainerServiceV20141113" => (Service::Ecs, Protocol::Json11),
@@ -88,25 +83,14 @@ fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
         body => serde_json::from_slice(body)
             .ok()
             .filter(Value::is_object)
-            .ok_or_else(|| {
-                ApiError::new("SerializationException", "the body is not a JSON object")
-            })?,
+            .ok_or_else(|| ApiError::new("SerializationException", "the body is not a JSON object"))?,
     };
-    Ok(Envelope {
-        service,
-        operation: operation.to_owned(),
-        protocol,
-        input: without_nulls(input),
-    })
+    Ok(Envelope { service, operation: operation.to_owned(), protocol, input: without_nulls(input) })
 }
 
 fn open_query(body: &[u8]) -> Result<Envelope, ApiError> {
     let mut input = query::decode(body);
-    let mut take = |name: &str| {
-        input
-            .remove(name)
-            .and_then(|value| value.as_str().map(str::to_owned))
-    };
+    let mut take = |name: &str| input.remove(name).and_then(|value| value.as_str().map(str::to_owned));
     let unknown = |message: &str| ApiError::new("UnknownOperationException", message);
     let operation = take("Action").ok_or_else(|| unknown("neither X-Amz-Target nor Action"))?;
     // Both services are asked at the same endpoint; the version of the API is what differs.
@@ -115,12 +99,7 @@ fn open_query(body: &[u8]) -> Result<Envelope, ApiError> {
         Some("2015-12-01") => Service::Elb,
         _ => return Err(unknown("no such API version")),
     };
-    Ok(Envelope {
-        service,
-        operation,
-        protocol: Protocol::Query,
-        input: Value::Object(input),
-    })
+    Ok(Envelope { service, operation, protocol: Protocol::Query, input: Value::Object(input) })
 }
 
 /// AWS takes a member that is `null` for one that is absent.
@@ -133,13 +112,9 @@ fn without_nulls(value: Value) -> Value {
                 .map(|(name, member)| (name, without_nulls(member)))
                 .collect(),
         ),
-        Value::Array(items) => Value::Array(
-            items
-                .into_iter()
-                .filter(|item| !item.is_null())
-                .map(without_nulls)
-                .collect(),
-        ),
+        Value::Array(items) => {
+            Value::Array(items.into_iter().filter(|item| !item.is_null()).map(without_nulls).collect())
+        }
         scalar => scalar,
     }
 }
@@ -159,10 +134,7 @@ mod tests {
 
     #[test]
     fn a_queue_url_works_as_the_endpoint() {
-        let request = posted(
-            Some("AmazonSQS.SendMessage"),
-            r#"{"MessageBody":"a","X":null}"#,
-        );
+        let request = posted(Some("AmazonSQS.SendMessage"), r#"{"MessageBody":"a","X":null}"#);
         let envelope = open(&request).unwrap();
         assert_eq!(envelope.service, Service::Sqs);
         assert_eq!(envelope.protocol, Protocol::Json10);

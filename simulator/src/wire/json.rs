@@ -17,20 +17,33 @@ pub(super) fn failure(protocol: Protocol, error: &ApiError, request_id: &str) ->
     let mut response = response(protocol, status, &body, request_id);
     // SQS spoke the query protocol once, and its clients still read the old codes from here.
     if protocol == Protocol::Json10
-        && let Ok(value) =
-            HeaderValue::from_str(&format!("{};Sender", crate::sqs::query_code(&error.code)))
+        && let Ok(value) = HeaderValue::from_str(&format!("{};Sender", query_code(&error.code)))
     {
         response.headers_mut().insert("x-amzn-query-error", value);
     }
     response
 }
 
-fn response(
-    protocol: Protocol,
-    status: StatusCode,
-    body: &Value,
-    request_id: &str,
-) -> Response<Bytes> {
+/// What an SQS error was called in the query protocol (`awsQueryError` in SQS's API model).
+fn query_code(code: &str) -> String {
+    let name = code.rsplit('#').next().unwrap_or(code);
+    match name {
+        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
+        "QueueNameExists" => "QueueAlreadyExists".to_owned(),
+        "BatchEntryIdsNotDistinct"
+        | "BatchRequestTooLong"
+        | "EmptyBatchRequest"
+        | "InvalidBatchEntryId"
+        | "MessageNotInflight"
+        | "PurgeQueueInProgress"
+        | "QueueDeletedRecently"
+        | "TooManyEntriesInBatchRequest"
+        | "UnsupportedOperation" => format!("AWS.SimpleQueueService.{name}"),
+        _ => name.to_owned(),
+    }
+}
+
+fn response(protocol: Protocol, status: StatusCode, body: &Value, request_id: &str) -> Response<Bytes> {
     let content_type = match protocol {
         Protocol::Json10 => "application/x-amz-json-1.0",
         Protocol::Json11 => "application/x-amz-json-1.1",
@@ -39,10 +52,7 @@ fn response(
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static(content_type),
-    );
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert("x-amzn-requestid", value);
     }

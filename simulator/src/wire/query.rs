@@ -51,12 +51,7 @@ fn ordered(node: Value) -> Value {
         numbered.sort_by_key(|(number, _)| *number);
         return Value::Array(numbered.into_iter().map(|(_, item)| item).collect());
     }
-    Value::Object(
-        members
-            .into_iter()
-            .map(|(name, member)| (name, ordered(member)))
-            .collect(),
-    )
+    Value::Object(members.into_iter().map(|(name, member)| (name, ordered(member))).collect())
 }
 
 pub(super) fn render(envelope: &Envelope, answer: Answer, request_id: &str) -> Response<Bytes> {
@@ -65,10 +60,7 @@ pub(super) fn render(envelope: &Envelope, answer: Answer, request_id: &str) -> R
         _ => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
     };
     let (status, xml) = match answer {
-        Ok(body) => (
-            StatusCode::OK,
-            success(&envelope.operation, &body, namespace, request_id),
-        ),
+        Ok(body) => (StatusCode::OK, success(&envelope.operation, &body, namespace, request_id)),
         Err(error) => (
             StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
             failure(&error, namespace, request_id),
@@ -77,10 +69,7 @@ pub(super) fn render(envelope: &Envelope, answer: Answer, request_id: &str) -> R
     let mut response = Response::new(Bytes::from(xml));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("text/xml"),
-    );
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert("x-amzn-requestid", value);
     }
@@ -98,11 +87,7 @@ fn success(operation: &str, body: &Value, namespace: &str, request_id: &str) -> 
 }
 
 fn failure(error: &ApiError, namespace: &str, request_id: &str) -> String {
-    let kind = if error.status < 500 {
-        "Sender"
-    } else {
-        "Receiver"
-    };
+    let kind = if error.status < 500 { "Sender" } else { "Receiver" };
     format!(
         r#"<ErrorResponse xmlns="{namespace}"><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"#,
         escaped(&error.code),
@@ -136,10 +121,7 @@ fn element(name: &str, value: &Value, xml: &mut String) {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -150,39 +132,22 @@ mod tests {
 
     #[test]
     fn numbered_members_become_lists_in_the_order_of_their_numbers() {
-        let body =
-            b"Targets.member.10.Id=j&Targets.member.2.Id=b&Targets.member.2.Port=80&Name=a%26b";
+        let body = b"Targets.member.10.Id=j&Targets.member.2.Id=b&Targets.member.2.Port=80&Name=a%26b";
         let decoded = Value::Object(decode(body));
-        assert_eq!(
-            decoded,
-            json!({"Targets": [{"Id": "b", "Port": "80"}, {"Id": "j"}], "Name": "a&b"})
-        );
+        assert_eq!(decoded, json!({"Targets": [{"Id": "b", "Port": "80"}, {"Id": "j"}], "Name": "a&b"}));
     }
 
     #[test]
     fn an_answer_becomes_elements_and_text_is_escaped() {
         let mut xml = String::new();
-        write(
-            &json!({"Tags": [{"Key": "a<b", "On": true}], "Gone": null, "N": 3}),
-            &mut xml,
-        );
-        assert_eq!(
-            xml,
-            "<N>3</N><Tags><member><Key>a&lt;b</Key><On>true</On></member></Tags>"
-        );
+        write(&json!({"Tags": [{"Key": "a<b", "On": true}], "Gone": null, "N": 3}), &mut xml);
+        assert_eq!(xml, "<N>3</N><Tags><member><Key>a&lt;b</Key><On>true</On></member></Tags>");
     }
 
     #[test]
     fn an_error_carries_its_code_and_request_id() {
-        let xml = failure(
-            &ApiError::new("TargetGroupNotFound", "not & there"),
-            "ns",
-            "id-1",
-        );
-        assert!(
-            xml.contains("<Type>Sender</Type><Code>TargetGroupNotFound</Code>"),
-            "{xml}"
-        );
+        let xml = failure(&ApiError::new("TargetGroupNotFound", "not & there"), "ns", "id-1");
+        assert!(xml.contains("<Type>Sender</Type><Code>TargetGroupNotFound</Code>"), "{xml}");
         assert!(xml.contains("not &amp; there"), "{xml}");
         assert!(xml.contains("<RequestId>id-1</RequestId>"), "{xml}");
     }

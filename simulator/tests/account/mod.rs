@@ -18,12 +18,8 @@ impl Account {
     /// An account with the cluster `jobs`.
     pub async fn new(runtime: impl Runtime + 'static) -> Self {
         let clock = Clock::starting_at(Time(1_790_000_000_000), 1.0);
-        let account = Self {
-            simulator: Simulator::new(clock, Arc::new(runtime)),
-        };
-        account
-            .ecs("CreateCluster", json!({"clusterName": "jobs"}))
-            .await;
+        let account = Self { simulator: Simulator::new(clock, Arc::new(runtime)) };
+        account.ecs("CreateCluster", json!({"clusterName": "jobs"})).await;
         account
     }
 
@@ -83,16 +79,11 @@ impl Account {
                 }),
             )
             .await;
-        answer["taskDefinition"]["taskDefinitionArn"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        answer["taskDefinition"]["taskDefinitionArn"].as_str().unwrap().to_owned()
     }
 
     pub async fn create(&self, name: &str, definition: &str, desired: u32) -> Value {
-        self.ecs("CreateService", creation(name, definition, desired))
-            .await["service"]
-            .clone()
+        self.ecs("CreateService", creation(name, definition, desired)).await["service"].clone()
     }
 
     pub async fn update(&self, name: &str, change: Value) -> Value {
@@ -119,16 +110,9 @@ impl Account {
         if arns.is_empty() {
             return Vec::new();
         }
-        let answer = self
-            .ecs("DescribeTasks", json!({"cluster": "jobs", "tasks": arns}))
-            .await;
+        let answer = self.ecs("DescribeTasks", json!({"cluster": "jobs", "tasks": arns})).await;
         let mut tasks = answer["tasks"].as_array().unwrap().clone();
-        tasks.sort_by(|a, b| {
-            a["createdAt"]
-                .as_f64()
-                .unwrap()
-                .total_cmp(&b["createdAt"].as_f64().unwrap())
-        });
+        tasks.sort_by(|a, b| a["createdAt"].as_f64().unwrap().total_cmp(&b["createdAt"].as_f64().unwrap()));
         tasks
     }
 
@@ -187,8 +171,5 @@ pub fn is_completed(service: &Value) -> bool {
 
 pub fn messages(service: &Value) -> Vec<String> {
     let events = service["events"].as_array().unwrap();
-    events
-        .iter()
-        .map(|event| event["message"].as_str().unwrap().to_owned())
-        .collect()
+    events.iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect()
 }

@@ -61,10 +61,7 @@ pub(super) fn count_failure(world: &mut World, service: &mut Service, revision: 
 
 /// A task came up.
 pub(super) fn reset(service: &mut Service, revision: u64) {
-    let configured = configured(
-        &service.settings["deploymentConfiguration"],
-        service.desired,
-    );
+    let configured = configured(&service.settings["deploymentConfiguration"], service.desired);
     for deployment in &mut service.deployments {
         if deployment.revision == revision {
             deployment.failed_rounds = 0;
@@ -77,10 +74,7 @@ pub(super) fn reset(service: &mut Service, revision: u64) {
 
 /// Trips the breaker if it is time to.
 pub(super) fn judge(world: &mut World, service: &mut Service) {
-    let configured = configured(
-        &service.settings["deploymentConfiguration"],
-        service.desired,
-    );
+    let configured = configured(&service.settings["deploymentConfiguration"], service.desired);
     let Some(primary) = service.deployments.first() else {
         return;
     };
@@ -119,9 +113,6 @@ mod tests {
             assert_eq!(threshold(&Value::Null, desired), expected);
         }
         assert_eq!(threshold(&json!({"type": "COUNT", "value": 2}), 100), 2);
-        assert_eq!(
-            threshold(&json!({"type": "UNBOUNDED_PERCENT", "value": 50}), 1000),
-            500
-        );
+        assert_eq!(threshold(&json!({"type": "UNBOUNDED_PERCENT", "value": 50}), 1000), 500);
     }
 }

@@ -27,10 +27,7 @@ pub(super) fn add(world: &mut World, service: &mut Service, text: &str) {
 /// Does not repeat the same sentence at every step.
 pub(super) fn add_unless_newest(world: &mut World, service: &mut Service, text: &str) {
     let message = message(service, text);
-    let repeated = service
-        .events
-        .front()
-        .is_some_and(|event| event.message == message);
+    let repeated = service.events.front().is_some_and(|event| event.message == message);
     if !repeated {
         add(world, service, text);
     }
@@ -52,12 +49,7 @@ pub(super) fn started(world: &mut World, service: &mut Service, ids: &[String]) 
 }
 
 /// `verb` is `registered` or `deregistered`; one entry per target.
-pub(super) fn targets(
-    world: &mut World,
-    service: &mut Service,
-    verb: &str,
-    target_groups: &[String],
-) {
+pub(super) fn targets(world: &mut World, service: &mut Service, verb: &str, target_groups: &[String]) {
     let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
     for target_group in target_groups {
         *counts.entry(target_group).or_default() += 1;

@@ -47,12 +47,7 @@ pub(super) fn for_service(world: &mut World, service: &Service) -> Option<Task> 
 pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task> {
     let id = world.ecs.ids.task();
     let serial = world.ecs.ids.serial();
-    let ip = format!(
-        "10.{}.{}.{}",
-        (serial >> 16) & 0xff,
-        (serial >> 8) & 0xff,
-        serial & 0xff
-    );
+    let ip = format!("10.{}.{}.{}", (serial >> 16) & 0xff, (serial >> 8) & 0xff, serial & 0xff);
     let arn = arn::task(world, order.cluster, &id);
     let found = task_definition::find(&world.ecs, order.definition)?;
     let definition = &found.body;
@@ -61,15 +56,10 @@ pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task
         .enumerate()
         .map(|(index, container)| task_container(world, order, container, index, &id))
         .collect();
-    let placement = [
-        "launchType",
-        "platformVersion",
-        "capacityProviderStrategy",
-        "networkConfiguration",
-    ]
-    .iter()
-    .filter_map(|member| Some(((*member).to_owned(), order.content.get(*member)?.clone())))
-    .collect();
+    let placement = ["launchType", "platformVersion", "capacityProviderStrategy", "networkConfiguration"]
+        .iter()
+        .filter_map(|member| Some(((*member).to_owned(), order.content.get(*member)?.clone())))
+        .collect();
     let targets = targets(order.content, &arn, &ip);
     Some(Task {
         arn,
@@ -82,9 +72,7 @@ pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task
         definition: task_definition::arn_of(found).to_owned(),
         overrides: order.overrides.clone(),
         placement,
-        phase: Phase::Provisioning {
-            until: world.now + world.pace.provisioning,
-        },
+        phase: Phase::Provisioning { until: world.now + world.pace.provisioning },
         containers,
         ip,
         targets,
@@ -112,11 +100,8 @@ fn task_container(
 ) -> TaskContainer {
     let text = |member: &str| container[member].as_str().unwrap_or_default().to_owned();
     let name = text("name");
-    let digest = order
-        .images
-        .iter()
-        .find(|image| image.container == name)
-        .and_then(|image| image.digest.clone());
+    let digest =
+        order.images.iter().find(|image| image.container == name).and_then(|image| image.digest.clone());
     TaskContainer {
         arn: arn::container(world, order.cluster, task, &format!("{task}-{index:010}")),
         image: text("image"),
@@ -145,18 +130,11 @@ fn log_stream(container: &Value, name: &str, task: &str) -> Option<LogStream> {
         Some(prefix) => format!("{prefix}/{name}/{task}"),
         None => format!("{name}/{task}"),
     };
-    Some(LogStream {
-        group: group.to_owned(),
-        stream,
-        sent: None,
-    })
+    Some(LogStream { group: group.to_owned(), stream, sent: None })
 }
 
 fn targets(content: &Map<String, Value>, task: &str, ip: &str) -> Vec<(String, Target)> {
-    let balancers = content
-        .get("loadBalancers")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
+    let balancers = content.get("loadBalancers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     balancers
         .iter()
         .filter_map(|balancer| {
@@ -178,10 +156,7 @@ pub(super) fn prepare(world: &World, task: &Task) -> Result<TaskLaunch, String> 
     })?;
     let definition = &found.body;
     let mut containers = Vec::new();
-    for (container, known) in task_definition::containers(definition)
-        .iter()
-        .zip(&task.containers)
-    {
+    for (container, known) in task_definition::containers(definition).iter().zip(&task.containers) {
         check_image(world, known)?;
         let overrides = overrides_for(&task.overrides, &known.name);
         containers.push(container_launch(world, container, overrides, known)?);
@@ -218,10 +193,7 @@ fn without_tag(image: &str) -> &str {
 }
 
 fn overrides_for<'a>(overrides: &'a Value, name: &str) -> Option<&'a Value> {
-    overrides["containerOverrides"]
-        .as_array()?
-        .iter()
-        .find(|entry| entry["name"] == name)
+    overrides["containerOverrides"].as_array()?.iter().find(|entry| entry["name"] == name)
 }
 
 fn container_launch(
@@ -247,8 +219,7 @@ fn container_launch(
         .iter()
         .filter_map(|mapping| u16::try_from(mapping["containerPort"].as_u64()?).ok())
         .collect();
-    let seconds =
-        |value: &Value, default: u64| Duration::from_secs(value.as_u64().unwrap_or(default));
+    let seconds = |value: &Value, default: u64| Duration::from_secs(value.as_u64().unwrap_or(default));
     let check = &container["healthCheck"];
     let health_check = has_health_check(container).then(|| HealthCheck {
         command: words(&check["command"]),

@@ -31,9 +31,7 @@ fn turn(world: &mut World, runtime: &dyn Runtime, task: &mut Task) {
             } else if all_started(task) {
                 task.pull_stopped_at = Some(now);
                 register(world, task);
-                task.phase = Phase::Activating {
-                    until: now + world.pace.activating,
-                };
+                task.phase = Phase::Activating { until: now + world.pace.activating };
             }
         }
         Phase::Activating { until } => {
@@ -60,9 +58,7 @@ fn turn(world: &mut World, runtime: &dyn Runtime, task: &mut Task) {
         }
         Phase::Stopping if all_stopped(task) => {
             task.execution_stopped_at = Some(now);
-            task.phase = Phase::Deprovisioning {
-                until: now + world.pace.deprovisioning,
-            };
+            task.phase = Phase::Deprovisioning { until: now + world.pace.deprovisioning };
         }
         Phase::Deprovisioning { until } if now >= until => {
             task.phase = Phase::Stopped;
@@ -70,10 +66,7 @@ fn turn(world: &mut World, runtime: &dyn Runtime, task: &mut Task) {
             world.ecs.stopped.push_back((now, task.arn.clone()));
             runtime.forget(&task.arn);
         }
-        Phase::Provisioning { .. }
-        | Phase::Stopping
-        | Phase::Deprovisioning { .. }
-        | Phase::Stopped => {}
+        Phase::Provisioning { .. } | Phase::Stopping | Phase::Deprovisioning { .. } | Phase::Stopped => {}
     }
 }
 
@@ -86,14 +79,9 @@ fn start(world: &mut World, runtime: &dyn Runtime, task: &mut Task) {
             observe(world, runtime, task);
         }
         Err(reason) => {
-            task.stop = Some(Stop {
-                code: StopCode::TaskFailedToStart,
-                reason,
-            });
+            task.stop = Some(Stop { code: StopCode::TaskFailedToStart, reason });
             task.stopping_at = Some(world.now);
-            task.phase = Phase::Deprovisioning {
-                until: world.now + world.pace.deprovisioning,
-            };
+            task.phase = Phase::Deprovisioning { until: world.now + world.pace.deprovisioning };
         }
     }
 }
@@ -123,9 +111,7 @@ pub(in crate::ecs) fn stop(world: &mut World, runtime: &dyn Runtime, task: &mut 
         }
     }
     if task.pull_started_at.is_none() {
-        task.phase = Phase::Deprovisioning {
-            until: now + world.pace.deprovisioning,
-        };
+        task.phase = Phase::Deprovisioning { until: now + world.pace.deprovisioning };
     } else {
         begin_stopping(world, runtime, task);
     }
@@ -156,8 +142,7 @@ fn observe(world: &mut World, runtime: &dyn Runtime, task: &mut Task) {
         };
         container.ever_ran |= matches!(state.status, ContainerStatus::Running { .. });
         // A container that ran and ended between two steps ran all the same.
-        container.ever_ran |=
-            task.stop.is_none() && matches!(state.status, ContainerStatus::Stopped { .. });
+        container.ever_ran |= task.stop.is_none() && matches!(state.status, ContainerStatus::Stopped { .. });
         if container.state.as_ref() != Some(&state) {
             task.version += 1;
             container.state = Some(state);
@@ -192,28 +177,21 @@ fn ship(world: &mut World, runtime: &dyn Runtime, task: &str, name: &str, log: &
 }
 
 fn statuses(task: &Task) -> impl Iterator<Item = (bool, Option<&ContainerStatus>)> {
-    task.containers.iter().map(|container| {
-        (
-            container.essential,
-            container.state.as_ref().map(|s| &s.status),
-        )
-    })
+    task.containers.iter().map(|container| (container.essential, container.state.as_ref().map(|s| &s.status)))
 }
 
 fn cannot_start(task: &Task) -> Option<Stop> {
     statuses(task).find_map(|(_, status)| match status {
-        Some(ContainerStatus::CannotStart { reason }) => Some(Stop {
-            code: StopCode::TaskFailedToStart,
-            reason: reason.clone(),
-        }),
+        Some(ContainerStatus::CannotStart { reason }) => {
+            Some(Stop { code: StopCode::TaskFailedToStart, reason: reason.clone() })
+        }
         _ => None,
     })
 }
 
 fn essential_exit(task: &Task) -> Option<Stop> {
-    let exited = statuses(task).any(|(essential, status)| {
-        essential && matches!(status, Some(ContainerStatus::Stopped { .. }))
-    });
+    let exited = statuses(task)
+        .any(|(essential, status)| essential && matches!(status, Some(ContainerStatus::Stopped { .. })));
     exited.then(|| Stop {
         code: StopCode::EssentialContainerExited,
         reason: "Essential container in task exited".to_owned(),
@@ -222,19 +200,13 @@ fn essential_exit(task: &Task) -> Option<Stop> {
 
 fn all_started(task: &Task) -> bool {
     statuses(task).all(|(_, status)| {
-        matches!(
-            status,
-            Some(ContainerStatus::Running { .. } | ContainerStatus::Stopped { .. })
-        )
+        matches!(status, Some(ContainerStatus::Running { .. } | ContainerStatus::Stopped { .. }))
     })
 }
 
 fn all_stopped(task: &Task) -> bool {
     statuses(task).all(|(_, status)| {
-        matches!(
-            status,
-            Some(ContainerStatus::Stopped { .. } | ContainerStatus::CannotStart { .. })
-        )
+        matches!(status, Some(ContainerStatus::Stopped { .. } | ContainerStatus::CannotStart { .. }))
     })
 }
 

@@ -69,13 +69,10 @@ fn expire(world: &mut World) {
         world.ecs.tags.remove(arn);
         world.ecs.stopped.pop_front();
     }
-    world
-        .ecs
-        .services
-        .retain(|_, service| match service.status {
-            ServiceStatus::Inactive { since } => !is_old(since),
-            ServiceStatus::Active | ServiceStatus::Draining => true,
-        });
+    world.ecs.services.retain(|_, service| match service.status {
+        ServiceStatus::Inactive { since } => !is_old(since),
+        ServiceStatus::Active | ServiceStatus::Draining => true,
+    });
 }
 
 /// Lets a task and the world change together.
@@ -199,10 +196,7 @@ fn move_task(
                 if let Some(event) = event {
                     events::add(world, service, &event);
                 }
-                let stop = Stop {
-                    code: StopCode::ServiceSchedulerInitiated,
-                    reason,
-                };
+                let stop = Stop { code: StopCode::ServiceSchedulerInitiated, reason };
                 life::stop(world, runtime, task, stop);
                 service.steady = false;
                 events::stopped(world, service, std::slice::from_ref(&task.id), 0);
@@ -226,9 +220,7 @@ fn move_task(
 
 /// A healthy task that has run for long enough has come up, and failures count from 0 again.
 fn note_up(world: &World, service: &mut Service, task: &mut Task) {
-    let running_for = task
-        .started_at
-        .map_or(Duration::ZERO, |started| world.now.since(started));
+    let running_for = task.started_at.map_or(Duration::ZERO, |started| world.now.since(started));
     if task.came_up || running_for < world.pace.settling {
         return;
     }
@@ -237,12 +229,7 @@ fn note_up(world: &World, service: &mut Service, task: &mut Task) {
 }
 
 /// Starts and stops tasks as the deployment configuration allows. Says whether it did.
-fn make_moves(
-    world: &mut World,
-    runtime: &dyn Runtime,
-    service: &mut Service,
-    tasks: &[Seen],
-) -> bool {
+fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, tasks: &[Seen]) -> bool {
     let Some(primary) = service.deployments.first() else {
         return false;
     };
@@ -251,10 +238,7 @@ fn make_moves(
         tasks
             .iter()
             .filter(|task| task.alive && (task.revision == revision) == wanted)
-            .map(|task| Member {
-                arn: task.arn.clone(),
-                stage: task.stage,
-            })
+            .map(|task| Member { arn: task.arn.clone(), stage: task.stage })
             .collect()
     };
     let configuration = &service.settings["deploymentConfiguration"];
@@ -268,11 +252,7 @@ fn make_moves(
         stalled: primary.rollout == Rollout::Failed && service.status == ServiceStatus::Active,
         may_start: primary.retry_at <= world.now,
     };
-    let Moves {
-        start,
-        stop,
-        blocked,
-    } = rolling::moves(&fleet);
+    let Moves { start, stop, blocked } = rolling::moves(&fleet);
     if blocked {
         events::add_unless_newest(world, service, events::BLOCKED);
     }
@@ -307,15 +287,9 @@ fn stop_tasks(world: &mut World, runtime: &dyn Runtime, service: &mut Service, a
             let was_registered = task.registered;
             let reason = format!(
                 "Scaling activity initiated by (deployment ecs-svc/{})",
-                service
-                    .deployments
-                    .first()
-                    .map_or(task.revision, |d| d.revision)
+                service.deployments.first().map_or(task.revision, |d| d.revision)
             );
-            let stop = Stop {
-                code: StopCode::ServiceSchedulerInitiated,
-                reason,
-            };
+            let stop = Stop { code: StopCode::ServiceSchedulerInitiated, reason };
             life::stop(world, runtime, task, stop);
             traffic.note(was_registered, task);
             draining += usize::from(task.phase == Phase::Deactivating);
@@ -347,31 +321,14 @@ fn settle(world: &mut World, service: &mut Service, tasks: &[Seen]) {
 }
 
 fn next_look(world: &World, service: &Service, tasks: &[Seen], quiet: bool) -> Time {
-    let ended = service
-        .history
-        .last()
-        .is_none_or(|latest| latest.status.is_final());
-    let at_rest = service
-        .deployments
-        .first()
-        .is_none_or(|primary| primary.rollout != Rollout::InProgress);
+    let ended = service.history.last().is_none_or(|latest| latest.status.is_final());
+    let at_rest = service.deployments.first().is_none_or(|primary| primary.rollout != Rollout::InProgress);
     let alone = service.deployments.len() <= 1;
-    let stalled = service
-        .deployments
-        .first()
-        .is_some_and(|primary| primary.rollout == Rollout::Failed);
+    let stalled = service.deployments.first().is_some_and(|primary| primary.rollout == Rollout::Failed);
     let full = stalled || tasks.len() == service.desired as usize;
     if !(quiet && ended && at_rest && alone && full) || service.status == ServiceStatus::Draining {
         return world.now;
     }
-    let targets = tasks
-        .iter()
-        .any(|task| task.balanced)
-        .then(|| world.now + TARGETS_EVERY);
-    tasks
-        .iter()
-        .map(|task| task.next_look)
-        .chain(targets)
-        .min()
-        .unwrap_or(Time(u64::MAX))
+    let targets = tasks.iter().any(|task| task.balanced).then(|| world.now + TARGETS_EVERY);
+    tasks.iter().map(|task| task.next_look).chain(targets).min().unwrap_or(Time(u64::MAX))
 }

@@ -63,17 +63,9 @@ pub(super) fn moves(fleet: &Fleet) -> Moves {
     };
     stop.extend(leaving(fleet, minimum, crowded));
 
-    let waiting = fleet
-        .new
-        .iter()
-        .any(|member| member.stage != Stage::Healthy);
-    let blocked =
-        missing > 0 && fleet.may_start && start == 0 && stop.is_empty() && !waiting && total > 0;
-    Moves {
-        start,
-        stop,
-        blocked,
-    }
+    let waiting = fleet.new.iter().any(|member| member.stage != Stage::Healthy);
+    let blocked = missing > 0 && fleet.may_start && start == 0 && stop.is_empty() && !waiting && total > 0;
+    Moves { start, stop, blocked }
 }
 
 /// Tasks of the PRIMARY deployment beyond the desired count: the least far ones first, then the
@@ -81,11 +73,7 @@ pub(super) fn moves(fleet: &Fleet) -> Moves {
 fn surplus(new: &[Member], desired: usize) -> Vec<String> {
     let mut candidates: Vec<&Member> = new.iter().rev().collect();
     candidates.sort_by_key(|member| member.stage);
-    candidates
-        .iter()
-        .take(new.len().saturating_sub(desired))
-        .map(|member| member.arn.clone())
-        .collect()
+    candidates.iter().take(new.len().saturating_sub(desired)).map(|member| member.arn.clone()).collect()
 }
 
 /// Old tasks that may go: one for each new healthy one, and as many more as are in the way, as long
@@ -98,10 +86,7 @@ fn leaving(fleet: &Fleet, minimum: usize, crowded: usize) -> Vec<String> {
         true => fleet.desired,
         false => fleet.desired.saturating_sub(healthy_new),
     };
-    let wanted = std::cmp::max(
-        fleet.old.len().saturating_sub(kept),
-        crowded.min(fleet.old.len()),
-    );
+    let wanted = std::cmp::max(fleet.old.len().saturating_sub(kept), crowded.min(fleet.old.len()));
     let mut candidates: Vec<&Member> = fleet.old.iter().collect();
     candidates.sort_by_key(|member| member.stage);
     let mut stop = Vec::new();
@@ -150,10 +135,7 @@ mod tests {
 
     fn check(fleet: &Fleet, start: usize, stop: &[&str]) {
         let moves = moves(fleet);
-        assert_eq!(
-            (moves.start, moves.stop),
-            (start, stop.iter().map(|s| (*s).to_owned()).collect())
-        );
+        assert_eq!((moves.start, moves.stop), (start, stop.iter().map(|s| (*s).to_owned()).collect()));
     }
 
     #[test]
@@ -195,15 +177,9 @@ mod tests {
 
     #[test]
     fn a_stalled_deployment_changes_nothing() {
-        let stalled = Fleet {
-            stalled: true,
-            ..fleet(2, (100, 200), "", "hh")
-        };
+        let stalled = Fleet { stalled: true, ..fleet(2, (100, 200), "", "hh") };
         check(&stalled, 0, &[]);
-        let scaled_in = Fleet {
-            desired: 1,
-            ..stalled
-        };
+        let scaled_in = Fleet { desired: 1, ..stalled };
         check(&scaled_in, 0, &["old0"]);
     }
 

@@ -21,11 +21,7 @@ pub(in crate::ecs) fn begin(world: &mut World, service: &mut Service) {
         .iter()
         .filter_map(|member| Some(((*member).to_owned(), service.settings.get(*member)?.clone())))
         .collect();
-    let revision = Revision {
-        created_at: now,
-        images: pinned(world, &content, service.desired),
-        content,
-    };
+    let revision = Revision { created_at: now, images: pinned(world, &content, service.desired), content };
     service.revisions.insert(id, revision);
     supersede(service, now);
     for deployment in &mut service.deployments {
@@ -53,11 +49,7 @@ pub(in crate::ecs) fn begin(world: &mut World, service: &mut Service) {
         stopped_at: None,
         rollback: None,
         breaker: Breaker {
-            status: if configured.enabled {
-                "MONITORING"
-            } else {
-                "DISABLED"
-            },
+            status: if configured.enabled { "MONITORING" } else { "DISABLED" },
             failures: 0,
             threshold: configured.threshold,
         },
@@ -126,10 +118,7 @@ fn forget_oldest(service: &mut Service) {
     let named = |id: &u64| {
         service.last_completed == Some(*id)
             || service.deployments.iter().any(|d| d.revision == *id)
-            || service
-                .history
-                .iter()
-                .any(|d| d.target == *id || d.source == Some(*id))
+            || service.history.iter().any(|d| d.target == *id || d.source == Some(*id))
     };
     let kept: Vec<u64> = service.revisions.keys().copied().filter(named).collect();
     service.revisions.retain(|id, _| kept.contains(id));
@@ -188,12 +177,7 @@ fn stop_for_user(world: &mut World, service: &mut Service) {
     if service.last_completed.is_some() {
         roll_back(world, service, STOPPED_BY_USER);
     } else {
-        finish(
-            service,
-            now,
-            Status::RollbackFailed,
-            NOTHING_TO_ROLL_BACK_TO,
-        );
+        finish(service, now, Status::RollbackFailed, NOTHING_TO_ROLL_BACK_TO);
     }
 }
 
@@ -210,15 +194,10 @@ pub(super) fn fail(world: &mut World, service: &mut Service, rollback: bool) {
     primary.rollout = Rollout::Failed;
     primary.reason = TRIPPED.to_owned();
     primary.updated_at = now;
-    let text = format!(
-        "(deployment ecs-svc/{}) deployment failed: tasks failed to start.",
-        primary.revision
-    );
+    let text = format!("(deployment ecs-svc/{}) deployment failed: tasks failed to start.", primary.revision);
     events::add(world, service, &text);
-    let failed_rollback = service
-        .history
-        .last()
-        .is_some_and(|latest| latest.rollback.is_some() && !latest.status.is_final());
+    let failed_rollback =
+        service.history.last().is_some_and(|latest| latest.rollback.is_some() && !latest.status.is_final());
     if failed_rollback {
         finish(service, now, Status::RollbackFailed, TRIPPED);
     } else if rollback && service.last_completed.is_some() {
@@ -241,11 +220,7 @@ fn roll_back(world: &mut World, service: &mut Service, reason: &str) {
         latest.status = Status::RollbackInProgress;
         latest.reason = Some(reason.to_owned());
         latest.updated_at = now;
-        latest.rollback = Some(Rollback {
-            reason: reason.to_owned(),
-            started_at: now,
-            revision: target,
-        });
+        latest.rollback = Some(Rollback { reason: reason.to_owned(), started_at: now, revision: target });
     }
     if let Some(failed) = service.deployments.first_mut() {
         failed.status = DeploymentStatus::Draining;
@@ -261,9 +236,8 @@ fn roll_back(world: &mut World, service: &mut Service, reason: &str) {
         ..deployment(target, now)
     };
     if reason == TRIPPED {
-        restored.reason = format!(
-            "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/{target}."
-        );
+        restored.reason =
+            format!("ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/{target}.");
     }
     service.deployments.insert(0, restored);
     service.steady = false;
@@ -293,10 +267,7 @@ pub(super) fn complete(world: &mut World, service: &mut Service) {
     {
         latest.breaker.status = "MONITORING_COMPLETE";
     }
-    let rolled_back = service
-        .history
-        .last()
-        .is_some_and(|latest| latest.rollback.is_some());
+    let rolled_back = service.history.last().is_some_and(|latest| latest.rollback.is_some());
     match rolled_back {
         true => finish(service, now, Status::RollbackSuccessful, TRIPPED),
         false => finish(service, now, Status::Successful, ""),
@@ -323,12 +294,8 @@ fn finish(service: &mut Service, now: Time, status: Status, reason: &str) {
 
 /// Replaced deployments leave the list when their last task has stopped.
 pub(super) fn forget_gone(world: &World, service: &mut Service) {
-    let revisions: Vec<u64> = service
-        .tasks
-        .iter()
-        .filter_map(|arn| world.ecs.tasks.get(arn))
-        .map(|task| task.revision)
-        .collect();
+    let revisions: Vec<u64> =
+        service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn)).map(|task| task.revision).collect();
     let alive = |id: u64| revisions.iter().filter(|revision| **revision == id).count();
     service.deployments.retain_mut(|deployment| {
         let primary = deployment.status == DeploymentStatus::Primary;

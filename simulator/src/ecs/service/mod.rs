@@ -2,6 +2,7 @@
 
 mod read;
 mod settings;
+mod stale;
 mod validation;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -55,6 +56,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         last_completed: None,
         steady: false,
         next_look: world.now,
+        stale: stale::nothing_before(world),
     };
     story::begin(world, &mut service);
     world.ecs.tags.insert(arn, tags);
@@ -72,11 +74,7 @@ fn repeated(world: &World, key: &ServiceKey, input: &Value) -> Answer {
     Err(invalid("Creation of service was not idempotent."))
 }
 
-fn creation_settings(
-    world: &World,
-    key: &ServiceKey,
-    input: &Value,
-) -> Result<Map<String, Value>, ApiError> {
+fn creation_settings(world: &World, key: &ServiceKey, input: &Value) -> Result<Map<String, Value>, ApiError> {
     let mut settings = input::members(input);
     for member in ["cluster", "serviceName", "clientToken", "tags"] {
         settings.remove(member);
@@ -115,6 +113,7 @@ pub(super) fn update(world: &mut World, input: &Value) -> Answer {
     let name = arn::last(input::required_text(input, "service")?).to_owned();
     let key = ServiceKey { cluster, name };
     let mut service = take_active(world, &key)?;
+    stale::remember(world, &mut service);
     let outcome = apply_update(world, &mut service, input);
     service.next_look = world.now;
     let answer = read::shown(world, &service, true);
@@ -136,9 +135,7 @@ fn apply_update(world: &mut World, service: &mut Service, input: &Value) -> Resu
         None => service.desired,
     };
     validation::check(world, &settings)?;
-    let deploys = DEPLOYING
-        .iter()
-        .any(|member| settings.get(*member) != service.settings.get(*member));
+    let deploys = DEPLOYING.iter().any(|member| settings.get(*member) != service.settings.get(*member));
     if desired != service.desired {
         service.steady = false;
     }
@@ -156,6 +153,7 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let force = input::boolean(input, "force")?;
     let key = ServiceKey { cluster, name };
     let mut service = take_active(world, &key)?;
+    stale::remember(world, &mut service);
     let replica = service.settings.get("schedulingStrategy") != Some(&json!("DAEMON"));
     let refusal = if force || !replica {
         None
@@ -185,10 +183,7 @@ fn take_active(world: &mut World, key: &ServiceKey) -> Result<Service, ApiError>
     match world.ecs.services.get(key).map(|service| service.status) {
         Some(ServiceStatus::Active) => {}
         Some(ServiceStatus::Draining | ServiceStatus::Inactive { .. }) => {
-            return Err(ApiError::new(
-                "ServiceNotActiveException",
-                "Service was not ACTIVE.",
-            ));
+            return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
         }
         None => return Err(not_found()),
     }
@@ -205,10 +200,7 @@ pub(super) fn key_in(reference: &str, kind: &str) -> Option<ServiceKey> {
     let [cluster, name, ..] = path.as_slice() else {
         return None;
     };
-    Some(ServiceKey {
-        cluster: (*cluster).to_owned(),
-        name: (*name).to_owned(),
-    })
+    Some(ServiceKey { cluster: (*cluster).to_owned(), name: (*name).to_owned() })
 }
 
 pub(super) fn by_arn<'a>(ecs: &'a Ecs, reference: &str) -> Option<&'a Service> {

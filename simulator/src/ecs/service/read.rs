@@ -3,20 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use super::settings::is_fargate;
+use super::stale::{self, Visible};
+use crate::clock::Time;
 use crate::ecs::input::{self, includes, invalid};
-use crate::ecs::state::{
-    Deployment, DeploymentStatus, Phase, Rollout, Service, ServiceKey, ServiceStatus,
-};
+use crate::ecs::state::{Deployment, DeploymentStatus, Phase, Rollout, Service, ServiceKey, ServiceStatus};
 use crate::ecs::{arn, clusters, pages, tags};
 use crate::error::Answer;
 use crate::world::World;
 
 /// Members that DescribeServices shows only inside `deployments`, or not at all.
-const IN_DEPLOYMENTS_ONLY: [&str; 3] = [
-    "serviceConnectConfiguration",
-    "volumeConfigurations",
-    "vpcLatticeConfigurations",
-];
+const IN_DEPLOYMENTS_ONLY: [&str; 3] =
+    ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
 const IN_REVISIONS_ONLY: [&str; 2] = ["gatewayConnectors", "monitoring"];
 
 pub(in crate::ecs) fn describe(world: &mut World, input: &Value) -> Answer {
@@ -33,13 +30,16 @@ pub(in crate::ecs) fn describe(world: &mut World, input: &Value) -> Answer {
     let mut services = Vec::new();
     let mut failures = Vec::new();
     for name in names {
-        let key = ServiceKey {
-            cluster: cluster.clone(),
-            name: arn::last(name).to_owned(),
-        };
-        match world.ecs.services.get(&key) {
-            Some(service) => services.push(shown(world, service, with_tags)),
-            None => failures.push(json!({
+        let key = ServiceKey { cluster: cluster.clone(), name: arn::last(name).to_owned() };
+        let visible = world
+            .ecs
+            .services
+            .get(&key)
+            .map(|service| (service, stale::visible(world.now, service, with_tags)));
+        match visible {
+            Some((service, Visible::Current)) => services.push(shown(world, service, with_tags)),
+            Some((_, Visible::Before(service))) => services.push(service),
+            Some((_, Visible::NotYet)) | None => failures.push(json!({
                 "arn": arn::service(world, &cluster, &key.name), "reason": "MISSING",
             })),
         }
@@ -53,10 +53,7 @@ pub(in crate::ecs) fn list(world: &mut World, input: &Value) -> Answer {
     let cluster = clusters::existing(world, input)?;
     let launch_type = input::text(input, "launchType")?;
     let strategy = input::text(input, "schedulingStrategy")?;
-    let first = ServiceKey {
-        cluster: cluster.clone(),
-        name: String::new(),
-    };
+    let first = ServiceKey { cluster: cluster.clone(), name: String::new() };
     let wanted = |service: &Service, member: &str, wanted: Option<&str>| {
         wanted.is_none_or(|wanted| service.settings.get(member) == Some(&json!(wanted)))
     };
@@ -66,12 +63,20 @@ pub(in crate::ecs) fn list(world: &mut World, input: &Value) -> Answer {
         .range(first..)
         .map(|(_, service)| service)
         .take_while(|service| service.key.cluster == cluster)
-        .filter(|service| service.status == ServiceStatus::Active)
+        .filter(|service| is_listed(world.now, service))
         .filter(|service| wanted(service, "launchType", launch_type))
         .filter(|service| wanted(service, "schedulingStrategy", strategy))
         .map(|service| service.arn.clone())
         .collect();
     pages::page(&mut world.ecs.ids, input, "serviceArns", arns, PAGE)
+}
+
+fn is_listed(now: Time, service: &Service) -> bool {
+    match stale::visible(now, service, false) {
+        Visible::Current => service.status == ServiceStatus::Active,
+        Visible::Before(before) => before["status"] == "ACTIVE",
+        Visible::NotYet => false,
+    }
 }
 
 pub(super) fn shown(world: &World, service: &Service, with_tags: bool) -> Value {
@@ -94,25 +99,17 @@ pub(super) fn shown(world: &World, service: &Service, with_tags: bool) -> Value 
         ServiceStatus::Inactive { .. } => "INACTIVE",
     };
     let (pending, running) = counts(world, service, None);
-    let deployments: Vec<Value> = service
-        .deployments
-        .iter()
-        .map(|deployment| shown_deployment(world, service, deployment))
-        .collect();
+    let deployments: Vec<Value> =
+        service.deployments.iter().map(|deployment| shown_deployment(world, service, deployment)).collect();
     let events: Vec<Value> = service
         .events
         .iter()
-        .map(|event| {
-            json!({"id": event.id, "createdAt": event.at.seconds(), "message": event.message})
-        })
+        .map(|event| json!({"id": event.id, "createdAt": event.at.seconds(), "message": event.message}))
         .collect();
     for (member, value) in [
         ("serviceArn", json!(service.arn)),
         ("serviceName", json!(service.key.name)),
-        (
-            "clusterArn",
-            json!(arn::cluster(world, &service.key.cluster)),
-        ),
+        ("clusterArn", json!(arn::cluster(world, &service.key.cluster))),
         ("status", json!(status)),
         ("desiredCount", json!(service.desired)),
         ("pendingCount", json!(pending)),
@@ -120,10 +117,7 @@ pub(super) fn shown(world: &World, service: &Service, with_tags: bool) -> Value 
         ("deployments", json!(deployments)),
         ("events", json!(events)),
         ("createdAt", json!(service.created_at.seconds())),
-        (
-            "createdBy",
-            json!(format!("arn:aws:iam::{}:user/simulator", world.account)),
-        ),
+        ("createdBy", json!(format!("arn:aws:iam::{}:user/simulator", world.account))),
         ("resourceManagementType", json!("CUSTOMER")),
     ] {
         body.insert(member.to_owned(), value);
@@ -139,10 +133,8 @@ pub(super) fn shown(world: &World, service: &Service, with_tags: bool) -> Value 
 
 /// `currentServiceDeployment` may be missing while the scheduler has not looked yet.
 fn insert_current(world: &World, service: &Service, body: &mut Map<String, Value>) {
-    let in_flight = service
-        .history
-        .last()
-        .filter(|latest| !latest.status.is_final() && latest.started_at.is_some());
+    let in_flight =
+        service.history.last().filter(|latest| !latest.status.is_final() && latest.started_at.is_some());
     if let Some(latest) = in_flight {
         body.insert("currentServiceDeployment".to_owned(), json!(latest.arn));
     }
@@ -166,11 +158,7 @@ pub(in crate::ecs) fn revision_arn(world: &World, service: &Service, revision: u
 }
 
 /// Pending and running tasks, of one revision or of all.
-pub(in crate::ecs) fn counts(
-    world: &World,
-    service: &Service,
-    revision: Option<u64>,
-) -> (usize, usize) {
+pub(in crate::ecs) fn counts(world: &World, service: &Service, revision: Option<u64>) -> (usize, usize) {
     let mut pending = 0;
     let mut running = 0;
     for task in service
@@ -182,10 +170,7 @@ pub(in crate::ecs) fn counts(
         match task.phase {
             Phase::Provisioning { .. } | Phase::Pending | Phase::Activating { .. } => pending += 1,
             Phase::Running => running += 1,
-            Phase::Deactivating
-            | Phase::Stopping
-            | Phase::Deprovisioning { .. }
-            | Phase::Stopped => {}
+            Phase::Deactivating | Phase::Stopping | Phase::Deprovisioning { .. } | Phase::Stopped => {}
         }
     }
     (pending, running)
@@ -194,14 +179,9 @@ pub(in crate::ecs) fn counts(
 fn shown_deployment(world: &World, service: &Service, deployment: &Deployment) -> Value {
     let mut body = Map::new();
     if let Some(revision) = service.revisions.get(&deployment.revision) {
-        for member in [
-            "taskDefinition",
-            "launchType",
-            "capacityProviderStrategy",
-            "networkConfiguration",
-        ]
-        .iter()
-        .chain(&IN_DEPLOYMENTS_ONLY)
+        for member in ["taskDefinition", "launchType", "capacityProviderStrategy", "networkConfiguration"]
+            .iter()
+            .chain(&IN_DEPLOYMENTS_ONLY)
         {
             if let Some(value) = revision.content.get(*member) {
                 body.insert((*member).to_owned(), value.clone());
@@ -242,11 +222,7 @@ fn shown_deployment(world: &World, service: &Service, deployment: &Deployment) -
 
 /// A service keeps saying LATEST; its deployments say what that was.
 fn resolved_platform(revision: &crate::ecs::state::Revision) -> Value {
-    match revision
-        .content
-        .get("platformVersion")
-        .and_then(Value::as_str)
-    {
+    match revision.content.get("platformVersion").and_then(Value::as_str) {
         Some("LATEST") | None => json!("1.4.0"),
         Some(version) => json!(version),
     }

@@ -42,12 +42,7 @@ pub(super) fn fill(settings: &mut Settings) {
     let daemon = settings.get("schedulingStrategy") == Some(&json!("DAEMON"));
     default(settings, "schedulingStrategy", json!("REPLICA"));
     default(settings, "deploymentController", json!({"type": "ECS"}));
-    for list in [
-        "loadBalancers",
-        "serviceRegistries",
-        "placementConstraints",
-        "placementStrategy",
-    ] {
+    for list in ["loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"] {
         default(settings, list, json!([]));
     }
     for flag in ["enableECSManagedTags", "enableExecuteCommand"] {
@@ -66,9 +61,8 @@ pub(super) fn fill(settings: &mut Settings) {
     if settings["loadBalancers"] != json!([]) {
         default(settings, "healthCheckGracePeriodSeconds", json!(0));
     }
-    if let Some(Value::Object(awsvpc)) = settings
-        .get_mut("networkConfiguration")
-        .and_then(|network| network.get_mut("awsvpcConfiguration"))
+    if let Some(Value::Object(awsvpc)) =
+        settings.get_mut("networkConfiguration").and_then(|network| network.get_mut("awsvpcConfiguration"))
     {
         default(awsvpc, "assignPublicIp", json!("DISABLED"));
         default(awsvpc, "securityGroups", json!([]));
@@ -83,15 +77,11 @@ fn default(settings: &mut Settings, name: &str, value: Value) {
 
 pub(super) fn is_fargate(settings: &Settings) -> bool {
     let by_launch_type = settings.get("launchType") == Some(&json!("FARGATE"));
-    let by_strategy = settings
-        .get("capacityProviderStrategy")
-        .and_then(Value::as_array)
-        .is_some_and(|items| {
-            items.iter().any(|item| {
-                item["capacityProvider"]
-                    .as_str()
-                    .is_some_and(|name| name.starts_with("FARGATE"))
-            })
+    let by_strategy =
+        settings.get("capacityProviderStrategy").and_then(Value::as_array).is_some_and(|items| {
+            items
+                .iter()
+                .any(|item| item["capacityProvider"].as_str().is_some_and(|name| name.starts_with("FARGATE")))
         });
     by_launch_type || by_strategy
 }
@@ -136,11 +126,7 @@ fn fill_service_connect(settings: &mut Settings) {
     let Some(Value::Object(connect)) = settings.get_mut("serviceConnectConfiguration") else {
         return;
     };
-    let namespace = connect
-        .get("namespace")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
+    let namespace = connect.get("namespace").and_then(Value::as_str).unwrap_or_default().to_owned();
     let Some(Value::Array(services)) = connect.get_mut("services") else {
         return;
     };
@@ -161,13 +147,7 @@ fn fill_service_connect(settings: &mut Settings) {
 /// The settings after an update: members left out are kept, and so are those left out of
 /// `deploymentConfiguration`; every other member that is sent is taken whole.
 pub(super) fn merged(old: &Settings, input: &Value) -> Result<Settings, ApiError> {
-    for refused in [
-        "launchType",
-        "role",
-        "schedulingStrategy",
-        "serviceName",
-        "tags",
-    ] {
+    for refused in ["launchType", "role", "schedulingStrategy", "serviceName", "tags"] {
         if input.get(refused).is_some() {
             // The SDKs cannot send these. AWS ignores members that it does not know.
             tracing::debug!(member = refused, "ignored in UpdateService");
@@ -177,12 +157,9 @@ pub(super) fn merged(old: &Settings, input: &Value) -> Result<Settings, ApiError
     for (name, value) in input::members(input) {
         match name.as_str() {
             "cluster" | "service" | "forceNewDeployment" | "desiredCount" | "taskDefinition"
-            | "launchType" | "role" | "schedulingStrategy" | "serviceName" | "tags"
-            | "clientToken" => {}
+            | "launchType" | "role" | "schedulingStrategy" | "serviceName" | "tags" | "clientToken" => {}
             "deploymentConfiguration" => {
-                if let (Some(Value::Object(kept)), Value::Object(sent)) =
-                    (settings.get_mut(&name), value)
-                {
+                if let (Some(Value::Object(kept)), Value::Object(sent)) = (settings.get_mut(&name), value) {
                     merge_configuration(kept, sent);
                 }
             }
@@ -215,11 +192,7 @@ fn set_strategy(settings: &mut Settings, strategy: Value) {
         settings.insert("capacityProviderStrategy".to_owned(), strategy);
         return;
     }
-    let launch_type = if is_fargate(settings) {
-        "FARGATE"
-    } else {
-        "EC2"
-    };
+    let launch_type = if is_fargate(settings) { "FARGATE" } else { "EC2" };
     settings.remove("capacityProviderStrategy");
     default(settings, "launchType", json!(launch_type));
 }
@@ -272,10 +245,7 @@ mod tests {
         let configuration = &new["deploymentConfiguration"];
         assert_eq!(configuration["maximumPercent"], 150);
         assert_eq!(configuration["deploymentCircuitBreaker"]["enable"], true);
-        assert_eq!(
-            configuration["deploymentCircuitBreaker"]["resetOnHealthyTask"],
-            true
-        );
+        assert_eq!(configuration["deploymentCircuitBreaker"]["resetOnHealthyTask"], true);
     }
 
     #[test]

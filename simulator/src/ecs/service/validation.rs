@@ -18,9 +18,7 @@ pub(super) fn desired_count(input: &Value, settings: &Settings) -> Result<u32, A
         Some(_) => Err(invalid("Desired count cannot be more than 5000.")),
         // There are no container instances here for a daemon to run on.
         None if daemon => Ok(0),
-        None => Err(invalid(
-            "Desired count cannot be null for a REPLICA service.",
-        )),
+        None => Err(invalid("Desired count cannot be null for a REPLICA service.")),
     }
 }
 
@@ -39,13 +37,12 @@ pub(super) fn check(world: &World, settings: &Settings) -> Result<(), ApiError> 
 
 fn check_network(settings: &Settings, definition: &Value) -> Result<(), ApiError> {
     let awsvpc = definition["networkMode"] == "awsvpc";
-    let subnets = settings
-        .get("networkConfiguration")
-        .map(|network| &network["awsvpcConfiguration"]["subnets"]);
+    let subnets =
+        settings.get("networkConfiguration").map(|network| &network["awsvpcConfiguration"]["subnets"]);
     match subnets {
-        None if awsvpc => Err(invalid(
-            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-        )),
+        None if awsvpc => {
+            Err(invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified."))
+        }
         Some(_) if !awsvpc => Err(invalid(
             "Network Configuration is not valid for the given networkMode of this task definition.",
         )),
@@ -68,27 +65,17 @@ fn check_launch_type(settings: &Settings, definition: &Value) -> Result<(), ApiE
     // What a definition requires decides, where it requires anything.
     let listed = match definition["requiresCompatibilities"].as_array() {
         Some(required) if !required.is_empty() => required.as_slice(),
-        _ => definition["compatibilities"]
-            .as_array()
-            .map_or(&[][..], Vec::as_slice),
+        _ => definition["compatibilities"].as_array().map_or(&[][..], Vec::as_slice),
     };
     match listed.iter().any(|listed| listed == launch_type) {
         true => Ok(()),
-        false => Err(invalid(format!(
-            "Task definition does not support launch_type {launch_type}."
-        ))),
+        false => Err(invalid(format!("Task definition does not support launch_type {launch_type}."))),
     }
 }
 
-fn check_load_balancers(
-    world: &World,
-    settings: &Settings,
-    definition: &Value,
-) -> Result<(), ApiError> {
+fn check_load_balancers(world: &World, settings: &Settings, definition: &Value) -> Result<(), ApiError> {
     const TARGET_GROUPS_MAX: usize = 5;
-    let balancers = settings["loadBalancers"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
+    let balancers = settings["loadBalancers"].as_array().map_or(&[][..], Vec::as_slice);
     if balancers.len() > TARGET_GROUPS_MAX {
         return Err(invalid("load balancers can have at most 5 items."));
     }
@@ -97,27 +84,17 @@ fn check_load_balancers(
             continue;
         };
         if !world.elb.has_target_group(target_group) {
-            return Err(invalid(format!(
-                "The target group {target_group} does not exist."
-            )));
+            return Err(invalid(format!("The target group {target_group} does not exist.")));
         }
         let name = input::text(balancer, "containerName")?.unwrap_or_default();
         let port = input::integer(balancer, "containerPort")?;
         let container = containers(definition)
             .iter()
             .find(|container| container["name"] == name)
-            .ok_or_else(|| {
-                invalid(format!(
-                    "The container {name} does not exist in the task definition."
-                ))
-            })?;
+            .ok_or_else(|| invalid(format!("The container {name} does not exist in the task definition.")))?;
         let mapped = container["portMappings"]
             .as_array()
-            .is_some_and(|mappings| {
-                mappings
-                    .iter()
-                    .any(|mapping| mapping["containerPort"].as_i64() == port)
-            });
+            .is_some_and(|mappings| mappings.iter().any(|mapping| mapping["containerPort"].as_i64() == port));
         if !mapped {
             return Err(invalid(format!(
                 "The container {name} did not have a container port {} defined.",
@@ -125,10 +102,7 @@ fn check_load_balancers(
             )));
         }
     }
-    let grace = settings
-        .get("healthCheckGracePeriodSeconds")
-        .and_then(Value::as_i64)
-        .unwrap_or(0);
+    let grace = settings.get("healthCheckGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
     if grace > 0 && balancers.is_empty() {
         return Err(invalid(
             "Health check grace period is only valid for services configured to use load balancers.",

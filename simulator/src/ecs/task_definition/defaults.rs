@@ -57,13 +57,7 @@ fn fill(members: &mut Map<String, Value>, name: &str, default: Value) {
 fn fill_container(container: &mut Map<String, Value>, network_mode: &str) {
     fill(container, "cpu", 0.into());
     fill(container, "essential", true.into());
-    for list in [
-        "portMappings",
-        "environment",
-        "mountPoints",
-        "volumesFrom",
-        "systemControls",
-    ] {
+    for list in ["portMappings", "environment", "mountPoints", "volumesFrom", "systemControls"] {
         fill(container, list, json!([]));
     }
     if let Some(Value::Array(mappings)) = container.get_mut("portMappings") {
@@ -112,18 +106,9 @@ fn attributes(body: &Map<String, Value>) -> Value {
     let mut names = vec!["com.amazonaws.ecs.capability.docker-remote-api.1.18"];
     for (sign, attribute) in [
         (r#""networkMode":"awsvpc""#, "ecs.capability.task-eni"),
-        (
-            r#""logDriver":"awslogs""#,
-            "com.amazonaws.ecs.capability.logging-driver.awslogs",
-        ),
-        (
-            r#""taskRoleArn":"#,
-            "com.amazonaws.ecs.capability.task-iam-role",
-        ),
-        (
-            r#""executionRoleArn":"#,
-            "ecs.capability.execution-role-ecr-pull",
-        ),
+        (r#""logDriver":"awslogs""#, "com.amazonaws.ecs.capability.logging-driver.awslogs"),
+        (r#""taskRoleArn":"#, "com.amazonaws.ecs.capability.task-iam-role"),
+        (r#""executionRoleArn":"#, "ecs.capability.execution-role-ecr-pull"),
         (r#""healthCheck":"#, "ecs.capability.container-health-check"),
     ] {
         if text.contains(sign) {
@@ -171,10 +156,7 @@ mod tests {
             {"name": "api", "image": "api:1", "portMappings": [{"containerPort": 80}]},
         ]});
         let body = stored(&input, "arn:x", 1, &world);
-        assert_eq!(
-            body["containerDefinitions"][0]["portMappings"][0]["hostPort"],
-            0
-        );
+        assert_eq!(body["containerDefinitions"][0]["portMappings"][0]["hostPort"], 0);
         assert_eq!(body["networkMode"], "bridge");
     }
 
@@ -184,9 +166,6 @@ mod tests {
             {"environment": [{"name": "B", "value": "1"}, {"name": "A", "value": "2"}]},
         ]});
         reorder_as_read_back(&mut body);
-        assert_eq!(
-            body["containerDefinitions"][0]["environment"][0]["name"],
-            "A"
-        );
+        assert_eq!(body["containerDefinitions"][0]["environment"][0]["name"], "A");
     }
 }

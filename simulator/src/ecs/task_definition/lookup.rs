@@ -11,19 +11,14 @@ pub(in crate::ecs) fn find<'a>(ecs: &'a Ecs, reference: &str) -> Option<&'a Task
     let family = ecs.families.get(name)?;
     match revision {
         Some(revision) => family.revisions.get(&revision),
-        None => family
-            .revisions
-            .values()
-            .rev()
-            .find(|definition| definition.status == DefinitionStatus::Active),
+        None => {
+            family.revisions.values().rev().find(|definition| definition.status == DefinitionStatus::Active)
+        }
     }
 }
 
 /// One that services and tasks may be started from.
-pub(in crate::ecs) fn active<'a>(
-    ecs: &'a Ecs,
-    reference: &str,
-) -> Result<&'a TaskDefinition, ApiError> {
+pub(in crate::ecs) fn active<'a>(ecs: &'a Ecs, reference: &str) -> Result<&'a TaskDefinition, ApiError> {
     let found = find(ecs, reference).ok_or_else(|| client("TaskDefinition not found."))?;
     match found.status {
         DefinitionStatus::Active => Ok(found),

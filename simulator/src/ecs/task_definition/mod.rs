@@ -28,10 +28,7 @@ pub(super) fn register(world: &mut World, input: &Value) -> Answer {
     let revision = entry.last_revision;
     let name = arn::task_definition(world, &family, revision);
     let body = defaults::stored(input, &name, revision, world);
-    let definition = TaskDefinition {
-        status: DefinitionStatus::Active,
-        body,
-    };
+    let definition = TaskDefinition { status: DefinitionStatus::Active, body };
     let mut answer = json!({ "taskDefinition": shown(&definition) });
     if !tags.is_empty() {
         answer["tags"] = tags::shown(&tags);
@@ -46,8 +43,7 @@ pub(super) fn register(world: &mut World, input: &Value) -> Answer {
 pub(super) fn describe(world: &mut World, input: &Value) -> Answer {
     let reference = input::required_text(input, "taskDefinition")?;
     let include_tags = input::includes(input, "TAGS")?;
-    let found =
-        find(&world.ecs, reference).ok_or_else(|| client("Unable to describe task definition."))?;
+    let found = find(&world.ecs, reference).ok_or_else(|| client("Unable to describe task definition."))?;
     let mut body = shown(found);
     defaults::reorder_as_read_back(&mut body);
     let mut answer = json!({ "taskDefinition": body });
@@ -74,9 +70,7 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     const PER_CALL_MAX: usize = 10;
     let references = input::texts(input, "taskDefinitions")?;
     if references.is_empty() || references.len() > PER_CALL_MAX {
-        return Err(invalid(
-            "Between 1 and 10 task definitions can be deleted at once.",
-        ));
+        return Err(invalid("Between 1 and 10 task definitions can be deleted at once."));
     }
     let now = world.now;
     let mut deleted = Vec::new();
@@ -138,10 +132,8 @@ pub(super) fn list_families(world: &mut World, input: &Value) -> Answer {
         .iter()
         .filter(|(name, _)| name.starts_with(prefix))
         .filter(|(_, family)| {
-            let active = family
-                .revisions
-                .values()
-                .any(|definition| definition.status == DefinitionStatus::Active);
+            let active =
+                family.revisions.values().any(|definition| definition.status == DefinitionStatus::Active);
             match wanted {
                 "ACTIVE" => active,
                 "INACTIVE" => !active,
@@ -154,16 +146,12 @@ pub(super) fn list_families(world: &mut World, input: &Value) -> Answer {
 }
 
 pub(super) fn arn_of(definition: &TaskDefinition) -> &str {
-    definition.body["taskDefinitionArn"]
-        .as_str()
-        .unwrap_or_default()
+    definition.body["taskDefinitionArn"].as_str().unwrap_or_default()
 }
 
 /// The containers, in order.
 pub(super) fn containers(body: &Value) -> &[Value] {
-    body["containerDefinitions"]
-        .as_array()
-        .map_or(&[], Vec::as_slice)
+    body["containerDefinitions"].as_array().map_or(&[], Vec::as_slice)
 }
 
 fn shown(definition: &TaskDefinition) -> Value {
@@ -181,10 +169,7 @@ fn shown(definition: &TaskDefinition) -> Value {
 fn exact(ecs: &Ecs, reference: &str) -> Result<(String, u32), ApiError> {
     let (family, revision) = lookup::parse(reference);
     let revision = revision.ok_or_else(|| client("Revision is missing."))?;
-    let known = ecs
-        .families
-        .get(family)
-        .is_some_and(|family| family.revisions.contains_key(&revision));
+    let known = ecs.families.get(family).is_some_and(|family| family.revisions.contains_key(&revision));
     if known {
         Ok((family.to_owned(), revision))
     } else {

@@ -20,9 +20,7 @@ pub(super) fn check(input: &Value) -> Result<(), ApiError> {
         ));
     }
     if input.to_string().len() > BYTES_MAX {
-        return Err(client(
-            "Actual length of the task definition exceeds the maximum of 65536 bytes.",
-        ));
+        return Err(client("Actual length of the task definition exceeds the maximum of 65536 bytes."));
     }
     check_containers(input)?;
     check_dependencies(input)?;
@@ -57,10 +55,7 @@ fn check_containers(input: &Value) -> Result<(), ApiError> {
         if !names.insert(name) {
             return Err(client(format!("Duplicate container name: {name}.")));
         }
-        if input::text(container, "image")?
-            .unwrap_or_default()
-            .is_empty()
-        {
+        if input::text(container, "image")?.unwrap_or_default().is_empty() {
             return Err(client("Container.image should not be null or empty."));
         }
         let sized = input.get("memory").is_some()
@@ -74,9 +69,7 @@ fn check_containers(input: &Value) -> Result<(), ApiError> {
     }
     let essential = |container: &Value| container.get("essential") != Some(&Value::Bool(false));
     if !containers.iter().any(essential) {
-        return Err(client(
-            "At least one container in the task definition must be marked essential.",
-        ));
+        return Err(client("At least one container in the task definition must be marked essential."));
     }
     Ok(())
 }
@@ -137,9 +130,8 @@ fn check_fargate(input: &Value, awsvpc: bool) -> Result<(), ApiError> {
     }
     let cpu = input::text(input, "cpu")?
         .ok_or_else(|| client("Fargate requires task definition to have 'cpu' at task level."))?;
-    let memory = input::text(input, "memory")?.ok_or_else(|| {
-        client("Fargate requires task definition to have 'memory' at task level.")
-    })?;
+    let memory = input::text(input, "memory")?
+        .ok_or_else(|| client("Fargate requires task definition to have 'memory' at task level."))?;
     let valid = match (size(cpu, "vcpu"), size(memory, "gb")) {
         (Some(cpu), Some(memory)) => fargate_has(cpu, memory),
         _ => false,
@@ -147,9 +139,8 @@ fn check_fargate(input: &Value, awsvpc: bool) -> Result<(), ApiError> {
     if !valid {
         return Err(client("No Fargate configuration exists for given values."));
     }
-    let needs_role = containers(input)
-        .iter()
-        .any(|container| !container["secrets"].as_array().is_none_or(Vec::is_empty));
+    let needs_role =
+        containers(input).iter().any(|container| !container["secrets"].as_array().is_none_or(Vec::is_empty));
     if needs_role && input.get("executionRoleArn").is_none() {
         return Err(client(
             "Fargate requires task definition to have execution role ARN to support secrets.",
@@ -219,14 +210,8 @@ mod tests {
         refused(|d| d["containerDefinitions"] = json!([]), "null or empty");
         let twice = json!([{"name": "a", "image": "i"}, {"name": "a", "image": "i"}]);
         refused(|d| d["containerDefinitions"] = twice, "Duplicate");
-        refused(
-            |d| d["containerDefinitions"][0]["image"] = "".into(),
-            "image",
-        );
-        refused(
-            |d| d["containerDefinitions"][0]["essential"] = false.into(),
-            "essential",
-        );
+        refused(|d| d["containerDefinitions"][0]["image"] = "".into(), "image");
+        refused(|d| d["containerDefinitions"][0]["essential"] = false.into(), "essential");
         refused(
             |d| {
                 d["containerDefinitions"][0]["dependsOn"] =
@@ -245,20 +230,14 @@ mod tests {
         refused(|d| d["networkMode"] = "bridge".into(), "awsvpc");
         refused(|d| drop(d.as_object_mut().unwrap().remove("cpu")), "'cpu'");
         refused(
-            |d| {
-                d["containerDefinitions"][0]["portMappings"] =
-                    json!([{"containerPort": 80, "hostPort": 81}])
-            },
+            |d| d["containerDefinitions"][0]["portMappings"] = json!([{"containerPort": 80, "hostPort": 81}]),
             "must match",
         );
         refused(
             |d| d["containerDefinitions"][0]["secrets"] = json!([{"name": "A", "valueFrom": "b"}]),
             "execution role",
         );
-        refused(
-            |d| d["containerDefinitions"][0]["command"] = json!(["x".repeat(65 * 1024)]),
-            "65536",
-        );
+        refused(|d| d["containerDefinitions"][0]["command"] = json!(["x".repeat(65 * 1024)]), "65536");
     }
 
     #[test]

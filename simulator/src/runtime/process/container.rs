@@ -15,9 +15,7 @@ use super::output::Output;
 use super::{health, ports};
 use crate::clock::{Clock, Time};
 use crate::images::Image;
-use crate::runtime::{
-    ContainerHealth, ContainerLaunch, ContainerState, ContainerStatus, HealthCheck,
-};
+use crate::runtime::{ContainerHealth, ContainerLaunch, ContainerState, ContainerStatus, HealthCheck};
 
 /// How long the last words of an ended process may take to arrive.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -79,12 +77,7 @@ impl Container {
             program: image.command,
             working_directory: image.working_directory,
             ports: mapped,
-            life: Mutex::new(Life {
-                status,
-                health: ContainerHealth::Unknown,
-                group: None,
-                killed: false,
-            }),
+            life: Mutex::new(Life { status, health: ContainerHealth::Unknown, group: None, killed: false }),
             output: Output::default(),
         }
     }
@@ -118,36 +111,20 @@ impl Container {
     pub(super) fn state(&self, now: Time) -> ContainerState {
         let life = self.life();
         let status = match life.status.clone() {
-            ContainerStatus::Running { since } => ContainerStatus::Running {
-                since: since.min(now),
-            },
-            ContainerStatus::Stopped {
-                exit_code,
-                reason,
-                at,
-            } => ContainerStatus::Stopped {
-                exit_code,
-                reason,
-                at: at.min(now),
-            },
+            ContainerStatus::Running { since } => ContainerStatus::Running { since: since.min(now) },
+            ContainerStatus::Stopped { exit_code, reason, at } => {
+                ContainerStatus::Stopped { exit_code, reason, at: at.min(now) }
+            }
             other @ (ContainerStatus::Pending | ContainerStatus::CannotStart { .. }) => other,
         };
-        ContainerState {
-            name: self.name.clone(),
-            status,
-            health: life.health,
-        }
+        ContainerState { name: self.name.clone(), status, health: life.health }
     }
 
     /// Ends a container that was never started, because a sibling cannot be.
     pub(super) fn give_up(&self, now: Time) {
         let mut life = self.life();
         if life.status == ContainerStatus::Pending {
-            life.status = ContainerStatus::Stopped {
-                exit_code: 137,
-                reason: None,
-                at: now,
-            };
+            life.status = ContainerStatus::Stopped { exit_code: 137, reason: None, at: now };
         }
     }
 
@@ -225,12 +202,7 @@ impl Container {
         command.spawn()
     }
 
-    async fn listen(
-        &self,
-        stdout: Option<ChildStdout>,
-        stderr: Option<ChildStderr>,
-        clock: &Clock,
-    ) {
+    async fn listen(&self, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>, clock: &Clock) {
         let stdout = async {
             if let Some(stream) = stdout {
                 self.output.take(stream, clock).await;
@@ -303,8 +275,5 @@ fn environment(
 
 /// The exit code as Docker and ECS tell it: 128 and the signal's number for a killed process.
 fn exit_code(status: ExitStatus) -> i32 {
-    status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal))
-        .unwrap_or(255)
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255)
 }

@@ -13,13 +13,8 @@ use crate::clock::Clock;
 use crate::runtime::{ContainerHealth, HealthCheck};
 
 /// Checks the container for ever; dropped when the container ends.
-pub(super) async fn watch(
-    container: &Container,
-    check: Option<&HealthCheck>,
-    clock: &Clock,
-) -> Infallible {
-    let Some((check, words)) = check.and_then(|check| Some((check, words(container, check)?)))
-    else {
+pub(super) async fn watch(container: &Container, check: Option<&HealthCheck>, clock: &Clock) -> Infallible {
+    let Some((check, words)) = check.and_then(|check| Some((check, words(container, check)?))) else {
         return std::future::pending().await;
     };
     let started = clock.now();
@@ -47,9 +42,7 @@ fn words(container: &Container, check: &HealthCheck) -> Option<Vec<String>> {
             let script = rest.iter().map(inside).collect::<Vec<_>>().join(" ");
             Some(vec!["/bin/sh".into(), "-c".into(), script])
         }
-        Some((form, rest)) if form == "CMD" && !rest.is_empty() => {
-            Some(rest.iter().map(inside).collect())
-        }
+        Some((form, rest)) if form == "CMD" && !rest.is_empty() => Some(rest.iter().map(inside).collect()),
         _ => None,
     }
 }

@@ -64,10 +64,7 @@ impl ProcessRuntime {
 
     /// Makes an image runnable from now on, as pushing it would.
     pub fn map_image(&self, reference: &str, image: Image) {
-        self.images
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(reference, image);
+        self.images.write().unwrap_or_else(PoisonError::into_inner).insert(reference, image);
     }
 
     /// Gives a variable to every container started from now on.
@@ -85,10 +82,7 @@ impl ProcessRuntime {
             task.stop.cancel();
         }
         self.background.close();
-        if tokio::time::timeout(patience, self.background.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(patience, self.background.wait()).await.is_err() {
             self.kill_all();
             self.background.wait().await;
         }
@@ -118,26 +112,18 @@ impl ProcessRuntime {
 impl Runtime for ProcessRuntime {
     fn start(&self, launch: &TaskLaunch) {
         let images = self.images.read().unwrap_or_else(PoisonError::into_inner);
-        let extra = self
-            .environment
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let extra = self.environment.read().unwrap_or_else(PoisonError::into_inner);
         let containers: Vec<_> = launch
             .containers
             .iter()
             .map(|container| {
                 let image = images.find(&container.image);
-                (
-                    Arc::new(Container::new(container, image, &extra)),
-                    container,
-                )
+                (Arc::new(Container::new(container, image, &extra)), container)
             })
             .collect();
         let stop = CancellationToken::new();
         // One image that cannot be pulled fails the whole task, before any container has started.
-        let started = containers
-            .iter()
-            .all(|(container, _)| container.can_start());
+        let started = containers.iter().all(|(container, _)| container.can_start());
         if started {
             for (container, launch) in &containers {
                 let running = container.clone().run(
@@ -150,11 +136,7 @@ impl Runtime for ProcessRuntime {
             }
         }
         let containers = containers.into_iter().map(|(container, _)| container);
-        let task = Task {
-            containers: containers.collect(),
-            started,
-            stop,
-        };
+        let task = Task { containers: containers.collect(), started, stop };
         self.tasks().insert(launch.task.clone(), task);
     }
 
@@ -200,8 +182,7 @@ impl Runtime for ProcessRuntime {
     }
 
     fn output(&self, task: &str, container: &str, limit: usize) -> Vec<(Time, String)> {
-        self.container(task, container)
-            .map_or_else(Vec::new, |container| container.output(limit))
+        self.container(task, container).map_or_else(Vec::new, |container| container.output(limit))
     }
 }
 

@@ -78,11 +78,7 @@ mod tests {
         let output = Output::default();
         let text = "x".repeat(LINE_BYTES_MAX as usize + 1);
         output.take(text.as_bytes(), &clock()).await;
-        let lengths: Vec<usize> = output
-            .newest(9)
-            .iter()
-            .map(|(_, line)| line.len())
-            .collect();
+        let lengths: Vec<usize> = output.newest(9).iter().map(|(_, line)| line.len()).collect();
         assert_eq!(lengths, [LINE_BYTES_MAX as usize, 1]);
     }
 }

@@ -31,12 +31,7 @@ impl Probes {
         timeout: Duration,
         handle: &Handle,
     ) -> ProbeAnswer {
-        let key: Key = (
-            probe.task.clone(),
-            probe.container.clone(),
-            probe.port,
-            probe.path.clone(),
-        );
+        let key: Key = (probe.task.clone(), probe.container.clone(), probe.port, probe.path.clone());
         let mut answers = self.answers();
         match answers.get(&key) {
             Some(ProbeAnswer::Pending) => ProbeAnswer::Pending,
@@ -68,10 +63,7 @@ impl Probes {
 }
 
 pub(super) fn failed(reason: &str, description: String) -> ProbeAnswer {
-    ProbeAnswer::Failed {
-        reason: reason.to_owned(),
-        description,
-    }
+    ProbeAnswer::Failed { reason: reason.to_owned(), description }
 }
 
 async fn send(probe: &Probe, address: SocketAddr, timeout: Duration) -> ProbeAnswer {
@@ -81,18 +73,14 @@ async fn send(probe: &Probe, address: SocketAddr, timeout: Duration) -> ProbeAns
         Ok(Ok(status)) if matches(&probe.matcher, status.as_u16()) => ProbeAnswer::Passed,
         Ok(Ok(status)) => failed(
             "Target.ResponseCodeMismatch",
-            format!(
-                "Health checks failed with these codes: [{}]",
-                status.as_u16()
-            ),
+            format!("Health checks failed with these codes: [{}]", status.as_u16()),
         ),
     }
 }
 
 async fn get(address: SocketAddr, path: &str) -> anyhow::Result<StatusCode> {
     let stream = TcpStream::connect(address).await?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::get(path)
         .header("host", address.to_string())
         .header("user-agent", "ELB-HealthChecker/2.0")

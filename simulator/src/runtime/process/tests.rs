@@ -94,13 +94,7 @@ fn lines(runtime: &ProcessRuntime) -> Vec<String> {
 }
 
 async fn line(runtime: &ProcessRuntime, wanted: &str) {
-    until(|| {
-        lines(runtime)
-            .iter()
-            .any(|line| line == wanted)
-            .then_some(())
-    })
-    .await;
+    until(|| lines(runtime).iter().any(|line| line == wanted).then_some(())).await;
 }
 
 #[tokio::test]
@@ -132,17 +126,7 @@ async fn a_container_sees_its_own_environment_and_path_only() {
         .filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(&name.as_str()))
         .collect();
     names.sort();
-    assert_eq!(
-        names,
-        [
-            "AWS_REGION",
-            "FROM_IMAGE",
-            "LOG_LEVEL",
-            "PATH",
-            "PORT",
-            "PORT_8080"
-        ]
-    );
+    assert_eq!(names, ["AWS_REGION", "FROM_IMAGE", "LOG_LEVEL", "PATH", "PORT", "PORT_8080"]);
     assert!(lines(&runtime).contains(&format!("PORT={port}")));
     assert!(lines(&runtime).contains(&"FROM_IMAGE=2".to_owned()));
 }
@@ -150,10 +134,7 @@ async fn a_container_sees_its_own_environment_and_path_only() {
 #[tokio::test]
 async fn stopping_asks_first_and_the_exit_code_is_the_processes_own() {
     let runtime = runtime();
-    script(
-        &runtime,
-        "trap 'echo bye; exit 9' TERM; echo up; while :; do sleep 0.05; done",
-    );
+    script(&runtime, "trap 'echo bye; exit 9' TERM; echo up; while :; do sleep 0.05; done");
     line(&runtime, "up").await;
     runtime.stop("t", runtime.clock.now());
     assert_eq!(exit_code(&runtime).await, 9);
@@ -210,11 +191,7 @@ async fn an_image_that_maps_to_nothing_cannot_be_pulled_and_no_sibling_starts() 
 #[tokio::test]
 async fn an_image_pushed_later_can_be_pulled() {
     let runtime = runtime();
-    let image = Image {
-        command: "sh".into(),
-        args: vec!["-c".into(), "exit 5".into()],
-        ..Image::default()
-    };
+    let image = Image { command: "sh".into(), args: vec!["-c".into(), "exit 5".into()], ..Image::default() };
     runtime.map_image("late", image);
     start(&runtime, container("late:1", &[]));
     assert_eq!(exit_code(&runtime).await, 5);
@@ -229,10 +206,7 @@ async fn a_program_that_does_not_exist_cannot_be_started() {
         _ => None,
     })
     .await;
-    assert!(
-        reason.starts_with("CannotStartContainerError: "),
-        "{reason}"
-    );
+    assert!(reason.starts_with("CannotStartContainerError: "), "{reason}");
 }
 
 #[tokio::test]
@@ -280,10 +254,7 @@ async fn a_probe_asks_the_process_over_http() {
 }
 
 fn failed_answer(description: &str) -> ProbeAnswer {
-    ProbeAnswer::Failed {
-        reason: "Target.ResponseCodeMismatch".into(),
-        description: description.into(),
-    }
+    ProbeAnswer::Failed { reason: "Target.ResponseCodeMismatch".into(), description: description.into() }
 }
 
 /// The process ids that a script wrote, one a line.
@@ -318,10 +289,7 @@ async fn dropping_the_runtime_kills_processes_and_their_children() {
 #[tokio::test]
 async fn shutting_down_waits_until_all_processes_have_ended() {
     let runtime = runtime();
-    script(
-        &runtime,
-        "trap 'exit 4' TERM; echo $$; while :; do sleep 0.05; done",
-    );
+    script(&runtime, "trap 'exit 4' TERM; echo $$; while :; do sleep 0.05; done");
     let processes = process_ids(&runtime, 1).await;
     runtime.shut_down(Duration::from_secs(10)).await;
     assert!(is_gone(processes[0]));
@@ -331,10 +299,7 @@ async fn shutting_down_waits_until_all_processes_have_ended() {
 #[tokio::test]
 async fn a_forgotten_task_is_unknown_and_killed() {
     let runtime = runtime();
-    script(
-        &runtime,
-        "trap '' TERM; echo $$; while :; do sleep 0.05; done",
-    );
+    script(&runtime, "trap '' TERM; echo $$; while :; do sleep 0.05; done");
     let processes = process_ids(&runtime, 1).await;
     runtime.forget("t");
     assert!(runtime.observe("t", Time(1_000)).is_empty());
