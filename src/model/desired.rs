@@ -1,0 +1,127 @@
+//! What the manifests of a commit say, after overlay and substitution.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, FieldPath, Json, Revision, ServiceKey};
+
+/// Everything one commit wants of one environment.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    pub revision: Revision,
+    pub environment: Environment,
+    pub services: BTreeMap<ServiceKey, DesiredService>,
+}
+
+/// Account, region and cluster that manifests are applied to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Environment {
+    pub name: String,
+    /// Refused to act elsewhere, when it is given.
+    pub account: Option<String>,
+    pub region: String,
+    pub cluster: String,
+    pub variables: BTreeMap<String, Json>,
+}
+
+/// One service as Git wants it. The trees hold AWS's own field names and wire types.
+#[derive(Clone, Debug)]
+pub struct DesiredService {
+    pub key: ServiceKey,
+    /// RegisterTaskDefinition input with `family` filled in, without `tags` of ours.
+    pub task_definition: Json,
+    /// CreateService input without `cluster`, `serviceName` and `taskDefinition`.
+    pub service: Json,
+    pub scaling: Option<Scaling>,
+    pub rollout: RolloutPolicy,
+    pub sync: SyncPolicy,
+    pub depends_on: Vec<ServiceKey>,
+    /// Of the whole normalised spec: what quarantine and the service's tag are keyed by.
+    pub digest: Digest,
+    /// Of the normalised task definition: what a revision's tag holds.
+    pub task_definition_digest: Digest,
+    pub origins: Origins,
+}
+
+/// Application Auto Scaling inputs. `ServiceNamespace`, `ResourceId` and `ScalableDimension` are
+/// left out: they follow from the service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling {
+    pub min_capacity: i64,
+    pub max_capacity: i64,
+    /// `SuspendedState`, only if Git mentions it.
+    pub suspended_state: Option<Json>,
+    /// PutScalingPolicy inputs by PolicyName.
+    pub policies: BTreeMap<String, Json>,
+    /// PutScheduledAction inputs by ScheduledActionName.
+    pub scheduled_actions: BTreeMap<String, Json>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct RolloutPolicy {
+    /// From the start of a deployment to COMPLETED; then it counts as failed.
+    pub timeout: Duration,
+    pub on_failure: OnFailure,
+}
+
+impl Default for RolloutPolicy {
+    /// 15 minutes: ECS's own circuit breaker needs up to 12 for an image that can't be pulled, and
+    /// should be the one to speak first.
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(15 * 60), on_failure: OnFailure::Rollback }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnFailure {
+    Rollback,
+    Hold,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SyncPolicy {
+    pub drift: Drift,
+    pub prune: bool,
+    /// JSON pointers from `spec`; the diff and the write both leave these fields alone.
+    pub ignore: Vec<String>,
+}
+
+/// What to do about a difference that Git did not cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Drift {
+    #[default]
+    Correct,
+    Warn,
+    Ignore,
+}
+
+/// Where a value was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Origin {
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Where each value of a service was written, by its path from `spec`.
+#[derive(Clone, Debug, Default)]
+pub struct Origins(pub BTreeMap<FieldPath, Origin>);
+
+impl Origins {
+    /// The origin of the value itself, or of the nearest value around it.
+    pub fn nearest(&self, path: &FieldPath) -> Option<&Origin> {
+        (0..=path.0.len()).rev().find_map(|length| self.0.get(&FieldPath(path.0[..length].to_vec())))
+    }
+}

@@ -1,0 +1,34 @@
+//! The nouns that travel from a commit to a settled service. Data only: no I/O, no decisions.
+
+mod checkout;
+mod desired;
+mod digest;
+mod failure;
+mod live;
+mod path;
+mod record;
+mod revision;
+mod service_key;
+mod tags;
+mod timestamp;
+
+pub use checkout::Checkout;
+pub use desired::{
+    Desired, DesiredService, Drift, Environment, OnFailure, Origin, Origins, RolloutPolicy, Scaling,
+    SyncPolicy,
+};
+pub use digest::Digest;
+pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget};
+pub use live::{
+    Deployment, EcsService, Live, LiveScaling, LiveService, LiveTaskDefinition, Part, ServiceDeployment,
+    ServiceDeploymentStatus,
+};
+pub use path::{FieldPath, Segment};
+pub use record::{Applied, Intent, IntentKind, LastGood, Quarantine, Rollout, RolloutKind, ServiceRecord};
+pub use revision::{Revision, TaskDefinitionArn};
+pub use service_key::ServiceKey;
+pub use tags::{Ownership, tag};
+pub use timestamp::Timestamp;
+
+/// A JSON tree as AWS speaks it. Objects are sorted by key, so equal trees print alike.
+pub type Json = serde_json::Value;

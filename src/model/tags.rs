@@ -1,0 +1,37 @@
+//! The tags that we write, and what they say about who owns a resource.
+
+use super::Json;
+
+/// Names of the tags on every task definition and service we write.
+pub mod tag {
+    /// Which installation of the operator wrote this.
+    pub const MANAGED_BY: &str = "reconciler/managed-by";
+    /// The manifest's identity: the service's name in Git.
+    pub const ID: &str = "reconciler/id";
+    /// On a task definition: the digest of its content. On a service: the digest of the whole spec
+    /// that was applied last.
+    pub const DIGEST: &str = "reconciler/digest";
+    /// On a service: `family:number` of the revision that was applied with [`DIGEST`]. Revisions are
+    /// immutable, so both tags together say what runs without reading the task definition.
+    pub const TASK_DEFINITION: &str = "reconciler/task-definition";
+    /// The Git commit.
+    pub const REVISION: &str = "reconciler/revision";
+    /// A person's request to leave the service alone.
+    pub const SUSPENDED: &str = "reconciler/suspended";
+}
+
+/// Whose a service is, judged by its tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// Ours, under this identity.
+    Ours,
+    /// Nobody's: it may be adopted.
+    Unclaimed,
+    /// Another installation, CloudFormation, or ECS Express mode: hands off.
+    Foreign { owner: String },
+}
+
+/// Reads a tag from a list of `{key, value}` as ECS writes it.
+pub(super) fn read<'a>(tags: Option<&'a Json>, name: &str) -> Option<&'a str> {
+    tags?.as_array()?.iter().find(|tag| tag["key"] == name)?["value"].as_str()
+}

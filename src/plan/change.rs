@@ -1,0 +1,293 @@
+//! What would have to be done to a service: its differences, and the calls that remove them.
+
+use super::difference::{Rules, differences};
+use super::ignore::with_ignored;
+use super::task_definition::{self, Comparison, source_of};
+use super::{Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, trees};
+use crate::model::{
+    DesiredService, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService, Revision,
+    Segment, ServiceRecord, tag,
+};
+use crate::shape::rules::{Tree, tree};
+
+/// Everything that one service's plan is made from.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub desired: &'a DesiredService,
+    pub live: &'a LiveService,
+    pub record: Option<&'a ServiceRecord>,
+    pub environment: &'a Environment,
+    pub installation: &'a str,
+    pub revision: &'a Revision,
+}
+
+#[derive(Default)]
+pub(super) struct Change {
+    pub differences: Vec<Difference>,
+    pub quiet: Vec<Quiet>,
+    pub steps: Vec<Step>,
+}
+
+impl Change {
+    fn step(&mut self, action: Action, because: Vec<FieldPath>) {
+        self.steps.push(Step { action, because });
+    }
+
+    pub(super) fn starts_deployment(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. }))
+    }
+
+    /// Nothing but what somebody changed behind Git's back, which `sync.drift` says to leave.
+    pub(super) fn is_tolerated_drift(&self, drift: Drift) -> bool {
+        drift != Drift::Correct && self.differences.iter().all(|one| one.cause == Cause::BehindOurBack)
+    }
+}
+
+/// What a piece of the live state that is needed was not read for.
+pub(super) struct Unknown {
+    pub what: String,
+    pub why: String,
+}
+
+/// The change that makes a service which exists what Git wants.
+pub(super) fn of_existing(
+    look: Look<'_>,
+    service: &EcsService,
+    scaling: Option<&LiveScaling>,
+) -> Result<Change, Unknown> {
+    let desired = look.desired;
+    let mut change = Change::default();
+
+    let mut source = RevisionSource::Existing(service.task_definition());
+    let mut update_source = None;
+    match task_definition::compare(desired, service, look.live, look.installation) {
+        Comparison::Unknown { what, why } => return Err(Unknown { what, why }),
+        Comparison::Equal { quiet } => change.quiet.extend(quiet),
+        Comparison::Different(found) => {
+            let because = paths(&found.differences);
+            if found.source == RevisionSource::Registered {
+                change.step(registration(look, &found.body), because);
+            }
+            source = found.source.clone();
+            update_source = Some(found.source);
+            change.differences.extend(found.differences);
+            change.quiet.extend(found.quiet);
+        }
+    }
+    update_service(look, service, scaling, update_source, &mut change);
+    if let Some(wanted) = &desired.scaling {
+        let wanted = trees::desired_scaling(wanted);
+        let live = scaling.map(trees::live_scaling);
+        scale(look, &wanted, live.as_ref(), &mut change);
+    }
+    // Last, so that the tag says what was applied whole: an apply that is cut short is not drift.
+    tag_service(look, service, source, &mut change);
+    attribute(look, Some(service), &mut change);
+    Ok(change)
+}
+
+/// The change that makes a service which does not exist.
+pub(super) fn of_absent(look: Look<'_>) -> Change {
+    let desired = look.desired;
+    let mut change = Change::default();
+    let source = source_of(look.live.reusable.as_ref());
+    if source == RevisionSource::Registered {
+        let path = FieldPath::root().field("taskDefinition");
+        change.differences.push(creation(path.clone(), &desired.task_definition));
+        change.step(registration(look, &desired.task_definition), vec![path]);
+    }
+    let path = FieldPath::root().field("service");
+    change.differences.push(creation(path.clone(), &desired.service));
+    let body = body::create(desired, &source, look.environment, look.installation, look.revision);
+    change.step(Action::CreateService { task_definition: source, body }, vec![path]);
+    if let Some(wanted) = &desired.scaling {
+        scale(look, &trees::desired_scaling(wanted), None, &mut change);
+    }
+    attribute(look, None, &mut change);
+    change
+}
+
+fn registration(look: Look<'_>, task_definition: &Json) -> Action {
+    Action::RegisterTaskDefinition {
+        digest: look.desired.task_definition_digest.clone(),
+        body: body::register(task_definition, look.desired, look.installation, look.revision),
+    }
+}
+
+fn creation(path: FieldPath, wanted: &Json) -> Difference {
+    Difference {
+        path,
+        live: None,
+        desired: Some(super::credentials::masked(wanted)),
+        consequence: Consequence::Creates,
+        cause: Cause::Git,
+        origin: None,
+        sensitive: false,
+    }
+}
+
+fn update_service(
+    look: Look<'_>,
+    service: &EcsService,
+    scaling: Option<&LiveScaling>,
+    source: Option<RevisionSource>,
+    change: &mut Change,
+) {
+    let desired = look.desired;
+    let live = trees::live_service(service, &desired.service);
+    let ignore = &desired.sync.ignore;
+    let (wanted, ignored) = with_ignored("service", &desired.service, &live, tree(Tree::Service), ignore);
+    let mut rules = Rules::service();
+    rules.autoscaled =
+        desired.scaling.is_some() || scaling.is_some() || live["schedulingStrategy"] == "DAEMON";
+    rules.unread_differs = service.digest().as_ref() != Some(&desired.digest);
+    let (found, quiet) = differences(&wanted, &live, &rules);
+    change.quiet.extend(quiet);
+    change.quiet.extend(ignored);
+
+    let in_the_update: Vec<&Difference> =
+        found.iter().filter(|one| one.consequence != Consequence::NeedsReplacement).collect();
+    if source.is_some() || !in_the_update.is_empty() {
+        let starts_deployment = source.is_some() || in_the_update.iter().any(|one| one.consequence.deploys());
+        let because = paths(&change.differences).into_iter().chain(paths(&found)).collect();
+        let body =
+            body::update(&desired.key, look.environment, &wanted, &live, &in_the_update, source.as_ref());
+        change.step(Action::UpdateService { task_definition: source, body, starts_deployment }, because);
+    }
+    change.differences.extend(found);
+}
+
+/// Tags follow what was applied. A new commit with the same content changes none of them, so the
+/// commit's own tag is refreshed only along with another.
+fn tag_service(look: Look<'_>, service: &EcsService, source: RevisionSource, change: &mut Change) {
+    let desired = look.desired;
+    let user = body::user_tags(&desired.service);
+    let user_differs: Vec<Difference> = user
+        .iter()
+        .filter(|(key, value)| service.tag(key) != Some(value))
+        .map(|(key, value)| tag_difference(service, key, value))
+        .filter(|one| !desired.sync.ignore.iter().any(|pointer| covers(pointer, &one.path)))
+        .collect();
+    let runs = match &source {
+        // Not known yet, and certainly not what the tag says.
+        RevisionSource::Registered => None,
+        RevisionSource::Existing(arn) => Some(arn.family_and_revision()),
+    };
+    let ours = [
+        (tag::MANAGED_BY, look.installation),
+        (tag::ID, desired.key.name()),
+        (tag::DIGEST, desired.digest.as_str()),
+    ];
+    let mut stale: Vec<Difference> = ours
+        .iter()
+        .filter(|(key, value)| service.tag(key) != Some(value))
+        .map(|(key, value)| tag_difference(service, key, value))
+        .collect();
+    if let Some(runs) = runs.filter(|runs| service.tag(tag::TASK_DEFINITION) != Some(runs)) {
+        stale.push(tag_difference(service, tag::TASK_DEFINITION, runs));
+    }
+    if stale.is_empty() && runs.is_some() && user_differs.is_empty() {
+        return;
+    }
+    change.differences.extend(user_differs);
+    // Bookkeeping is worth telling only where it is all there is to do.
+    if change.differences.is_empty() {
+        change.differences.extend(stale);
+    }
+    let because = paths(&change.differences);
+    let mut tags: Vec<(String, String)> =
+        ours.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    tags.push((tag::REVISION.to_owned(), look.revision.id.clone()));
+    tags.extend(user);
+    change.step(Action::TagService { task_definition: source, tags }, because);
+}
+
+fn tag_difference(service: &EcsService, key: &str, value: &str) -> Difference {
+    Difference {
+        path: FieldPath::root().field("service").field("tags").field(key),
+        live: service.tag(key).map(Json::from),
+        desired: Some(value.into()),
+        consequence: Consequence::InPlace,
+        cause: Cause::Git,
+        origin: None,
+        sensitive: false,
+    }
+}
+
+fn covers(pointer: &str, path: &FieldPath) -> bool {
+    let whole = path.pointer();
+    whole == pointer || whole.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Registers the target only on a real change: the call itself pulls desiredCount into the bounds.
+fn scale(look: Look<'_>, wanted: &Json, live: Option<&Json>, change: &mut Change) {
+    let key = &look.desired.key;
+    let nothing = serde_json::json!({"policies": [], "scheduledActions": []});
+    let (wanted, ignored) = match live {
+        Some(live) => {
+            with_ignored("scaling", wanted, live, tree(Tree::ScalableTarget), &look.desired.sync.ignore)
+        }
+        None => (wanted.clone(), Vec::new()),
+    };
+    let (found, quiet) = differences(&wanted, live.unwrap_or(&nothing), &Rules::scaling());
+    change.quiet.extend(ignored);
+    if live.is_some() {
+        change.quiet.extend(quiet);
+    }
+    let below = |name: &str| -> Vec<FieldPath> {
+        let under = FieldPath::root().field("scaling").field(name);
+        found.iter().map(|one| one.path.clone()).filter(|path| path.starts_with(&under)).collect()
+    };
+    let target: Vec<FieldPath> =
+        ["minCapacity", "maxCapacity", "suspendedState"].into_iter().flat_map(below).collect();
+    if !target.is_empty() {
+        let body = body::scalable_target(look.environment, key, &wanted);
+        change.step(Action::RegisterScalableTarget { body }, target);
+    }
+    for (list, name) in [("policies", "PolicyName"), ("scheduledActions", "ScheduledActionName")] {
+        let differing = below(list);
+        for element in wanted[list].as_array().into_iter().flatten() {
+            let own = Segment::Key(element[name].as_str().unwrap_or_default().to_owned());
+            let because: Vec<FieldPath> =
+                differing.iter().filter(|path| path.0.get(2) == Some(&own)).cloned().collect();
+            if because.is_empty() {
+                continue;
+            }
+            let body = body::scaling_element(look.environment, key, element);
+            change.step(
+                match list {
+                    "policies" => Action::PutScalingPolicy { body },
+                    _ => Action::PutScheduledAction { body },
+                },
+                because,
+            );
+        }
+    }
+    change.differences.extend(found);
+}
+
+/// Says of each difference who caused it and where Git asks for it.
+fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) {
+    let desired = &look.desired.digest;
+    let applied = look.record.and_then(|record| record.applied.as_ref()).map(|applied| &applied.digest);
+    let tagged = service.and_then(EcsService::digest);
+    // CreateService writes the tag before scaling is set up: an apply that was cut short there has
+    // nobody but us to blame. Where the ledger knows what was applied whole, it knows better.
+    let interrupted =
+        look.record.and_then(|record| record.intent.as_ref()).is_some_and(|intent| intent.digest == *desired);
+    let drifted = !interrupted
+        && match applied {
+            Some(applied) => applied == desired,
+            None => tagged.as_ref() == Some(desired),
+        };
+    for difference in &mut change.differences {
+        difference.cause = if drifted { Cause::BehindOurBack } else { Cause::Git };
+        difference.origin = look.desired.origins.nearest(&difference.path).cloned();
+    }
+}
+
+fn paths(differences: &[Difference]) -> Vec<FieldPath> {
+    differences.iter().map(|difference| difference.path.clone()).collect()
+}

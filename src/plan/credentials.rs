@@ -1,0 +1,94 @@
+//! Which values look like credentials: nobody should read those in a plan.
+
+use crate::model::Json;
+
+/// What stands in for a credential inside a larger value.
+pub const MASK: &str = "(hidden)";
+
+/// Whether a named value looks like a credential, by its name or by itself.
+pub(super) fn is_credential(name: &str, value: &Json) -> bool {
+    value.as_str().is_none_or(|text| !text.is_empty()) && (says_credential(name) || carries_password(value))
+}
+
+/// As whole words, since `KEY` is in MONKEY; as parts, where no other word has them.
+fn says_credential(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    let words = ["KEY", "PWD", "PASS", "PAT", "AUTH", "PRIVATE", "DSN", "CERT"];
+    let parts = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY", "ACCESSKEY"];
+    parts.iter().any(|part| upper.contains(part))
+        || upper.split(|character: char| !character.is_ascii_alphanumeric()).any(|word| words.contains(&word))
+}
+
+/// `scheme://user:password@host`
+fn carries_password(value: &Json) -> bool {
+    value
+        .as_str()
+        .and_then(|text| text.split_once("://"))
+        .and_then(|(_, rest)| rest.split(['/', '?', '#']).next()?.rsplit_once('@'))
+        .is_some_and(|(user, _)| user.contains(':'))
+}
+
+/// The value with every credential in it hidden: in `{name, value}` entries and in maps.
+pub(super) fn masked(value: &Json) -> Json {
+    match value {
+        Json::Array(list) => Json::Array(list.iter().map(masked).collect()),
+        Json::Object(members) => {
+            let named = members.get("name").and_then(Json::as_str).filter(|_| members.contains_key("value"));
+            Json::Object(
+                members
+                    .iter()
+                    .map(|(key, value)| {
+                        let name = if key == "value" { named.unwrap_or(key) } else { key };
+                        let hide =
+                            value.is_string() && is_map_value(key, named) && is_credential(name, value);
+                        (key.clone(), if hide { MASK.into() } else { masked(value) })
+                    })
+                    .collect(),
+            )
+        }
+        other if carries_password(other) => MASK.into(),
+        other => other.clone(),
+    }
+}
+
+/// AWS's own members, such as `kmsKeyId` and `credentialsParameter`, name things and hold no secret:
+/// they are camelCase, and names of variables hardly ever are.
+fn is_map_value(key: &str, named: Option<&str>) -> bool {
+    (key == "value" && named.is_some())
+        || !key.starts_with(|first: char| first.is_ascii_lowercase())
+        || key.contains(['_', '-'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn credentials_are_known_by_name_and_by_what_they_carry() {
+        for name in [
+            "DB_PASSWORD",
+            "STRIPE_API_KEY",
+            "githubToken",
+            "AWS_SECRET_ACCESS_KEY",
+            "splunk-token",
+            "DBPASSWORD",
+        ] {
+            assert!(is_credential(name, &json!("x")), "{name}");
+        }
+        for name in ["MONKEY", "LOG_LEVEL", "KEYBOARD", "COMPASS", "S3_BUCKET"] {
+            assert!(!is_credential(name, &json!("x")), "{name}");
+        }
+        assert!(is_credential("DATABASE_URL", &json!("postgres://jobs:pa55@db/jobs")));
+        assert!(!is_credential("DATABASE_URL", &json!("postgres://db/jobs")));
+    }
+
+    #[test]
+    fn a_whole_container_is_shown_without_its_credentials() {
+        let shown = masked(&json!({"name": "api", "environment": [
+            {"name": "API_KEY", "value": "abc"}, {"name": "LEVEL", "value": "info"}]}));
+        assert_eq!(shown["environment"][0]["value"], MASK);
+        assert_eq!(shown["environment"][1]["value"], "info");
+        assert_eq!(shown["name"], "api");
+    }
+}

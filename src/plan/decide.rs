@@ -1,0 +1,160 @@
+//! One service: whether to change it, hold it, or leave it as it is.
+
+use super::change::{Change, Look, Unknown, of_absent, of_existing};
+use super::{Consequence, Decision, Held, Quiet, ServicePlan};
+use crate::model::{
+    Deployment, DesiredService, EcsService, Environment, LiveService, Ownership, Part, Revision, RolloutKind,
+    ServiceDeploymentStatus, ServiceRecord, tag,
+};
+
+/// Plans one service, knowing nothing of the others.
+pub fn plan_service(
+    desired: &DesiredService,
+    live: &LiveService,
+    record: Option<&ServiceRecord>,
+    environment: &Environment,
+    installation: &str,
+    revision: &Revision,
+) -> ServicePlan {
+    let look = Look { desired, live, record, environment, installation, revision };
+    let (decision, quiet) = decide(look);
+    ServicePlan { service: desired.key.clone(), digest: desired.digest.clone(), decision, quiet }
+}
+
+/// First match wins. What forbids touching the service at all comes before looking at it closely;
+/// what only defers a change comes after there is one.
+fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
+    let hands_off = unreadable(look).or_else(|| draining(look)).or_else(|| not_owned(look));
+    if let Some(reason) = hands_off {
+        return (Decision::Held { reason, differences: Vec::new() }, Vec::new());
+    }
+    let scaling = look.live.scaling.present();
+    let change = match look.live.service.present() {
+        Some(service) => match of_existing(look, service, scaling) {
+            Ok(change) => change,
+            Err(Unknown { what, why }) => {
+                let reason = Held::Unreadable { what, why };
+                return (Decision::Held { reason, differences: Vec::new() }, Vec::new());
+            }
+        },
+        None => of_absent(look),
+    };
+    if change.differences.is_empty() && change.steps.is_empty() {
+        return (Decision::Unchanged, change.quiet);
+    }
+    let reason = suspended(look)
+        .or_else(|| quarantined(look))
+        .or_else(|| needs_replacement(&change))
+        .or_else(|| tolerated(look, &change))
+        .or_else(|| in_flight(look, &change));
+    let Change { differences, quiet, steps } = change;
+    let decision = match reason {
+        Some(reason) => Decision::Held { reason, differences },
+        None => Decision::Change { differences, steps },
+    };
+    (decision, quiet)
+}
+
+fn unreadable(look: Look<'_>) -> Option<Held> {
+    let held = |what: &str, why: &String| Held::Unreadable { what: what.to_owned(), why: why.clone() };
+    match (&look.live.service, &look.live.scaling) {
+        (Part::Unreadable(why), _) => Some(held("service", why)),
+        (_, Part::Unreadable(why)) => Some(held("scaling", why)),
+        (Part::Present(_) | Part::Absent, Part::Present(_) | Part::Absent) => None,
+    }
+}
+
+fn draining(look: Look<'_>) -> Option<Held> {
+    look.live.service.present().filter(|service| service.status() == "DRAINING").map(|_| Held::Draining)
+}
+
+fn not_owned(look: Look<'_>) -> Option<Held> {
+    match look.live.service.present()?.ownership(look.installation) {
+        Ownership::Foreign { owner } => Some(Held::NotOwned { owner }),
+        Ownership::Ours | Ownership::Unclaimed => None,
+    }
+}
+
+fn suspended(look: Look<'_>) -> Option<Held> {
+    let text = look.live.service.present()?.tag(tag::SUSPENDED)?;
+    Some(Held::Suspended { text: text.to_owned() })
+}
+
+fn quarantined(look: Look<'_>) -> Option<Held> {
+    let quarantine = look.record?.quarantine.as_ref()?;
+    (quarantine.digest == look.desired.digest).then(|| Held::Quarantined(Box::new(quarantine.clone())))
+}
+
+fn needs_replacement(change: &Change) -> Option<Held> {
+    let fields: Vec<_> = change
+        .differences
+        .iter()
+        .filter(|difference| difference.consequence == Consequence::NeedsReplacement)
+        .map(|difference| difference.path.clone())
+        .collect();
+    (!fields.is_empty()).then_some(Held::NeedsReplacement { fields })
+}
+
+fn tolerated(look: Look<'_>, change: &Change) -> Option<Held> {
+    change.is_tolerated_drift(look.desired.sync.drift).then_some(Held::DriftTolerated)
+}
+
+/// A change that would start a deployment waits for the one that is going on; unless that is our own
+/// and Git has moved on from it, for a fix must not wait for what it fixes.
+fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
+    if !change.starts_deployment() {
+        return None;
+    }
+    let service = look.live.service.present()?;
+    let moving = moving_deployment(service);
+    let ours = look.record.and_then(|record| record.rollout.as_ref());
+    if let Some(rollout) = ours {
+        let replaced_by_others = moving.is_some_and(|moving| {
+            moving.task_definition() != rollout.task_definition
+                && rollout.deployment.as_deref() != Some(moving.id())
+        });
+        let superseding = rollout.kind == RolloutKind::Deploy
+            && rollout.digest != look.desired.digest
+            && !replaced_by_others
+            && !ecs_rolls_back(look.live);
+        if superseding {
+            return None;
+        }
+    } else {
+        moving?;
+    }
+    let (deployment, task_definition) = match (moving, ours) {
+        (Some(moving), _) => (moving.id().to_owned(), moving.task_definition()),
+        (None, Some(rollout)) => {
+            (rollout.deployment.clone().unwrap_or_default(), rollout.task_definition.clone())
+        }
+        (None, None) => return None,
+    };
+    Some(Held::RolloutInFlight { deployment, task_definition })
+}
+
+/// The deployment that has not come to rest, if there is one.
+pub(super) fn moving_deployment(service: &EcsService) -> Option<Deployment<'_>> {
+    let primary = service.primary()?;
+    match primary.rollout_state() {
+        Some("IN_PROGRESS") => Some(primary),
+        // COMPLETED with older tasks still draining is at rest (DEFERRED clean-up), and so is FAILED.
+        Some(_) => None,
+        // Other controllers, Classic Load Balancers and emulators give no rollout state.
+        None => {
+            let alive = service.deployments().filter(|one| one.status() != "INACTIVE").count();
+            (alive > 1).then_some(primary)
+        }
+    }
+}
+
+/// While ECS rolls back, the deployment that completed last counts as in progress again: another one
+/// started now would have nothing to go back to.
+fn ecs_rolls_back(live: &LiveService) -> bool {
+    live.deployments.present().and_then(|all| all.first()).is_some_and(|newest| {
+        matches!(
+            newest.status,
+            ServiceDeploymentStatus::RollbackRequested | ServiceDeploymentStatus::RollbackInProgress
+        )
+    })
+}

@@ -1,0 +1,87 @@
+//! Desired x Live x Ledger -> Plan: what to do, in which order, why, and what is held back.
+
+mod body;
+mod change;
+mod credentials;
+mod decide;
+mod difference;
+mod equality;
+mod ignore;
+mod task_definition;
+#[cfg(test)]
+mod tests;
+mod trees;
+mod types;
+
+use std::collections::BTreeMap;
+
+pub use decide::plan_service;
+pub use difference::{Rules, differences};
+pub use types::{
+    Action, Cause, Consequence, Decision, Difference, Held, Plan, Quiet, RevisionSource, ServicePlan, Step,
+};
+
+use crate::model::{Desired, Live, LiveService, Part, ServiceKey, ServiceRecord};
+
+/// What the planner knows besides desired and live.
+pub struct Context<'a> {
+    /// Name of this installation: the value of our ownership tag.
+    pub installation: &'a str,
+    pub records: &'a BTreeMap<ServiceKey, ServiceRecord>,
+}
+
+/// Plans every service of an environment; those that depend on another wait until it is settled.
+pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
+    // A service that this look did not cover is unknown, not absent.
+    let unseen =
+        LiveService { service: Part::Unreadable("it was not read".to_owned()), ..LiveService::absent() };
+    let mut services: Vec<ServicePlan> = desired
+        .services
+        .values()
+        .map(|service| {
+            plan_service(
+                service,
+                live.services.get(&service.key).unwrap_or(&unseen),
+                context.records.get(&service.key),
+                &desired.environment,
+                context.installation,
+                &desired.revision,
+            )
+        })
+        .collect();
+    let unsettled: Vec<ServiceKey> = services
+        .iter()
+        .filter(|plan| !is_settled(plan, live, context.records))
+        .map(|plan| plan.service.clone())
+        .collect();
+    for plan in &mut services {
+        let dependencies = desired.services.get(&plan.service).map(|service| service.depends_on.as_slice());
+        let first = dependencies.unwrap_or_default().iter().find(|key| unsettled.contains(key));
+        if let (Decision::Change { differences, .. }, Some(first)) = (&mut plan.decision, first) {
+            plan.decision = Decision::Held {
+                reason: Held::WaitsFor { service: first.clone() },
+                differences: std::mem::take(differences),
+            };
+        }
+    }
+    Plan {
+        revision: desired.revision.clone(),
+        environment: desired.environment.name.clone(),
+        region: desired.environment.region.clone(),
+        cluster: desired.environment.cluster.clone(),
+        read_at: live.read_at,
+        calls: live.calls,
+        services,
+    }
+}
+
+/// Nothing to do for the service, and no deployment of it still going on.
+fn is_settled(plan: &ServicePlan, live: &Live, records: &BTreeMap<ServiceKey, ServiceRecord>) -> bool {
+    matches!(plan.decision, Decision::Unchanged)
+        && records.get(&plan.service).is_none_or(|record| record.rollout.is_none())
+        && live
+            .services
+            .get(&plan.service)
+            .and_then(|live| live.service.present())
+            .is_some_and(|service| decide::moving_deployment(service).is_none())
+}

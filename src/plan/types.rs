@@ -1,0 +1,231 @@
+//! The plan as a value that explains itself.
+
+use serde::Serialize;
+
+use crate::model::{
+    Digest, FieldPath, Json, Origin, Quarantine, Revision, ServiceKey, TaskDefinitionArn, Timestamp,
+};
+
+/// What one pass would do to an environment.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub revision: Revision,
+    /// Name of the environment.
+    pub environment: String,
+    pub region: String,
+    pub cluster: String,
+    /// When the live state was read, and how many AWS calls that took.
+    pub read_at: Timestamp,
+    pub calls: u32,
+    /// One for each service, sorted by key.
+    pub services: Vec<ServicePlan>,
+}
+
+/// What would be done to one service.
+#[derive(Clone, Debug)]
+pub struct ServicePlan {
+    pub service: ServiceKey,
+    /// Of the desired spec.
+    pub digest: Digest,
+    pub decision: Decision,
+    /// Fields that differ as written but not in meaning, each with the rule that kept it quiet.
+    pub quiet: Vec<Quiet>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Decision {
+    Unchanged,
+    /// The steps are done in order; none of them leaves a choice to execution.
+    Change {
+        differences: Vec<Difference>,
+        steps: Vec<Step>,
+    },
+    /// Wanted, but not done now. `differences` is what would change, as far as it is known.
+    Held {
+        reason: Held,
+        differences: Vec<Difference>,
+    },
+}
+
+/// Why a wanted change is not made now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Held {
+    /// A part of the live state could not be read.
+    Unreadable { what: String, why: String },
+    /// A deployment is still going on: ours, or somebody else's.
+    RolloutInFlight { deployment: String, task_definition: TaskDefinitionArn },
+    /// This digest failed before.
+    Quarantined(Box<Quarantine>),
+    /// A person asked for it by a tag.
+    Suspended { text: String },
+    /// Another owner holds the service.
+    NotOwned { owner: String },
+    /// The service is still DRAINING; its name is free once ECS is done.
+    Draining,
+    /// Drift, and `sync.drift` says to leave it.
+    DriftTolerated,
+    /// ECS can't change this in place; the service would have to be replaced.
+    NeedsReplacement { fields: Vec<FieldPath> },
+    /// A service it depends on is not settled yet.
+    WaitsFor { service: ServiceKey },
+}
+
+/// One call, and the differences that cause it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub action: Action,
+    /// Paths of the differences that this step removes.
+    pub because: Vec<FieldPath>,
+}
+
+/// A mutating call of AWS with everything it carries.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// `body` is complete, with tags.
+    RegisterTaskDefinition {
+        digest: Digest,
+        body: Json,
+    },
+    /// `body` is complete where `task_definition` exists. Where it is just being registered, `body`
+    /// lacks `taskDefinition` and the tag `reconciler/task-definition`, both filled in by execution.
+    CreateService {
+        task_definition: RevisionSource,
+        body: Json,
+    },
+    /// `body` holds only fields that Git owns. Lacks only `taskDefinition`, likewise.
+    UpdateService {
+        task_definition: Option<RevisionSource>,
+        body: Json,
+        starts_deployment: bool,
+    },
+    /// TagResource on the service; the tag `reconciler/task-definition` is not among `tags` and is
+    /// filled in from `task_definition`.
+    TagService {
+        task_definition: RevisionSource,
+        tags: Vec<(String, String)>,
+    },
+    RegisterScalableTarget {
+        body: Json,
+    },
+    PutScalingPolicy {
+        body: Json,
+    },
+    DeleteScalingPolicy {
+        name: String,
+    },
+    PutScheduledAction {
+        body: Json,
+    },
+    DeleteScheduledAction {
+        name: String,
+    },
+    DeregisterScalableTarget,
+    /// StopServiceDeployment with stopType ROLLBACK: ECS itself goes back to the source revision.
+    StopServiceDeployment {
+        arn: String,
+    },
+}
+
+impl Action {
+    /// AWS's name of the call.
+    pub fn call(&self) -> &'static str {
+        match self {
+            Action::RegisterTaskDefinition { .. } => "RegisterTaskDefinition",
+            Action::CreateService { .. } => "CreateService",
+            Action::UpdateService { .. } => "UpdateService",
+            Action::TagService { .. } => "TagResource",
+            Action::RegisterScalableTarget { .. } => "RegisterScalableTarget",
+            Action::PutScalingPolicy { .. } => "PutScalingPolicy",
+            Action::DeleteScalingPolicy { .. } => "DeleteScalingPolicy",
+            Action::PutScheduledAction { .. } => "PutScheduledAction",
+            Action::DeleteScheduledAction { .. } => "DeleteScheduledAction",
+            Action::DeregisterScalableTarget => "DeregisterScalableTarget",
+            Action::StopServiceDeployment { .. } => "StopServiceDeployment",
+        }
+    }
+}
+
+/// Which revision a service is pointed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevisionSource {
+    /// The one that the register step of this plan makes.
+    Registered,
+    Existing(TaskDefinitionArn),
+}
+
+/// One field that differs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// From the root of `spec`.
+    pub path: FieldPath,
+    /// `None`: absent.
+    pub live: Option<Json>,
+    pub desired: Option<Json>,
+    pub consequence: Consequence,
+    pub cause: Cause,
+    /// Where Git says so.
+    pub origin: Option<Origin>,
+    /// The value looks like a credential: windows show only that it changed.
+    pub sensitive: bool,
+}
+
+/// What making the difference go away does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Consequence {
+    /// Changed where it is; running tasks stay.
+    InPlace,
+    /// A new task definition revision, and with it a deployment.
+    NewRevision,
+    /// A new deployment of the same revision.
+    StartsDeployment,
+    /// ECS would apply it to new tasks only; paired with forceNewDeployment.
+    ForcesDeployment,
+    /// The service does not exist yet.
+    Creates,
+    /// ECS can't change it: the service would have to be replaced.
+    NeedsReplacement,
+}
+
+impl Consequence {
+    /// Whether the change starts a deployment of a service that exists.
+    pub fn deploys(&self) -> bool {
+        match self {
+            Consequence::NewRevision | Consequence::StartsDeployment | Consequence::ForcesDeployment => true,
+            Consequence::InPlace | Consequence::Creates | Consequence::NeedsReplacement => false,
+        }
+    }
+}
+
+/// Who caused a difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Git asks for something new since the spec that was applied last.
+    Git,
+    /// The live side changed although Git did not.
+    BehindOurBack,
+}
+
+/// A field that differs only in how it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quiet {
+    pub path: FieldPath,
+    pub live: Option<Json>,
+    pub desired: Option<Json>,
+    /// The rule, in a sentence: `AWS fills in 30`.
+    pub rule: String,
+}
+
+impl Plan {
+    pub fn changes(&self) -> impl Iterator<Item = &ServicePlan> {
+        self.services.iter().filter(|service| matches!(service.decision, Decision::Change { .. }))
+    }
+
+    pub fn held(&self) -> impl Iterator<Item = &ServicePlan> {
+        self.services.iter().filter(|service| matches!(service.decision, Decision::Held { .. }))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.services.iter().all(|service| matches!(service.decision, Decision::Unchanged))
+    }
+}

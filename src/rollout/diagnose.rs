@@ -1,0 +1,111 @@
+//! What a failed rollout leaves behind for the person on call: the evidence and the likely cause.
+
+use super::cause::{self, Cause};
+use super::find::{not_before, our_service_deployment, ours};
+use crate::model::{EcsService, Failure, Gate, LiveService, Rollout, StoppedTask, Timestamp};
+
+/// Events kept in a report.
+const EVENTS_MAX: usize = 5;
+
+/// Gathers what AWS shows of a failed rollout, and says in one sentence what probably happened.
+pub fn diagnose(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) -> Failure {
+    let stopped = bad_tasks(live, rollout);
+    let events = live.service.present().map(|service| events(service, rollout)).unwrap_or_default();
+    let likely_cause = commonest(&stopped)
+        .map(|cause| cause.sentence(&live.unhealthy_targets))
+        .or_else(|| live.unhealthy_targets.first().map(cause::target))
+        .or_else(|| events.iter().find_map(|event| cause::event(event)))
+        .unwrap_or_else(|| last_resort(live, rollout, gate));
+    Failure {
+        at: now,
+        gate,
+        likely_cause,
+        stopped_tasks: stopped.into_iter().cloned().collect(),
+        unhealthy_targets: live.unhealthy_targets.clone(),
+        events,
+    }
+}
+
+/// Tasks of our deployment that did not stop because somebody wanted fewer of them.
+pub(super) fn bad_tasks<'a>(live: &'a LiveService, rollout: &Rollout) -> Vec<&'a StoppedTask> {
+    let service = live.service.present();
+    let id = rollout
+        .deployment
+        .clone()
+        .or_else(|| service.and_then(|service| ours(rollout, service)).map(|one| one.id().to_owned()));
+    live.stopped_tasks
+        .iter()
+        .filter(|task| match &id {
+            Some(id) => task.started_by == *id,
+            None => task.stopped_at >= not_before(rollout),
+        })
+        .filter(|task| {
+            !task.stopped_reason.starts_with("Scaling activity initiated by")
+                && task.stop_code != "UserInitiated"
+        })
+        .collect()
+}
+
+/// `3 tasks stopped: exit 137, OutOfMemoryError`
+pub(super) fn summary(stopped: &[&StoppedTask]) -> String {
+    let noun = if stopped.len() == 1 { "task" } else { "tasks" };
+    let newest = stopped.first().map(|task| cause::facts(task)).unwrap_or_default();
+    format!("{} {noun} stopped: {newest}", stopped.len())
+}
+
+/// The cause that most tasks share; of equally common ones, the newest.
+fn commonest(stopped: &[&StoppedTask]) -> Option<Cause> {
+    let causes: Vec<Cause> = stopped.iter().filter_map(|task| cause::task(task)).collect();
+    let count = |cause: &Cause| causes.iter().filter(|other| other.kind() == cause.kind()).count();
+    let most = causes.iter().map(count).max()?;
+    causes.iter().find(|cause| count(cause) == most).cloned()
+}
+
+/// The newest events of our deployment, or of no deployment in particular, since it started.
+fn events(service: &EcsService, rollout: &Rollout) -> Vec<String> {
+    let start = not_before(rollout);
+    let is_ours = |message: &str| match (message.split_once("ecs-svc/"), &rollout.deployment) {
+        (Some((_, rest)), Some(ours)) => {
+            let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            ours.ends_with(&format!("/{number}"))
+        }
+        (Some(_), None) | (None, _) => true,
+    };
+    service.0["events"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|event| event["createdAt"].as_f64().is_none_or(|at| Timestamp::from_seconds(at) >= start))
+        .filter_map(|event| event["message"].as_str())
+        .filter(|message| is_ours(message) && !message.contains("has reached a steady state"))
+        .take(EVENTS_MAX)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
+    let service = live.service.present();
+    let reason = service
+        .and_then(|service| our_service_deployment(rollout, service, live))
+        .map(|one| one.status_reason.clone())
+        .or_else(|| {
+            let ours = service.and_then(|service| ours(rollout, service))?;
+            Some(ours.rollout_state_reason().to_owned())
+        })
+        .filter(|reason| !reason.is_empty() && !reason.contains("in progress"));
+    if let Some(reason) = reason {
+        return reason.trim_end_matches('.').to_owned();
+    }
+    match (gate, service.and_then(|service| ours(rollout, service))) {
+        (Gate::Deadline, Some(ours)) => format!(
+            "only {} of {} new tasks came up in time, and AWS shows no reason",
+            ours.running_count(),
+            ours.desired_count()
+        ),
+        (Gate::Deadline, None) => "AWS never showed the deployment".to_owned(),
+        (Gate::EcsCircuitBreaker, _) => {
+            "ECS gave up on the deployment; its tasks are no longer shown".to_owned()
+        }
+        (Gate::Superseded, _) => "another deployment replaced it".to_owned(),
+    }
+}

@@ -1,0 +1,13 @@
+//! Judges a rollout against our own deployment, and plans the way back.
+
+mod cause;
+mod diagnose;
+mod find;
+mod judge;
+mod roll_back;
+mod types;
+
+pub use diagnose::diagnose;
+pub use judge::judge;
+pub use roll_back::{RollBack, last_good, roll_back};
+pub use types::Verdict;

@@ -1,0 +1,335 @@
+//! Rules for CreateService and UpdateService, read back by DescribeServices.
+
+use super::Absent::{Filled, SameAs};
+use super::Equality::{
+    ArnTail, Document, Exact, KeyedBy, Map, MapByName, Members, NameUnlessArn, Number, Ordered, Percent,
+    PlacementField, Set,
+};
+use super::{Clear, Effect, Equality, Fill, Owner, Rule, Tree};
+
+const fn service(path: &'static str, equality: Equality, effect: Effect) -> Rule {
+    Rule::new(Tree::Service, path, equality, "UpdateService").effect(effect).clear(Clear::SendDefault)
+}
+
+/// A member of an object; acts as the object around it.
+const fn part(path: &'static str, equality: Equality, source: &'static str) -> Rule {
+    Rule::new(Tree::Service, path, equality, source)
+}
+
+const fn output(path: &'static str) -> Rule {
+    Rule::new(Tree::Service, path, Exact, "Service").owner(Owner::AwsOnly)
+}
+
+use Effect::{ForcesDeployment, InPlace, NeedsReplacement, StartsDeployment};
+
+pub(super) const RULES: &[Rule] = &[
+    service("desiredCount", Number, InPlace).not_ours().owner(Owner::Autoscaling).clear(Clear::Cannot),
+    // Only CreateService takes these three.
+    service("launchType", Exact, NeedsReplacement).not_ours().clear(Clear::Cannot),
+    service("schedulingStrategy", Exact, NeedsReplacement).text("REPLICA").clear(Clear::Cannot),
+    service("role", ArnTail, NeedsReplacement).not_ours().clear(Clear::Cannot),
+    service("capacityProviderStrategy", KeyedBy(&["capacityProvider"]), ForcesDeployment)
+        .absent(Filled(Fill::CapacityProviderStrategy))
+        .clear(Clear::Send("[]")),
+    part("capacityProviderStrategy[]", Members, "CapacityProviderStrategyItem"),
+    part("capacityProviderStrategy[].capacityProvider", Exact, "CapacityProviderStrategyItem"),
+    part("capacityProviderStrategy[].weight", Number, "CapacityProviderStrategyItem").number(0),
+    part("capacityProviderStrategy[].base", Number, "CapacityProviderStrategyItem").number(0),
+    // The service says LATEST where its deployments say what that was at the time.
+    service("platformVersion", Exact, StartsDeployment).text("LATEST"),
+    service("networkConfiguration", Members, StartsDeployment).not_ours().clear(Clear::Cannot),
+    part("networkConfiguration.awsvpcConfiguration", Members, "AwsVpcConfiguration").not_ours(),
+    part("networkConfiguration.awsvpcConfiguration.subnets", Set, "AwsVpcConfiguration").or_empty(),
+    // Left out, ECS takes the VPC's default group.
+    part("networkConfiguration.awsvpcConfiguration.securityGroups", Set, "AwsVpcConfiguration").not_ours(),
+    part("networkConfiguration.awsvpcConfiguration.assignPublicIp", Exact, "AwsVpcConfiguration")
+        .text("DISABLED"),
+    service("loadBalancers", KeyedBy(&["containerName", "containerPort"]), StartsDeployment)
+        .or_empty()
+        .clear(Clear::Send("[]")),
+    part("loadBalancers[]", Members, "LoadBalancer"),
+    part("loadBalancers[].targetGroupArn", Exact, "LoadBalancer").or_empty(),
+    part("loadBalancers[].loadBalancerName", Exact, "LoadBalancer").or_empty(),
+    part("loadBalancers[].containerName", Exact, "LoadBalancer"),
+    part("loadBalancers[].containerPort", Number, "LoadBalancer"),
+    part("loadBalancers[].advancedConfiguration", Members, "AdvancedConfiguration").or_empty(),
+    part("loadBalancers[].advancedConfiguration.alternateTargetGroupArn", Exact, "AdvancedConfiguration")
+        .or_empty(),
+    part("loadBalancers[].advancedConfiguration.productionListenerRule", Exact, "AdvancedConfiguration")
+        .or_empty(),
+    part("loadBalancers[].advancedConfiguration.testListenerRule", Exact, "AdvancedConfiguration").or_empty(),
+    part("loadBalancers[].advancedConfiguration.roleArn", Exact, "AdvancedConfiguration").or_empty(),
+    service("serviceRegistries", Set, StartsDeployment).or_empty().clear(Clear::Send("[]")),
+    part("serviceRegistries[]", Members, "ServiceRegistry"),
+    part("serviceRegistries[].registryArn", Exact, "ServiceRegistry").or_empty(),
+    part("serviceRegistries[].containerName", Exact, "ServiceRegistry").or_empty(),
+    part("serviceRegistries[].port", Number, "ServiceRegistry").number(0),
+    part("serviceRegistries[].containerPort", Number, "ServiceRegistry").number(0),
+    service("placementConstraints", Set, InPlace).or_empty().clear(Clear::Send("[]")),
+    part("placementConstraints[]", Members, "PlacementConstraint"),
+    part("placementConstraints[].type", Exact, "PlacementConstraint"),
+    part("placementConstraints[].expression", Exact, "PlacementConstraint").or_empty(),
+    // Strategies are tried in order.
+    service("placementStrategy", Ordered, InPlace).or_empty().clear(Clear::Send("[]")),
+    part("placementStrategy[]", Members, "PlacementStrategy"),
+    part("placementStrategy[].type", Exact, "PlacementStrategy"),
+    part("placementStrategy[].field", PlacementField, "PlacementStrategy").or_empty(),
+    service("healthCheckGracePeriodSeconds", Number, InPlace).number(0),
+    service("enableECSManagedTags", Exact, InPlace).flag(false),
+    service("enableExecuteCommand", Exact, InPlace).flag(false),
+    service("propagateTags", Exact, InPlace).text("NONE"),
+    // ENABLED for services made since September 2025, unset for older ones: nobody's default.
+    service("availabilityZoneRebalancing", Exact, InPlace).not_ours().clear(Clear::Cannot),
+    service("deploymentController", Members, InPlace).or_empty(),
+    part("deploymentController.type", Exact, "DeploymentController").text("ECS"),
+    // Only DescribeServiceRevisions shows these two.
+    service("gatewayConnectors", Set, InPlace).not_ours().owner(Owner::Unread),
+    service("monitoring", Members, InPlace).not_ours().owner(Owner::Unread),
+    // Compared as a map, with TagResource to change them.
+    service("tags", MapByName("value"), InPlace).owner(Owner::AwsOnly),
+    output("serviceName"),
+    output("serviceArn"),
+    output("clusterArn"),
+    output("cluster"),
+    output("clientToken"),
+    output("taskDefinition"),
+    output("status"),
+    output("runningCount"),
+    output("pendingCount"),
+    output("deployments"),
+    output("events"),
+    output("taskSets"),
+    output("createdAt"),
+    output("createdBy"),
+    output("platformFamily"),
+    output("roleArn"),
+    output("currentServiceDeployment"),
+    output("currentServiceRevisions"),
+    output("resourceManagementType"),
+];
+
+pub(super) const DEPLOYMENT_RULES: &[Rule] = &[
+    service("deploymentConfiguration", Members, InPlace).or_empty(),
+    part("deploymentConfiguration.strategy", Exact, "DeploymentConfiguration").text("ROLLING"),
+    part("deploymentConfiguration.maximumPercent", Number, "DeploymentConfiguration")
+        .absent(Filled(Fill::MaximumPercent)),
+    part("deploymentConfiguration.minimumHealthyPercent", Number, "DeploymentConfiguration")
+        .absent(Filled(Fill::MinimumHealthyPercent)),
+    part("deploymentConfiguration.bakeTimeInMinutes", Number, "DeploymentConfiguration").number(0),
+    // Since autumn 2026 ECS answers with the threshold and resetOnHealthyTask as well.
+    part("deploymentConfiguration.deploymentCircuitBreaker", Members, "DeploymentCircuitBreaker").or_empty(),
+    part("deploymentConfiguration.deploymentCircuitBreaker.enable", Exact, "DeploymentCircuitBreaker")
+        .flag(false),
+    part("deploymentConfiguration.deploymentCircuitBreaker.rollback", Exact, "DeploymentCircuitBreaker")
+        .flag(false),
+    part(
+        "deploymentConfiguration.deploymentCircuitBreaker.resetOnHealthyTask",
+        Exact,
+        "DeploymentCircuitBreaker",
+    )
+    .flag(true),
+    part(
+        "deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration",
+        Members,
+        "ThresholdConfiguration",
+    )
+    .or_empty(),
+    part(
+        "deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.type",
+        Exact,
+        "ThresholdConfiguration",
+    )
+    .text("BOUNDED_PERCENT"),
+    part(
+        "deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.value",
+        Number,
+        "ThresholdConfiguration",
+    )
+    .number(50),
+    part("deploymentConfiguration.alarms", Members, "DeploymentAlarms").or_empty(),
+    part("deploymentConfiguration.alarms.alarmNames", Set, "DeploymentAlarms").or_empty(),
+    part("deploymentConfiguration.alarms.enable", Exact, "DeploymentAlarms").flag(false),
+    part("deploymentConfiguration.alarms.rollback", Exact, "DeploymentAlarms").flag(false),
+    // The block of a strategy that is not selected stays where it was, and means nothing.
+    part("deploymentConfiguration.linearConfiguration", Members, "LinearConfiguration")
+        .or_empty()
+        .only_with("strategy", "LINEAR"),
+    part("deploymentConfiguration.linearConfiguration.stepPercent", Percent, "LinearConfiguration")
+        .number(10),
+    part("deploymentConfiguration.linearConfiguration.stepBakeTimeInMinutes", Number, "LinearConfiguration")
+        .number(6),
+    part("deploymentConfiguration.canaryConfiguration", Members, "CanaryConfiguration")
+        .or_empty()
+        .only_with("strategy", "CANARY"),
+    part("deploymentConfiguration.canaryConfiguration.canaryPercent", Percent, "CanaryConfiguration")
+        .number(5),
+    part(
+        "deploymentConfiguration.canaryConfiguration.canaryBakeTimeInMinutes",
+        Number,
+        "CanaryConfiguration",
+    )
+    .number(10),
+    part("deploymentConfiguration.earlySuccessCriteria", Members, "DeploymentEarlySuccessCriteria")
+        .or_empty(),
+    part("deploymentConfiguration.earlySuccessCriteria.enable", Exact, "DeploymentEarlySuccessCriteria")
+        .flag(false),
+    part(
+        "deploymentConfiguration.earlySuccessCriteria.healthyPercent",
+        Number,
+        "DeploymentEarlySuccessCriteria",
+    )
+    .number(100),
+    part(
+        "deploymentConfiguration.earlySuccessCriteria.sourceServiceRevisionCleanup",
+        Exact,
+        "DeploymentEarlySuccessCriteria",
+    )
+    .text("BLOCKING"),
+    part("deploymentConfiguration.lifecycleHooks", Set, "DeploymentLifecycleHook").or_empty(),
+    part("deploymentConfiguration.lifecycleHooks[]", Members, "DeploymentLifecycleHook"),
+    part("deploymentConfiguration.lifecycleHooks[].targetType", Exact, "DeploymentLifecycleHook")
+        .text("AWS_LAMBDA"),
+    part("deploymentConfiguration.lifecycleHooks[].hookTargetArn", Exact, "DeploymentLifecycleHook")
+        .or_empty(),
+    part("deploymentConfiguration.lifecycleHooks[].roleArn", Exact, "DeploymentLifecycleHook").or_empty(),
+    part("deploymentConfiguration.lifecycleHooks[].lifecycleStages", Set, "DeploymentLifecycleHook")
+        .or_empty(),
+    part("deploymentConfiguration.lifecycleHooks[].hookDetails", Document, "DeploymentLifecycleHook"),
+    part(
+        "deploymentConfiguration.lifecycleHooks[].timeoutConfiguration",
+        Members,
+        "DeploymentLifecycleHookTimeoutConfiguration",
+    )
+    .or_empty(),
+    part(
+        "deploymentConfiguration.lifecycleHooks[].timeoutConfiguration.timeoutInMinutes",
+        Number,
+        "DeploymentLifecycleHookTimeoutConfiguration",
+    )
+    .number(1440),
+    part(
+        "deploymentConfiguration.lifecycleHooks[].timeoutConfiguration.action",
+        Exact,
+        "DeploymentLifecycleHookTimeoutConfiguration",
+    )
+    .text("ROLLBACK"),
+];
+
+pub(super) const CONNECT_RULES: &[Rule] = &[
+    // DescribeServices shows the next three only inside the PRIMARY deployment.
+    service("serviceConnectConfiguration", Members, StartsDeployment)
+        .or_empty()
+        .clear(Clear::Send(r#"{"enabled":false}"#)),
+    part("serviceConnectConfiguration.enabled", Exact, "ServiceConnectConfiguration").flag(false),
+    part("serviceConnectConfiguration.namespace", NameUnlessArn, "ServiceConnectConfiguration").not_ours(),
+    part("serviceConnectConfiguration.services", KeyedBy(&["portName"]), "ServiceConnectService")
+        .or_empty()
+        .only_with("enabled", "true"),
+    part("serviceConnectConfiguration.services[]", Members, "ServiceConnectService"),
+    part("serviceConnectConfiguration.services[].portName", Exact, "ServiceConnectService"),
+    part("serviceConnectConfiguration.services[].discoveryName", Exact, "ServiceConnectService")
+        .absent(SameAs("portName")),
+    part(
+        "serviceConnectConfiguration.services[].clientAliases",
+        KeyedBy(&["port"]),
+        "ServiceConnectClientAlias",
+    )
+    .or_empty(),
+    part("serviceConnectConfiguration.services[].clientAliases[]", Members, "ServiceConnectClientAlias"),
+    part("serviceConnectConfiguration.services[].clientAliases[].port", Number, "ServiceConnectClientAlias"),
+    // ECS makes it up from the discovery name and the namespace.
+    part(
+        "serviceConnectConfiguration.services[].clientAliases[].dnsName",
+        Exact,
+        "ServiceConnectClientAlias",
+    )
+    .not_ours(),
+    part("serviceConnectConfiguration.services[].ingressPortOverride", Number, "ServiceConnectService")
+        .number(0),
+    part("serviceConnectConfiguration.services[].timeout", Members, "TimeoutConfiguration").not_ours(),
+    part("serviceConnectConfiguration.services[].tls", Members, "ServiceConnectTlsConfiguration").not_ours(),
+    part("serviceConnectConfiguration.logConfiguration", Members, "LogConfiguration").not_ours(),
+    part("serviceConnectConfiguration.logConfiguration.logDriver", Exact, "LogConfiguration"),
+    part("serviceConnectConfiguration.logConfiguration.options", Map, "LogConfiguration").or_empty(),
+    part(
+        "serviceConnectConfiguration.logConfiguration.secretOptions",
+        MapByName("valueFrom"),
+        "LogConfiguration",
+    )
+    .or_empty(),
+    part(
+        "serviceConnectConfiguration.accessLogConfiguration",
+        Members,
+        "ServiceConnectAccessLogConfiguration",
+    )
+    .not_ours(),
+    part(
+        "serviceConnectConfiguration.accessLogConfiguration.includeQueryParameters",
+        Exact,
+        "ServiceConnectAccessLogConfiguration",
+    )
+    .text("DISABLED"),
+    part("serviceConnectConfiguration.containerConfigurations", Ordered, "ServiceConnectConfiguration")
+        .not_ours(),
+    service("vpcLatticeConfigurations", Set, StartsDeployment).or_empty().clear(Clear::Send("[]")),
+    part("vpcLatticeConfigurations[]", Members, "VpcLatticeConfiguration"),
+    part("vpcLatticeConfigurations[].roleArn", Exact, "VpcLatticeConfiguration"),
+    part("vpcLatticeConfigurations[].targetGroupArn", Exact, "VpcLatticeConfiguration"),
+    part("vpcLatticeConfigurations[].portName", Exact, "VpcLatticeConfiguration"),
+    part("vpcLatticeConfigurations[].advancedConfiguration", Members, "VpcLatticeConfiguration").or_empty(),
+];
+
+pub(super) const VOLUME_RULES: &[Rule] = &[
+    service("volumeConfigurations", KeyedBy(&["name"]), StartsDeployment).or_empty().clear(Clear::Send("[]")),
+    part("volumeConfigurations[]", Members, "ServiceVolumeConfiguration"),
+    part("volumeConfigurations[].name", Exact, "ServiceVolumeConfiguration"),
+    part("volumeConfigurations[].managedEBSVolume", Members, "ServiceManagedEBSVolumeConfiguration")
+        .or_empty(),
+    part("volumeConfigurations[].managedEBSVolume.roleArn", Exact, "ServiceManagedEBSVolumeConfiguration"),
+    part("volumeConfigurations[].managedEBSVolume.sizeInGiB", Number, "ServiceManagedEBSVolumeConfiguration")
+        .not_ours(),
+    part("volumeConfigurations[].managedEBSVolume.snapshotId", Exact, "ServiceManagedEBSVolumeConfiguration")
+        .or_empty(),
+    part("volumeConfigurations[].managedEBSVolume.volumeType", Exact, "ServiceManagedEBSVolumeConfiguration")
+        .not_ours(),
+    part("volumeConfigurations[].managedEBSVolume.iops", Number, "ServiceManagedEBSVolumeConfiguration")
+        .not_ours(),
+    part(
+        "volumeConfigurations[].managedEBSVolume.throughput",
+        Number,
+        "ServiceManagedEBSVolumeConfiguration",
+    )
+    .not_ours(),
+    part("volumeConfigurations[].managedEBSVolume.kmsKeyId", Exact, "ServiceManagedEBSVolumeConfiguration")
+        .not_ours(),
+    part(
+        "volumeConfigurations[].managedEBSVolume.volumeInitializationRate",
+        Number,
+        "ServiceManagedEBSVolumeConfiguration",
+    )
+    .number(0),
+    part("volumeConfigurations[].managedEBSVolume.encrypted", Exact, "ServiceManagedEBSVolumeConfiguration")
+        .flag(true),
+    part(
+        "volumeConfigurations[].managedEBSVolume.filesystemType",
+        Exact,
+        "ServiceManagedEBSVolumeConfiguration",
+    )
+    .text("xfs"),
+    part("volumeConfigurations[].managedEBSVolume.tagSpecifications", Ordered, "EBSTagSpecification")
+        .or_empty(),
+    part("volumeConfigurations[].managedEBSVolume.tagSpecifications[]", Members, "EBSTagSpecification"),
+    part(
+        "volumeConfigurations[].managedEBSVolume.tagSpecifications[].resourceType",
+        Exact,
+        "EBSTagSpecification",
+    ),
+    part(
+        "volumeConfigurations[].managedEBSVolume.tagSpecifications[].propagateTags",
+        Exact,
+        "EBSTagSpecification",
+    )
+    .text("NONE"),
+    part("volumeConfigurations[].managedEBSVolume.tagSpecifications[].tags", Set, "EBSTagSpecification")
+        .or_empty(),
+];
