@@ -49,7 +49,10 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
     let rollout = fields.get("rollout").map(|(key, node)| policy::rollout(key, node, file, diagnostics));
     let sync = fields.get("sync").map(|(key, node)| policy::sync(key, node, file, api, diagnostics));
     let depends_on = depends_on(fields.get("dependsOn"), file, diagnostics);
-    let mut task_definition = task_definition?;
+    let (mut task_definition, mut service) = (task_definition?, service?);
+    for tree in [&mut task_definition, &mut service] {
+        leave_out_empty_tags(tree);
+    }
     if let Json::Object(object) = &mut task_definition {
         supply_family(object, manifest, &mut places);
     }
@@ -58,13 +61,22 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
         key: ServiceKey::new(manifest.name.as_str()),
         name_span: manifest.name_span,
         task_definition,
-        service: service?,
+        service,
         scaling,
         rollout: rollout.unwrap_or_default(),
         sync: sync.unwrap_or_default(),
         depends_on,
         places,
     })
+}
+
+/// RegisterTaskDefinition refuses an empty list: "Tags can not be empty".
+fn leave_out_empty_tags(tree: &mut Json) {
+    if let Json::Object(object) = tree
+        && object.get("tags").and_then(Json::as_array).is_some_and(Vec::is_empty)
+    {
+        object.remove("tags");
+    }
 }
 
 fn supply_family(task_definition: &mut Map<String, Json>, manifest: &Manifest, places: &mut Places) {

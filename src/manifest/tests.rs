@@ -6,6 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 mod gallery;
+mod generated;
+mod limits;
+mod schema;
+mod values;
 
 use super::*;
 use crate::model::{Revision, Timestamp};

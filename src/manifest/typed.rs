@@ -272,29 +272,43 @@ impl Walk<'_> {
 /// `ContainerDefinition` -> `a container definition`
 fn noun(structure: &str) -> String {
     let letters: Vec<char> = structure.chars().collect();
-    let mut words = String::new();
+    let mut words = vec![String::new()];
     for (place, letter) in letters.iter().enumerate() {
-        let before = place.checked_sub(1).map(|place| letters[place]);
-        let after_lower = before.is_some_and(|before| !before.is_uppercase());
-        let ends_acronym = before.is_some() && letters.get(place + 1).is_some_and(|next| next.is_lowercase());
-        let starts_word = letter.is_uppercase() && (after_lower || ends_acronym);
-        if starts_word {
-            words.push(' ');
+        let after_lower = place > 0 && letters[place - 1].is_lowercase();
+        let before_lower = letters.get(place + 1).is_some_and(|next| next.is_lowercase());
+        if letter.is_uppercase() && place > 0 && (after_lower || before_lower) {
+            words.push(String::new());
         }
-        let in_acronym = letters.get(place + 1).is_none_or(|next| next.is_uppercase())
-            && (place == 0 || before.is_some_and(char::is_uppercase) || starts_word);
-        if letter.is_uppercase() && !in_acronym && !(before.is_some_and(char::is_uppercase) && !starts_word) {
-            words.extend(letter.to_lowercase());
-        } else {
-            words.push(*letter);
-        }
+        words.iter_mut().last().into_iter().for_each(|word| word.push(*letter));
     }
-    let article = if words.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) { "an" } else { "a" };
-    format!("{article} {words}")
+    // Acronyms stay as they are: `an EFS volume configuration`.
+    let spoken = words.iter().map(|word| match word.chars().any(char::is_lowercase) {
+        true => word.to_lowercase(),
+        false => word.clone(),
+    });
+    let phrase = spoken.collect::<Vec<_>>().join(" ");
+    let article = if phrase.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) { "an" } else { "a" };
+    format!("{article} {phrase}")
 }
 
 /// `command[0]`: the last field of a path with the elements after it.
 fn last_field(path: &FieldPath) -> String {
     let from = path.0.iter().rposition(|segment| matches!(segment, Segment::Field(_))).unwrap_or(0);
     FieldPath(path.0[from..].to_vec()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn structures_are_spoken_of_in_words() {
+        assert_eq!(noun("ContainerDefinition"), "a container definition");
+        assert_eq!(noun("EFSVolumeConfiguration"), "an EFS volume configuration");
+        assert_eq!(
+            noun("ServiceManagedEBSVolumeConfiguration"),
+            "a service managed EBS volume configuration"
+        );
+        assert_eq!(noun("Ulimit"), "a ulimit");
+    }
 }

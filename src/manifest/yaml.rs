@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_saphyr::granit_parser::{
-    Event, Marker, Options, Parser, ScalarStyle, Span as Range, StrInput, StructureStyle,
+    ErrorKind, Event, Marker, Options, Parser, ScalarStyle, Span as Range, StrInput, StructureStyle,
 };
 
 use super::limits::{ALIASES_MAX, DEPTH_MAX, DOCUMENTS_MAX, FILE_BYTES_MAX, NODES_MAX};
@@ -29,6 +29,7 @@ pub fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
     }
     let mut options = Options::default();
     options.set_emit_comments(false);
+    options.flow_nesting_limit = DEPTH_MAX + 1;
     let mut composer = Composer {
         events: Parser::new_from_str_with_options(text, options),
         text_length: text.len(),
@@ -84,7 +85,10 @@ impl<'a> Composer<'a> {
             Some(Ok(event)) => Ok(Some(event)),
             Some(Err(error)) => {
                 let place = *error.marker();
-                let message = format!("this is not YAML: {}", lower_case_start(&error.info()));
+                let message = match error.kind() {
+                    ErrorKind::RecursionLimitExceeded => too_deep(),
+                    _ => format!("this is not YAML: {}", lower_case_start(&error.info())),
+                };
                 Err(self.error(Range::new(place, place), message, ""))
             }
         }
@@ -108,11 +112,7 @@ impl<'a> Composer<'a> {
         let nodes_before = self.nodes;
         self.count(1, range)?;
         if depth > DEPTH_MAX {
-            return Err(self.error(
-                range,
-                format!("more than {DEPTH_MAX} levels inside each other"),
-                "too deep",
-            ));
+            return Err(self.error(range, too_deep(), "too deep"));
         }
         let (read, anchor) = match event {
             Event::Alias(anchor) => return self.alias(anchor, range, depth),
@@ -237,11 +237,7 @@ impl<'a> Composer<'a> {
             return Err(self.error(range, "the alias stands inside of what it repeats".to_owned(), ""));
         };
         if depth + anchored.depth > DEPTH_MAX + 1 {
-            return Err(self.error(
-                range,
-                format!("more than {DEPTH_MAX} levels inside each other"),
-                "too deep",
-            ));
+            return Err(self.error(range, too_deep(), "too deep"));
         }
         let (nodes, depth) = (anchored.nodes, anchored.depth);
         // Counted before it is copied: a bomb is refused while it is still small.
@@ -295,6 +291,10 @@ impl<'a> Composer<'a> {
     fn error(&self, range: Range, message: String, label: &'static str) -> YamlError {
         YamlError { span: self.span(range), message, label }
     }
+}
+
+fn too_deep() -> String {
+    format!("more than {DEPTH_MAX} levels inside each other")
 }
 
 fn lower_case_start(text: &str) -> String {

@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use serde_json::Map;
 
 use super::credentials::{is_credential, masked};
-use super::equality::{is_blank, same_scalar};
+use super::defaults::{fill, selected};
+use super::elements::{by_name, key_of, substantial, swapped_pair};
+use super::equality::same_scalar;
 use super::{Cause, Consequence, Difference, Quiet};
 use crate::model::{FieldPath, Json};
-use crate::shape::rules::{self, Absent, Effect, Equality, Fill, Kept, Node, Owner, Rule, Tree, tree};
+use crate::shape::rules::{self, Absent, Effect, Equality, Kept, Node, Owner, Tree, tree};
 
 /// The rules for one comparison: those of a tree, and the circumstances that some depend on.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +53,7 @@ pub fn differences(desired: &Json, live: &Json, rules: &Rules) -> (Vec<Differenc
     (walk.differences, walk.quiet)
 }
 
-type Object = Map<String, Json>;
+pub(super) type Object = Map<String, Json>;
 
 fn object(value: &Json) -> Cow<'_, Object> {
     match value {
@@ -127,7 +129,7 @@ impl Walk<'_> {
             }
             Owner::Autoscaling | Owner::Git => {}
         }
-        if !selected(rule, around) {
+        if !selected(rule, around.desired, around.node) {
             return self.keep_quiet(path, desired, live, rule.sentence(Kept::NotSelected));
         }
         let known_desired = fill(rule, desired, live, around.desired, self.desired_root);
@@ -369,130 +371,6 @@ impl Walk<'_> {
     }
 }
 
-fn present(value: Option<&Json>) -> Option<&Json> {
+pub(super) fn present(value: Option<&Json>) -> Option<&Json> {
     value.filter(|value| !value.is_null())
-}
-
-/// Elements that say something: AWS drops `null` and `{}` from its lists.
-fn substantial(list: &[Json]) -> impl Iterator<Item = &Json> {
-    list.iter().filter(|value| match value {
-        Json::Null => false,
-        Json::Object(members) => !members.values().all(Json::is_null),
-        _ => true,
-    })
-}
-
-fn by_name(list: &[Json], member: &str) -> Object {
-    let mut map = Object::new();
-    for entry in substantial(list) {
-        let name = entry["name"].as_str().unwrap_or_default();
-        map.insert(name.to_owned(), present(entry.get(member)).cloned().unwrap_or_else(|| Json::from("")));
-    }
-    map
-}
-
-/// What tells an element from its siblings: `worker`, `8080/tcp`, `api:8080`.
-pub(super) fn key_of(element: &Json, keys: &[&str], node: Option<&Node>) -> String {
-    let separator = if keys.contains(&"protocol") { "/" } else { ":" };
-    keys.iter()
-        .filter_map(|key| match present(element.get(*key)) {
-            Some(Json::String(text)) if text.is_empty() => None,
-            Some(Json::String(text)) => Some(text.clone()),
-            Some(value) => Some(value.to_string()),
-            None => match node?.members.get(*key)?.rule?.absent {
-                Absent::Text(text) => Some(text.to_owned()),
-                _ => None,
-            },
-        })
-        .collect::<Vec<_>>()
-        .join(separator)
-}
-
-fn swapped_pair(desired: &Json, live: &Json) -> Option<Json> {
-    let alternate = |value: &Json| value["advancedConfiguration"]["alternateTargetGroupArn"].clone();
-    let swapped = desired["targetGroupArn"].is_string()
-        && alternate(desired).is_string()
-        && desired["targetGroupArn"] == alternate(live)
-        && alternate(desired) == live["targetGroupArn"];
-    swapped.then(|| {
-        let mut live = live.clone();
-        live["targetGroupArn"] = desired["targetGroupArn"].clone();
-        live["advancedConfiguration"]["alternateTargetGroupArn"] = alternate(desired);
-        live
-    })
-}
-
-/// Whether the sibling that makes a field count has the value it needs on Git's side.
-fn selected(rule: &Rule, around: Around<'_>) -> bool {
-    let Some((sibling, value)) = rule.only_with else { return true };
-    let actual = match present(around.desired.get(sibling)) {
-        Some(Json::String(text)) => Some(text.clone()),
-        Some(other) => Some(other.to_string()),
-        None => around
-            .node
-            .and_then(|node| node.members.get(sibling)?.rule)
-            .and_then(|rule| literal(rule.absent))
-            .map(|default| default.as_str().map_or_else(|| default.to_string(), str::to_owned)),
-    };
-    actual.as_deref() == Some(value)
-}
-
-/// The default that stands in the table as it is.
-fn literal(absent: Absent) -> Option<Json> {
-    match absent {
-        Absent::Text(text) => Some(text.into()),
-        Absent::Number(number) => Some(number.into()),
-        Absent::Flag(flag) => Some(flag.into()),
-        Absent::Json(text) => serde_json::from_str(text).ok(),
-        Absent::Nothing | Absent::Empty | Absent::SameAs(_) | Absent::Filled(_) | Absent::NotOurs => None,
-    }
-}
-
-/// The value of one side with its default filled in. `other` is the opposite side's value, whose
-/// kind an empty value takes.
-fn fill<'a>(
-    rule: &Rule,
-    value: Option<&'a Json>,
-    other: Option<&Json>,
-    siblings: &Object,
-    root: &Json,
-) -> Option<Cow<'a, Json>> {
-    if let Some(value) = value {
-        return Some(Cow::Borrowed(value));
-    }
-    match rule.absent {
-        Absent::Nothing | Absent::NotOurs => None,
-        Absent::Empty => other.map(|other| Cow::Owned(empty_like(other))),
-        Absent::SameAs(sibling) => present(siblings.get(sibling)).cloned().map(Cow::Owned),
-        Absent::Filled(fill) => filled(fill, siblings, root).map(Cow::Owned),
-        Absent::Text(_) | Absent::Number(_) | Absent::Flag(_) | Absent::Json(_) => {
-            literal(rule.absent).map(Cow::Owned)
-        }
-    }
-}
-
-fn empty_like(other: &Json) -> Json {
-    match other {
-        Json::Object(_) => Json::Object(Object::new()),
-        Json::Array(_) => Json::Array(Vec::new()),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Json::from(""),
-    }
-}
-
-fn filled(fill: Fill, siblings: &Object, root: &Json) -> Option<Json> {
-    let daemon = root["schedulingStrategy"] == "DAEMON";
-    match fill {
-        Fill::HostPort => {
-            if siblings.get("containerPortRange").is_some_and(|range| !is_blank(range)) {
-                return Some(0.into());
-            }
-            match root["networkMode"].as_str() {
-                Some("awsvpc" | "host") => present(siblings.get("containerPort")).cloned(),
-                _ => Some(0.into()),
-            }
-        }
-        Fill::MaximumPercent => Some(if daemon { 100 } else { 200 }.into()),
-        Fill::MinimumHealthyPercent => Some(if daemon { 0 } else { 100 }.into()),
-        Fill::CapacityProviderStrategy => root["launchType"].is_string().then(|| Json::Array(Vec::new())),
-    }
 }

@@ -1,7 +1,7 @@
 //! `sync.ignore`: fields that stay as AWS has them, in the diff and in what is written.
 
 use super::Quiet;
-use super::difference::key_of;
+use super::elements::key_of;
 use crate::model::{FieldPath, Json};
 use crate::shape::rules::{Absent, Equality, IGNORED, Node};
 

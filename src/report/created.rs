@@ -1,7 +1,7 @@
-//! What is new as a whole, such as the task definition of a new service, spread into its fields.
+//! What is new as a whole, such as a service or a container, spread into its fields.
 
 use crate::model::{FieldPath, Json};
-use crate::plan::{Consequence, Difference};
+use crate::plan::Difference;
 
 /// Fields of one new object that are shown.
 const FIELDS_MAX: usize = 12;
@@ -11,9 +11,10 @@ const FIELDS_MAX: usize = 12;
 pub(super) fn spread(differences: &[Difference]) -> (Vec<Difference>, usize) {
     let (mut spread, mut left_out) = (Vec::new(), 0);
     for difference in differences {
-        let whole = difference.desired.as_ref().filter(|desired| {
-            difference.consequence == Consequence::Creates && !difference.sensitive && desired.is_object()
-        });
+        let whole = difference
+            .desired
+            .as_ref()
+            .filter(|desired| difference.live.is_none() && !difference.sensitive && desired.is_object());
         let Some(whole) = whole else {
             spread.push(difference.clone());
             continue;
@@ -49,7 +50,7 @@ fn leaves<'a>(path: &FieldPath, value: &'a Json, into: &mut Vec<(FieldPath, &'a 
                     // An environment variable or tag is its value.
                     Some(name) if item.as_object().is_some_and(|members| members.len() == 2) => {
                         let value = item.get("value").or_else(|| item.get("valueFrom")).unwrap_or(item);
-                        into.push((path.key(name), value));
+                        into.push((path.field(name), value));
                     }
                     Some(name) => {
                         let fields = &mut Vec::new();
@@ -72,6 +73,7 @@ fn leaves<'a>(path: &FieldPath, value: &'a Json, into: &mut Vec<(FieldPath, &'a 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Consequence;
     use crate::report::example::difference;
     use serde_json::json;
 
@@ -98,7 +100,7 @@ mod tests {
                 r#"taskDefinition.cpu "256""#,
                 r#"taskDefinition.containerDefinitions[api].image "registry/job-api:1.4.2""#,
                 r#"taskDefinition.containerDefinitions[api].command ["serve","--port","8080"]"#,
-                r#"taskDefinition.containerDefinitions[api].environment[LOG_LEVEL] "info""#,
+                r#"taskDefinition.containerDefinitions[api].environment.LOG_LEVEL "info""#,
             ]
         );
         assert_eq!(left_out, 0);

@@ -131,7 +131,7 @@ pub(super) fn worker_differences() -> Vec<Difference> {
         Difference {
             origin: origin("overlays/production/worker.yaml", 9),
             ..difference(
-                container.field("environment").key("BATCH"),
+                container.field("environment").field("BATCH"),
                 Json::Null,
                 json!("20"),
                 Consequence::NewRevision,
@@ -141,7 +141,7 @@ pub(super) fn worker_differences() -> Vec<Difference> {
             sensitive: true,
             origin: origin("base/worker.yaml", 31),
             ..difference(
-                container.field("environment").key("API_TOKEN"),
+                container.field("environment").field("API_TOKEN"),
                 json!("old sesame"),
                 json!("new sesame"),
                 Consequence::NewRevision,

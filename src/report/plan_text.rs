@@ -316,10 +316,10 @@ mod tests {
             will: register job-search, create service, watch for up to 15 m
             on failure: hold, since there is no revision to go back to
         ~ job-worker    new revision, starts a deployment
-            taskDefinition.memory     1024 -> 2048          manifests/base/worker.yaml:14 · changed in 4c1f9e2
+            taskDefinition.memory    1024 -> 2048          manifests/base/worker.yaml:14 · changed in 4c1f9e2
             taskDefinition.containerDefinitions[worker]
-              environment[API_TOKEN]  (changed, not shown)  manifests/base/worker.yaml:31
-              environment[BATCH]      (absent) -> "20"      manifests/overlays/production/worker.yaml:9
+              environment.API_TOKEN  (changed, not shown)  manifests/base/worker.yaml:31
+              environment.BATCH      (absent) -> "20"      manifests/overlays/production/worker.yaml:9
             will: register job-worker, update service, watch for up to 15 m
             on failure: back to the last revision that completed
         ! report-cron   held: quarantined
@@ -369,9 +369,9 @@ mod tests {
     fn a_sensitive_value_is_not_shown_in_any_window() {
         let (plan, desired) = (example::plan(), example::desired());
         let text = plan_text(&plan, &desired, &options());
-        assert!(text.contains("environment[API_TOKEN]"));
+        assert!(text.contains("environment.API_TOKEN"));
         let json = crate::report::plan_json(&plan).to_string();
-        assert!(json.contains("environment[API_TOKEN]"));
+        assert!(json.contains("environment.API_TOKEN"));
         assert!(!text.contains("sesame") && !json.contains("sesame"));
     }
 

@@ -5,6 +5,8 @@ mod diagnose;
 mod find;
 mod judge;
 mod roll_back;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use diagnose::diagnose;

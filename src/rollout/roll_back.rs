@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::find::{is_going_back, our_service_deployment};
 use crate::model::{
-    EcsService, LiveService, Rollout, RolloutKind, ServiceDeploymentStatus, ServiceRecord, TaskDefinitionArn,
+    Deployment, EcsService, LiveService, Rollout, RolloutKind, ServiceDeploymentStatus, ServiceRecord,
+    TaskDefinitionArn,
 };
 use crate::plan::{Action, RevisionSource, Step};
 
@@ -85,21 +86,22 @@ pub fn last_good(live: &LiveService, record: Option<&ServiceRecord>) -> Option<T
     let rejected =
         record.and_then(|record| record.quarantine.as_ref()).map(|quarantine| &quarantine.task_definition);
     let service = live.service.present();
+    let good = |deployment: &Deployment<'_>| Some(&deployment.task_definition()) != rejected;
     let succeeded = live
         .deployments
         .present()
         .into_iter()
         .flatten()
         .filter(|one| one.status == ServiceDeploymentStatus::Successful)
-        .find_map(|one| service?.deployments().find(|deployment| one.is_of(deployment.id())));
-    let completed =
-        || service?.deployments().find(|deployment| deployment.rollout_state() == Some("COMPLETED"));
+        .filter_map(|one| service?.deployments().find(|deployment| one.is_of(deployment.id())))
+        .find(good);
+    let completed = || {
+        let mut all = service?.deployments();
+        all.find(|deployment| deployment.rollout_state() == Some("COMPLETED") && good(deployment))
+    };
+    let remembered = || Some(record?.last_good.as_ref()?.task_definition.clone());
     succeeded
         .or_else(completed)
         .map(|deployment| deployment.task_definition())
-        .filter(|arn| Some(arn) != rejected)
-        .or_else(|| {
-            let remembered = record?.last_good.as_ref()?.task_definition.clone();
-            (Some(&remembered) != rejected).then_some(remembered)
-        })
+        .or_else(|| remembered().filter(|arn| Some(arn) != rejected))
 }

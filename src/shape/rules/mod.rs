@@ -9,6 +9,8 @@ mod explain;
 mod scaling;
 mod service;
 mod task_definition;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use explain::{IGNORED, Kept, UNKNOWN};

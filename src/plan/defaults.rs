@@ -1,0 +1,82 @@
+//! What a side means by leaving a field out.
+
+use std::borrow::Cow;
+
+use super::difference::{Object, present};
+use super::equality::is_blank;
+use crate::model::Json;
+use crate::shape::rules::{Absent, Fill, Node, Rule};
+
+/// Whether the sibling that makes a field count has the value it needs on Git's side.
+pub(super) fn selected(rule: &Rule, siblings: &Object, rules: Option<&Node>) -> bool {
+    let Some((sibling, value)) = rule.only_with else { return true };
+    let actual = match present(siblings.get(sibling)) {
+        Some(Json::String(text)) => Some(text.clone()),
+        Some(other) => Some(other.to_string()),
+        None => rules
+            .and_then(|node| node.members.get(sibling)?.rule)
+            .and_then(|rule| literal(rule.absent))
+            .map(|default| default.as_str().map_or_else(|| default.to_string(), str::to_owned)),
+    };
+    actual.as_deref() == Some(value)
+}
+
+/// The default that stands in the table as it is.
+fn literal(absent: Absent) -> Option<Json> {
+    match absent {
+        Absent::Text(text) => Some(text.into()),
+        Absent::Number(number) => Some(number.into()),
+        Absent::Flag(flag) => Some(flag.into()),
+        Absent::Json(text) => serde_json::from_str(text).ok(),
+        Absent::Nothing | Absent::Empty | Absent::SameAs(_) | Absent::Filled(_) | Absent::NotOurs => None,
+    }
+}
+
+/// The value of one side with its default filled in. `other` is the opposite side's value, whose
+/// kind an empty value takes.
+pub(super) fn fill<'a>(
+    rule: &Rule,
+    value: Option<&'a Json>,
+    other: Option<&Json>,
+    siblings: &Object,
+    root: &Json,
+) -> Option<Cow<'a, Json>> {
+    if let Some(value) = value {
+        return Some(Cow::Borrowed(value));
+    }
+    match rule.absent {
+        Absent::Nothing | Absent::NotOurs => None,
+        Absent::Empty => other.map(|other| Cow::Owned(empty_like(other))),
+        Absent::SameAs(sibling) => present(siblings.get(sibling)).cloned().map(Cow::Owned),
+        Absent::Filled(fill) => filled(fill, siblings, root).map(Cow::Owned),
+        Absent::Text(_) | Absent::Number(_) | Absent::Flag(_) | Absent::Json(_) => {
+            literal(rule.absent).map(Cow::Owned)
+        }
+    }
+}
+
+fn empty_like(other: &Json) -> Json {
+    match other {
+        Json::Object(_) => Json::Object(Object::new()),
+        Json::Array(_) => Json::Array(Vec::new()),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Json::from(""),
+    }
+}
+
+fn filled(fill: Fill, siblings: &Object, root: &Json) -> Option<Json> {
+    let daemon = root["schedulingStrategy"] == "DAEMON";
+    match fill {
+        Fill::HostPort => {
+            if siblings.get("containerPortRange").is_some_and(|range| !is_blank(range)) {
+                return Some(0.into());
+            }
+            match root["networkMode"].as_str() {
+                Some("awsvpc" | "host") => present(siblings.get("containerPort")).cloned(),
+                _ => Some(0.into()),
+            }
+        }
+        Fill::MaximumPercent => Some(if daemon { 100 } else { 200 }.into()),
+        Fill::MinimumHealthyPercent => Some(if daemon { 0 } else { 100 }.into()),
+        Fill::CapacityProviderStrategy => root["launchType"].is_string().then(|| Json::Array(Vec::new())),
+    }
+}
