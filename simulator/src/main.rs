@@ -19,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 use simulator::Simulator;
 use simulator::balancer::serve_listeners;
 use simulator::clock::{Clock, Time};
+use simulator::ecs::Pace;
 use simulator::images::Images;
 use simulator::runtime::Runtime;
 use simulator::runtime::process::ProcessRuntime;
@@ -104,6 +105,10 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let simulator = Simulator::new(clock, runtime.clone());
     simulator.with_world(|world| -> anyhow::Result<()> {
         world.sqs.endpoint.clone_from(&endpoint);
+        // Somebody watches real processes: what they take is long enough.
+        if processes.is_some() {
+            world.pace = Pace::immediate();
+        }
         for cluster in &options.clusters {
             let input = json!({"clusterName": cluster});
             simulator::ecs::call(world, runtime.as_ref(), "CreateCluster", &input)

@@ -1,6 +1,7 @@
 //! What ECS remembers.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -12,6 +13,9 @@ use crate::runtime::ContainerState;
 /// Clusters, task definitions, services and tasks of the account.
 #[derive(Default)]
 pub struct Ecs {
+    /// How long CreateService, UpdateService and DeleteService take to become visible to
+    /// DescribeServices and ListServices. Zero, unless somebody sets it.
+    pub read_delay: Duration,
     pub(super) ids: Ids,
     pub(super) clusters: BTreeMap<String, Cluster>,
     pub(super) families: BTreeMap<String, Family>,
@@ -91,6 +95,14 @@ pub(super) struct Service {
     pub(super) steady: bool,
     /// Nothing can happen to it before.
     pub(super) next_look: Time,
+    pub(super) stale: Option<Stale>,
+}
+
+/// What reads show of a service until a write to it becomes visible.
+pub(super) struct Stale {
+    pub(super) until: Time,
+    /// `None`: it was not there.
+    pub(super) shown: Option<Value>,
 }
 
 /// The members of a service that a rollback restores.

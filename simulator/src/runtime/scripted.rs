@@ -332,3 +332,163 @@ impl Runtime for Scripted {
         lines.split_off(lines.len().saturating_sub(limit))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::runtime::HealthCheck;
+
+    const START: Time = Time(1_000_000);
+
+    fn after(seconds: u64) -> Time {
+        START + Duration::from_secs(seconds)
+    }
+
+    fn launched(scripted: &Scripted, image: &str) {
+        let check = HealthCheck {
+            command: vec!["CMD".to_owned(), "true".to_owned()],
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(5),
+            retries: 3,
+            start_period: Duration::ZERO,
+        };
+        scripted.start(&TaskLaunch {
+            task: "task".to_owned(),
+            service: None,
+            containers: vec![ContainerLaunch {
+                name: "app".to_owned(),
+                image: image.to_owned(),
+                essential: true,
+                entry_point: Vec::new(),
+                command: Vec::new(),
+                environment: BTreeMap::new(),
+                ports: vec![8080],
+                health_check: Some(check),
+                stop_timeout: Duration::from_secs(30),
+                memory_limit: None,
+            }],
+            launched_at: START,
+        });
+    }
+
+    fn state(scripted: &Scripted, now: Time) -> ContainerState {
+        scripted.observe("task", now).remove(0)
+    }
+
+    fn stopped(state: &ContainerState) -> Option<(i32, Time)> {
+        match state.status {
+            ContainerStatus::Stopped { exit_code, at, .. } => Some((exit_code, at)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn words_in_the_image_choose_the_course() {
+        let cases = [
+            ("api:1", "running"),
+            ("registry.invalid/api:1", "cannot start"),
+            ("api:missing", "cannot start"),
+            ("api-crash:1", "exit 1"),
+            ("api-oom:1", "exit 137"),
+            ("api-slow:1", "pending"),
+            ("api-unhealthy:1", "unhealthy"),
+        ];
+        for (image, expected) in cases {
+            let scripted = Scripted::new();
+            launched(&scripted, image);
+            let state = state(&scripted, after(60));
+            let found = match (&state.status, state.health) {
+                (ContainerStatus::Running { .. }, ContainerHealth::Unhealthy) => "unhealthy".into(),
+                (ContainerStatus::Running { .. }, _) => "running".into(),
+                (ContainerStatus::CannotStart { .. }, _) => "cannot start".into(),
+                (ContainerStatus::Stopped { exit_code, .. }, _) => format!("exit {exit_code}"),
+                (ContainerStatus::Pending, _) => "pending".into(),
+            };
+            assert_eq!(found, expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn between_two_turning_points_nothing_changes() {
+        let ailing = Script {
+            healthy_after: Some(Duration::from_secs(15)),
+            unhealthy_after: Some(Duration::from_secs(40)),
+            exits: Some(Exit {
+                after: Duration::from_secs(90),
+                code: 3,
+                reason: None,
+                last_line: "bye".to_owned(),
+            }),
+            ..Script::default()
+        };
+        let scripted = Scripted::new().with_script("ailing", ailing);
+        launched(&scripted, "ailing:1");
+        let mut changes = 0;
+        for second in 0..200 {
+            let (now, next) = (after(second), after(second + 1));
+            if state(&scripted, now) != state(&scripted, next) {
+                changes += 1;
+                assert!(scripted.next_change("task", now) <= next, "{second}");
+            }
+        }
+        // Running, healthy, unhealthy, stopped.
+        assert_eq!(changes, 4);
+        assert_eq!(scripted.next_change("task", after(200)), NEVER);
+    }
+
+    #[test]
+    fn sigterm_ends_a_container_and_sigkill_one_that_ignores_it() {
+        let polite = Scripted::new();
+        launched(&polite, "api:1");
+        polite.stop("task", after(20));
+        assert_eq!(stopped(&state(&polite, after(22))), Some((0, after(21))));
+
+        let stubborn = Script { ignores_sigterm: true, ..Script::default() };
+        let stubborn = Scripted::new().with_script("api", stubborn);
+        launched(&stubborn, "api:1");
+        stubborn.stop("task", after(20));
+        assert_eq!(stopped(&state(&stubborn, after(49))), None);
+        assert_eq!(stopped(&state(&stubborn, after(50))), Some((137, after(50))));
+    }
+
+    #[test]
+    fn last_words_are_heard_only_once_they_were_said() {
+        let scripted = Scripted::new();
+        launched(&scripted, "api-crash:1");
+        state(&scripted, after(3));
+        assert_eq!(scripted.output("task", "app", 10).len(), 1);
+        state(&scripted, after(4));
+        let lines = scripted.output("task", "app", 10);
+        assert_eq!(lines.len(), 2);
+        assert!(lines[1].1.starts_with("fatal: "));
+        assert_eq!(scripted.output("task", "app", 1), lines[1..]);
+    }
+
+    #[test]
+    fn a_probe_tells_a_dead_container_from_an_unwell_one() {
+        let probe = Probe {
+            task: "task".to_owned(),
+            container: "app".to_owned(),
+            port: 8080,
+            path: "/".to_owned(),
+            timeout: Duration::from_secs(5),
+            matcher: "200".to_owned(),
+        };
+        let reason = |image: &str, now: Time| {
+            let scripted = Scripted::new();
+            launched(&scripted, image);
+            match scripted.probe(&probe, now) {
+                ProbeAnswer::Failed { reason, .. } => Some(reason),
+                ProbeAnswer::Passed | ProbeAnswer::Pending => None,
+            }
+        };
+        assert_eq!(reason("api:1", after(10)), None);
+        let unwell = Some("Target.ResponseCodeMismatch".to_owned());
+        assert_eq!(reason("api-unhealthy:1", after(10)), unwell);
+        let dead = Some("Target.FailedHealthChecks".to_owned());
+        assert_eq!(reason("api-crash:1", after(10)), dead);
+    }
+}

@@ -2,6 +2,7 @@
 
 mod read;
 mod settings;
+mod stale;
 mod validation;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -55,6 +56,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         last_completed: None,
         steady: false,
         next_look: world.now,
+        stale: stale::nothing_before(world),
     };
     story::begin(world, &mut service);
     world.ecs.tags.insert(arn, tags);
@@ -111,6 +113,7 @@ pub(super) fn update(world: &mut World, input: &Value) -> Answer {
     let name = arn::last(input::required_text(input, "service")?).to_owned();
     let key = ServiceKey { cluster, name };
     let mut service = take_active(world, &key)?;
+    stale::remember(world, &mut service);
     let outcome = apply_update(world, &mut service, input);
     service.next_look = world.now;
     let answer = read::shown(world, &service, true);
@@ -150,6 +153,7 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let force = input::boolean(input, "force")?;
     let key = ServiceKey { cluster, name };
     let mut service = take_active(world, &key)?;
+    stale::remember(world, &mut service);
     let replica = service.settings.get("schedulingStrategy") != Some(&json!("DAEMON"));
     let refusal = if force || !replica {
         None

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::settings::is_fargate;
+use super::stale::{self, Visible};
+use crate::clock::Time;
 use crate::ecs::input::{self, includes, invalid};
 use crate::ecs::state::{Deployment, DeploymentStatus, Phase, Rollout, Service, ServiceKey, ServiceStatus};
 use crate::ecs::{arn, clusters, pages, tags};
@@ -29,9 +31,15 @@ pub(in crate::ecs) fn describe(world: &mut World, input: &Value) -> Answer {
     let mut failures = Vec::new();
     for name in names {
         let key = ServiceKey { cluster: cluster.clone(), name: arn::last(name).to_owned() };
-        match world.ecs.services.get(&key) {
-            Some(service) => services.push(shown(world, service, with_tags)),
-            None => failures.push(json!({
+        let visible = world
+            .ecs
+            .services
+            .get(&key)
+            .map(|service| (service, stale::visible(world.now, service, with_tags)));
+        match visible {
+            Some((service, Visible::Current)) => services.push(shown(world, service, with_tags)),
+            Some((_, Visible::Before(service))) => services.push(service),
+            Some((_, Visible::NotYet)) | None => failures.push(json!({
                 "arn": arn::service(world, &cluster, &key.name), "reason": "MISSING",
             })),
         }
@@ -55,12 +63,20 @@ pub(in crate::ecs) fn list(world: &mut World, input: &Value) -> Answer {
         .range(first..)
         .map(|(_, service)| service)
         .take_while(|service| service.key.cluster == cluster)
-        .filter(|service| service.status == ServiceStatus::Active)
+        .filter(|service| is_listed(world.now, service))
         .filter(|service| wanted(service, "launchType", launch_type))
         .filter(|service| wanted(service, "schedulingStrategy", strategy))
         .map(|service| service.arn.clone())
         .collect();
     pages::page(&mut world.ecs.ids, input, "serviceArns", arns, PAGE)
+}
+
+fn is_listed(now: Time, service: &Service) -> bool {
+    match stale::visible(now, service, false) {
+        Visible::Current => service.status == ServiceStatus::Active,
+        Visible::Before(before) => before["status"] == "ACTIVE",
+        Visible::NotYet => false,
+    }
 }
 
 pub(super) fn shown(world: &World, service: &Service, with_tags: bool) -> Value {
