@@ -19,20 +19,25 @@ const FLOORS: [&[&str]; 7] = [
 
 /// The sideways imports that are meant: a rollback is a plan; names of rules explain themselves; the
 /// command line is read where its verbs are wired.
-const SIDEWAYS: [(&str, &str); 5] = [
-    ("rollout", "plan"),
-    ("shape", "model"),
-    ("cli", "config"),
-    ("config", "cli"),
-    ("model", "shape"),
-];
+const SIDEWAYS: [(&str, &str); 5] =
+    [("rollout", "plan"), ("shape", "model"), ("cli", "config"), ("config", "cli"), ("model", "shape")];
 
 /// No I/O, clock, randomness, environment, async or tracing.
 const PURE: [&str; 5] = ["model", "shape", "manifest", "plan", "rollout"];
 
 const IMPURE: [&str; 12] = [
-    "std::fs", "std::env", "std::net", "std::io", "std::process", "std::thread", "std::time::Instant",
-    "SystemTime", "tokio::", "tracing::", "async fn", ".await",
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::io",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "SystemTime",
+    "tokio::",
+    "tracing::",
+    "async fn",
+    ".await",
 ];
 
 fn sources(under: &Path) -> Vec<PathBuf> {
@@ -90,9 +95,8 @@ fn a_module_imports_only_from_lower_floors() {
             let rest = &text[place + "crate::".len()..];
             let name: String = rest.chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect();
             let Some(other) = floor(&name) else { continue };
-            let allowed = name == module
-                || other < own
-                || SIDEWAYS.contains(&(module.as_str(), name.as_str()));
+            let allowed =
+                name == module || other < own || SIDEWAYS.contains(&(module.as_str(), name.as_str()));
             if !allowed {
                 wrong.push(format!("{} imports {name}", path.display()));
             }

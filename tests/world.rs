@@ -77,8 +77,9 @@ impl World {
     }
 
     pub async fn service(&self, name: &str) -> Value {
-        let answer =
-            self.ecs("DescribeServices", json!({"cluster": "jobs", "services": [name], "include": ["TAGS"]})).await;
+        let answer = self
+            .ecs("DescribeServices", json!({"cluster": "jobs", "services": [name], "include": ["TAGS"]}))
+            .await;
         answer["services"][0].clone()
     }
 
@@ -90,7 +91,8 @@ impl World {
 
     /// The ACTIVE revisions of a family, oldest first.
     pub async fn revisions(&self, family: &str) -> Vec<String> {
-        let answer = self.ecs("ListTaskDefinitions", json!({"familyPrefix": family, "status": "ACTIVE"})).await;
+        let answer =
+            self.ecs("ListTaskDefinitions", json!({"familyPrefix": family, "status": "ACTIVE"})).await;
         let arns = answer["taskDefinitionArns"].as_array().cloned().unwrap_or_default();
         arns.iter().map(|arn| arn.as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
     }

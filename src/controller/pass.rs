@@ -322,7 +322,8 @@ impl Engine {
         let Some(ecs) = live.service.present() else { return Ok(Next::Settled) };
         let completed = ecs.primary().is_some_and(|it| it.rollout_state() == Some("COMPLETED"));
         if let Some(rollout) = adoptable(desired, service, live, record, (self.now)()) {
-            let event = Event::new((self.now)(), Kind::Progress, "watches a deployment that it did not see start");
+            let event =
+                Event::new((self.now)(), Kind::Progress, "watches a deployment that it did not see start");
             self.journal.tell(
                 event.of(&service.key).digest(&rollout.digest).deployment(rollout.deployment.as_deref()),
             );

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 async fn python(arguments: &[&[&str]]) -> Vec<String> {
     let python = std::env::var("RECONCILER_TEST_PYTHON")
         .expect("RECONCILER_TEST_PYTHON names a Python with awscli and boto3; `make test` sets it up");
-    let simulator = Simulator::new(Clock::starting_at(Time(1_800_000_000_000), 30.0), Arc::new(Scripted::default()));
+    let simulator =
+        Simulator::new(Clock::starting_at(Time(1_800_000_000_000), 30.0), Arc::new(Scripted::default()));
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", socket.local_addr().unwrap());
     let stop = CancellationToken::new();
@@ -57,39 +58,101 @@ async fn the_aws_cli_registers_creates_updates_and_waits_for_stability() {
     let containers = r#"[{"name":"app","image":"app:1","portMappings":[{"containerPort":80}]}]"#;
     let network = "awsvpcConfiguration={subnets=[subnet-1],securityGroups=[sg-1]}";
     let register = [
-        "-m", "awscli", "ecs", "register-task-definition", "--family", "web", "--network-mode", "awsvpc",
-        "--requires-compatibilities", "FARGATE", "--cpu", "256", "--memory", "512", "--container-definitions",
-        containers, "--query", "taskDefinition.revision", "--output", "text",
+        "-m",
+        "awscli",
+        "ecs",
+        "register-task-definition",
+        "--family",
+        "web",
+        "--network-mode",
+        "awsvpc",
+        "--requires-compatibilities",
+        "FARGATE",
+        "--cpu",
+        "256",
+        "--memory",
+        "512",
+        "--container-definitions",
+        containers,
+        "--query",
+        "taskDefinition.revision",
+        "--output",
+        "text",
     ];
     let printed = python(&[
         &["-m", "awscli", "ecs", "create-cluster", "--cluster-name", "jobs"],
         &register,
         &[
-            "-m", "awscli", "ecs", "create-service", "--cluster", "jobs", "--service-name", "web",
-            "--task-definition", "web:1", "--desired-count", "2", "--launch-type", "FARGATE",
-            "--network-configuration", network, "--query", "service.status", "--output", "text",
+            "-m",
+            "awscli",
+            "ecs",
+            "create-service",
+            "--cluster",
+            "jobs",
+            "--service-name",
+            "web",
+            "--task-definition",
+            "web:1",
+            "--desired-count",
+            "2",
+            "--launch-type",
+            "FARGATE",
+            "--network-configuration",
+            network,
+            "--query",
+            "service.status",
+            "--output",
+            "text",
         ],
         &register,
         &[
-            "-m", "awscli", "ecs", "update-service", "--cluster", "jobs", "--service", "web", "--task-definition",
-            "web:2", "--query", "service.deployments[0].status", "--output", "text",
+            "-m",
+            "awscli",
+            "ecs",
+            "update-service",
+            "--cluster",
+            "jobs",
+            "--service",
+            "web",
+            "--task-definition",
+            "web:2",
+            "--query",
+            "service.deployments[0].status",
+            "--output",
+            "text",
         ],
         &["-m", "awscli", "ecs", "wait", "services-stable", "--cluster", "jobs", "--services", "web"],
         &[
-            "-m", "awscli", "ecs", "describe-services", "--cluster", "jobs", "--services", "web", "--query",
-            "services[0].[runningCount,deployments[0].rolloutState,taskDefinition]", "--output", "text",
+            "-m",
+            "awscli",
+            "ecs",
+            "describe-services",
+            "--cluster",
+            "jobs",
+            "--services",
+            "web",
+            "--query",
+            "services[0].[runningCount,deployments[0].rolloutState,taskDefinition]",
+            "--output",
+            "text",
         ],
         &["-m", "awscli", "sts", "get-caller-identity", "--query", "Account", "--output", "text"],
-        &["-m", "awscli", "elbv2", "describe-target-groups", "--query", "length(TargetGroups)", "--output", "text"],
+        &[
+            "-m",
+            "awscli",
+            "elbv2",
+            "describe-target-groups",
+            "--query",
+            "length(TargetGroups)",
+            "--output",
+            "text",
+        ],
     ])
     .await;
     assert_eq!(printed[1], "1");
     assert_eq!(printed[2], "ACTIVE");
     assert_eq!(printed[4], "PRIMARY");
-    assert_eq!(
-        printed[6],
-        "2\tCOMPLETED\tarn:aws:ecs:eu-west-1:123456789012:task-definition/web:2"
-    );
+    assert_eq!(printed[6], "2\tCOMPLETED\tarn:aws:ecs:eu-west-1:123456789012:task-definition/web:2");
     assert_eq!(printed[7], "123456789012");
     assert_eq!(printed[8], "0");
 }

@@ -53,7 +53,8 @@ async fn before(story: Story, world: &mut World) -> Wish {
 }
 
 async fn end(world: &World) -> End {
-    let deployments = world.ecs("ListServiceDeployments", serde_json::json!({"cluster": "jobs", "service": "api"})).await;
+    let deployments =
+        world.ecs("ListServiceDeployments", serde_json::json!({"cluster": "jobs", "service": "api"})).await;
     End {
         runs: world.runs("api").await,
         running: world.service("api").await["runningCount"].as_i64(),
@@ -112,7 +113,11 @@ async fn converges(story: Story) {
     assert!(calls > 3, "the story makes calls to be killed at");
     for at in 0..calls {
         for kill in [Kill::Before, Kill::After] {
-            assert_eq!(killed(story, at, kill).await, expected, "{story:?}, killed {kill:?} call {at} of {calls}");
+            assert_eq!(
+                killed(story, at, kill).await,
+                expected,
+                "{story:?}, killed {kill:?} call {at} of {calls}"
+            );
         }
     }
 }

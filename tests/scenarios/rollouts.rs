@@ -18,7 +18,10 @@ async fn a_first_commit_registers_creates_and_settles() {
     let calls = world.take_calls();
     assert_eq!(mutating(&calls), ["RegisterTaskDefinition", "CreateService"]);
     let service = world.service("api").await;
-    assert_eq!((service["runningCount"].as_i64(), service["deployments"][0]["rolloutState"].as_str()), (Some(2), Some("COMPLETED")));
+    assert_eq!(
+        (service["runningCount"].as_i64(), service["deployments"][0]["rolloutState"].as_str()),
+        (Some(2), Some("COMPLETED"))
+    );
     assert_eq!(world.record("api").last_good.unwrap().task_definition.to_string(), "api:1");
 }
 
@@ -126,10 +129,8 @@ async fn a_fix_does_not_wait_for_the_bad_rollout_to_fail() {
 #[tokio::test(start_paused = true)]
 async fn a_dependent_goes_out_after_what_it_depends_on() {
     let mut world = World::new().await;
-    let wish = world.commit(&[
-        service_with("api", "app:1", "  dependsOn: [database]\n"),
-        service("database", "app:1"),
-    ]);
+    let wish = world
+        .commit(&[service_with("api", "app:1", "  dependsOn: [database]\n"), service("database", "app:1")]);
     let standing = world.settle(&wish).await;
     assert!(standing.values().all(|it| *it == Next::Settled), "{}", world.told());
     let created = |service: &serde_json::Value| service["createdAt"].as_f64().unwrap();
