@@ -362,3 +362,13 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
     assert_eq!(execution, Execution::Done { started: None });
     assert!(!stage.path.exists());
 }
+
+/// The controller executes in tasks of their own.
+#[test]
+fn an_execution_may_move_between_threads() {
+    fn sent<T: Send>(_: &T) {}
+    let check = |work: &Work<'_>, writer: &Writer, ledger: &Ledger, journal: &Journal| {
+        sent(&execute(work, writer, ledger, journal, &|| Timestamp(0)));
+    };
+    let _ = check;
+}
