@@ -449,6 +449,32 @@ fn a_rollout_that_is_known_is_not_found_again() {
     assert_eq!(stage.record().rollout, first);
 }
 
+#[test]
+fn a_rollout_without_an_id_gets_it_once_its_deployment_shows() {
+    let table = [
+        (RolloutKind::Deploy, 1, 1_700_000, true),
+        (RolloutKind::Deploy, 2, 1_700_000, false),
+        (RolloutKind::Deploy, 1, 2_000_000, false),
+        (RolloutKind::RollBack, 1, 2_000_000, true),
+    ];
+    for (kind, number, started_at, found) in table {
+        let stage = Stage::new();
+        let rollout = Rollout {
+            kind,
+            digest: Digest::from_tag("wanted"),
+            task_definition: arn(number),
+            deployment: None,
+            started_at: Timestamp(started_at),
+            revision: "4c1f9e2".to_owned(),
+            back_to: None,
+        };
+        stage.ledger.update(&stage.desired.key, |record| record.rollout = Some(rollout)).unwrap();
+        assert_eq!(stage.recover(&live()).is_some(), found, "{kind:?} of {number} at {started_at}");
+        let id = stage.record().rollout.unwrap().deployment;
+        assert_eq!(id.as_deref(), found.then_some("ecs-svc/1"));
+    }
+}
+
 /// The controller executes in tasks of their own.
 #[test]
 fn an_execution_may_move_between_threads() {
