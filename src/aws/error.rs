@@ -126,7 +126,12 @@ where
         SdkError::DispatchFailure(failure) => {
             let source = failure.as_connector_error().map(|error| error as &(dyn StdError + 'static));
             let kind = source.map_or(ErrorKind::Unreachable, of_dispatch);
-            (kind, None, source.map(last_words).unwrap_or_default())
+            let nothing_found = source.is_some_and(|error| sources(error).any(no_provider_has_any));
+            let message = match nothing_found {
+                true => "none are in the environment, a profile, the container or the instance".to_owned(),
+                false => source.map(last_words).unwrap_or_default(),
+            };
+            (kind, None, message)
         }
         SdkError::ResponseError(answered) => {
             let message = match answered.raw().status().as_u16() {
@@ -185,7 +190,7 @@ fn of_answer(operation: &str, status: u16, code: Option<&str>, message: &str) ->
 
 /// Words of answers with status 400 that pass by themselves: a name not free yet, or something
 /// just created that another part of AWS does not see yet.
-const PASSING: [&str; 10] = [
+const PASSING: [&str; 11] = [
     "oo many concurrent attempts",
     "still Draining",
     "Creation of service was not idempotent",
@@ -196,6 +201,8 @@ const PASSING: [&str; 10] = [
     "does not have an associated load balancer",
     "verify that the ECS service role being passed has the proper permissions",
     "Service was not ACTIVE",
+    // The revision was deregistered under us: the next look finds or registers another one.
+    "TaskDefinition is inactive",
 ];
 
 /// Tells a request that was never sent from one that was sent into silence.
@@ -218,11 +225,13 @@ fn of_dispatch(error: &(dyn StdError + 'static)) -> ErrorKind {
         if text.contains("dns error") || text.contains("failed to lookup") || text.contains("HTTP connect") {
             return ErrorKind::Unreachable;
         }
-        if text.contains("no providers in chain provided credentials") {
-            return ErrorKind::Credentials;
-        }
     }
     ErrorKind::Unanswered
+}
+
+/// The chain's own message is a list of everything it tried, over many lines.
+fn no_provider_has_any(error: &(dyn StdError + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(CredentialsError::CredentialsNotLoaded(_)))
 }
 
 /// The innermost cause: what really happened, without the layers that passed it on.
@@ -241,6 +250,8 @@ fn sources<'a>(
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
     use super::*;
 
     #[test]
@@ -314,6 +325,18 @@ mod tests {
                 "{operation} {code} {message}"
             );
         }
+    }
+
+    #[test]
+    fn missing_credentials_are_told_in_one_line() {
+        let source = CredentialsError::not_loaded("no credentials found in chain. Attempted:\n  Environment");
+        let error: SdkError<
+            aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError,
+            HttpResponse,
+        > = SdkError::dispatch_failure(ConnectorError::other(Box::new(source), None));
+        let failure = classify("sts:GetCallerIdentity", &error);
+        assert_eq!(failure.kind, ErrorKind::Credentials);
+        assert!(failure.message.starts_with("none are in the environment"), "{}", failure.message);
     }
 
     #[test]

@@ -61,6 +61,21 @@ const TASKS_MAX: usize = 100;
 /// A target that holds more than this many pages of policies is past every quota.
 const RESOURCE_PAGES_MAX: usize = 20;
 
+const ACTIONS: [&str; 12] = [
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:DescribeScheduledActions",
+    "ecs:DescribeServices",
+    "ecs:DescribeTaskDefinition",
+    "ecs:DescribeTasks",
+    "ecs:ListServiceDeployments",
+    "ecs:ListTaskDefinitions",
+    "ecs:ListTasks",
+    "elasticloadbalancing:DescribeTargetHealth",
+    "logs:GetLogEvents",
+    "sts:GetCallerIdentity",
+];
+
 /// Sends `$body` as the `$method` of `$client`.
 macro_rules! send {
     ($self:ident, $client:ident.$method:ident, $call:expr, $body:expr) => {{
@@ -71,6 +86,9 @@ macro_rules! send {
 }
 
 impl Reader {
+    /// IAM actions of these methods, sorted.
+    pub const ACTIONS: [&str; 12] = ACTIONS;
+
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
     }

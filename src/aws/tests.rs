@@ -241,3 +241,24 @@ async fn settings_without_region_or_with_a_broken_endpoint_are_refused() {
     let error = connect(settings).await.unwrap_err();
     assert!(error.to_string().contains("`not a url`"), "{error}");
 }
+
+#[test]
+fn the_lists_of_actions_name_every_call_and_no_other() {
+    for (source, actions) in
+        [(include_str!("reader.rs"), &Reader::ACTIONS[..]), (include_str!("writer.rs"), &Writer::ACTIONS[..])]
+    {
+        let after_list = source.split_once("impl ").unwrap().1;
+        let named = after_list.split('"').filter(|text| {
+            let prefixes = ["ecs:", "sts:", "logs:", "application-autoscaling:", "elasticloadbalancing:"];
+            text.chars().all(|it| it.is_ascii_alphanumeric() || ":-".contains(it))
+                && prefixes.iter().any(|prefix| {
+                    text.strip_prefix(prefix)
+                        .is_some_and(|it| it.starts_with(|it: char| it.is_ascii_uppercase()))
+                })
+        });
+        let mut named: Vec<_> = named.collect();
+        named.sort_unstable();
+        named.dedup();
+        assert_eq!(named, actions);
+    }
+}

@@ -18,6 +18,21 @@ pub struct Writer {
     line: Arc<Line>,
 }
 
+const ACTIONS: [&str; 12] = [
+    "application-autoscaling:DeleteScalingPolicy",
+    "application-autoscaling:DeleteScheduledAction",
+    "application-autoscaling:DeregisterScalableTarget",
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:PutScheduledAction",
+    "application-autoscaling:RegisterScalableTarget",
+    "ecs:CreateService",
+    "ecs:RegisterTaskDefinition",
+    "ecs:StopServiceDeployment",
+    "ecs:TagResource",
+    "ecs:UntagResource",
+    "ecs:UpdateService",
+];
+
 /// Sends `$body` as the `$method` of `$client`.
 macro_rules! send {
     ($self:ident, $client:ident.$method:ident, $call:expr, $body:expr) => {{
@@ -28,6 +43,9 @@ macro_rules! send {
 }
 
 impl Writer {
+    /// IAM actions of these methods, sorted.
+    pub const ACTIONS: [&str; 12] = ACTIONS;
+
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
     }

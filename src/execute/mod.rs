@@ -1,5 +1,6 @@
 //! Plan -> calls: in order, with the intent written before and the outcome after. Decides nothing.
 
+mod recover;
 mod step;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use crate::model::{
 };
 use crate::plan::{Action, Decision, ServicePlan, Step};
 
+pub use recover::recover;
 use step::Outcome;
 
 /// The wall clock, handed down from `main`.
@@ -50,7 +52,8 @@ pub enum Execution {
     Rejected { message: String },
 }
 
-/// Carries the plan out, up to the first step that fails.
+/// Carries the plan out, up to the first step that fails. A plan that changes nothing removes the
+/// intent that a crash left behind.
 pub async fn execute(
     work: &Work<'_>,
     writer: &Writer,
@@ -58,10 +61,12 @@ pub async fn execute(
     journal: &Journal,
     clock: &Clock,
 ) -> Execution {
-    let Decision::Change { steps, .. } = &work.plan.decision else {
-        return Execution::Done { started: None };
+    let mut run = Run { work, writer, ledger, journal, clock, outcome: Outcome::of(work), intended: None };
+    let steps = match &work.plan.decision {
+        Decision::Change { steps, .. } => steps,
+        Decision::Unchanged => return run.nothing_left(),
+        Decision::Held { .. } => return Execution::Done { started: None },
     };
-    let mut run = Run { work, writer, ledger, journal, clock, outcome: Outcome::of(work) };
     for step in steps {
         match run.take(step).await {
             Ok(()) => (),
@@ -103,6 +108,8 @@ struct Run<'a> {
     journal: &'a Journal,
     clock: &'a Clock,
     outcome: Outcome,
+    /// The intent that is on disk for this run.
+    intended: Option<IntentKind>,
 }
 
 impl Run<'_> {
@@ -126,22 +133,19 @@ impl Run<'_> {
     }
 
     /// On disk before the call: whoever comes after a crash knows that it may have been made.
-    fn intend(&self, action: &Action) -> Result<(), ledger::Error> {
+    fn intend(&mut self, action: &Action) -> Result<(), ledger::Error> {
         let kind = match self.work.kind {
             RolloutKind::RollBack => IntentKind::RollBack,
             RolloutKind::Deploy => intent_kind(action),
         };
+        // Calls of one kind in a row are looked up alike: one intent covers them.
+        if self.intended == Some(kind) {
+            return Ok(());
+        }
         let intent = Intent { kind, digest: self.work.plan.digest.clone(), at: (self.clock)() };
-        self.ledger.update(self.service(), |record| {
-            // Several calls of one kind in a row are looked up alike: one intent covers them.
-            let covered = record
-                .intent
-                .as_ref()
-                .is_some_and(|there| there.kind == intent.kind && there.digest == intent.digest);
-            if !covered {
-                record.intent = Some(intent);
-            }
-        })
+        self.ledger.update(self.service(), |record| record.intent = Some(intent))?;
+        self.intended = Some(kind);
+        Ok(())
     }
 
     /// The deployment runs from here on, whatever becomes of the steps that are left.
@@ -153,6 +157,15 @@ impl Run<'_> {
                 record.applied = applied;
             }
         })
+    }
+
+    /// All is as Git wants it, so an intent that is left over has had its effect, or needs none.
+    fn nothing_left(&self) -> Execution {
+        let left_over = self.ledger.record(self.service()).is_some_and(|record| record.intent.is_some());
+        if left_over && let Err(error) = self.ledger.update(self.service(), |record| record.intent = None) {
+            return self.unrecorded(&error);
+        }
+        Execution::Done { started: None }
     }
 
     fn finish(&self) -> Result<(), ledger::Error> {

@@ -98,6 +98,16 @@ impl Stage {
         execute(&work, &writer, &self.ledger, &self.journal, &|| Timestamp(99_000)).await
     }
 
+    fn intend(&self, kind: IntentKind, at: i64) {
+        let intent = Intent { kind, digest: self.desired.digest.clone(), at: Timestamp(at) };
+        self.ledger.update(&self.desired.key, |record| record.intent = Some(intent)).unwrap();
+    }
+
+    fn recover(&self, live: &LiveService) -> Option<Rollout> {
+        let now = Timestamp(99_000_000);
+        recover(&self.desired, live, "4c1f9e2", Some(&arn(1)), &self.ledger, &self.journal, now).unwrap()
+    }
+
     fn record(&self) -> ServiceRecord {
         LedgerView::read(&self.path).unwrap().records()[&self.desired.key].clone()
     }
@@ -361,4 +371,116 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
     let execution = execute(&work, &writer, &stage.ledger, &stage.journal, &|| Timestamp(0)).await;
     assert_eq!(execution, Execution::Done { started: None });
     assert!(!stage.path.exists());
+}
+
+#[tokio::test]
+async fn an_intent_that_needs_nothing_any_more_is_removed() {
+    let stage = Stage::new();
+    stage.intend(IntentKind::Scale, 0);
+    let stub = Stub::new(healthy);
+    let plan = ServicePlan {
+        service: stage.desired.key.clone(),
+        digest: stage.desired.digest.clone(),
+        decision: Decision::Unchanged,
+        quiet: Vec::new(),
+    };
+    let live = live();
+    let work = Work {
+        plan: &plan,
+        desired: &stage.desired,
+        live: &live,
+        cluster: "jobs",
+        revision: "4c1f9e2",
+        kind: RolloutKind::Deploy,
+        back_to: None,
+    };
+    let writer = stub.connect().await.writer();
+    execute(&work, &writer, &stage.ledger, &stage.journal, &|| Timestamp(0)).await;
+    assert_eq!(stage.record().intent, None);
+}
+
+#[test]
+fn a_deployment_that_began_after_a_lost_answer_is_found_and_watched() {
+    // `createdAt` of the deployment is 1,700,500.
+    let table = [
+        (IntentKind::Create, 1_700_000, true),
+        (IntentKind::Update, 1_700_000, true),
+        (IntentKind::RollBack, 1_700_000, true),
+        // Our clock runs a little ahead.
+        (IntentKind::Update, 1_730_000, true),
+        // The deployment was there long before: the call left no trace.
+        (IntentKind::Update, 2_000_000, false),
+        (IntentKind::Register, 1_700_000, false),
+        (IntentKind::Scale, 1_700_000, false),
+    ];
+    for (kind, at, found) in table {
+        let stage = Stage::new();
+        stage.intend(kind, at);
+        let rollout = stage.recover(&live());
+        assert_eq!(rollout.is_some(), found, "{kind:?} at {at}");
+        let record = stage.record();
+        assert_eq!(record.intent.is_none(), found, "{kind:?} at {at}");
+        assert_eq!(record.rollout, rollout);
+        assert_eq!(record.applied.is_some(), found && kind != IntentKind::RollBack, "{kind:?} at {at}");
+        if let Some(rollout) = rollout {
+            assert_eq!(rollout.deployment.as_deref(), Some("ecs-svc/1"));
+            assert_eq!(rollout.started_at, Timestamp(1_700_500));
+        }
+    }
+}
+
+#[test]
+fn a_service_that_can_not_be_read_tells_nothing_about_a_lost_answer() {
+    let stage = Stage::new();
+    stage.intend(IntentKind::Update, 0);
+    let unread = LiveService { service: Part::Unreadable("throttled".to_owned()), ..LiveService::absent() };
+    assert_eq!(stage.recover(&unread), None);
+    assert!(stage.record().intent.is_some());
+}
+
+#[test]
+fn a_rollout_that_is_known_is_not_found_again() {
+    let stage = Stage::new();
+    stage.intend(IntentKind::Update, 1_700_000);
+    let first = stage.recover(&live());
+    assert!(first.is_some());
+    stage.intend(IntentKind::Update, 1_700_000);
+    assert_eq!(stage.recover(&live()), None);
+    assert_eq!(stage.record().rollout, first);
+}
+
+#[test]
+fn a_rollout_without_an_id_gets_it_once_its_deployment_shows() {
+    let table = [
+        (RolloutKind::Deploy, 1, 1_700_000, true),
+        (RolloutKind::Deploy, 2, 1_700_000, false),
+        (RolloutKind::Deploy, 1, 2_000_000, false),
+        (RolloutKind::RollBack, 1, 2_000_000, true),
+    ];
+    for (kind, number, started_at, found) in table {
+        let stage = Stage::new();
+        let rollout = Rollout {
+            kind,
+            digest: Digest::from_tag("wanted"),
+            task_definition: arn(number),
+            deployment: None,
+            started_at: Timestamp(started_at),
+            revision: "4c1f9e2".to_owned(),
+            back_to: None,
+        };
+        stage.ledger.update(&stage.desired.key, |record| record.rollout = Some(rollout)).unwrap();
+        assert_eq!(stage.recover(&live()).is_some(), found, "{kind:?} of {number} at {started_at}");
+        let id = stage.record().rollout.unwrap().deployment;
+        assert_eq!(id.as_deref(), found.then_some("ecs-svc/1"));
+    }
+}
+
+/// The controller executes in tasks of their own.
+#[test]
+fn an_execution_may_move_between_threads() {
+    fn sent<T: Send>(_: &T) {}
+    let check = |work: &Work<'_>, writer: &Writer, ledger: &Ledger, journal: &Journal| {
+        sent(&execute(work, writer, ledger, journal, &|| Timestamp(0)));
+    };
+    let _ = check;
 }

@@ -1,12 +1,14 @@
-//! The ledger on disk: one readable JSON file, replaced as a whole.
+//! The ledger on disk: one JSON file with a line for each service, replaced as a whole.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Error, Records, beside};
+use crate::model::{ServiceKey, ServiceRecord};
 
 const VERSION: u64 = 1;
 /// Some thousand services, each with a failure report.
@@ -25,10 +27,38 @@ struct Stored {
     services: Records,
 }
 
-#[derive(Serialize)]
-struct Writing<'a> {
-    version: u64,
-    services: &'a Records,
+/// The records as the file holds them: each a line of its own, made once for each change.
+#[derive(Debug, Default)]
+pub(super) struct Lines(BTreeMap<ServiceKey, String>);
+
+impl Lines {
+    pub(super) fn of(records: &Records) -> serde_json::Result<Self> {
+        let mut lines = Self::default();
+        for (service, record) in records {
+            lines.set(service, record)?;
+        }
+        Ok(lines)
+    }
+
+    pub(super) fn set(&mut self, service: &ServiceKey, record: &ServiceRecord) -> serde_json::Result<()> {
+        let line = format!("{}: {}", serde_json::to_string(service)?, serde_json::to_string(record)?);
+        self.0.insert(service.clone(), line);
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, service: &ServiceKey) {
+        self.0.remove(service);
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{{\"version\": {VERSION}, \"services\": {{\n");
+        for (place, line) in self.0.values().enumerate() {
+            text.push_str(if place == 0 { "" } else { ",\n" });
+            text.push_str(line);
+        }
+        text.push_str("\n}}\n");
+        text
+    }
 }
 
 /// Reads the records; a file that is not there holds none.
@@ -59,14 +89,13 @@ pub(super) fn read(path: &Path) -> Result<Records, Error> {
 }
 
 /// Writes beside the file, then replaces it: a crash leaves the old or the new one, never a mixture.
-pub(super) fn write(path: &Path, records: &Records) -> Result<(), Error> {
+pub(super) fn write(path: &Path, lines: &Lines) -> Result<(), Error> {
     let unwritable = |source| Error::unwritable(path, source);
-    let text = serde_json::to_vec_pretty(&Writing { version: VERSION, services: records })
-        .map_err(|error| unwritable(error.into()))?;
+    let text = lines.text();
     bounded(path, text.len() as u64)?;
     let new = beside(path, "new");
     let written = File::create(&new).and_then(|mut file| {
-        file.write_all(&text)?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()
     });
     written.map_err(|source| Error::unwritable(&new, source))?;

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 pub use error::Error;
+use file::Lines;
 
 use crate::aws::Permit;
 use crate::model::{ServiceKey, ServiceRecord};
@@ -29,7 +30,32 @@ pub struct Ledger {
     lock_path: PathBuf,
     /// Locked; the kernel lets go of it when the process ends, however it ends.
     lock: File,
-    records: Mutex<Records>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    records: Records,
+    lines: Lines,
+}
+
+impl State {
+    fn set(&mut self, service: &ServiceKey, record: ServiceRecord) -> serde_json::Result<()> {
+        self.lines.set(service, &record)?;
+        self.records.insert(service.clone(), record);
+        Ok(())
+    }
+
+    fn restore(&mut self, service: &ServiceKey, before: Option<ServiceRecord>) {
+        match before {
+            // What was written before can be written again.
+            Some(before) => drop(self.set(service, before)),
+            None => {
+                self.records.remove(service);
+                self.lines.remove(service);
+            }
+        }
+    }
 }
 
 impl Ledger {
@@ -42,7 +68,8 @@ impl Ledger {
         let lock_path = beside(&path, "lock");
         let lock = take_lock(&lock_path)?;
         let records = file::read(&path)?;
-        Ok(Self { path, lock_path, lock, records: Mutex::new(records) })
+        let lines = Lines::of(&records).map_err(|error| Error::unreadable(&path, error.into()))?;
+        Ok(Self { path, lock_path, lock, state: Mutex::new(State { records, lines }) })
     }
 
     pub fn path(&self) -> &Path {
@@ -50,29 +77,26 @@ impl Ledger {
     }
 
     pub fn records(&self) -> Records {
-        self.lock_records().clone()
+        self.lock_state().records.clone()
     }
 
     pub fn record(&self, service: &ServiceKey) -> Option<ServiceRecord> {
-        self.lock_records().get(service).cloned()
+        self.lock_state().records.get(service).cloned()
     }
 
     /// Changes one record and writes it down. If writing fails, nothing has changed.
     pub fn update(&self, service: &ServiceKey, change: impl FnOnce(&mut ServiceRecord)) -> Result<(), Error> {
-        let mut records = self.lock_records();
-        let before = records.get(service).cloned();
+        let mut state = self.lock_state();
+        let before = state.records.get(service).cloned();
         let mut after = before.clone().unwrap_or_default();
         change(&mut after);
         if before.as_ref() == Some(&after) {
             return Ok(());
         }
-        records.insert(service.clone(), after);
-        let written = file::write(&self.path, &records);
+        state.set(service, after).map_err(|error| Error::unwritable(&self.path, error.into()))?;
+        let written = file::write(&self.path, &state.lines);
         if written.is_err() {
-            match before {
-                Some(before) => records.insert(service.clone(), before),
-                None => records.remove(service),
-            };
+            state.restore(service, before);
         }
         written
     }
@@ -88,8 +112,8 @@ impl Ledger {
         }
     }
 
-    fn lock_records(&self) -> std::sync::MutexGuard<'_, Records> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,6 +194,12 @@ mod tests {
         let ledger = Ledger::open(&path).unwrap();
         assert_eq!(ledger.record(&api).unwrap().intent, Some(intent()));
         assert_eq!(LedgerView::read(&path).unwrap().records(), &ledger.records());
+        // A line a service, for people with `grep`.
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            "{\"version\": 1, \"services\": {\n\
+             \"api\": {\"intent\":{\"kind\":\"create\",\"digest\":\"7be1\",\"at\":5}}\n}}\n"
+        );
     }
 
     #[test]

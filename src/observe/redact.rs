@@ -42,11 +42,12 @@ fn names_a_secret_to_come(word: &str) -> bool {
 }
 
 fn redact_word(word: &str) -> String {
-    if let Some(at) = word.find(['=', ':']) {
-        let (name, value) = word.split_at(at + 1);
-        let lower = name.to_ascii_lowercase();
-        if !value.trim_matches(['"', '\'']).is_empty() && SECRET_NAMES.iter().any(|it| lower.contains(it)) {
-            return format!("{name}{MASK}");
+    for (at, _) in word.match_indices(['=', ':']) {
+        let (before, value) = word.split_at(at + 1);
+        let name = before[..at].rsplit(['?', '/', '=', ':', '#']).next().unwrap_or_default();
+        let name = name.to_ascii_lowercase();
+        if !value.trim_matches(['"', '\'']).is_empty() && SECRET_NAMES.iter().any(|it| name.contains(it)) {
+            return format!("{before}{MASK}");
         }
     }
     mask_key_material(&mask_login(word))
@@ -98,6 +99,11 @@ mod tests {
             ("DB_PASSWORD: hunter2, retrying", "DB_PASSWORD: ***, retrying"),
             ("{\"token\":\"abc\",\"n\":1}", "{\"token\":***,\"n\":1}"),
             ("can't reach postgres://api:s3cret@db:5432/jobs", "can't reach postgres://***@db:5432/jobs"),
+            (
+                "GET https://host:80/path?page=2&token=abc failed",
+                "GET https://host:80/path?page=2&token=*** failed",
+            ),
+            ("GET https://host/path?token=abc failed", "GET https://host/path?token=*** failed"),
             ("Authorization: Bearer abc.def", "Authorization: *** ***"),
             ("key AKIAIOSFODNN7EXAMPLE refused", "key *** refused"),
             ("got 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "got ***"),

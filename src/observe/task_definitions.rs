@@ -9,6 +9,9 @@ use crate::model::{EcsService, LiveTaskDefinition, Part, TaskDefinitionArn, tag}
 
 /// Revisions kept in memory: content never changes, so a revision is read once.
 const CACHED_MAX: usize = 512;
+/// How often a revision is proposed for use by what memory says of it. Somebody may deregister it
+/// meanwhile, and ECS refuses to run an INACTIVE one.
+const PROPOSALS_MAX: u32 = 20;
 /// How many of a family's newest revisions are searched for the wanted digest.
 const SEARCHED_MAX: usize = 5;
 
@@ -18,25 +21,43 @@ pub(super) struct TaskDefinitions(Mutex<Cache>);
 
 #[derive(Debug, Default)]
 struct Cache {
-    by_arn: BTreeMap<TaskDefinitionArn, Arc<LiveTaskDefinition>>,
+    by_arn: BTreeMap<TaskDefinitionArn, Cached>,
     /// Oldest first.
     order: VecDeque<TaskDefinitionArn>,
 }
 
+#[derive(Debug)]
+struct Cached {
+    revision: Arc<LiveTaskDefinition>,
+    proposals: u32,
+}
+
 impl TaskDefinitions {
     fn get(&self, arn: &TaskDefinitionArn) -> Option<Arc<LiveTaskDefinition>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).by_arn.get(arn).cloned()
+        let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.by_arn.get(arn).map(|cached| cached.revision.clone())
     }
 
-    fn keep(&self, read: Arc<LiveTaskDefinition>) {
+    /// Counts a proposal; forgets the revision when its status has to be read again.
+    fn propose(&self, arn: &TaskDefinitionArn) {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(cached) = cache.by_arn.get_mut(arn) else { return };
+        cached.proposals += 1;
+        if cached.proposals >= PROPOSALS_MAX {
+            cache.by_arn.remove(arn);
+            cache.order.retain(|it| it != arn);
+        }
+    }
+
+    fn keep(&self, revision: Arc<LiveTaskDefinition>) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.order.len() >= CACHED_MAX
             && let Some(oldest) = cache.order.pop_front()
         {
             cache.by_arn.remove(&oldest);
         }
-        let arn = read.arn.clone();
-        if cache.by_arn.insert(arn.clone(), read).is_none() {
+        let arn = revision.arn.clone();
+        if cache.by_arn.insert(arn.clone(), Cached { revision, proposals: 0 }).is_none() {
             cache.order.push_back(arn);
         }
     }
@@ -75,6 +96,7 @@ impl Observer {
                 && revision.digest().as_ref() == Some(wanted)
                 && revision.is_active()
             {
+                self.task_definitions.propose(&arn);
                 return Ok(Some(arn));
             }
         }
@@ -87,6 +109,7 @@ impl Observer {
         for arn in self.reader.list_task_definitions(family, SEARCHED_MAX).await? {
             let revision = self.revision(&arn).await?;
             if revision.digest().as_ref() == Some(wanted) && revision.is_active() {
+                self.task_definitions.propose(&arn);
                 return Ok(Some(arn));
             }
         }

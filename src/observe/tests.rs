@@ -453,6 +453,32 @@ async fn a_quarantined_digest_costs_no_list_at_each_pass() {
     assert!(!stub.operations().contains(&"ListTaskDefinitions".to_owned()));
 }
 
+#[tokio::test]
+async fn a_revision_that_was_deregistered_meanwhile_is_not_proposed_for_ever() {
+    let active = Arc::new(Mutex::new(true));
+    let shown = active.clone();
+    let stub = Stub::new(move |seen| match seen.operation.as_str() {
+        "DescribeTaskDefinition" if !*shown.lock().unwrap() => Reply::Json(json!({
+            "taskDefinition": {"status": "INACTIVE"},
+            "tags": [{"key": tag::DIGEST, "value": "definition-of-api"}],
+        })),
+        "ListTaskDefinitions" => Reply::Json(json!({"taskDefinitionArns": []})),
+        _ => with_revisions(seen),
+    });
+    let (observer, desired) = (observer(&stub).await, [desired("api")]);
+    let mut record = applied();
+    record.applied.as_mut().unwrap().task_definition = TaskDefinitionArn(arn("api", 2));
+    let wants = wants(&desired, Some(&record));
+    let mut proposed = 0;
+    for pass in 0..30 {
+        let live = observer.observe(&wants, Timestamp(pass * 60_000)).await;
+        // At the first pass MISSING is not believed yet; the second one reads the revision.
+        *active.lock().unwrap() = pass == 0;
+        proposed += u32::from(live.services[&ServiceKey::new("api")].reusable.is_some());
+    }
+    assert!((1..30).contains(&proposed), "{proposed}");
+}
+
 /// The controller runs observations in tasks of their own.
 #[test]
 fn an_observation_may_move_between_threads() {
