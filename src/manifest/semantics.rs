@@ -4,6 +4,7 @@ mod containers;
 mod dependencies;
 mod fargate;
 mod network;
+mod sizes;
 mod tags;
 
 use super::diagnostic::Diagnostic;
@@ -21,6 +22,7 @@ pub fn check<'a>(
         containers::check(&mut view);
         fargate::check(&mut view);
         network::check(&mut view);
+        sizes::check(&mut view);
         tags::check(&mut view);
         capacity(&mut view);
     }

@@ -10,7 +10,7 @@ use super::node::{Key, Node, Span, Value};
 use super::places::Places;
 use super::typed::Walk;
 use super::{policy, scalar, scaling};
-use crate::model::{DesiredService, FieldPath, Json, RolloutPolicy, Scaling, ServiceKey, SyncPolicy};
+use crate::model::{DesiredService, Digest, FieldPath, Json, RolloutPolicy, Scaling, ServiceKey, SyncPolicy};
 use crate::shape::api::Api;
 use crate::shape::layout::{SERVICE, TASK_DEFINITION};
 
@@ -117,11 +117,12 @@ impl Draft {
     pub fn finish(self) -> DesiredService {
         let origins = self.places.origins(&self.file);
         let mut depends_on: Vec<ServiceKey> = self.depends_on.into_iter().map(|(key, _)| key).collect();
+        depends_on.sort();
         depends_on.dedup();
         let mut service = DesiredService {
             key: self.key,
             task_definition_digest: canonical::task_definition_digest(&self.task_definition),
-            digest: canonical::task_definition_digest(&Json::Null),
+            digest: Digest::of(&Json::Null),
             task_definition: self.task_definition,
             service: self.service,
             scaling: self.scaling,
