@@ -16,10 +16,8 @@ pub fn task_definition_digest(task_definition: &Json) -> Digest {
     Digest::of(&tree)
 }
 
-/// Of everything that is asked of AWS. `sync` and labels ask nothing of it.
+/// Of everything that is asked of AWS, whatever `digest` holds so far. `sync` and labels ask nothing of it.
 pub fn digest(service: &DesiredService) -> Digest {
-    let mut depends_on = service.depends_on.clone();
-    depends_on.sort();
     let on_failure = match service.rollout.on_failure {
         OnFailure::Rollback => "rollback",
         OnFailure::Hold => "hold",
@@ -38,7 +36,7 @@ pub fn digest(service: &DesiredService) -> Digest {
         "service": canonical(&service.service),
         "scaling": scaling,
         "rollout": { "timeoutSeconds": service.rollout.timeout.as_secs(), "onFailure": on_failure },
-        "dependsOn": depends_on,
+        "dependsOn": service.depends_on,
     }))
 }
 

@@ -10,7 +10,13 @@ pub const DEPTH_MAX: usize = 32;
 pub const ALIASES_MAX: usize = 100;
 /// Keys, values, lists and mappings of one document, aliases expanded.
 pub const NODES_MAX: usize = 10_000;
+/// Bytes of text in one file, aliases expanded, and in one document, variables in place.
+pub const EXPANDED_BYTES_MAX: usize = 1024 * 1024;
 /// Documents of one file.
 pub const DOCUMENTS_MAX: usize = 100;
+/// Bytes of a task definition, by RegisterTaskDefinition.
+pub const TASK_DEFINITION_BYTES_MAX: usize = 64 * 1024;
+/// Characters of a message that are written out.
+pub const MESSAGE_LENGTH_MAX: usize = 400;
 /// Errors that are written out; the others are only counted.
 pub const DIAGNOSTICS_MAX: usize = 100;

@@ -26,11 +26,11 @@ pub use node::Span;
 use std::collections::BTreeMap;
 
 use envelope::{Kind, Manifest};
-use service::Draft;
+use semantics::dependencies::Waiting;
 use suggest::{any_of, did_you_mean};
 use variables::Variables;
 
-use crate::model::{Checkout, Desired, Environment, ServiceKey};
+use crate::model::{Checkout, Desired, DesiredService, Environment, ServiceKey};
 use crate::shape::api::Api;
 use crate::shape::layout::API_VERSION;
 
@@ -116,17 +116,13 @@ fn desired(
     // With a document refused, what it would have said is not known to be missing.
     let complete = diagnostics.is_empty();
     let chosen = choose(documents, environment, complete, checkout, &mut diagnostics);
-    let drafts = match &chosen {
-        Some((_, variables)) => drafts(documents, variables, api, &mut diagnostics),
+    let manifests = std::mem::take(&mut documents.manifests);
+    let services = match &chosen {
+        Some((_, variables)) => services(manifests, variables, complete, api, &mut diagnostics),
         None => BTreeMap::new(),
     };
-    semantics::check(drafts.values(), complete, &mut diagnostics);
     documents.diagnostics = diagnostics;
     let (environment, _) = chosen?;
-    if !documents.diagnostics.is_empty() {
-        return None;
-    }
-    let services = drafts.into_iter().map(|(key, draft)| (key, draft.finish())).collect();
     Some(Desired { revision: checkout.revision.clone(), environment, services })
 }
 
@@ -142,7 +138,7 @@ fn choose(
     for manifest in documents.of(Kind::Environment) {
         let read = environment::read(manifest, diagnostics);
         if let Some((first, _)) = found.get(manifest.name.as_str()) {
-            diagnostics.push(twice("environment", first, manifest));
+            diagnostics.push(twice("environment", (&first.file, first.name_span), manifest));
         } else {
             found.insert(&manifest.name, (manifest, read));
         }
@@ -179,31 +175,39 @@ fn choose(
     found.remove(name).map(|(_, read)| read)
 }
 
-fn drafts(
-    documents: &Documents,
+/// Reads services one after the other, and lets go of each tree: a commit may hold thousands.
+fn services(
+    manifests: Vec<Manifest>,
     variables: &Variables,
+    complete: bool,
     api: &Api,
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<ServiceKey, Draft> {
-    let mut first: BTreeMap<&str, &Manifest> = BTreeMap::new();
-    let mut drafts = BTreeMap::new();
-    for manifest in documents.of(Kind::Service) {
-        match first.get(manifest.name.as_str()) {
-            Some(first) => diagnostics.push(twice("service", first, manifest)),
-            None => drop(first.insert(&manifest.name, manifest)),
-        }
+) -> BTreeMap<ServiceKey, DesiredService> {
+    let mut waiting: BTreeMap<String, Waiting> = BTreeMap::new();
+    let mut services = BTreeMap::new();
+    for manifest in manifests.into_iter().filter(|manifest| manifest.kind == Kind::Service) {
         let spec = variables.substitute(&manifest.spec, &manifest.file, diagnostics);
-        if let Some(draft) = service::read(manifest, &spec, api, diagnostics) {
-            drafts.entry(draft.key.clone()).or_insert(draft);
+        let draft = service::read(&manifest, &spec, api, diagnostics);
+        if let Some(draft) = &draft {
+            semantics::check(draft, diagnostics);
         }
+        if let Some(first) = waiting.get(&manifest.name) {
+            diagnostics.push(twice("service", (&first.file, first.name_span), &manifest));
+            continue;
+        }
+        let depends_on = draft.as_ref().map_or(Vec::new(), |draft| draft.depends_on.clone());
+        services.extend(draft.map(|draft| (draft.key.clone(), draft.finish())));
+        let (file, name_span) = (manifest.file, manifest.name_span);
+        waiting.insert(manifest.name, Waiting { file, name_span, depends_on });
     }
-    drafts
+    semantics::dependencies::check(&waiting, complete, diagnostics);
+    services
 }
 
-fn twice(noun: &str, first: &Manifest, second: &Manifest) -> Diagnostic {
+fn twice(noun: &str, first: (&str, Span), second: &Manifest) -> Diagnostic {
     Diagnostic::at(&second.file, second.name_span, format!("two manifests for {noun} `{}`", second.name))
         .label("the second one")
-        .related(&first.file, first.name_span, "the first one")
+        .related(first.0, first.1, "the first one")
 }
 
 #[cfg(test)]

@@ -57,19 +57,22 @@ impl Places {
         (0..=path.0.len()).rev().find_map(|length| self.spots.get(&FieldPath(path.0[..length].to_vec())))
     }
 
-    /// All places as the plan looks them up: list elements by index and, where they have one, by name.
+    /// All places as the plan looks them up: list elements by name where they have one.
+    ///
+    /// A value on the line of what is around it is left out, for `nearest` answers with that line.
+    /// It keeps a thousand services small.
     pub fn origins(&self, file: &str) -> Origins {
-        let mut origins = BTreeMap::new();
+        let mut origins = Origins::default();
+        // In the order of paths, what is around a value comes before it.
         for (path, spot) in &self.spots {
             let span = spot.key.unwrap_or(spot.value);
-            let origin = Origin { file: file.to_owned(), line: span.line, column: span.column };
             let named = self.named(path);
-            if named != *path {
-                origins.insert(named, origin.clone());
+            if origins.nearest(&named).is_none_or(|around| around.line != span.line) {
+                let origin = Origin { file: file.to_owned(), line: span.line, column: span.column };
+                origins.0.insert(named, origin);
             }
-            origins.insert(path.clone(), origin);
         }
-        Origins(origins)
+        origins
     }
 
     fn named(&self, path: &FieldPath) -> FieldPath {

@@ -3,7 +3,7 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::diagnostic::{Diagnostic, Diagnostics, Place};
-use super::limits::DIAGNOSTICS_MAX;
+use super::limits::{DIAGNOSTICS_MAX, MESSAGE_LENGTH_MAX};
 
 /// Bytes of a source line that are shown. A longer one is shown by its place only.
 const LINE_BYTES_MAX: usize = 400;
@@ -43,7 +43,7 @@ fn with_place<'a>(
 ) -> Group<'a> {
     let line = diagnostics.sources.get(&place.file).and_then(|text| line_around(text, place));
     let Some((start, line)) = line else {
-        let origin = Origin::path(place.file.as_str()).line(place.span.line).char_column(place.span.column);
+        let origin = Origin::path(visible(&place.file)).line(place.span.line).char_column(place.span.column);
         return group.element(origin);
     };
     // A value of several lines is marked on its first.
@@ -51,7 +51,7 @@ fn with_place<'a>(
     let to = (place.span.end.saturating_sub(start)).clamp(from, line.len().max(from));
     let annotation = kind.span(from..to).label((!label.is_empty()).then(|| visible(label)));
     group.element(
-        Snippet::source(line).line_start(place.span.line).path(place.file.as_str()).annotation(annotation),
+        Snippet::source(line).line_start(place.span.line).path(visible(&place.file)).annotation(annotation),
     )
 }
 
@@ -64,7 +64,9 @@ fn line_around<'a>(text: &'a str, place: &Place) -> Option<(usize, &'a str)> {
     (line.len() <= LINE_BYTES_MAX && place.span.start <= start + line.len()).then_some((start, line))
 }
 
-/// Keeps what a manifest says from steering the terminal.
+/// Keeps what a manifest says from steering the terminal, or from filling it.
 fn visible(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+    let mut letters = text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter });
+    let shown: String = letters.by_ref().take(MESSAGE_LENGTH_MAX).collect();
+    if letters.next().is_some() { shown + "…" } else { shown }
 }

@@ -1,30 +1,25 @@
 //! What ECS would refuse, or could never run, although every field by itself is right.
 
 mod containers;
-mod dependencies;
+pub mod dependencies;
 mod fargate;
 mod network;
+mod sizes;
 mod tags;
 
 use super::diagnostic::Diagnostic;
 use super::service::Draft;
 use crate::model::{FieldPath, Json};
 
-/// Checks services one by one and against each other. `complete`: every document could be read.
-pub fn check<'a>(
-    drafts: impl Iterator<Item = &'a Draft> + Clone,
-    complete: bool,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    for draft in drafts.clone() {
-        let mut view = View { draft, diagnostics };
-        containers::check(&mut view);
-        fargate::check(&mut view);
-        network::check(&mut view);
-        tags::check(&mut view);
-        capacity(&mut view);
-    }
-    dependencies::check(drafts, complete, diagnostics);
+/// Checks one service by itself.
+pub fn check(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) {
+    let mut view = View { draft, diagnostics };
+    containers::check(&mut view);
+    fargate::check(&mut view);
+    network::check(&mut view);
+    sizes::check(&mut view);
+    tags::check(&mut view);
+    capacity(&mut view);
 }
 
 /// One service, and where to say what is wrong with it.

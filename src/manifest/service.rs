@@ -10,7 +10,7 @@ use super::node::{Key, Node, Span, Value};
 use super::places::Places;
 use super::typed::Walk;
 use super::{policy, scalar, scaling};
-use crate::model::{DesiredService, FieldPath, Json, RolloutPolicy, Scaling, ServiceKey, SyncPolicy};
+use crate::model::{DesiredService, Digest, FieldPath, Json, RolloutPolicy, Scaling, ServiceKey, SyncPolicy};
 use crate::shape::api::Api;
 use crate::shape::layout::{SERVICE, TASK_DEFINITION};
 
@@ -21,7 +21,6 @@ pub const FIELDS: [&str; 6] = ["taskDefinition", "service", "scaling", "rollout"
 pub struct Draft {
     pub file: String,
     pub key: ServiceKey,
-    pub name_span: Span,
     pub task_definition: Json,
     pub service: Json,
     pub scaling: Option<Scaling>,
@@ -59,7 +58,6 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
     Some(Draft {
         file: manifest.file.clone(),
         key: ServiceKey::new(manifest.name.as_str()),
-        name_span: manifest.name_span,
         task_definition,
         service,
         scaling,
@@ -113,15 +111,16 @@ fn depends_on(
 }
 
 impl Draft {
-    /// The finished service. To be asked only when nothing was reported.
+    /// The finished service. Worth something only when nothing was reported.
     pub fn finish(self) -> DesiredService {
         let origins = self.places.origins(&self.file);
         let mut depends_on: Vec<ServiceKey> = self.depends_on.into_iter().map(|(key, _)| key).collect();
+        depends_on.sort();
         depends_on.dedup();
         let mut service = DesiredService {
             key: self.key,
             task_definition_digest: canonical::task_definition_digest(&self.task_definition),
-            digest: canonical::task_definition_digest(&Json::Null),
+            digest: Digest::of(&Json::Null),
             task_definition: self.task_definition,
             service: self.service,
             scaling: self.scaling,

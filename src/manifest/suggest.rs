@@ -1,7 +1,13 @@
 //! "Did you mean": the nearest of the names that would have been right.
 
+/// Bytes of a name that is compared: the cost grows with its length times the candidates'.
+const LENGTH_MAX: usize = 100;
+
 /// The candidate nearest to `written`, if it is near enough to be what was meant.
 pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > LENGTH_MAX {
+        return None;
+    }
     let lower = written.to_lowercase();
     let most = (written.chars().count() / 3).max(1);
     candidates

@@ -12,11 +12,10 @@ use crate::shape::api::{Shape, Type};
 use crate::shape::layout::{Root, written_as_mapping};
 
 /// The member that tells the elements of a list apart, by the elements' shape.
-const IDENTITIES: [(&str, &str); 17] = [
+const IDENTITIES: [(&str, &str); 16] = [
     ("CapacityProviderStrategyItem", "capacityProvider"),
     ("ContainerDefinition", "name"),
     ("ContainerDependency", "containerName"),
-    ("EnvironmentFile", "value"),
     ("HostEntry", "hostname"),
     ("KeyValuePair", "name"),
     ("LoadBalancer", "targetGroupArn"),

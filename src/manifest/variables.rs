@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
+use super::limits::{EXPANDED_BYTES_MAX, NODES_MAX};
 use super::node::{Key, Node, Scalar, Span, Value};
 use super::suggest::did_you_mean;
 
@@ -33,80 +34,118 @@ impl Variables {
     /// A scalar that is nothing but one reference takes the variable's value with its type, lists
     /// included. Wherever the value comes from, its place stays the one that asked for it.
     pub fn substitute(&self, node: &Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Node {
+        Substitution { variables: self, file, diagnostics, nodes: 0, bytes: 0, exceeded: false }.node(node)
+    }
+}
+
+/// One walk through one document.
+struct Substitution<'a> {
+    variables: &'a Variables,
+    file: &'a str,
+    diagnostics: &'a mut Vec<Diagnostic>,
+    /// What variables have put in place so far.
+    nodes: usize,
+    bytes: usize,
+    exceeded: bool,
+}
+
+impl<'a> Substitution<'a> {
+    fn node(&mut self, node: &Node) -> Node {
         let value = match &node.value {
-            Value::Scalar(scalar) if scalar.text.contains("${") => {
-                return self.scalar(scalar, node.span, file, diagnostics);
-            }
+            Value::Scalar(scalar) if scalar.text.contains("${") => return self.scalar(scalar, node.span),
             Value::Scalar(_) | Value::Refused => return node.clone(),
-            Value::List(items) => {
-                Value::List(items.iter().map(|item| self.substitute(item, file, diagnostics)).collect())
-            }
-            Value::Map(entries) => {
-                let entry = |(key, node): &(Key, Node)| {
-                    if key.text.contains("${") {
-                        let diagnostic = Diagnostic::at(file, key.span, "variables can't stand in a key");
-                        diagnostics.push(diagnostic.label("only in values"));
-                    }
-                    (key.clone(), self.substitute(node, file, diagnostics))
-                };
-                Value::Map(entries.iter().map(entry).collect())
-            }
+            Value::List(items) => Value::List(items.iter().map(|item| self.node(item)).collect()),
+            Value::Map(entries) => Value::Map(entries.iter().map(|entry| self.entry(entry)).collect()),
         };
         Node::new(node.span, value)
     }
 
-    fn scalar(&self, scalar: &Scalar, span: Span, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Node {
+    fn entry(&mut self, (key, node): &(Key, Node)) -> (Key, Node) {
+        if key.text.contains("${") {
+            let diagnostic = Diagnostic::at(self.file, key.span, "variables can't stand in a key");
+            self.diagnostics.push(diagnostic.label("only in values"));
+        }
+        (key.clone(), self.node(node))
+    }
+
+    fn scalar(&mut self, scalar: &Scalar, span: Span) -> Node {
         let pieces = pieces(&scalar.text);
         if let [Piece::Name(name)] = pieces[..] {
-            return match self.values.get(name) {
+            return match self.lookup(name, span) {
                 Some(value) => placed(value, span, &Rc::from(name)),
-                None => {
-                    diagnostics.push(self.unknown(name, span, file));
-                    refused(span)
-                }
+                None => refused(span),
             };
         }
         let mut text = String::new();
         let mut sound = true;
         for piece in pieces {
-            let error = match piece {
-                Piece::Text(part) => {
-                    text.push_str(part);
-                    continue;
-                }
+            match piece {
+                Piece::Text(part) => text.push_str(part),
                 Piece::Open => {
-                    Diagnostic::at(file, span, "`${` without `}`").label("write `$${` for the text `${`")
+                    sound = false;
+                    let diagnostic = Diagnostic::at(self.file, span, "`${` without `}`");
+                    self.diagnostics.push(diagnostic.label("write `$${` for the text `${`"));
                 }
-                Piece::Name(name) => match self.values.get(name).map(|node| &node.value) {
-                    Some(Value::Scalar(value)) => {
-                        text.push_str(&value.text);
-                        continue;
+                Piece::Name(name) => match self.lookup(name, span).map(|node| &node.value) {
+                    Some(Value::Scalar(value)) => text.push_str(&value.text),
+                    Some(Value::List(_)) => {
+                        sound = false;
+                        let diagnostic = Diagnostic::at(self.file, span, format!("`${{{name}}}` is a list"));
+                        let label = "a list can't stand inside of a text; let it be the whole value";
+                        self.diagnostics.push(diagnostic.label(label));
                     }
-                    Some(_) => Diagnostic::at(file, span, format!("`${{{name}}}` is a list"))
-                        .label("a list can't stand inside of a text; let it be the whole value"),
-                    None => self.unknown(name, span, file),
+                    Some(Value::Map(_) | Value::Refused) | None => sound = false,
                 },
-            };
-            sound = false;
-            diagnostics.push(error);
+            }
         }
-        match sound {
-            true => Node::text(text, span),
-            false => refused(span),
-        }
+        if sound { Node::text(text, span) } else { refused(span) }
     }
 
-    fn unknown(&self, name: &str, span: Span, file: &str) -> Diagnostic {
-        let title = format!("unknown variable `{name}`");
-        let diagnostic = Diagnostic::at(file, span, title);
-        let diagnostic = diagnostic.label(did_you_mean(name, self.values.keys().map(String::as_str)));
-        let environment = &self.environment;
+    /// The value of a variable, if it exists and there is room for it; otherwise that is reported.
+    fn lookup(&mut self, name: &str, span: Span) -> Option<&'a Node> {
+        let Some(value) = self.variables.values.get(name) else {
+            let diagnostic = self.unknown(name, span);
+            self.diagnostics.push(diagnostic);
+            return None;
+        };
+        let (nodes, bytes) = size(value);
+        self.nodes += nodes;
+        self.bytes += bytes;
+        if self.nodes <= NODES_MAX && self.bytes <= EXPANDED_BYTES_MAX {
+            return Some(value);
+        }
+        if !self.exceeded {
+            let kibibytes = EXPANDED_BYTES_MAX / 1024;
+            let title =
+                format!("variables put more than {NODES_MAX} values or {kibibytes} KiB into one document");
+            self.diagnostics.push(Diagnostic::at(self.file, span, title).label("the limit is passed here"));
+        }
+        self.exceeded = true;
+        None
+    }
+
+    fn unknown(&self, name: &str, span: Span) -> Diagnostic {
+        let diagnostic = Diagnostic::at(self.file, span, format!("unknown variable `{name}`"));
+        let known = self.variables.values.keys().map(String::as_str);
+        let diagnostic = diagnostic.label(did_you_mean(name, known));
+        let environment = &self.variables.environment;
         match name {
             "account" => diagnostic.note(format!("environment {environment} names no account")),
             _ => diagnostic.note(format!(
                 "environment {environment} does not define it; write `$${{{name}}}` for the text `${{{name}}}`"
             )),
         }
+    }
+}
+
+/// Scalars and bytes of text of a variable's value.
+fn size(node: &Node) -> (usize, usize) {
+    match &node.value {
+        Value::Scalar(scalar) => (1, scalar.text.len()),
+        Value::List(items) => {
+            items.iter().map(size).fold((1, 0), |sum, item| (sum.0 + item.0, sum.1 + item.1))
+        }
+        Value::Map(_) | Value::Refused => (1, 0),
     }
 }
 

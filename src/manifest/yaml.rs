@@ -9,7 +9,7 @@ use serde_saphyr::granit_parser::{
     ErrorKind, Event, Marker, Options, Parser, ScalarStyle, Span as Range, StrInput, StructureStyle,
 };
 
-use super::limits::{ALIASES_MAX, DEPTH_MAX, DOCUMENTS_MAX, FILE_BYTES_MAX, NODES_MAX};
+use super::limits::{ALIASES_MAX, DEPTH_MAX, DOCUMENTS_MAX, EXPANDED_BYTES_MAX, FILE_BYTES_MAX, NODES_MAX};
 use super::node::{Key, Node, Scalar, Span, Value};
 
 /// Why a file can't be read. The first one ends the reading: what follows it can't be trusted.
@@ -36,6 +36,7 @@ pub fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
         anchors: BTreeMap::new(),
         aliases: 0,
         nodes: 0,
+        bytes: 0,
     };
     let mut documents = Vec::new();
     while let Some((event, range)) = composer.next()? {
@@ -63,12 +64,15 @@ struct Composer<'a> {
     anchors: BTreeMap<usize, Anchored>,
     aliases: usize,
     nodes: usize,
+    /// Of text, in the whole file.
+    bytes: usize,
 }
 
 /// A node that an alias may repeat, with what repeating it costs.
 struct Anchored {
     node: Node,
     nodes: usize,
+    bytes: usize,
     depth: usize,
 }
 
@@ -109,7 +113,7 @@ impl<'a> Composer<'a> {
 
     /// The node that `event` begins.
     fn node(&mut self, event: Event<'a>, range: Range, depth: usize) -> Result<Read, YamlError> {
-        let nodes_before = self.nodes;
+        let (nodes_before, bytes_before) = (self.nodes, self.bytes);
         self.count(1, range)?;
         if depth > DEPTH_MAX {
             return Err(self.error(range, too_deep(), "too deep"));
@@ -118,6 +122,7 @@ impl<'a> Composer<'a> {
             Event::Alias(anchor) => return self.alias(anchor, range, depth),
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), range)?;
+                self.bytes += text.len();
                 let scalar = Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
                 let node = Node::new(self.span(range), Value::Scalar(scalar));
                 (Read { node, depth: 1 }, anchor)
@@ -133,8 +138,9 @@ impl<'a> Composer<'a> {
             _ => return Err(self.error(range, "a value is missing here".to_owned(), "")),
         };
         if anchor != 0 {
-            let nodes = self.nodes - nodes_before;
-            self.anchors.insert(anchor, Anchored { node: read.node.clone(), nodes, depth: read.depth });
+            let (nodes, bytes) = (self.nodes - nodes_before, self.bytes - bytes_before);
+            self.anchors
+                .insert(anchor, Anchored { node: read.node.clone(), nodes, bytes, depth: read.depth });
         }
         Ok(read)
     }
@@ -239,9 +245,14 @@ impl<'a> Composer<'a> {
         if depth + anchored.depth > DEPTH_MAX + 1 {
             return Err(self.error(range, too_deep(), "too deep"));
         }
-        let (nodes, depth) = (anchored.nodes, anchored.depth);
+        let (nodes, bytes, depth) = (anchored.nodes, anchored.bytes, anchored.depth);
         // Counted before it is copied: a bomb is refused while it is still small.
         self.count(nodes.saturating_sub(1), range)?;
+        self.bytes += bytes;
+        if self.bytes > EXPANDED_BYTES_MAX {
+            let message = format!("more than {} KiB of text, aliases expanded", EXPANDED_BYTES_MAX / 1024);
+            return Err(self.error(range, message, "the limit is passed here"));
+        }
         let node = self.anchors[&anchor].node.clone();
         Ok(Read { node, depth })
     }

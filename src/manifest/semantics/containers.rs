@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{View, elements, task_definition_path};
+use super::{View, elements, fargate, task_definition_path};
 use crate::manifest::suggest::{any_of, did_you_mean};
 use crate::model::{FieldPath, Json};
 
@@ -106,12 +106,13 @@ fn volumes(view: &mut View<'_>, path: &FieldPath, container: &Json) {
     }
 }
 
-/// Without a limit for the whole task, each container needs its own.
+/// Without a limit for the whole task, each container needs its own. Fargate wants the former anyway.
 fn memory(view: &mut View<'_>, path: &FieldPath, container: &Json) {
     let limited = view.task_definition().get("memory").is_some()
         || container.get("memory").is_some()
         || container.get("memoryReservation").is_some();
     let sound = view.sound(&task_definition_path("memory")) && view.sound(path);
+    let limited = limited || fargate::is_fargate(view);
     if !limited && sound {
         let title = "nothing limits the memory of this container";
         let label = "set `memory` or `memoryReservation` here, or `memory` of the task definition";

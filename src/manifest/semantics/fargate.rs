@@ -25,7 +25,7 @@ pub fn check(view: &mut View<'_>) {
 }
 
 /// Asked for by the launch type, a capacity provider, or the task definition itself.
-fn is_fargate(view: &View<'_>) -> bool {
+pub fn is_fargate(view: &View<'_>) -> bool {
     let service = view.service();
     let compatible = view.task_definition()["requiresCompatibilities"].as_array();
     let mut providers = elements(service, &service_path(""), "capacityProviderStrategy");

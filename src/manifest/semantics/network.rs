@@ -8,6 +8,7 @@ pub fn check(view: &mut View<'_>) {
     configuration(view);
     host_ports(view);
     load_balancers(view);
+    service_connect(view);
 }
 
 fn is_awsvpc(view: &View<'_>) -> bool {
@@ -103,6 +104,25 @@ fn target(view: &mut View<'_>, path: &FieldPath, name: &str, port: i64) {
             ports => format!("it maps {}", ports.join(", ")),
         };
         view.error(&path.field("containerPort"), title, label, &["see CreateService, LoadBalancer"]);
+    }
+}
+
+/// Service Connect finds a port by the name that its mapping has.
+fn service_connect(view: &mut View<'_>) {
+    let containers = task_definition_path("containerDefinitions");
+    if !view.sound(&containers) {
+        return;
+    }
+    let mappings = view.containers().flat_map(|(path, container)| elements(container, &path, "portMappings"));
+    let names: Vec<&str> = mappings.filter_map(|(_, mapping)| mapping["name"].as_str()).collect();
+    let path = service_path("serviceConnectConfiguration");
+    let configuration = &view.service()["serviceConnectConfiguration"];
+    for (path, service) in elements(configuration, &path, "services") {
+        if let Some(name) = service["portName"].as_str().filter(|name| !names.contains(name)) {
+            let title = format!("no port mapping is called `{name}`");
+            let label = did_you_mean(name, names.iter().copied());
+            view.error(&path.field("portName"), title, label, &["see CreateService, ServiceConnectService"]);
+        }
     }
 }
 

@@ -167,6 +167,36 @@ fn control_characters_never_reach_the_terminal() {
 }
 
 #[test]
+fn neither_source_lines_nor_paths_steer_the_terminal() {
+    let text = "apiVersion: reconciler/v1\nkind: Service\nmetadata: {name: a, b\u{1b}[31m: c}\nspec: {}\n";
+    let errors = load(&super::checkout(&[("\u{1b}[31m.yaml", text)]), None, Api::builtin())
+        .expect_err("no environment");
+    assert!(!errors.to_string().contains('\u{1b}'), "{errors:?}");
+}
+
+#[test]
+fn text_that_aliases_repeat_is_bounded() {
+    let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(200 * 1024), ["*a"; 10].join(", "));
+    assert!(refused(&text).message.contains("1024 KiB"));
+}
+
+#[test]
+fn text_that_variables_repeat_is_bounded() {
+    let environment = super::ENVIRONMENT.replace("replicas: 3", &format!("long: {}", "x".repeat(200 * 1024)));
+    let uses = vec!["\"${long}\""; 2000].join(", ");
+    let service = super::SERVICE.replace("image: ", &format!("command: [{uses}]\n        image: "));
+    let errors =
+        load(&super::checkout(&[("a.yaml", &environment), ("b.yaml", &service)]), None, Api::builtin());
+    let errors = errors.expect_err("too much").to_string();
+    assert!(
+        errors.contains("variables put more than 10000 values or 1024 KiB into one document"),
+        "{errors}"
+    );
+    assert_eq!(errors.matches("the limit is passed here").count(), 0, "the line is too long to be shown");
+    assert!(errors.len() < 4096, "{} bytes", errors.len());
+}
+
+#[test]
 fn any_text_is_read_or_refused_without_a_panic() {
     for text in [
         "",
@@ -178,13 +208,40 @@ fn any_text_is_read_or_refused_without_a_panic() {
         ": b",
         "[a, b",
         "\"",
-        "%YAML 1.2\n---\na",
         "&a",
         "*",
-        "---\n---\n",
         "\0",
+        "%YAML 1.2\n---\na",
+        "---\n---\n",
         "a:\r\n  - b\r\n",
+        "a: |\n",
+        "a: \"\n\n",
+        "ä: [ö",
+        "ä: *ö",
     ] {
-        let _ = load_service(text);
+        let Err(errors) = load_service(text) else { continue };
+        assert!(errors.to_string().contains("error"), "{text:?}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    /// Pieces cut out of a good manifest and put elsewhere, with letters that mean something to YAML.
+    #[test]
+    fn a_damaged_manifest_is_read_or_refused_without_a_panic(
+        cuts in proptest::collection::vec((0usize..2000, 0usize..40, 0usize..2000, "[\\[\\]{}:&*|>\"'#ä \n\t$-]{0,3}"), 1..6),
+    ) {
+        let mut text: Vec<char> = super::SERVICE.chars().collect();
+        for (from, length, to, letters) in cuts {
+            let from = from % text.len();
+            let piece: Vec<char> = text.drain(from..(from + length).min(text.len())).chain(letters.chars()).collect();
+            let to = to % (text.len() + 1);
+            text.splice(to..to, piece);
+            text.push('\n');
+        }
+        if let Err(errors) = load_service(&text.into_iter().collect::<String>()) {
+            proptest::prop_assert!(errors.render(true).contains("error"));
+        }
     }
 }

@@ -39,7 +39,8 @@ impl Pattern {
     pub fn accepts(self, text: &str) -> bool {
         match self {
             Pattern::Tag => text.chars().all(|letter| {
-                letter.is_alphanumeric() || letter.is_whitespace() || "_.:/=+-@".contains(letter)
+                let space = letter.is_whitespace() && !letter.is_control();
+                letter.is_alphanumeric() || space || "_.:/=+-@".contains(letter)
             }),
             Pattern::Text => text.chars().all(|letter| letter >= ' ' || "\r\n\t".contains(letter)),
             Pattern::Printable => !text.is_empty() && !text.chars().any(char::is_control),
@@ -80,6 +81,7 @@ mod tests {
         let cases = [
             (Pattern::Tag, "team/jobs@eu-1", true),
             (Pattern::Tag, "größe 2", true),
+            (Pattern::Tag, "two\nlines", false),
             (Pattern::Tag, "a,b", false),
             (Pattern::Tag, "#4711", false),
             (Pattern::Text, "two\nlines", true),
