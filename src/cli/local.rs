@@ -226,6 +226,10 @@ fn images(surrogate: &Surrogate, file: &Path) -> anyhow::Result<Images> {
     Ok(images)
 }
 
+/// 2026-01-01. The simulator makes ids out of a name and the time, so what is made at this moment has
+/// the same ARN at every start, as manifests that name it expect.
+const FOUNDED: Time = Time(1_767_225_600_000);
+
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 fn registry_reference(repository: &str) -> String {
@@ -239,9 +243,8 @@ fn provision(
     surrogate: &Surrogate,
     endpoint: &str,
 ) -> anyhow::Result<Option<String>> {
-    // Done before the clock's first tick: ids are made of a name and the time, and so come out the
-    // same at every start, as manifests that name them expect.
     simulator.with_world(|world| {
+        let now = std::mem::replace(&mut world.now, FOUNDED);
         let mut account = Provision { world, runtime };
         account.world.pace = Pace::immediate();
         account.world.sqs.endpoint = endpoint.to_owned();
@@ -267,7 +270,9 @@ fn provision(
         for (name, value) in &surrogate.secrets {
             account.secrets("CreateSecret", &json!({"Name": name, "SecretString": value}))?;
         }
-        account.load_balancer(&surrogate.cluster, &surrogate.target_groups)
+        let listener = account.load_balancer(&surrogate.cluster, &surrogate.target_groups)?;
+        account.world.now = now;
+        Ok(listener)
     })
 }
 

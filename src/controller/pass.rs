@@ -56,16 +56,37 @@ impl Engine {
         live: &LiveService,
         waiting_for: &BTreeSet<ServiceKey>,
     ) -> Next {
-        let record = self.ledger.record(&service.key).unwrap_or_default();
-        let judged = match &record.rollout {
-            Some(rollout) => self.judge(desired, service, live, rollout).await,
-            None => Ok(None),
+        let judged = match self.rollout_under_way(desired, service, live) {
+            Ok(Some(rollout)) => self.judge(desired, service, live, &rollout).await,
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
         };
         match judged {
             Ok(Some(next)) => next,
             Ok(None) => self.plan_and_execute(desired, service, live, waiting_for).await.unwrap_or_else(stop),
             Err(error) => stop(error),
         }
+    }
+
+    /// What the ledger watches, after a look at what became of a call that a crash cut off.
+    fn rollout_under_way(
+        &self,
+        desired: &Desired,
+        service: &DesiredService,
+        live: &LiveService,
+    ) -> Result<Option<Rollout>, ledger::Error> {
+        let record = self.ledger.record(&service.key).unwrap_or_default();
+        let back_to = rollout::last_good(live, Some(&record));
+        let recovered = execute::recover(
+            service,
+            live,
+            &desired.revision.id,
+            back_to.as_ref(),
+            &self.ledger,
+            &self.journal,
+            (self.now)(),
+        )?;
+        Ok(recovered.or(record.rollout))
     }
 
     /// Judges the rollout under way. `None`: nothing stands against planning.
@@ -144,7 +165,7 @@ impl Engine {
                 format!("runs {} again, healthy after {took} s", rollout.task_definition)
             }
         };
-        self.journal.tell(
+        self.journal.tell_once(
             Event::new(now, Kind::Settled, sentence)
                 .of(key)
                 .digest(&rollout.digest)
@@ -360,7 +381,7 @@ impl Engine {
         let (running, wanted) = (ecs.running_count(), ecs.desired_count());
         let sentence = format!("as Git wants it: {task_definition}, {running} of {wanted} running");
         let event = Event::new((self.now)(), Kind::Settled, sentence);
-        self.journal.tell_once(event.of(&service.key).digest(&service.digest));
+        self.journal.tell_unless_known(event.of(&service.key).digest(&service.digest));
         Ok(Next::Settled)
     }
 
@@ -421,8 +442,7 @@ impl Engine {
     }
 }
 
-/// A deployment of what Git wants that nobody watches: one whose start was cut off by a crash, or
-/// that somebody forced by hand.
+/// A deployment of what Git wants that nobody watches: somebody forced it by hand.
 fn adoptable(
     desired: &Desired,
     service: &DesiredService,
@@ -432,12 +452,7 @@ fn adoptable(
 ) -> Option<Rollout> {
     let primary = live.service.present()?.primary()?;
     let rejected = record.quarantine.as_ref().is_some_and(|it| it.digest == service.digest);
-    let unjudged = match primary.rollout_state() {
-        Some("IN_PROGRESS") => true,
-        Some("FAILED") => record.intent.is_some(),
-        _ => false,
-    };
-    (unjudged && !rejected).then(|| Rollout {
+    (primary.rollout_state() == Some("IN_PROGRESS") && !rejected).then(|| Rollout {
         kind: RolloutKind::Deploy,
         digest: service.digest.clone(),
         task_definition: primary.task_definition(),

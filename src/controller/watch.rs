@@ -46,7 +46,7 @@ impl SourceWatch {
             };
             self.source = source;
             match fetched {
-                Ok(Fetched::Unchanged(_)) => self.journal.tell_once(self.event(Kind::Source, "readable")),
+                Ok(Fetched::Unchanged(_)) => {}
                 Ok(Fetched::New(checkout)) => {
                     match manifest::load(&checkout, self.environment.as_deref(), Api::builtin()) {
                         Ok(desired) => {

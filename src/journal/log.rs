@@ -49,6 +49,14 @@ impl Journal {
         self.keep(event);
     }
 
+    /// Tells that a state was reached, unless one of this kind stands already, in whatever words.
+    pub fn tell_unless_known(&self, event: Event) {
+        let subject = (event.service.clone(), event.event);
+        if !self.lock().standing.contains_key(&subject) {
+            self.tell_once(event);
+        }
+    }
+
     /// Forgets what was standing for a service, because something happened to it.
     pub fn moved_on(&self, service: &ServiceKey) {
         self.lock().standing.retain(|(key, _), _| key.as_ref() != Some(service));
@@ -92,6 +100,14 @@ mod tests {
         journal.moved_on(&ServiceKey::new("api"));
         journal.tell_once(held("suspended"));
         assert_eq!(journal.events().len(), 3);
+    }
+
+    #[test]
+    fn a_state_that_was_told_is_not_told_again_in_other_words() {
+        let journal = Journal::new(|_| ());
+        journal.tell_once(held("quarantined"));
+        journal.tell_unless_known(held("still quarantined"));
+        assert_eq!(journal.events().len(), 1);
     }
 
     #[test]
