@@ -6,8 +6,9 @@ use super::world::{
     Account, INSTALLATION, api, arn, changed_paths, found, outcome, plan, scaled, sign, steps,
 };
 use crate::model::{
-    Applied, Digest, Drift, Failure, Gate, Intent, IntentKind, Part, Quarantine, Rollout, RolloutKind,
-    ServiceDeployment, ServiceDeploymentStatus, ServiceRecord, Timestamp, tag,
+    Applied, Digest, Drift, Failure, FieldPath, Gate, Intent, IntentKind, LastGood, Origin, Origins, Part,
+    Quarantine, Rollout, RolloutKind, ServiceDeployment, ServiceDeploymentStatus, ServiceRecord, Timestamp,
+    tag,
 };
 use crate::plan::{Action, Cause, Consequence, RevisionSource};
 
@@ -288,6 +289,52 @@ fn an_apply_that_was_cut_short_is_no_drift() {
     let record = ServiceRecord { intent: Some(intent), ..ServiceRecord::default() };
     check(&desired, &account, Some(&record), scale);
     check(&desired, &account, None, "held: DriftTolerated");
+}
+
+#[test]
+fn another_try_after_a_roll_back_is_no_drift() {
+    let mut desired = with_image("jobs/api:2");
+    desired.sync.drift = Drift::Warn;
+    let mut account = Account::running(&api());
+    account.apply(&plan(&desired, &account.look(), None));
+    account.service()["taskDefinition"] = arn(1).0.into();
+    check(&desired, &account, None, "held: DriftTolerated");
+    let last_good = LastGood { digest: api().digest, task_definition: arn(1), completed_at: Timestamp(0) };
+    let record = ServiceRecord { last_good: Some(last_good), ..ServiceRecord::default() };
+    let plan = plan(&desired, &account.look_for(&desired), Some(&record));
+    assert_eq!(outcome(&plan), "UpdateService");
+    assert_eq!(found(&plan)[0].cause, Cause::Git);
+}
+
+#[test]
+fn a_difference_says_where_git_asks_for_it() {
+    let mut desired = with_image("jobs/api:2");
+    desired.task_definition["containerDefinitions"][0]["environment"][0]["value"] = "debug".into();
+    sign(&mut desired);
+    let container = FieldPath::root().field("taskDefinition").field("containerDefinitions").key("api");
+    let written = [
+        (container.clone(), 3),
+        (container.field("image"), 5),
+        (container.field("environment").key("LEVEL"), 7),
+    ];
+    let origin = |line| Origin { file: "api.yaml".to_owned(), line, column: 1 };
+    desired.origins = Origins(written.into_iter().map(|(path, line)| (path, origin(line))).collect());
+    desired.task_definition["containerDefinitions"][0]["command"] = json!(["serve"]);
+    let plan = plan(&desired, &Account::running(&api()).look(), None);
+    let lines: Vec<String> = found(&plan)
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {}",
+                one.path.0.last().map(|last| format!("{last:?}")).unwrap(),
+                one.origin.as_ref().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        ["Field(\"command\") api.yaml:3", "Field(\"LEVEL\") api.yaml:7", "Field(\"image\") api.yaml:5",]
+    );
 }
 
 #[test]
