@@ -231,6 +231,13 @@ fn a_fix_supersedes_our_own_rollout_but_nothing_else() {
 }
 
 #[test]
+fn a_service_that_was_just_made_and_does_not_show_yet_is_not_made_twice() {
+    let rollout = record(rollout(RolloutKind::Deploy, &api().digest));
+    check(&api(), &Account::default(), Some(&rollout), "held: RolloutInFlight");
+    check(&api(), &Account::default(), None, "RegisterTaskDefinition, CreateService");
+}
+
+#[test]
 fn what_starts_no_deployment_need_not_wait_for_one() {
     let mut desired = api();
     desired.service["desiredCount"] = 5.into();
