@@ -1,1 +1,177 @@
-//! To be written.
+//! The operator's settings: the command line and the environment, read here and nowhere else.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// GitOps for Amazon ECS in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "reconciler", version, about, max_term_width = 100)]
+pub struct Settings {
+    #[command(subcommand)]
+    pub verb: Verb,
+
+    /// When to use colour.
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    pub color: When,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Check manifests without asking AWS.
+    Validate(Source),
+    /// Show what would change, and why; changes nothing.
+    Plan(PlanSettings),
+    /// Make the changes of one commit, and wait until every service is settled.
+    Apply(Operate),
+    /// Watch a Git repository and reconcile for ever.
+    Run(RunSettings),
+    /// Show how each service stands.
+    Status(StatusSettings),
+    /// Run a whole AWS account on this machine, and reconcile a repository against it.
+    #[cfg(feature = "local")]
+    Local(crate::cli::local::LocalSettings),
+    /// Print the JSON Schema of the manifests.
+    Schema,
+}
+
+/// Where the manifests are.
+#[derive(Clone, Debug, Args)]
+pub struct Source {
+    /// Git repository: a path, file:// or https://. Without it, --path is a plain folder.
+    #[arg(long, env = "RECONCILER_REPOSITORY", value_name = "URL")]
+    pub repository: Option<String>,
+    #[arg(long, env = "RECONCILER_BRANCH", default_value = "main")]
+    pub branch: String,
+    /// Folder that holds the manifests.
+    #[arg(long, env = "RECONCILER_PATH", default_value = "manifests", value_name = "FOLDER")]
+    pub path: String,
+    /// Environment to act on; may be left out where there is only one.
+    #[arg(short, long, env = "RECONCILER_ENVIRONMENT", value_name = "NAME")]
+    pub environment: Option<String>,
+    /// User name for the repository.
+    #[arg(long, env = "RECONCILER_GIT_USER", default_value = "git", hide = true)]
+    pub git_user: String,
+    /// Password or token for the repository; only from the environment.
+    #[arg(long, env = "RECONCILER_GIT_TOKEN", hide = true, hide_env_values = true)]
+    pub git_token: Option<String>,
+    /// PEM file with the certificate authority of a private Git server.
+    #[arg(long, env = "RECONCILER_GIT_CA_FILE", value_name = "FILE")]
+    pub git_ca_file: Option<PathBuf>,
+}
+
+/// How AWS is reached and what this installation remembers.
+#[derive(Clone, Debug, Args)]
+pub struct Account {
+    /// Name of this installation; the value of the tag `reconciler/managed-by`.
+    #[arg(long, env = "RECONCILER_INSTALLATION", default_value = "reconciler", value_name = "NAME")]
+    pub installation: String,
+    /// Folder for the ledger and the copy of the repository.
+    #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler", value_name = "FOLDER")]
+    pub state: PathBuf,
+    /// Where AWS is; for the simulator and other emulators. AWS_ENDPOINT_URL is honoured as well.
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// Set by `reconciler local`: any credentials will do.
+    #[arg(skip)]
+    pub simulated: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct PlanSettings {
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub account: Account,
+    #[arg(short, long, default_value = "text")]
+    pub output: Output,
+    /// Show every field that differs only in how it is written, and the rule that keeps it quiet.
+    #[arg(long)]
+    pub explain: bool,
+    /// Exit with 2 if there are changes, 3 if some of them are held.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Operate {
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub account: Account,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RunSettings {
+    #[command(flatten)]
+    pub operate: Operate,
+    /// How often the repository is asked for new commits.
+    #[arg(long, env = "RECONCILER_POLL", default_value = "30s", value_parser = duration, value_name = "TIME")]
+    pub poll: Duration,
+    /// How often a settled service is compared with AWS again.
+    #[arg(long, env = "RECONCILER_RESYNC", default_value = "30s", value_parser = duration, value_name = "TIME")]
+    pub resync: Duration,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct StatusSettings {
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub account: Account,
+    #[arg(short, long, default_value = "text")]
+    pub output: Output,
+    /// Name every service, not only those that need attention.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Reads `500ms`, `30s`, `10m` or `2h`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a time such as 30s or 10m"))?;
+    let seconds = |factor: u64| {
+        number.checked_mul(factor).map(Duration::from_secs).ok_or_else(|| format!("`{text}` is too long"))
+    };
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(3600),
+        _ => Err(format!("`{text}` needs a unit: ms, s, m or h")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_needs_a_number_and_a_unit() {
+        assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert!(duration("10").is_err_and(|it| it.contains("unit")));
+        assert!(duration("m").is_err());
+    }
+}

@@ -5,26 +5,40 @@
 
 pub mod clock;
 pub mod error;
+pub mod faults;
+pub mod journal;
+pub mod mount;
 pub mod runtime;
+pub mod serve;
 pub mod wire;
 pub mod world;
 
 pub mod autoscaling;
+pub mod balancer;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
+pub mod images;
 pub mod logs;
 pub mod secrets;
 pub mod sqs;
 pub mod ssm;
 pub mod sts;
 
-use std::sync::{Arc, Mutex};
+mod input;
+mod naming;
+#[cfg(test)]
+mod testing;
+mod throttle;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::faults::{CallSite, Fault};
+use crate::journal::{CallRecord, Journal};
 use crate::runtime::Runtime;
 use crate::world::World;
 
@@ -42,16 +56,25 @@ pub(crate) struct Shared {
     pub(crate) runtime: Arc<dyn Runtime>,
     /// Woken after every mutation, so that a long poll looks again.
     pub(crate) changed: Notify,
+    pub(crate) journal: Mutex<Journal>,
+    pub(crate) fault: Mutex<Option<faults::Script>>,
+    /// `None`: calls are not limited.
+    pub(crate) throttle: Mutex<Option<throttle::Throttle>>,
 }
 
 impl Simulator {
     /// Makes an empty account whose containers are run by `runtime`.
     pub fn new(clock: Clock, runtime: Arc<dyn Runtime>) -> Self {
+        let mut world = World::new("123456789012", "eu-west-1");
+        world.now = clock.now();
         let shared = Shared {
-            world: Mutex::new(World::new("123456789012", "eu-west-1")),
+            world: Mutex::new(world),
             clock,
             runtime,
             changed: Notify::new(),
+            journal: Mutex::default(),
+            fault: Mutex::default(),
+            throttle: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -71,7 +94,36 @@ impl Simulator {
 
     /// Looks into the account or sets it up, without a client.
     pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        let mut world = self.shared.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        act(&mut world)
+        act(&mut lock(&self.shared.world))
     }
+
+    /// The newest calls, oldest first; at most [`journal::RECORDS_MAX`] are kept.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        lock(&self.shared.journal).records()
+    }
+
+    /// The same as [`Simulator::calls`], and forgets them.
+    pub fn take_calls(&self) -> Vec<CallRecord> {
+        lock(&self.shared.journal).take()
+    }
+
+    /// Asks `script` before each call what shall go wrong with it. Replaces the script before it.
+    pub fn set_fault(&self, script: Box<dyn FnMut(&CallSite) -> Fault + Send>) {
+        *lock(&self.shared.fault) = Some(script);
+    }
+
+    /// Switches AWS's published rate limits on, with full buckets, or off, as they are at first.
+    pub fn set_throttling(&self, on: bool) {
+        *lock(&self.shared.throttle) = on.then(throttle::Throttle::default);
+    }
+
+    /// Lets everything go well again.
+    pub fn clear_fault(&self) {
+        *lock(&self.shared.fault) = None;
+    }
+}
+
+/// A panic while the lock was held does not make the account unusable for the other clients.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,177 @@
-//! To be written: HTTP request -> service and operation -> answer in the client's protocol.
+//! One HTTP request of an AWS client: which service and operation, what is answered, in its protocol.
+
+mod envelope;
+mod json;
+mod query;
+
+use std::time::Duration;
 
 use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use crate::Shared;
+use crate::error::{Answer, ApiError};
+use crate::faults::{CallSite, Fault};
+use crate::journal::CallRecord;
+use crate::{Shared, autoscaling, ecr, ecs, elb, lock, logs, secrets, sqs, ssm, sts, throttle};
+use envelope::{Envelope, Protocol, Service};
 
-pub(crate) async fn answer(_shared: &Shared, _request: http::Request<Bytes>) -> http::Response<Bytes> {
-    http::Response::new(Bytes::new())
+const GREETING: &str = "This is a simulated AWS account: ECS, ECR, ELBv2, Application Auto Scaling, \
+    SQS, Secrets Manager, SSM, CloudWatch Logs and STS on one endpoint.\n\
+    Point an AWS client at it, for example: AWS_ENDPOINT_URL=http://HOST:PORT aws ecs list-clusters\n";
+
+pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response<Bytes> {
+    if request.method() == Method::GET {
+        return plain(StatusCode::OK, GREETING);
+    }
+    if request.method() != Method::POST {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST\n");
+    }
+    let index = lock(&shared.journal).next_index();
+    let request_id = request_id(index);
+    let envelope = match envelope::open(&request) {
+        Ok(envelope) => envelope,
+        Err(error) => return json::failure(Protocol::Json11, &error, &request_id),
+    };
+    let answer = faulty(shared, &envelope, index).await;
+    lock(&shared.journal).add(CallRecord {
+        service: envelope.service.name().to_owned(),
+        operation: envelope.operation.clone(),
+        at: shared.clock.now(),
+        request_id: request_id.clone(),
+        error: answer.as_ref().err().map(|error| error.code.clone()),
+    });
+    match (envelope.protocol, answer) {
+        (Protocol::Query, answer) => query::render(&envelope, answer, &request_id),
+        (protocol, Ok(body)) => json::success(protocol, body, &request_id),
+        (protocol, Err(error)) => json::failure(protocol, &error, &request_id),
+    }
+}
+
+/// Answers a call as far as the fault script lets it.
+async fn faulty(shared: &Shared, envelope: &Envelope, index: u64) -> Answer {
+    let site = CallSite {
+        service: envelope.service.name().to_owned(),
+        operation: envelope.operation.clone(),
+        index,
+    };
+    let fault = match lock(&shared.fault).as_mut() {
+        Some(script) => script(&site),
+        None => Fault::None,
+    };
+    if let Some(throttle) = lock(&shared.throttle).as_mut() {
+        throttle.take(&site.service, &site.operation, shared.clock.now())?;
+    }
+    match fault {
+        Fault::None => served(shared, envelope).await,
+        Fault::RefuseBefore(error) => Err(error),
+        Fault::FailAfter(error) => {
+            let failure = ApiError { status: 500, ..error };
+            served(shared, envelope).await.and(Err(failure))
+        }
+        Fault::NeverAnswer => {
+            let _unanswered = served(shared, envelope).await;
+            record_unanswered(shared, envelope, index);
+            std::future::pending().await
+        }
+        Fault::NeverApply => {
+            record_unanswered(shared, envelope, index);
+            std::future::pending().await
+        }
+        Fault::Throttle => Err(throttle::exceeded()),
+    }
+}
+
+fn record_unanswered(shared: &Shared, envelope: &Envelope, index: u64) {
+    lock(&shared.journal).add(CallRecord {
+        service: envelope.service.name().to_owned(),
+        operation: envelope.operation.clone(),
+        at: shared.clock.now(),
+        request_id: request_id(index),
+        error: None,
+    });
+}
+
+/// Answers a call; a long poll is answered when there is something, or when its time is over.
+async fn served(shared: &Shared, envelope: &Envelope) -> Answer {
+    if envelope.service != Service::Sqs || envelope.operation != "ReceiveMessage" {
+        let answer = apply(shared, envelope);
+        if !is_read(&envelope.operation) {
+            shared.changed.notify_waiters();
+        }
+        return answer;
+    }
+    // A message also comes back without anybody's call, when its visibility timeout ends.
+    const LOOK_AGAIN: Duration = Duration::from_secs(1);
+    let wait = receive_wait(shared, envelope);
+    let deadline = Instant::now() + shared.clock.real(wait);
+    loop {
+        let changed = shared.changed.notified();
+        tokio::pin!(changed);
+        // Enabled before the look, so that a message sent in between is not slept through.
+        changed.as_mut().enable();
+        let answer = apply(shared, envelope);
+        let empty = answer
+            .as_ref()
+            .is_ok_and(|body| body.get("Messages").and_then(Value::as_array).is_none_or(Vec::is_empty));
+        if !empty || Instant::now() >= deadline {
+            return answer;
+        }
+        let again = std::cmp::min(deadline, Instant::now() + shared.clock.real(LOOK_AGAIN));
+        tokio::select! {
+            () = changed => {}
+            () = tokio::time::sleep_until(again) => {}
+        }
+    }
+}
+
+/// How long a `ReceiveMessage` may wait: as it asks, or else as its queue says.
+fn receive_wait(shared: &Shared, envelope: &Envelope) -> Duration {
+    const WAIT_SECONDS_MAX: u64 = 20;
+    const ATTRIBUTE: &str = "ReceiveMessageWaitTimeSeconds";
+    let asked = envelope.input.get("WaitTimeSeconds").and_then(Value::as_u64);
+    let seconds = asked.unwrap_or_else(|| {
+        let input = json!({"QueueUrl": envelope.input["QueueUrl"], "AttributeNames": [ATTRIBUTE]});
+        let mut world = lock(&shared.world);
+        let answer = sqs::call(&mut world, shared.runtime.as_ref(), "GetQueueAttributes", &input);
+        answer.ok().and_then(|body| body["Attributes"][ATTRIBUTE].as_str()?.parse().ok()).unwrap_or(0)
+    });
+    Duration::from_secs(seconds.min(WAIT_SECONDS_MAX))
+}
+
+fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
+    let runtime = shared.runtime.as_ref();
+    let mut world = lock(&shared.world);
+    world.advance(runtime, shared.clock.now());
+    let call = match envelope.service {
+        Service::Ecs => ecs::call,
+        Service::Autoscaling => autoscaling::call,
+        Service::Ecr => ecr::call,
+        Service::Sqs => sqs::call,
+        Service::SecretsManager => secrets::call,
+        Service::Ssm => ssm::call,
+        Service::Logs => logs::call,
+        Service::Sts => sts::call,
+        Service::Elb => elb::call,
+    };
+    call(&mut world, runtime, &envelope.operation, &envelope.input)
+}
+
+fn is_read(operation: &str) -> bool {
+    ["Describe", "List", "Get"].iter().any(|verb| operation.starts_with(verb))
+}
+
+/// Looks like AWS's, and is the same in every run of a test.
+fn request_id(index: u64) -> String {
+    format!("00000000-0000-4000-8000-{index:012x}")
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
 }

@@ -1,6 +1,9 @@
 //! The state of the account: one struct per AWS service, all behind one lock, moved by one clock.
 
+use std::time::Duration;
+
 use crate::clock::Time;
+use crate::ecs::Pace;
 use crate::runtime::Runtime;
 use crate::{autoscaling, ecr, ecs, elb, logs, secrets, sqs, ssm};
 
@@ -8,6 +11,8 @@ pub struct World {
     pub account: String,
     pub region: String,
     pub now: Time,
+    /// How long ECS takes for what it does itself.
+    pub pace: Pace,
     pub ecs: ecs::Ecs,
     pub elb: elb::Elb,
     pub sqs: sqs::Sqs,
@@ -24,6 +29,7 @@ impl World {
             account: account.to_owned(),
             region: region.to_owned(),
             now: Time::default(),
+            pace: Pace::realistic(),
             ecs: ecs::Ecs::default(),
             elb: elb::Elb::default(),
             sqs: sqs::Sqs::default(),
@@ -35,17 +41,50 @@ impl World {
         }
     }
 
-    /// Plays the time between the last look and `now`, in steps of at most a second, so that the
-    /// outcome does not depend on how often anybody looks.
+    /// Plays the time between the last look and `now`, step by step.
+    ///
+    /// Steps end at whole multiples of the pace's step, so that the outcome does not depend on how
+    /// often anybody looks.
     pub fn advance(&mut self, runtime: &dyn Runtime, now: Time) {
-        const STEP: std::time::Duration = std::time::Duration::from_secs(1);
         if self.now == Time::default() {
             self.now = now;
         }
-        while self.now < now {
-            self.now = std::cmp::min(self.now + STEP, now);
-            self.elb.advance(runtime, self.now);
+        while let Some(step) = next_step(self.now, now, self.pace.step) {
+            self.now = step;
+            self.elb.advance(runtime, step);
             ecs::advance(self, runtime);
         }
+        self.now = std::cmp::max(self.now, now);
+    }
+}
+
+/// The first multiple of `step` after `last`, if it has come.
+fn next_step(last: Time, now: Time, step: Duration) -> Option<Time> {
+    let step = std::cmp::max(1, step.as_millis() as u64);
+    let next = Time((last.0 / step + 1) * step);
+    (next <= now).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_fall_on_the_same_moments_however_often_one_looks() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let steps_to = |looks: &[u64]| {
+            let mut last = Time(1_500);
+            let mut steps = Vec::new();
+            for look in looks {
+                while let Some(step) = next_step(last, Time(*look), SECOND) {
+                    steps.push(step.0);
+                    last = step;
+                }
+                last = std::cmp::max(last, Time(*look));
+            }
+            steps
+        };
+        assert_eq!(steps_to(&[4_200]), [2_000, 3_000, 4_000]);
+        assert_eq!(steps_to(&[1_900, 2_000, 3_999, 4_200]), [2_000, 3_000, 4_000]);
     }
 }

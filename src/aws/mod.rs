@@ -1,1 +1,34 @@
-//! To be written.
+//! Every AWS call by name: the only module that names the SDK.
+//!
+//! [`Reader`] and [`Writer`] are separate types whose methods *are* the IAM policy of `plan` and of
+//! `run`. Bodies are JSON trees in AWS's own field names, put on the wire as they are; answers are the
+//! response's own JSON. The SDK's typed structs would lose the difference between absent and zero and
+//! every field newer than the crate, so they carry nothing but endpoints, signatures and errors.
+
+mod budget;
+mod call;
+mod connect;
+mod error;
+mod exchange;
+mod json_service;
+mod permit;
+mod reader;
+mod writer;
+
+#[cfg(test)]
+pub(crate) mod stub;
+#[cfg(test)]
+mod tests;
+
+pub use aws_credential_types::Credentials;
+pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
+pub use budget::Budget;
+pub use call::{CallEnd, OnCall};
+pub use connect::{Aws, Settings, connect};
+pub use error::{Error, ErrorKind};
+pub use exchange::Answer;
+pub use permit::Permit;
+pub use reader::{
+    CallerIdentity, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICES_MAX, TargetHealth, resource_id,
+};
+pub use writer::Writer;

@@ -1,1 +1,83 @@
-//! To be written.
+//! One file per verb; this one only chooses.
+
+mod apply;
+#[cfg(feature = "local")]
+pub mod local;
+mod plan;
+mod road;
+mod run;
+pub mod schema;
+mod status;
+pub mod validate;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Settings, Verb};
+use crate::model::Timestamp;
+use crate::report::Colour;
+use crate::shape::api::Api;
+
+pub use road::Clock;
+
+/// What `main.rs` tells about the process.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Whether a person reads standard output.
+    pub terminal: bool,
+    pub colour: Colour,
+    pub colour_of_errors: Colour,
+    /// Cancelled on SIGTERM and SIGINT.
+    pub stop: CancellationToken,
+}
+
+/// How a verb ended; `main` exits with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; or no change.
+    Good,
+    Error,
+    /// `plan --detailed-exitcode`: there are changes.
+    Changes,
+    /// There are changes, but some are held.
+    Held,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Good => 0,
+            Exit::Error => 1,
+            Exit::Changes => 2,
+            Exit::Held => 3,
+        })
+    }
+}
+
+/// Runs one verb.
+pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
+    let colour_of_errors = surroundings.colour_of_errors;
+    let ended = match settings.verb {
+        Verb::Validate(source) => road::validate(&source, &surroundings).await,
+        Verb::Plan(settings) => plan::run(&settings, &surroundings).await,
+        Verb::Apply(settings) => apply::run(&settings, &surroundings).await,
+        Verb::Run(settings) => run::run(&settings, &surroundings).await,
+        Verb::Status(settings) => status::run(&settings, &surroundings).await,
+        #[cfg(feature = "local")]
+        Verb::Local(settings) => local::run(&settings, &surroundings).await,
+        Verb::Schema => {
+            print!("{}", schema::run(Api::builtin()));
+            Ok(Exit::Good)
+        }
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("{}", road::error_text(&error, colour_of_errors));
+            Exit::Error.into()
+        }
+    }
+}

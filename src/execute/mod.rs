@@ -1,1 +1,258 @@
-//! To be written.
+//! Plan -> calls: in order, with the intent written before and the outcome after. Decides nothing.
+
+mod recover;
+mod step;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::aws::{self, ErrorKind, Writer};
+use crate::journal::{Event, Journal, Kind};
+use crate::ledger::{self, Ledger};
+use crate::model::{
+    Applied, DesiredService, Intent, IntentKind, LiveService, Rollout, RolloutKind, ServiceKey,
+    TaskDefinitionArn, Timestamp,
+};
+use crate::plan::{Action, Decision, ServicePlan, Step};
+
+pub use recover::recover;
+use step::Outcome;
+
+/// The wall clock, handed down from `main`.
+pub type Clock = dyn Fn() -> Timestamp + Send + Sync;
+
+/// One service's plan, and what its steps refer to.
+#[derive(Clone, Copy, Debug)]
+pub struct Work<'a> {
+    pub plan: &'a ServicePlan,
+    pub desired: &'a DesiredService,
+    pub live: &'a LiveService,
+    pub cluster: &'a str,
+    /// The Git commit, in full.
+    pub revision: &'a str,
+    pub kind: RolloutKind,
+    /// The revision to go back to, should this deployment fail. For a roll-back: the one it goes to.
+    pub back_to: Option<&'a TaskDefinitionArn>,
+}
+
+/// How the steps went.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Execution {
+    /// All of them.
+    Done {
+        /// The deployment that was started, to be judged.
+        started: Option<Rollout>,
+    },
+    /// Not all, for a reason that may pass. The service is to be observed again first.
+    Retry { after: Duration, message: String },
+    /// AWS refuses what Git asks for; it will do so until Git asks for something else. Holding the
+    /// digest, and telling of it, is the caller's.
+    Rejected { message: String },
+}
+
+/// Carries the plan out, up to the first step that fails. A plan that changes nothing removes the
+/// intent that a crash left behind.
+pub async fn execute(
+    work: &Work<'_>,
+    writer: &Writer,
+    ledger: &Ledger,
+    journal: &Journal,
+    clock: &Clock,
+) -> Execution {
+    let mut run = Run { work, writer, ledger, journal, clock, outcome: Outcome::of(work), intended: None };
+    let steps = match &work.plan.decision {
+        Decision::Change { steps, .. } => steps,
+        Decision::Unchanged => return run.nothing_left(),
+        Decision::Held { .. } => return Execution::Done { started: None },
+    };
+    for step in steps {
+        match run.take(step).await {
+            Ok(()) => (),
+            Err(Stop::Call(error)) => return run.stopped(&error),
+            Err(Stop::Ledger(error)) => return run.unrecorded(&error),
+            Err(Stop::Plan(message)) => return Execution::Rejected { message },
+        }
+    }
+    match run.finish() {
+        Ok(()) => Execution::Done { started: run.outcome.started },
+        Err(error) => run.unrecorded(&error),
+    }
+}
+
+/// Why the steps end early.
+enum Stop {
+    Call(aws::Error),
+    Ledger(ledger::Error),
+    /// The plan refers to something that is not there.
+    Plan(String),
+}
+
+impl From<aws::Error> for Stop {
+    fn from(error: aws::Error) -> Self {
+        Stop::Call(error)
+    }
+}
+
+impl From<ledger::Error> for Stop {
+    fn from(error: ledger::Error) -> Self {
+        Stop::Ledger(error)
+    }
+}
+
+struct Run<'a> {
+    work: &'a Work<'a>,
+    writer: &'a Writer,
+    ledger: &'a Ledger,
+    journal: &'a Journal,
+    clock: &'a Clock,
+    outcome: Outcome,
+    /// The intent that is on disk for this run.
+    intended: Option<IntentKind>,
+}
+
+impl Run<'_> {
+    async fn take(&mut self, step: &Step) -> Result<(), Stop> {
+        let call = self.outcome.call(self.work, &step.action).map_err(Stop::Plan)?;
+        // Without the lease not even the ledger is ours to write.
+        let permit = self.ledger.permit()?;
+        self.intend(&step.action)?;
+        let answer = call.send(self.writer, permit).await?;
+        let told = self.outcome.learn(self.work, &step.action, &answer, (self.clock)());
+        if told.starts_deployment {
+            self.record_rollout()?;
+        }
+        self.journal.moved_on(self.service());
+        self.journal.tell(
+            self.event(told.kind, told.sentence)
+                .deployment(told.deployment.as_deref())
+                .request(answer.request_id.as_deref()),
+        );
+        Ok(())
+    }
+
+    /// On disk before the call: whoever comes after a crash knows that it may have been made.
+    fn intend(&mut self, action: &Action) -> Result<(), ledger::Error> {
+        let kind = match self.work.kind {
+            RolloutKind::RollBack => IntentKind::RollBack,
+            RolloutKind::Deploy => intent_kind(action),
+        };
+        // Calls of one kind in a row are looked up alike: one intent covers them.
+        if self.intended == Some(kind) {
+            return Ok(());
+        }
+        let intent = Intent { kind, digest: self.work.plan.digest.clone(), at: (self.clock)() };
+        self.ledger.update(self.service(), |record| record.intent = Some(intent))?;
+        self.intended = Some(kind);
+        Ok(())
+    }
+
+    /// The deployment runs from here on, whatever becomes of the steps that are left.
+    fn record_rollout(&self) -> Result<(), ledger::Error> {
+        let applied = self.applied();
+        self.ledger.update(self.service(), |record| {
+            record.rollout.clone_from(&self.outcome.started);
+            if applied.is_some() {
+                record.applied = applied;
+            }
+        })
+    }
+
+    /// All is as Git wants it, so an intent that is left over has had its effect, or needs none.
+    fn nothing_left(&self) -> Execution {
+        let left_over = self.ledger.record(self.service()).is_some_and(|record| record.intent.is_some());
+        if left_over && let Err(error) = self.ledger.update(self.service(), |record| record.intent = None) {
+            return self.unrecorded(&error);
+        }
+        Execution::Done { started: None }
+    }
+
+    fn finish(&self) -> Result<(), ledger::Error> {
+        let applied = self.applied();
+        self.ledger.update(self.service(), |record| {
+            record.intent = None;
+            if applied.is_some() {
+                record.applied = applied;
+            }
+        })
+    }
+
+    /// What is in force now; `None` for a roll-back, which applies nothing that Git asks for.
+    fn applied(&self) -> Option<Applied> {
+        match self.work.kind {
+            RolloutKind::RollBack => None,
+            RolloutKind::Deploy => Some(Applied {
+                digest: self.work.plan.digest.clone(),
+                task_definition_digest: self.work.desired.task_definition_digest.clone(),
+                task_definition: self.outcome.task_definition.clone()?,
+                revision: self.work.revision.to_owned(),
+                at: (self.clock)(),
+            }),
+        }
+    }
+
+    fn stopped(&self, error: &aws::Error) -> Execution {
+        let message = error.to_string();
+        if !error.is_ambiguous() {
+            // The call certainly did nothing, so nothing has to be looked up.
+            if let Err(error) = self.ledger.update(self.service(), |record| record.intent = None) {
+                return self.unrecorded(&error);
+            }
+        }
+        let Some(after) = retry_after(error.kind) else {
+            return Execution::Rejected { message };
+        };
+        let event = self.event(Kind::Retry, message.clone()).request(error.request_id.as_deref());
+        self.journal.tell_once(event);
+        Execution::Retry { after, message }
+    }
+
+    fn unrecorded(&self, error: &ledger::Error) -> Execution {
+        let source = std::error::Error::source(error).map(|source| format!(": {source}"));
+        let message = format!("{error}{}", source.unwrap_or_default());
+        self.journal.tell_once(self.event(Kind::Retry, message.clone()));
+        Execution::Retry { after: Duration::from_secs(5), message }
+    }
+
+    fn event(&self, kind: Kind, sentence: String) -> Event {
+        Event::new((self.clock)(), kind, sentence)
+            .of(self.service())
+            .digest(&self.work.plan.digest)
+            .revision(self.work.revision)
+    }
+
+    fn service(&self) -> &ServiceKey {
+        &self.work.plan.service
+    }
+}
+
+fn intent_kind(action: &Action) -> IntentKind {
+    match action {
+        Action::RegisterTaskDefinition { .. } => IntentKind::Register,
+        Action::CreateService { .. } => IntentKind::Create,
+        Action::UpdateService { .. } | Action::StopServiceDeployment { .. } => IntentKind::Update,
+        Action::TagService { .. } => IntentKind::Tag,
+        Action::RegisterScalableTarget { .. }
+        | Action::PutScalingPolicy { .. }
+        | Action::DeleteScalingPolicy { .. }
+        | Action::PutScheduledAction { .. }
+        | Action::DeleteScheduledAction { .. }
+        | Action::DeregisterScalableTarget => IntentKind::Scale,
+    }
+}
+
+/// When to look again; `None`: not before Git changes.
+fn retry_after(kind: ErrorKind) -> Option<Duration> {
+    let seconds = match kind {
+        ErrorKind::Rejected => return None,
+        ErrorKind::Throttled | ErrorKind::Unreachable | ErrorKind::Server | ErrorKind::Conflict => 5,
+        // Longer than the call itself may still be under way.
+        ErrorKind::Unanswered => 10,
+        // The service or the cluster went away under us: the next look tells.
+        ErrorKind::NotFound => 10,
+        // A person has to change a policy or a role; Git need not change for that.
+        ErrorKind::Credentials | ErrorKind::AccessDenied => 60,
+    };
+    Some(Duration::from_secs(seconds))
+}

@@ -29,6 +29,8 @@ pub enum Gate {
     Deadline,
     /// The service went back, or away, under us.
     Superseded,
+    /// AWS refused a call of the plan for its content.
+    RefusedByAws,
 }
 
 impl fmt::Display for Gate {
@@ -37,6 +39,7 @@ impl fmt::Display for Gate {
             Gate::EcsCircuitBreaker => "ECS circuit breaker",
             Gate::Deadline => "deadline",
             Gate::Superseded => "superseded",
+            Gate::RefusedByAws => "refused by AWS",
         })
     }
 }

@@ -9,7 +9,8 @@ use super::Timestamp;
 /// A Git commit, as people recognise it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
-    /// The full object id: 40 hex digits.
+    /// The full object id: 40 hex digits; `…-dirty` for a working folder with edits, `folder` for
+    /// one without a repository.
     pub id: String,
     /// The branch it was read from; empty for a plain folder.
     pub branch: String,
@@ -26,14 +27,14 @@ impl Revision {
     }
 }
 
-/// `main@4c1f9e2`
+/// `main@4c1f9e2`; `main@4c1f9e2-dirty` for a working folder with edits.
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.branch.is_empty() {
-            f.write_str(self.short())
-        } else {
-            write!(f, "{}@{}", self.branch, self.short())
+        if !self.branch.is_empty() {
+            write!(f, "{}@", self.branch)?;
         }
+        let edited = if self.id.ends_with("-dirty") { "-dirty" } else { "" };
+        write!(f, "{}{edited}", self.short())
     }
 }
 

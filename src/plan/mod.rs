@@ -59,11 +59,8 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
     for plan in &mut services {
         let dependencies = desired.services.get(&plan.service).map(|service| service.depends_on.as_slice());
         let first = dependencies.unwrap_or_default().iter().find(|key| unsettled.contains(key));
-        if let (Decision::Change { differences, .. }, Some(first)) = (&mut plan.decision, first) {
-            plan.decision = Decision::Held {
-                reason: Held::WaitsFor { service: first.clone() },
-                differences: std::mem::take(differences),
-            };
+        if let Some(first) = first {
+            plan.wait_for(first);
         }
     }
     Plan {

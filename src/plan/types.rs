@@ -216,6 +216,17 @@ pub struct Quiet {
     pub rule: String,
 }
 
+impl ServicePlan {
+    /// Holds a change until a service that it depends on is settled.
+    pub fn wait_for(&mut self, service: &ServiceKey) {
+        if let Decision::Change { differences, .. } = &mut self.decision {
+            let differences = std::mem::take(differences);
+            let reason = Held::WaitsFor { service: service.clone() };
+            self.decision = Decision::Held { reason, differences };
+        }
+    }
+}
+
 impl Plan {
     pub fn changes(&self) -> impl Iterator<Item = &ServicePlan> {
         self.services.iter().filter(|service| matches!(service.decision, Decision::Change { .. }))

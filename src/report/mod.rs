@@ -1,1 +1,22 @@
-//! To be written.
+//! Windows onto plan and journal: pure functions from values to text and JSON. `now` is an argument.
+
+mod created;
+mod failure;
+mod held;
+pub mod log;
+mod paint;
+mod plan_json;
+mod plan_text;
+mod sentence;
+pub mod status;
+mod steps;
+mod value;
+
+#[cfg(test)]
+mod example;
+
+pub use failure::{Aftermath, failure_text};
+pub use paint::Colour;
+pub use plan_json::{PLAN_VERSION, plan_json};
+pub use plan_text::{Explain, PlanTextOptions, plan_text};
+pub use sentence::{change_sentence, failure_sentence, held_sentence};

@@ -107,5 +107,6 @@ fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
             "ECS gave up on the deployment; its tasks are no longer shown".to_owned()
         }
         (Gate::Superseded, _) => "another deployment replaced it".to_owned(),
+        (Gate::RefusedByAws, _) => "AWS refused it".to_owned(),
     }
 }

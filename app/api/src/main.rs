@@ -1,1 +1,97 @@
-fn main() {}
+//! The job API: takes jobs, stores them, and hands them to the queue through the outbox.
+
+mod problem;
+mod routes;
+mod serve;
+mod settings;
+
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use jobs::environment::Environment;
+use jobs::log::chain;
+use jobs::queue::{Queue, aws_settings};
+use jobs::relay::relay_until;
+use jobs::store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::routes::{Api, router};
+use crate::serve::serve;
+use crate::settings::Settings;
+
+/// The part of the shutdown that is kept for the relay's last round.
+const LAST_RELAY: Duration = Duration::from_secs(1);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let settings = match Settings::read(Environment::of_process()) {
+        Ok(settings) => settings,
+        Err(invalid) => {
+            eprintln!("error: {invalid}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Some(message) = &settings.common.fail_at_start {
+        println!("{message}");
+        return ExitCode::FAILURE;
+    }
+    jobs::log::start(settings.common.log_level);
+    match run(settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            error!(error = format!("{failure:#}"), "failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: Settings) -> anyhow::Result<()> {
+    let stop = jobs::shutdown::on_signal().context("listening for signals")?;
+    let store = Store::open(&settings.common.database_url).await?;
+    store.migrate().await?;
+    let queue = Arc::new(Queue::new(&aws_settings().await, settings.common.queue));
+
+    let submitted = Arc::new(Notify::new());
+    let relay_stop = CancellationToken::new();
+    let relay = tokio::spawn({
+        let (stop, store, wake, queue) =
+            (relay_stop.clone(), store.clone(), submitted.clone(), queue.clone());
+        relay_until(stop, store, wake, move |body| {
+            let queue = queue.clone();
+            async move { queue.send(body).await.map_err(|error| chain(&error)) }
+        })
+    });
+
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, settings.port))
+        .await
+        .with_context(|| format!("listening on port {}", settings.port))?;
+    let version: Arc<str> = settings.common.version.into();
+    info!(version = &*version, address = %listener.local_addr()?, "listening");
+    let api = Api {
+        store: store.clone(),
+        submitted,
+        ping_queue: Arc::new(move || {
+            let queue = queue.clone();
+            Box::pin(async move { queue.ping().await.map_err(|error| chain(&error)) })
+        }),
+        version,
+        health: settings.health,
+        draining: stop.clone(),
+    };
+    let limit = settings.shutdown_timeout.saturating_sub(LAST_RELAY).max(settings.shutdown_grace);
+    let served = serve(listener, router(api), stop, settings.shutdown_grace, limit).await;
+
+    // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
+    relay_stop.cancel();
+    if tokio::time::timeout(LAST_RELAY, relay).await.is_err() {
+        warn!("the queue is slow; the outbox keeps what is unsent for the next process");
+    }
+    info!(drained = ?served?, "stopped");
+    Ok(())
+}

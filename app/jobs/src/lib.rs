@@ -1,1 +1,18 @@
-//! Placeholder.
+//! What the API and the worker share: jobs, the store and its outbox, the queue, and how a process starts and stops.
+
+pub mod job;
+pub mod timestamp;
+pub mod work;
+
+mod migrations;
+pub mod outbox;
+pub mod store;
+
+pub mod message;
+pub mod queue;
+pub mod relay;
+
+pub mod environment;
+pub mod log;
+pub mod settings;
+pub mod shutdown;

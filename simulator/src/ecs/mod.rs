@@ -1,18 +1,98 @@
-//! To be written.
+//! Elastic Container Service: clusters, task definitions, services, tasks, and the deployments that
+//! move them over time.
+
+mod arn;
+mod clusters;
+mod deployments;
+mod ids;
+mod input;
+mod pace;
+mod pages;
+mod scheduler;
+mod service;
+mod state;
+mod tags;
+mod task_definition;
+mod tasks;
 
 use serde_json::Value;
 
+pub use pace::Pace;
+pub use state::Ecs;
+use state::{ServiceKey, ServiceStatus};
+
+use crate::clock::Time;
 use crate::error::{Answer, ApiError};
 use crate::runtime::Runtime;
 use crate::world::World;
 
-#[derive(Default)]
-pub struct Ecs {}
-
 /// Answers one operation.
-pub fn call(_world: &mut World, _runtime: &dyn Runtime, operation: &str, _input: &Value) -> Answer {
-    Err(ApiError::new("UnknownOperationException", format!("{operation} is not there")))
+pub fn call(world: &mut World, runtime: &dyn Runtime, operation: &str, input: &Value) -> Answer {
+    match operation {
+        "CreateCluster" => clusters::create(world, input),
+        "DescribeClusters" => clusters::describe(world, input),
+        "ListClusters" => clusters::list(world, input),
+        "DeleteCluster" => clusters::delete(world, input),
+        "PutClusterCapacityProviders" => clusters::put_capacity_providers(world, input),
+        "DescribeCapacityProviders" => clusters::describe_capacity_providers(world, input),
+
+        "RegisterTaskDefinition" => task_definition::register(world, input),
+        "DescribeTaskDefinition" => task_definition::describe(world, input),
+        "DeregisterTaskDefinition" => task_definition::deregister(world, input),
+        "DeleteTaskDefinitions" => task_definition::delete(world, input),
+        "ListTaskDefinitions" => task_definition::list(world, input),
+        "ListTaskDefinitionFamilies" => task_definition::list_families(world, input),
+
+        "CreateService" => service::create(world, input),
+        "UpdateService" => service::update(world, input),
+        "DeleteService" => service::delete(world, input),
+        "DescribeServices" => service::describe(world, input),
+        "ListServices" => service::list(world, input),
+
+        "ListTasks" => tasks::list(world, input),
+        "DescribeTasks" => tasks::describe(world, input),
+        "StopTask" => tasks::stop(world, runtime, input),
+        "RunTask" => tasks::run(world, input),
+
+        "TagResource" => tags::tag(world, input),
+        "UntagResource" => tags::untag(world, input),
+        "ListTagsForResource" => tags::list(world, input),
+
+        "ListServiceDeployments" => deployments::list(world, input),
+        "DescribeServiceDeployments" => deployments::describe(world, input),
+        "DescribeServiceRevisions" => deployments::describe_revisions(world, input),
+        "StopServiceDeployment" => deployments::stop(world, input),
+
+        _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
+    }
 }
 
 /// Moves deployments and tasks on to `world.now`.
-pub fn advance(_world: &mut World, _runtime: &dyn Runtime) {}
+pub fn advance(world: &mut World, runtime: &dyn Runtime) {
+    scheduler::advance(world, runtime);
+}
+
+/// The seam to Application Auto Scaling.
+impl Ecs {
+    /// Whether an ACTIVE service of this name exists in the cluster.
+    pub fn has_service(&self, cluster: &str, name: &str) -> bool {
+        let key = ServiceKey::new(cluster, name);
+        let service = self.services.get(&key);
+        service.is_some_and(|service| service.status == ServiceStatus::Active)
+    }
+
+    /// Pulls the desired count into the bounds, as somebody else's UpdateService would.
+    pub fn clamp_desired(&mut self, cluster: &str, name: &str, min: u32, max: u32) {
+        let service = self.services.get_mut(&ServiceKey::new(cluster, name));
+        if let Some(service) = service
+            && service.status == ServiceStatus::Active
+        {
+            let desired = service.desired.min(max).max(min);
+            if desired != service.desired {
+                service.desired = desired;
+                service.steady = false;
+                service.next_look = Time::default();
+            }
+        }
+    }
+}

@@ -115,8 +115,15 @@ pub trait Runtime: Send + Sync {
     /// Begins to start all containers of a task. Called once per task.
     fn start(&self, launch: &TaskLaunch);
 
-    /// What the task's containers are doing at `now`, in the order of the launch.
+    /// What the task's containers are doing at `now`, in the order of the launch. After `stop`, a
+    /// container that had not started is `Stopped` too.
     fn observe(&self, task: &str, now: Time) -> Vec<ContainerState>;
+
+    /// The next moment at which `observe` can answer something else, if nobody stops the task. ECS
+    /// does not look before; a runtime that cannot tell says `now`.
+    fn next_change(&self, _task: &str, now: Time) -> Time {
+        now
+    }
 
     /// Sends SIGTERM to all containers, and SIGKILL to each after its stop timeout.
     fn stop(&self, task: &str, now: Time);

@@ -1,0 +1,66 @@
+# The two commands: `make demo` and `make test`. `make help` lists the rest.
+
+CARGO ?= cargo
+NEXTEST_VERSION := 0.9.143
+DENY_VERSION := 0.20.2
+TOOLS := $(CURDIR)/.tools
+VENV := $(TOOLS)/python
+# The AWS CLI and boto3 that drive the simulator in the tests; the newest that work together.
+PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11
+BOTOCORE_FOR_MODEL := botocore==1.44.5
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fmt-check clippy unit doc-test deny bench api-model tools clean-demo
+
+help: ## List the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: ## Run the whole road on this machine, without AWS (ONCE=1: end after the first job)
+	@command -v $(CARGO) >/dev/null || { echo "make: Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
+	@$(CARGO) build --locked --quiet --bins --example demo
+	@target/debug/examples/demo $(if $(ONCE),--once)
+
+test: fmt-check clippy unit doc-test ## Run every check and test
+
+fmt-check: ## Is the code formatted?
+	$(CARGO) fmt --all --check
+
+clippy: ## Lint, warnings are errors
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+unit: tools ## Unit, scenario and end-to-end tests
+	$(CARGO) build --locked --workspace --bins --examples
+	RECONCILER_TEST_PYTHON=$(VENV)/bin/python PATH="$(TOOLS)/bin:$$PATH" \
+	  $(CARGO) nextest run --locked --workspace --no-fail-fast
+
+doc-test: ## Examples in the documentation
+	$(CARGO) test --locked --workspace --doc --quiet
+
+tools: $(VENV)/.installed ## Install what the tests need
+	@PATH="$(TOOLS)/bin:$$PATH" $(CARGO) nextest --version >/dev/null 2>&1 || \
+	  $(CARGO) install --locked --root $(TOOLS) cargo-nextest@$(NEXTEST_VERSION)
+
+$(VENV)/.installed: Makefile
+	@command -v python3 >/dev/null || { echo "make: python3 is missing: the tests drive the simulator with the AWS CLI and boto3" >&2; exit 1; }
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PYTHON_PACKAGES)
+	@touch $@
+
+deny: ## Licences, bans and sources; advisories where their database can be had
+	@PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny --version >/dev/null 2>&1 || \
+	  $(CARGO) install --locked --root $(TOOLS) cargo-deny@$(DENY_VERSION)
+	PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny check licenses bans sources
+	@PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny fetch db >/dev/null 2>&1 \
+	  && PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny check advisories \
+	  || echo "make: the advisory database can't be had here; advisories are not checked"
+
+bench: ## Calls, time and memory at 10, 100 and 1,000 services
+	$(CARGO) bench --locked --bench fleet
+
+api-model: ## Refresh the copy of AWS's API model from botocore
+	@rm -rf $(TOOLS)/botocore
+	python3 -m pip install --quiet --disable-pip-version-check --no-deps --target $(TOOLS)/botocore $(BOTOCORE_FOR_MODEL)
+	PYTHONPATH=$(TOOLS)/botocore python3 tools/api-model.py
+
+clean-demo: ## Forget what the demo left behind
+	rm -rf .demo

@@ -1,0 +1,85 @@
+//! The API's settings, all from the environment; those it shares with the worker are in `jobs::settings`.
+//!
+//! | variable | meaning | default |
+//! | --- | --- | --- |
+//! | `PORT` | where it listens, on all addresses; 0 for any free port | `8080` |
+//! | `SHUTDOWN_GRACE_MS` | how long it goes on accepting connections after SIGTERM | `500` |
+//! | `SHUTDOWN_TIMEOUT_MS` | how long after SIGTERM it is gone, whatever is unfinished | `10000` |
+//! | `HEALTH` | for demonstrations: `failing` makes `/api/health` answer 500 | `ok` |
+
+use std::time::Duration;
+
+use jobs::environment::{Environment, InvalidSettings};
+use jobs::settings::CommonSettings;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub common: CommonSettings,
+    pub port: u16,
+    pub shutdown_grace: Duration,
+    pub shutdown_timeout: Duration,
+    pub health: Health,
+}
+
+/// What `/api/health` says of a process that is alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    Ok,
+    Failing,
+}
+
+impl Settings {
+    pub fn read(mut environment: Environment) -> Result<Settings, InvalidSettings> {
+        let settings = Settings {
+            common: CommonSettings::read(&mut environment, env!("CARGO_PKG_VERSION")),
+            port: environment.number("PORT", 8080, 0..=u16::MAX),
+            shutdown_grace: environment.milliseconds("SHUTDOWN_GRACE_MS", 500, 60_000),
+            shutdown_timeout: environment.milliseconds("SHUTDOWN_TIMEOUT_MS", 10_000, 120_000),
+            health: health(&mut environment),
+        };
+        if settings.shutdown_grace >= settings.shutdown_timeout {
+            environment.refuse(
+                "SHUTDOWN_GRACE_MS must be shorter than SHUTDOWN_TIMEOUT_MS, of which it is a part"
+                    .to_owned(),
+            );
+        }
+        environment.accept(settings)
+    }
+}
+
+fn health(environment: &mut Environment) -> Health {
+    match environment.text("HEALTH").as_deref() {
+        None | Some("ok") => Health::Ok,
+        Some("failing") => Health::Failing,
+        Some(other) => {
+            environment.refuse(format!("HEALTH must be ok or failing, not `{other}`"));
+            Health::Ok
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn without_any_variable_it_listens_on_8080_and_is_healthy() {
+        let settings = Settings::read(Environment::of([])).unwrap();
+        assert_eq!((settings.port, settings.health), (8080, Health::Ok));
+        assert_eq!(settings.shutdown_grace, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_grace_that_outlasts_the_shutdown_is_refused() {
+        let environment = Environment::of([("SHUTDOWN_GRACE_MS", "10000")]);
+        let refused = Settings::read(environment).unwrap_err().to_string();
+        assert!(refused.contains("SHUTDOWN_GRACE_MS must be shorter"), "{refused}");
+    }
+
+    #[test]
+    fn a_misspelt_switch_is_refused_instead_of_ignored() {
+        let refused = Settings::read(Environment::of([("HEALTH", "faling")])).unwrap_err();
+        assert!(refused.to_string().contains("`faling`"));
+    }
+}

@@ -1,0 +1,172 @@
+//! The job queue on SQS: send, long-poll, keep invisible, delete.
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
+use aws_smithy_http_client::{Builder, tls};
+use tokio::sync::OnceCell;
+
+use crate::settings::QueueAddress;
+
+/// The longest that SQS holds a ReceiveMessage open.
+const LONG_POLL: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// All attempts of one call, with the pauses between them.
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// An attempt that gave up before the long poll ends would leave its message invisible and unread.
+const POLL_ATTEMPT_TIMEOUT: Duration = LONG_POLL.saturating_add(Duration::from_secs(5));
+
+pub struct Queue {
+    calls: Client,
+    polls: Client,
+    address: QueueAddress,
+    /// Looked up at the first call that works, so that a process may start before its queue does.
+    url: OnceCell<String>,
+}
+
+/// A message that is in hand until it is deleted or its visibility timeout ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub body: String,
+    pub receipt: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}")]
+pub struct QueueError {
+    doing: &'static str,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl QueueError {
+    pub fn new(
+        doing: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> QueueError {
+        QueueError { doing, source: source.into() }
+    }
+}
+
+/// Region, credentials and endpoint as every AWS tool finds them, AWS_ENDPOINT_URL included.
+pub async fn aws_settings() -> SdkConfig {
+    let http = Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https();
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await
+}
+
+impl Queue {
+    pub fn new(aws: &SdkConfig, address: QueueAddress) -> Queue {
+        let client = |timeouts: TimeoutConfig| {
+            Client::from_conf(aws_sdk_sqs::config::Builder::from(aws).timeout_config(timeouts).build())
+        };
+        let timeouts = || TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT);
+        Queue {
+            calls: client(
+                timeouts().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build(),
+            ),
+            polls: client(
+                timeouts()
+                    .operation_attempt_timeout(POLL_ATTEMPT_TIMEOUT)
+                    .operation_timeout(POLL_ATTEMPT_TIMEOUT)
+                    .build(),
+            ),
+            address,
+            url: OnceCell::new(),
+        }
+    }
+
+    pub async fn send(&self, body: String) -> Result<(), QueueError> {
+        self.calls
+            .send_message()
+            .queue_url(self.url().await?)
+            .message_body(body)
+            .send()
+            .await
+            .map_err(|error| QueueError::new("sending a message", error))?;
+        Ok(())
+    }
+
+    /// Waits up to 20 s for one message, and takes it out of other workers' sight for `visibility`.
+    pub async fn receive(&self, visibility: Duration) -> Result<Option<Message>, QueueError> {
+        let received = self
+            .polls
+            .receive_message()
+            .queue_url(self.url().await?)
+            .max_number_of_messages(1)
+            .wait_time_seconds(whole_seconds(LONG_POLL))
+            .visibility_timeout(whole_seconds(visibility))
+            .send()
+            .await
+            .map_err(|error| QueueError::new("receiving a message", error))?;
+        Ok(received.messages.unwrap_or_default().into_iter().find_map(|message| {
+            match (message.body, message.receipt_handle) {
+                (Some(body), Some(receipt)) => Some(Message { body, receipt }),
+                _ => None,
+            }
+        }))
+    }
+
+    pub async fn delete(&self, receipt: &str) -> Result<(), QueueError> {
+        self.calls
+            .delete_message()
+            .queue_url(self.url().await?)
+            .receipt_handle(receipt)
+            .send()
+            .await
+            .map_err(|error| QueueError::new("deleting a message", error))?;
+        Ok(())
+    }
+
+    /// Keeps a message out of sight for this long from now; zero hands it to the next worker at once.
+    pub async fn hide_for(&self, receipt: &str, visibility: Duration) -> Result<(), QueueError> {
+        self.calls
+            .change_message_visibility()
+            .queue_url(self.url().await?)
+            .receipt_handle(receipt)
+            .visibility_timeout(whole_seconds(visibility))
+            .send()
+            .await
+            .map_err(|error| QueueError::new("changing a message's visibility", error))?;
+        Ok(())
+    }
+
+    /// Proves that the queue is there and may be read.
+    pub async fn ping(&self) -> Result<(), QueueError> {
+        self.calls
+            .get_queue_attributes()
+            .queue_url(self.url().await?)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+            .send()
+            .await
+            .map_err(|error| QueueError::new("asking the queue for a sign of life", error))?;
+        Ok(())
+    }
+
+    async fn url(&self) -> Result<&str, QueueError> {
+        let name = match &self.address {
+            QueueAddress::Url(url) => return Ok(url),
+            QueueAddress::Name(name) => name,
+        };
+        let look_up = || async {
+            self.calls
+                .get_queue_url()
+                .queue_name(name)
+                .send()
+                .await
+                .map_err(|error| QueueError::new("looking up the queue", error))?
+                .queue_url
+                .ok_or_else(|| QueueError::new("looking up the queue", "no URL in the answer"))
+        };
+        self.url.get_or_try_init(look_up).await.map(String::as_str)
+    }
+}
+
+fn whole_seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,288 @@
+//! Makes a task, and prepares everything that its containers need to start.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::ecs::state::{LogStream, Phase, PinnedImage, Service, Task, TaskContainer};
+use crate::ecs::{arn, task_definition};
+use crate::elb::Target;
+use crate::runtime::{ContainerLaunch, HealthCheck, TaskLaunch};
+use crate::world::World;
+
+/// A task that is to be.
+pub(in crate::ecs) struct Order<'a> {
+    pub(in crate::ecs) cluster: &'a str,
+    pub(in crate::ecs) service: Option<&'a str>,
+    pub(in crate::ecs) group: String,
+    pub(in crate::ecs) started_by: Option<String>,
+    pub(in crate::ecs) revision: u64,
+    pub(in crate::ecs) definition: &'a str,
+    pub(in crate::ecs) overrides: Value,
+    /// The settings that the task was asked for with: launch type, network and so on.
+    pub(in crate::ecs) content: &'a Map<String, Value>,
+    pub(in crate::ecs) images: &'a [PinnedImage],
+}
+
+/// A task of the service's PRIMARY deployment.
+pub(super) fn for_service(world: &mut World, service: &Service) -> Option<Task> {
+    let id = service.deployments.first()?.revision;
+    let revision = service.revisions.get(&id)?;
+    let order_of = Order {
+        cluster: &service.key.cluster,
+        service: Some(&service.key.name),
+        group: format!("service:{}", service.key.name),
+        started_by: Some(format!("ecs-svc/{id}")),
+        revision: id,
+        definition: revision.content["taskDefinition"].as_str()?,
+        overrides: json!({}),
+        content: &revision.content,
+        images: &revision.images,
+    };
+    order(world, &order_of)
+}
+
+/// Makes the task; it starts at the next step.
+pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task> {
+    let id = world.ecs.ids.task();
+    let serial = world.ecs.ids.serial();
+    let ip = format!("10.{}.{}.{}", (serial >> 16) & 0xff, (serial >> 8) & 0xff, serial & 0xff);
+    let arn = arn::task(world, order.cluster, &id);
+    let found = task_definition::find(&world.ecs, order.definition)?;
+    let definition = &found.body;
+    let containers = task_definition::containers(definition)
+        .iter()
+        .enumerate()
+        .map(|(index, container)| task_container(world, order, container, index, &id))
+        .collect();
+    let placement = ["launchType", "platformVersion", "capacityProviderStrategy", "networkConfiguration"]
+        .iter()
+        .filter_map(|member| Some(((*member).to_owned(), order.content.get(*member)?.clone())))
+        .collect();
+    let targets = targets(order.content, &arn, &ip);
+    Some(Task {
+        arn,
+        id,
+        cluster: order.cluster.to_owned(),
+        service: order.service.map(str::to_owned),
+        group: order.group.clone(),
+        started_by: order.started_by.clone(),
+        revision: order.revision,
+        definition: task_definition::arn_of(found).to_owned(),
+        overrides: order.overrides.clone(),
+        placement,
+        phase: Phase::Provisioning { until: world.now + world.pace.provisioning },
+        containers,
+        ip,
+        targets,
+        registered: false,
+        version: 1,
+        created_at: world.now,
+        pull_started_at: None,
+        pull_stopped_at: None,
+        started_at: None,
+        stopping_at: None,
+        execution_stopped_at: None,
+        stopped_at: None,
+        stop: None,
+        came_up: false,
+        next_look: world.now,
+    })
+}
+
+fn task_container(
+    world: &World,
+    order: &Order<'_>,
+    container: &Value,
+    index: usize,
+    task: &str,
+) -> TaskContainer {
+    let text = |member: &str| container[member].as_str().unwrap_or_default().to_owned();
+    let name = text("name");
+    let digest =
+        order.images.iter().find(|image| image.container == name).and_then(|image| image.digest.clone());
+    TaskContainer {
+        arn: arn::container(world, order.cluster, task, &format!("{task}-{index:010}")),
+        image: text("image"),
+        digest,
+        essential: container["essential"].as_bool().unwrap_or(true),
+        has_health_check: has_health_check(container),
+        state: None,
+        ever_ran: false,
+        log: log_stream(container, &name, task),
+        name,
+    }
+}
+
+fn has_health_check(container: &Value) -> bool {
+    let command = container["healthCheck"]["command"].as_array();
+    command.is_some_and(|command| !command.is_empty() && command[0] != "NONE")
+}
+
+fn log_stream(container: &Value, name: &str, task: &str) -> Option<LogStream> {
+    let log = &container["logConfiguration"];
+    if log["logDriver"] != "awslogs" {
+        return None;
+    }
+    let group = log["options"]["awslogs-group"].as_str()?;
+    let stream = match log["options"]["awslogs-stream-prefix"].as_str() {
+        Some(prefix) => format!("{prefix}/{name}/{task}"),
+        None => format!("{name}/{task}"),
+    };
+    Some(LogStream { group: group.to_owned(), stream, sent: None })
+}
+
+fn targets(content: &Map<String, Value>, task: &str, ip: &str) -> Vec<(String, Target)> {
+    let balancers = content.get("loadBalancers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    balancers
+        .iter()
+        .filter_map(|balancer| {
+            let target = Target {
+                task: task.to_owned(),
+                container: balancer["containerName"].as_str()?.to_owned(),
+                ip: ip.to_owned(),
+                port: u16::try_from(balancer["containerPort"].as_u64()?).ok()?,
+            };
+            Some((balancer["targetGroupArn"].as_str()?.to_owned(), target))
+        })
+        .collect()
+}
+
+/// Resolves images, secrets and parameters; an error is the task's stopped reason.
+pub(super) fn prepare(world: &World, task: &Task) -> Result<TaskLaunch, String> {
+    let found = task_definition::find(&world.ecs, &task.definition).ok_or_else(|| {
+        "ResourceInitializationError: the task definition does not exist any more".to_owned()
+    })?;
+    let definition = &found.body;
+    let mut containers = Vec::new();
+    for (container, known) in task_definition::containers(definition).iter().zip(&task.containers) {
+        check_image(world, known)?;
+        let overrides = overrides_for(&task.overrides, &known.name);
+        containers.push(container_launch(world, container, overrides, known)?);
+    }
+    Ok(TaskLaunch {
+        task: task.arn.clone(),
+        service: task.service.clone(),
+        containers,
+        launched_at: world.now,
+    })
+}
+
+/// An image in the account's own registry must be there; by its digest, once that is pinned.
+fn check_image(world: &World, container: &TaskContainer) -> Result<(), String> {
+    let image = &container.image;
+    let reference = match &container.digest {
+        Some(digest) if !image.contains('@') => format!("{}@{digest}", without_tag(image)),
+        Some(_) | None => image.clone(),
+    };
+    match world.ecr.digest(&reference) {
+        Some(None) => Err(format!(
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {reference}: {reference}: not found"
+        )),
+        Some(Some(_)) | None => Ok(()),
+    }
+}
+
+fn without_tag(image: &str) -> &str {
+    match image.rsplit_once(':') {
+        // What follows a colon before a slash is a port.
+        Some((name, tag)) if !tag.contains('/') => name,
+        Some(_) | None => image,
+    }
+}
+
+fn overrides_for<'a>(overrides: &'a Value, name: &str) -> Option<&'a Value> {
+    overrides["containerOverrides"].as_array()?.iter().find(|entry| entry["name"] == name)
+}
+
+fn container_launch(
+    world: &World,
+    container: &Value,
+    overrides: Option<&Value>,
+    known: &TaskContainer,
+) -> Result<ContainerLaunch, String> {
+    let mut environment = pairs(&container["environment"], "value");
+    for (name, value_from) in pairs(&container["secrets"], "valueFrom") {
+        environment.insert(name, secret(world, &value_from)?);
+    }
+    let mut command = words(&container["command"]);
+    if let Some(overrides) = overrides {
+        environment.extend(pairs(&overrides["environment"], "value"));
+        if overrides["command"].is_array() {
+            command = words(&overrides["command"]);
+        }
+    }
+    let ports = container["portMappings"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .filter_map(|mapping| u16::try_from(mapping["containerPort"].as_u64()?).ok())
+        .collect();
+    let seconds = |value: &Value, default: u64| Duration::from_secs(value.as_u64().unwrap_or(default));
+    let check = &container["healthCheck"];
+    let health_check = has_health_check(container).then(|| HealthCheck {
+        command: words(&check["command"]),
+        interval: seconds(&check["interval"], 30),
+        timeout: seconds(&check["timeout"], 5),
+        retries: check["retries"].as_u64().unwrap_or(3) as u32,
+        start_period: seconds(&check["startPeriod"], 0),
+    });
+    Ok(ContainerLaunch {
+        name: known.name.clone(),
+        image: known.image.clone(),
+        essential: known.essential,
+        entry_point: words(&container["entryPoint"]),
+        command,
+        environment,
+        ports,
+        health_check,
+        stop_timeout: seconds(&container["stopTimeout"], 30),
+        memory_limit: container["memory"].as_u64(),
+    })
+}
+
+fn pairs(list: &Value, value: &str) -> BTreeMap<String, String> {
+    list.as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .filter_map(|entry| {
+            let name = entry["name"].as_str()?.to_owned();
+            Some((name, entry[value].as_str().unwrap_or_default().to_owned()))
+        })
+        .collect()
+}
+
+fn words(list: &Value) -> Vec<String> {
+    list.as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .filter_map(|word| word.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// An ARN of Secrets Manager names a secret; any other ARN, and any plain name, a parameter.
+fn secret(world: &World, value_from: &str) -> Result<String, String> {
+    let (resolved, service) = if value_from.contains(":secretsmanager:") {
+        (world.secrets.resolve(value_from), "asm")
+    } else {
+        (world.ssm.resolve(value_from), "ssm")
+    };
+    resolved.map_err(|error| {
+        format!(
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from {service}: service call has been retried 1 time(s): {error}"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registrys_port_is_not_a_tag() {
+        assert_eq!(without_tag("localhost:5000/api"), "localhost:5000/api");
+        assert_eq!(without_tag("localhost:5000/api:2"), "localhost:5000/api");
+        assert_eq!(without_tag("api:2"), "api");
+    }
+}

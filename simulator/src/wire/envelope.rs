@@ -1,0 +1,160 @@
+//! Reads from a request which service and operation it is for, and in which protocol.
+
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Map, Value};
+
+use super::query;
+use crate::error::ApiError;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// awsJson 1.0
+    Json10,
+    /// awsJson 1.1
+    Json11,
+    /// awsQuery: form-encoded questions, XML answers
+    Query,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    Ecs,
+    Autoscaling,
+    Ecr,
+    Sqs,
+    SecretsManager,
+    Ssm,
+    Logs,
+    Sts,
+    Elb,
+}
+
+impl Service {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Service::Ecs => "ecs",
+            Service::Autoscaling => "autoscaling",
+            Service::Ecr => "ecr",
+            Service::Sqs => "sqs",
+            Service::SecretsManager => "secretsmanager",
+            Service::Ssm => "ssm",
+            Service::Logs => "logs",
+            Service::Sts => "sts",
+            Service::Elb => "elb",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Envelope {
+    pub(super) service: Service,
+    pub(super) operation: String,
+    pub(super) protocol: Protocol,
+    pub(super) input: Value,
+}
+
+/// The path is not looked at: an SQS client posts to its queue's URL.
+pub(super) fn open(request: &Request<Bytes>) -> Result<Envelope, ApiError> {
+    match request.headers().get("x-amz-target") {
+        Some(target) => {
+            let target = target.to_str().unwrap_or_default();
+            open_json(target, request.body())
+        }
+        None => open_query(request.body()),
+    }
+}
+
+fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
+    let unknown = || ApiError::new("UnknownOperationException", format!("no such target: {target}"));
+    let (prefix, operation) = target.rsplit_once('.').ok_or_else(unknown)?;
+    let (service, protocol) = match prefix {
+        "AmazonEC2ContainerServiceV20141113" => (Service::Ecs, Protocol::Json11),
+        "AnyScaleFrontendService" => (Service::Autoscaling, Protocol::Json11),
+        "AmazonEC2ContainerRegistry_V20150921" => (Service::Ecr, Protocol::Json11),
+        "AmazonSQS" => (Service::Sqs, Protocol::Json10),
+        "secretsmanager" => (Service::SecretsManager, Protocol::Json11),
+        "AmazonSSM" => (Service::Ssm, Protocol::Json11),
+        "Logs_20140328" => (Service::Logs, Protocol::Json11),
+        _ => return Err(unknown()),
+    };
+    let input = match body {
+        [] => Value::Object(Map::new()),
+        body => serde_json::from_slice(body)
+            .ok()
+            .filter(Value::is_object)
+            .ok_or_else(|| ApiError::new("SerializationException", "the body is not a JSON object"))?,
+    };
+    Ok(Envelope { service, operation: operation.to_owned(), protocol, input: without_nulls(input) })
+}
+
+fn open_query(body: &[u8]) -> Result<Envelope, ApiError> {
+    let mut input = query::decode(body);
+    let mut take = |name: &str| input.remove(name).and_then(|value| value.as_str().map(str::to_owned));
+    let unknown = |message: &str| ApiError::new("UnknownOperationException", message);
+    let operation = take("Action").ok_or_else(|| unknown("neither X-Amz-Target nor Action"))?;
+    // Both services are asked at the same endpoint; the version of the API is what differs.
+    let service = match take("Version").as_deref() {
+        Some("2011-06-15") => Service::Sts,
+        Some("2015-12-01") => Service::Elb,
+        _ => return Err(unknown("no such API version")),
+    };
+    Ok(Envelope { service, operation, protocol: Protocol::Query, input: Value::Object(input) })
+}
+
+/// AWS takes a member that is `null` for one that is absent.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .filter(|(_, member)| !member.is_null())
+                .map(|(name, member)| (name, without_nulls(member)))
+                .collect(),
+        ),
+        Value::Array(items) => {
+            Value::Array(items.into_iter().filter(|item| !item.is_null()).map(without_nulls).collect())
+        }
+        scalar => scalar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn posted(target: Option<&str>, body: &'static str) -> Request<Bytes> {
+        let mut request = Request::post("/123456789012/jobs");
+        if let Some(target) = target {
+            request = request.header("X-Amz-Target", target);
+        }
+        request.body(Bytes::from_static(body.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn a_queue_url_works_as_the_endpoint() {
+        let request = posted(Some("AmazonSQS.SendMessage"), r#"{"MessageBody":"a","X":null}"#);
+        let envelope = open(&request).unwrap();
+        assert_eq!(envelope.service, Service::Sqs);
+        assert_eq!(envelope.protocol, Protocol::Json10);
+        assert_eq!(envelope.operation, "SendMessage");
+        assert_eq!(envelope.input, serde_json::json!({"MessageBody": "a"}));
+    }
+
+    #[test]
+    fn the_version_tells_sts_from_elb() {
+        let sts = open(&posted(None, "Action=GetCallerIdentity&Version=2011-06-15")).unwrap();
+        assert_eq!(sts.service, Service::Sts);
+        let elb = open(&posted(None, "Action=DescribeTags&Version=2015-12-01")).unwrap();
+        assert_eq!(elb.service, Service::Elb);
+        assert_eq!(elb.input, serde_json::json!({}));
+    }
+
+    #[test]
+    fn an_unknown_target_is_an_unknown_operation() {
+        let error = open(&posted(Some("Nowhere.Do"), "{}")).unwrap_err();
+        assert_eq!(error.code, "UnknownOperationException");
+        assert_eq!(error.status, 400);
+    }
+}

@@ -1,0 +1,340 @@
+//! Every reading call. This list of methods is the read part of the IAM policy.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::budget::Category;
+use super::call::{Call, Line};
+use super::connect::Clients;
+use super::exchange::Exchange;
+use super::{Answer, Error};
+use crate::model::{Json, TaskDefinitionArn};
+
+/// May read AWS, and nothing else. Reads are repeated by the SDK: three attempts in thirty seconds.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    clients: Clients,
+    line: Arc<Line>,
+}
+
+/// Who we are to AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallerIdentity {
+    pub account: String,
+    pub arn: String,
+}
+
+/// One target of a target group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetHealth {
+    /// `10.0.0.12:8080`
+    pub target: String,
+    /// ELB's state, such as `healthy`, `initial`, `unhealthy`, `draining`.
+    pub state: String,
+    pub reason: String,
+    pub description: String,
+}
+
+/// A list that came in pages.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pages {
+    pub items: Vec<Json>,
+    /// False if the bound on pages was reached, or a page token came twice.
+    pub complete: bool,
+}
+
+/// What Application Auto Scaling lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ScalingList {
+    Targets,
+    Policies,
+    ScheduledActions,
+}
+
+/// Most names per DescribeServices.
+pub const SERVICES_MAX: usize = 10;
+/// Most resource ids per DescribeScalableTargets.
+pub const SCALABLE_TARGETS_MAX: usize = 50;
+/// Most tasks per DescribeTasks.
+const TASKS_MAX: usize = 100;
+/// A target that holds more than this many pages of policies is past every quota.
+const RESOURCE_PAGES_MAX: usize = 20;
+
+const ACTIONS: [&str; 12] = [
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:DescribeScheduledActions",
+    "ecs:DescribeServices",
+    "ecs:DescribeTaskDefinition",
+    "ecs:DescribeTasks",
+    "ecs:ListServiceDeployments",
+    "ecs:ListTaskDefinitions",
+    "ecs:ListTasks",
+    "elasticloadbalancing:DescribeTargetHealth",
+    "logs:GetLogEvents",
+    "sts:GetCallerIdentity",
+];
+
+/// Sends `$body` as the `$method` of `$client`.
+macro_rules! send {
+    ($self:ident, $client:ident.$method:ident, $call:expr, $body:expr) => {{
+        let exchange = Exchange::new($body);
+        let request = $self.clients.$client.$method().customize().interceptor(exchange.clone());
+        $self.line.exchange(&$call, exchange, request.send()).await
+    }};
+}
+
+impl Reader {
+    /// IAM actions of these methods, sorted.
+    pub const ACTIONS: [&str; 12] = ACTIONS;
+
+    pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
+        Self { clients, line }
+    }
+
+    /// Calls made so far over this connection.
+    pub fn calls(&self) -> u64 {
+        self.line.calls()
+    }
+
+    pub async fn caller_identity(&self) -> Result<CallerIdentity, Error> {
+        let call = Call::new("sts:GetCallerIdentity", Category::Other, "ask who we are");
+        let answer = self.line.typed(&call, self.clients.sts.get_caller_identity().send()).await?;
+        Ok(CallerIdentity {
+            account: answer.account.unwrap_or_default(),
+            arn: answer.arn.unwrap_or_default(),
+        })
+    }
+
+    /// DescribeServices with tags, for at most [`SERVICES_MAX`] names: `{services, failures}`.
+    pub async fn describe_services(&self, cluster: &str, names: &[&str]) -> Result<Json, Error> {
+        let call =
+            Call::new("ecs:DescribeServices", Category::ServiceRead, format!("read cluster `{cluster}`"));
+        let body = json!({"cluster": cluster, "services": names, "include": ["TAGS"]});
+        send!(self, ecs.describe_services, call, &body).map(|answer| answer.body)
+    }
+
+    /// DescribeTaskDefinition with tags: `{taskDefinition, tags}`.
+    pub async fn describe_task_definition(&self, arn: &TaskDefinitionArn) -> Result<Json, Error> {
+        let call = Call::new(
+            "ecs:DescribeTaskDefinition",
+            Category::TaskDefinitionRead,
+            format!("read task definition `{arn}`"),
+        );
+        let body = json!({"taskDefinition": arn, "include": ["TAGS"]});
+        send!(self, ecs.describe_task_definition, call, &body).map(|answer| answer.body)
+    }
+
+    /// The newest ACTIVE revisions of a family, newest first.
+    pub async fn list_task_definitions(
+        &self,
+        family: &str,
+        max: usize,
+    ) -> Result<Vec<TaskDefinitionArn>, Error> {
+        let call = Call::new(
+            "ecs:ListTaskDefinitions",
+            Category::TaskDefinitionRead,
+            format!("list the revisions of `{family}`"),
+        );
+        // Here `familyPrefix` is the whole family name, unlike in ListTaskDefinitionFamilies.
+        let body = json!({"familyPrefix": family, "status": "ACTIVE", "sort": "DESC", "maxResults": max});
+        let answer = send!(self, ecs.list_task_definitions, call, &body)?;
+        Ok(strings(&answer.body["taskDefinitionArns"]).into_iter().map(TaskDefinitionArn).collect())
+    }
+
+    /// The newest service deployments, newest first, as ListServiceDeployments has them.
+    pub async fn list_service_deployments(
+        &self,
+        cluster: &str,
+        service: &str,
+        max: usize,
+    ) -> Result<Vec<Json>, Error> {
+        let call = Call::new(
+            "ecs:ListServiceDeployments",
+            Category::ServiceDeployment,
+            format!("list the service deployments of `{service}`"),
+        );
+        let body = json!({"cluster": cluster, "service": service, "maxResults": max});
+        let answer = send!(self, ecs.list_service_deployments, call, &body)?;
+        Ok(list(&answer.body["serviceDeployments"]))
+    }
+
+    /// Tasks of a service that stopped. ECS keeps them for an hour or so.
+    pub async fn list_stopped_tasks(&self, cluster: &str, service: &str) -> Result<Vec<String>, Error> {
+        let call = Call::new(
+            "ecs:ListTasks",
+            Category::ClusterResourceRead,
+            format!("list the stopped tasks of `{service}`"),
+        );
+        let body = json!({
+            "cluster": cluster, "serviceName": service, "desiredStatus": "STOPPED", "maxResults": TASKS_MAX,
+        });
+        let answer = send!(self, ecs.list_tasks, call, &body)?;
+        Ok(strings(&answer.body["taskArns"]))
+    }
+
+    /// The elements of DescribeTasks `tasks[]`, for at most 100 tasks.
+    pub async fn describe_tasks(&self, cluster: &str, tasks: &[String]) -> Result<Vec<Json>, Error> {
+        let call = Call::new(
+            "ecs:DescribeTasks",
+            Category::ClusterResourceRead,
+            format!("read tasks of cluster `{cluster}`"),
+        );
+        let tasks = &tasks[..tasks.len().min(TASKS_MAX)];
+        let answer = send!(self, ecs.describe_tasks, call, &json!({"cluster": cluster, "tasks": tasks}))?;
+        Ok(list(&answer.body["tasks"]))
+    }
+
+    pub async fn describe_target_health(&self, target_group: &str) -> Result<Vec<TargetHealth>, Error> {
+        let call = Call::new(
+            "elasticloadbalancing:DescribeTargetHealth",
+            Category::LoadBalancerRead,
+            format!("read the health of target group `{target_group}`"),
+        );
+        let request =
+            self.clients.load_balancing.describe_target_health().target_group_arn(target_group).send();
+        let answer = self.line.typed(&call, request).await?;
+        let targets = answer.target_health_descriptions.unwrap_or_default();
+        Ok(targets.into_iter().map(TargetHealth::from_sdk).collect())
+    }
+
+    /// Scalable targets of at most [`SCALABLE_TARGETS_MAX`] services.
+    pub async fn describe_scalable_targets(&self, cluster: &str, services: &[&str]) -> Result<Pages, Error> {
+        let ids: Vec<String> = services.iter().map(|name| resource_id(cluster, name)).collect();
+        let body = json!({
+            "ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount", "ResourceIds": ids,
+        });
+        self.scaling_pages(ScalingList::Targets, body, RESOURCE_PAGES_MAX).await
+    }
+
+    /// Scaling policies of one service.
+    pub async fn describe_scaling_policies(&self, cluster: &str, service: &str) -> Result<Pages, Error> {
+        let body = one_resource(cluster, service);
+        self.scaling_pages(ScalingList::Policies, body, RESOURCE_PAGES_MAX).await
+    }
+
+    /// Scheduled actions of one service.
+    pub async fn describe_scheduled_actions(&self, cluster: &str, service: &str) -> Result<Pages, Error> {
+        let body = one_resource(cluster, service);
+        self.scaling_pages(ScalingList::ScheduledActions, body, RESOURCE_PAGES_MAX).await
+    }
+
+    /// Scaling policies of all ECS services of the region, ten a page.
+    pub async fn sweep_scaling_policies(&self, pages_max: usize) -> Result<Pages, Error> {
+        self.scaling_pages(ScalingList::Policies, json!({"ServiceNamespace": "ecs"}), pages_max).await
+    }
+
+    /// Scheduled actions of all ECS services of the region, fifty a page.
+    pub async fn sweep_scheduled_actions(&self, pages_max: usize) -> Result<Pages, Error> {
+        self.scaling_pages(ScalingList::ScheduledActions, json!({"ServiceNamespace": "ecs"}), pages_max).await
+    }
+
+    /// The newest line of a log stream.
+    pub async fn last_log_line(&self, group: &str, stream: &str) -> Result<Option<String>, Error> {
+        let call = Call::new("logs:GetLogEvents", Category::Other, format!("read log stream `{stream}`"));
+        let body = json!({
+            "logGroupName": group, "logStreamName": stream, "limit": 1, "startFromHead": false,
+        });
+        let exchange = Exchange::with_target(&body, "Logs_20140328.GetLogEvents");
+        let request = self.clients.logs.list_clusters().customize().interceptor(exchange.clone());
+        let answer = self.line.exchange(&call, exchange, request.send()).await?;
+        let events = list(&answer.body["events"]);
+        Ok(events.last().and_then(|event| event["message"].as_str()).map(str::to_owned))
+    }
+
+    async fn scaling_pages(
+        &self,
+        which: ScalingList,
+        mut body: Json,
+        pages_max: usize,
+    ) -> Result<Pages, Error> {
+        let member = match which {
+            ScalingList::Targets => "ScalableTargets",
+            ScalingList::Policies => "ScalingPolicies",
+            ScalingList::ScheduledActions => "ScheduledActions",
+        };
+        let mut pages = Pages::default();
+        let mut tokens: Vec<Json> = Vec::new();
+        for _ in 0..pages_max {
+            let answer = self.scaling_page(which, &body).await?;
+            pages.items.extend(list(&answer.body[member]));
+            let token = answer.body["NextToken"].clone();
+            if token.as_str().is_none_or(str::is_empty) {
+                pages.complete = true;
+                break;
+            }
+            // A server that hands out the same token again would keep us here for ever.
+            if tokens.contains(&token) {
+                break;
+            }
+            body["NextToken"] = token.clone();
+            tokens.push(token);
+        }
+        Ok(pages)
+    }
+
+    async fn scaling_page(&self, which: ScalingList, body: &Json) -> Result<Answer, Error> {
+        let call = |operation| Call::new(operation, Category::Scaling, "read the scaling of services");
+        match which {
+            ScalingList::Targets => {
+                let call = call("application-autoscaling:DescribeScalableTargets");
+                send!(self, scaling.describe_scalable_targets, call, body)
+            }
+            ScalingList::Policies => {
+                let call = call("application-autoscaling:DescribeScalingPolicies");
+                send!(self, scaling.describe_scaling_policies, call, body)
+            }
+            ScalingList::ScheduledActions => {
+                let call = call("application-autoscaling:DescribeScheduledActions");
+                send!(self, scaling.describe_scheduled_actions, call, body)
+            }
+        }
+    }
+}
+
+impl TargetHealth {
+    fn from_sdk(described: aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription) -> Self {
+        let health = described.target_health;
+        let target = described.target.map(|target| {
+            let id = target.id.unwrap_or_default();
+            target.port.map_or(id.clone(), |port| format!("{id}:{port}"))
+        });
+        Self {
+            target: target.unwrap_or_default(),
+            state: health
+                .as_ref()
+                .and_then(|health| health.state.as_ref())
+                .map(|state| state.as_str().to_owned())
+                .unwrap_or_default(),
+            reason: health
+                .as_ref()
+                .and_then(|health| health.reason.as_ref())
+                .map(|reason| reason.as_str().to_owned())
+                .unwrap_or_default(),
+            description: health.and_then(|health| health.description).unwrap_or_default(),
+        }
+    }
+}
+
+/// How Application Auto Scaling names a service: by names, also where the cluster is given as an ARN.
+pub fn resource_id(cluster: &str, service: &str) -> String {
+    let cluster = cluster.rsplit('/').next().unwrap_or(cluster);
+    format!("service/{cluster}/{service}")
+}
+
+fn one_resource(cluster: &str, service: &str) -> Json {
+    json!({
+        "ServiceNamespace": "ecs",
+        "ScalableDimension": "ecs:service:DesiredCount",
+        "ResourceId": resource_id(cluster, service),
+    })
+}
+
+fn list(value: &Json) -> Vec<Json> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
+fn strings(value: &Json) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+}

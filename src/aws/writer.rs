@@ -1,0 +1,136 @@
+//! Every mutating call. This list of methods is the write part of the IAM policy.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::budget::Category;
+use super::call::{Call, Line};
+use super::connect::Clients;
+use super::exchange::Exchange;
+use super::{Answer, Error, Permit};
+use crate::model::Json;
+
+/// May change AWS. Each call consumes a [`Permit`], has ten seconds, and is never repeated by itself.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    clients: Clients,
+    line: Arc<Line>,
+}
+
+const ACTIONS: [&str; 12] = [
+    "application-autoscaling:DeleteScalingPolicy",
+    "application-autoscaling:DeleteScheduledAction",
+    "application-autoscaling:DeregisterScalableTarget",
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:PutScheduledAction",
+    "application-autoscaling:RegisterScalableTarget",
+    "ecs:CreateService",
+    "ecs:RegisterTaskDefinition",
+    "ecs:StopServiceDeployment",
+    "ecs:TagResource",
+    "ecs:UntagResource",
+    "ecs:UpdateService",
+];
+
+/// Sends `$body` as the `$method` of `$client`.
+macro_rules! send {
+    ($self:ident, $client:ident.$method:ident, $call:expr, $body:expr) => {{
+        let exchange = Exchange::new($body);
+        let request = $self.clients.$client.$method().customize().interceptor(exchange.clone());
+        $self.line.exchange(&$call, exchange, request.send()).await
+    }};
+}
+
+impl Writer {
+    /// IAM actions of these methods, sorted.
+    pub const ACTIONS: [&str; 12] = ACTIONS;
+
+    pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
+        Self { clients, line }
+    }
+
+    pub async fn register_task_definition(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let attempt = format!("register a revision of `{}`", text(body, "family"));
+        let call = Call::new("ecs:RegisterTaskDefinition", Category::TaskDefinitionModify, attempt);
+        send!(self, ecs.register_task_definition, call, body)
+    }
+
+    pub async fn create_service(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let attempt = format!("create service `{}`", text(body, "serviceName"));
+        let call = Call::new("ecs:CreateService", Category::ServiceModify, attempt);
+        send!(self, ecs.create_service, call, body)
+    }
+
+    pub async fn update_service(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let attempt = format!("update service `{}`", text(body, "service"));
+        let call = Call::new("ecs:UpdateService", Category::ServiceModify, attempt);
+        send!(self, ecs.update_service, call, body)
+    }
+
+    /// Adds and overwrites tags; others stay.
+    pub async fn tag_resource(
+        &self,
+        _permit: Permit,
+        arn: &str,
+        tags: &[(String, String)],
+    ) -> Result<Answer, Error> {
+        let tags: Vec<Json> = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+        let call = Call::new("ecs:TagResource", Category::TagModify, format!("tag `{arn}`"));
+        send!(self, ecs.tag_resource, call, &json!({"resourceArn": arn, "tags": tags}))
+    }
+
+    pub async fn untag_resource(&self, _permit: Permit, arn: &str, keys: &[String]) -> Result<Answer, Error> {
+        let call = Call::new("ecs:UntagResource", Category::TagModify, format!("untag `{arn}`"));
+        send!(self, ecs.untag_resource, call, &json!({"resourceArn": arn, "tagKeys": keys}))
+    }
+
+    /// With `stopType` ROLLBACK: ECS takes the service back to the revision it came from.
+    pub async fn stop_service_deployment(&self, _permit: Permit, arn: &str) -> Result<Answer, Error> {
+        let call = Call::new(
+            "ecs:StopServiceDeployment",
+            Category::DeploymentStop,
+            format!("stop service deployment `{arn}`"),
+        );
+        let body = json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"});
+        send!(self, ecs.stop_service_deployment, call, &body)
+    }
+
+    pub async fn register_scalable_target(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let call = scaling("application-autoscaling:RegisterScalableTarget", body);
+        send!(self, scaling.register_scalable_target, call, body)
+    }
+
+    pub async fn deregister_scalable_target(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let call = scaling("application-autoscaling:DeregisterScalableTarget", body);
+        send!(self, scaling.deregister_scalable_target, call, body)
+    }
+
+    pub async fn put_scaling_policy(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let call = scaling("application-autoscaling:PutScalingPolicy", body);
+        send!(self, scaling.put_scaling_policy, call, body)
+    }
+
+    pub async fn delete_scaling_policy(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let call = scaling("application-autoscaling:DeleteScalingPolicy", body);
+        send!(self, scaling.delete_scaling_policy, call, body)
+    }
+
+    pub async fn put_scheduled_action(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let call = scaling("application-autoscaling:PutScheduledAction", body);
+        send!(self, scaling.put_scheduled_action, call, body)
+    }
+
+    pub async fn delete_scheduled_action(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let call = scaling("application-autoscaling:DeleteScheduledAction", body);
+        send!(self, scaling.delete_scheduled_action, call, body)
+    }
+}
+
+fn scaling(operation: &'static str, body: &Json) -> Call {
+    Call::new(operation, Category::Scaling, format!("change the scaling of `{}`", text(body, "ResourceId")))
+}
+
+fn text<'a>(body: &'a Json, member: &str) -> &'a str {
+    body[member].as_str().unwrap_or_default()
+}

@@ -1,0 +1,167 @@
+//! The stations that several verbs share: source, desired, AWS, ledger, controller.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+
+use super::{Exit, Surroundings};
+use crate::aws::{self, Reader};
+use crate::config::{Account, Source};
+use crate::controller::{Controller, Engine, Timing};
+use crate::journal::Journal;
+use crate::ledger::{Ledger, LedgerView};
+use crate::manifest;
+use crate::model::{Checkout, Desired, Environment, Live, ServiceKey, ServiceRecord, Timestamp};
+use crate::observe::{Observer, Want};
+use crate::report::{self, Colour};
+use crate::shape::api::Api;
+use crate::source::{Credentials, Fetched, GitSettings, GitSource, folder};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Opens the Git repository of the settings.
+pub fn git(source: &Source, cache_dir: PathBuf) -> anyhow::Result<GitSource> {
+    let Some(url) = &source.repository else {
+        bail!("`--repository` is missing: the path or URL of the Git repository to watch");
+    };
+    Ok(GitSource::new(GitSettings {
+        url: url.clone(),
+        branch: source.branch.clone(),
+        path: source.path.clone(),
+        credentials: source
+            .git_token
+            .clone()
+            .map(|password| Credentials { username: source.git_user.clone(), password }),
+        ca_file: source.git_ca_file.clone(),
+        cache_dir,
+    })?)
+}
+
+/// Reads the manifests of the newest commit, or of a plain folder.
+async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout> {
+    let Some(_) = source.repository else {
+        return Ok(folder::checkout(Path::new(&source.path))?);
+    };
+    // Apart from the copy that `run` keeps, which belongs to that process alone.
+    let mut git = git(source, state.join("repository-read"))?;
+    let fetched = tokio::task::spawn_blocking(move || git.fetch());
+    match fetched.await.context("the Git thread ended")?? {
+        Fetched::New(checkout) => Ok(checkout),
+        Fetched::Unchanged(revision) => bail!("{revision} was read, but not its files"),
+    }
+}
+
+/// Loads what the newest commit wants.
+pub async fn desired(source: &Source, state: &Path) -> anyhow::Result<Desired> {
+    let checkout = checkout(source, state).await?;
+    Ok(manifest::load(&checkout, source.environment.as_deref(), Api::builtin())?)
+}
+
+/// `reconciler validate`.
+pub async fn validate(source: &Source, surroundings: &Surroundings) -> anyhow::Result<Exit> {
+    let checkout = checkout(source, Path::new(".reconciler")).await?;
+    let colour = surroundings.colour_of_errors == Colour::Ansi;
+    let outcome = super::validate::run(&checkout, source.environment.as_deref(), Api::builtin(), colour);
+    if outcome.exit_code == 0 {
+        print!("{}", outcome.text);
+        return Ok(Exit::Good);
+    }
+    eprint!("{}", outcome.text);
+    Ok(Exit::Error)
+}
+
+/// Connects to the environment's region, without the right to change anything.
+pub async fn reader(account: &Account, desired: &Desired) -> anyhow::Result<Reader> {
+    Ok(connect(account, &desired.environment).await?.reader())
+}
+
+async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<aws::Aws> {
+    let mut settings = aws::Settings::new(&environment.region);
+    settings.endpoint.clone_from(&account.endpoint_url);
+    if account.simulated {
+        settings = settings.with_test_credentials();
+    }
+    let aws = aws::connect(settings).await?;
+    if let Some(wanted) = &environment.account {
+        let identity = aws.reader().caller_identity().await?;
+        if identity.account != *wanted {
+            bail!(
+                "environment `{}` is for account {wanted}, but these credentials are for {}\n  as {}",
+                environment.name,
+                identity.account,
+                identity.arn
+            );
+        }
+    }
+    Ok(aws)
+}
+
+/// One look at every service of the environment.
+pub async fn observe(
+    reader: &Reader,
+    desired: &Desired,
+    records: &BTreeMap<ServiceKey, ServiceRecord>,
+    now: Timestamp,
+) -> anyhow::Result<Live> {
+    let observer = Observer::new(reader.clone(), &desired.environment.cluster);
+    let wants: Vec<Want<'_>> = desired
+        .services
+        .values()
+        .map(|desired| Want { desired, record: records.get(&desired.key) })
+        .collect();
+    Ok(observer.observe(&wants, now).await)
+}
+
+fn ledger_path(account: &Account, environment: &Environment) -> PathBuf {
+    account.state.join(format!("{}.ledger.json", environment.name))
+}
+
+/// What the ledger says, read beside whoever holds it.
+pub fn records(account: &Account, desired: &Desired) -> anyhow::Result<BTreeMap<ServiceKey, ServiceRecord>> {
+    Ok(LedgerView::read(ledger_path(account, &desired.environment))?.records().clone())
+}
+
+/// A journal that writes to standard output: for people on a terminal, as JSON otherwise.
+pub fn journal(surroundings: &Surroundings) -> Arc<Journal> {
+    let (terminal, colour) = (surroundings.terminal, surroundings.colour);
+    Arc::new(Journal::new(move |event| {
+        if terminal {
+            println!("{}", report::log::terminal_line(event, colour));
+        } else {
+            println!("{}", report::log::json_line(event));
+        }
+    }))
+}
+
+/// Takes the lease on the environment and wires a controller for it.
+pub async fn controller(
+    account: &Account,
+    environment: &Environment,
+    journal: Arc<Journal>,
+    surroundings: &Surroundings,
+    timing: Timing,
+) -> anyhow::Result<Controller> {
+    let ledger = Arc::new(Ledger::open(ledger_path(account, environment))?);
+    let aws = connect(account, environment).await?;
+    let engine = Engine {
+        writer: aws.writer(),
+        ledger,
+        journal,
+        installation: account.installation.clone(),
+        now: surroundings.now.clone(),
+    };
+    let observer = Observer::new(aws.reader(), &environment.cluster);
+    Ok(Controller { engine: Arc::new(engine), observer: Arc::new(observer), timing })
+}
+
+/// `error: ...`, with the causes that the message does not tell already.
+pub fn error_text(error: &anyhow::Error, colour: Colour) -> String {
+    if let Some(diagnostics) = error.downcast_ref::<manifest::Diagnostics>() {
+        return diagnostics.render(colour == Colour::Ansi);
+    }
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    format!("error: {}", causes.join(": "))
+}

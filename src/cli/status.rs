@@ -1,0 +1,26 @@
+//! `reconciler status`: how each service stands, from Git, AWS and the ledger, without touching any.
+
+use super::{Exit, Surroundings, road};
+use crate::config::{Output, StatusSettings};
+use crate::plan;
+use crate::report::status::{self, Show, StatusTextOptions, status_json, status_text};
+
+/// Prints the status; exits with an error only if it can't be told.
+pub async fn run(settings: &StatusSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
+    let desired = road::desired(&settings.source, &settings.account.state).await?;
+    let reader = road::reader(&settings.account, &desired).await?;
+    let records = road::records(&settings.account, &desired)?;
+    let live = road::observe(&reader, &desired, &records, (surroundings.now)()).await?;
+    let context = plan::Context { installation: &settings.account.installation, records: &records };
+    let plan = plan::plan(&desired, &live, &context);
+    let status = status::fold(&desired, &live, &records, &plan, live.read_at, (surroundings.now)());
+    match settings.output {
+        Output::Json => println!("{:#}", status_json(&status)),
+        Output::Text => {
+            let show = if settings.all { Show::Everything } else { Show::Attention };
+            let options = StatusTextOptions { colour: surroundings.colour, show };
+            print!("{}", status_text(&status, &options));
+        }
+    }
+    Ok(Exit::Good)
+}

@@ -1,0 +1,122 @@
+//! `reconciler validate`: every error in the manifests of a commit, or that there is none.
+
+use crate::manifest::{self, Diagnostics};
+use crate::model::{Checkout, Desired};
+use crate::shape::api::Api;
+
+/// What was found, and the exit code to say it with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Ends in a line end.
+    pub text: String,
+    /// 0: valid; 1: not.
+    pub exit_code: u8,
+}
+
+/// Checks a commit for one environment, or for all that it has.
+pub fn run(checkout: &Checkout, environment: Option<&str>, api: &Api, colour: bool) -> Outcome {
+    let names = match environment {
+        Some(name) => vec![Some(name.to_owned())],
+        None => match manifest::environments(checkout) {
+            names if names.is_empty() => vec![None],
+            names => names.into_iter().map(Some).collect(),
+        },
+    };
+    let loaded = names.iter().map(|name| manifest::load(checkout, name.as_deref(), api));
+    let mut valid = Vec::new();
+    let mut errors: Option<Diagnostics> = None;
+    for result in loaded {
+        match (result, errors.take()) {
+            (Ok(desired), before) => {
+                valid.push(desired);
+                errors = before;
+            }
+            (Err(found), None) => errors = Some(found),
+            (Err(found), Some(before)) => errors = Some(before.and(found)),
+        }
+    }
+    match errors {
+        Some(errors) => Outcome { text: format!("{}\n", errors.render(colour)), exit_code: 1 },
+        None => Outcome { text: summary(&valid), exit_code: 0 },
+    }
+}
+
+/// `production (eu-west-1, cluster jobs): 12 services, valid.`
+fn summary(valid: &[Desired]) -> String {
+    let line = |desired: &Desired| {
+        let environment = &desired.environment;
+        let services = match desired.services.len() {
+            1 => "1 service".to_owned(),
+            count => format!("{count} services"),
+        };
+        let (name, region, cluster) = (&environment.name, &environment.region, &environment.cluster);
+        format!("{name} ({region}, cluster {cluster}): {services}, valid.\n")
+    };
+    valid.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Revision, Timestamp};
+
+    const STAGING: &str = "\
+apiVersion: reconciler/v1
+kind: Environment
+metadata: {name: staging}
+spec: {region: eu-west-1, cluster: jobs, variables: {tag: 1}}
+";
+    const SERVICE: &str = "\
+apiVersion: reconciler/v1
+kind: Service
+metadata: {name: web}
+spec:
+  taskDefinition:
+    memory: 512
+    containerDefinitions: [{name: web, image: \"web:${tag}\"}]
+  service: {desiredCount: 1}
+";
+
+    fn checkout(files: &[(&str, &str)]) -> Checkout {
+        let revision = Revision {
+            id: "4c1f9e2000000000000000000000000000000000".to_owned(),
+            branch: "main".to_owned(),
+            author: String::new(),
+            subject: String::new(),
+            committed_at: Timestamp(0),
+        };
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        Checkout { revision, files }
+    }
+
+    #[test]
+    fn a_valid_commit_is_told_environment_by_environment() {
+        let production = STAGING.replace("staging", "production");
+        let files = [("a.yaml", STAGING), ("b.yaml", &production), ("web.yaml", SERVICE)];
+        let outcome = run(&checkout(&files), None, Api::builtin(), false);
+        assert_eq!(
+            outcome.text,
+            "staging (eu-west-1, cluster jobs): 1 service, valid.\n\
+             production (eu-west-1, cluster jobs): 1 service, valid.\n"
+        );
+        assert_eq!(outcome.exit_code, 0);
+    }
+
+    #[test]
+    fn an_error_of_one_environment_only_is_found() {
+        let production = STAGING.replace("staging", "production").replace("tag: 1", "other: 1");
+        let files = [("a.yaml", STAGING), ("b.yaml", &production), ("web.yaml", SERVICE)];
+        let outcome = run(&checkout(&files), None, Api::builtin(), false);
+        assert!(outcome.text.contains("unknown variable `tag`"), "{}", outcome.text);
+        assert!(outcome.text.ends_with("1 error in 1 of 3 files.\n"), "{}", outcome.text);
+        assert_eq!(outcome.exit_code, 1);
+        assert_eq!(run(&checkout(&files), Some("staging"), Api::builtin(), false).exit_code, 0);
+    }
+
+    #[test]
+    fn nothing_to_validate_is_an_error() {
+        let outcome = run(&checkout(&[("README.md", "")]), None, Api::builtin(), false);
+        assert!(outcome.text.starts_with("error: no manifest in main@4c1f9e2\n"), "{}", outcome.text);
+        assert_eq!(outcome.exit_code, 1);
+    }
+}

@@ -1,0 +1,115 @@
+//! What became of a call whose answer was lost, to a time-out or a crash, or came before its effect.
+
+use std::time::Duration;
+
+use crate::journal::{Event, Journal, Kind};
+use crate::ledger::{self, Ledger};
+use crate::model::{
+    Applied, Deployment, DesiredService, EcsService, Intent, IntentKind, LiveService, Part, Rollout,
+    RolloutKind, TaskDefinitionArn, Timestamp,
+};
+
+/// How far our clock may run ahead of ECS's.
+const CLOCK_SKEW_MAX: Duration = Duration::from_secs(60);
+
+/// Compares a leftover intent with what is live, before anything is judged or planned. A deployment
+/// that began after the intent is ours: it is written down, to be judged like any other, and returned.
+///
+/// A rollout that is known without the id of its deployment gets it.
+///
+/// An intent that left no trace stays, since the call may still take effect; the next plan decides.
+pub fn recover(
+    desired: &DesiredService,
+    live: &LiveService,
+    revision: &str,
+    back_to: Option<&TaskDefinitionArn>,
+    ledger: &Ledger,
+    journal: &Journal,
+    now: Timestamp,
+) -> Result<Option<Rollout>, ledger::Error> {
+    let record = ledger.record(&desired.key).unwrap_or_default();
+    if record.intent.is_none() {
+        return complete(desired, live, record.rollout, ledger);
+    }
+    let (Some(intent), Part::Present(service)) = (&record.intent, &live.service) else { return Ok(None) };
+    let Some(kind) = rollout_kind(intent.kind) else { return Ok(None) };
+    let known = record.rollout.as_ref().and_then(|rollout| rollout.deployment.as_deref());
+    let Some(primary) = service.primary().filter(|primary| is_of(intent, primary, known)) else {
+        return Ok(None);
+    };
+    let rollout = Rollout {
+        kind,
+        digest: intent.digest.clone(),
+        task_definition: primary.task_definition(),
+        deployment: Some(primary.id().to_owned()),
+        started_at: primary.created_at().unwrap_or(intent.at),
+        revision: revision.to_owned(),
+        back_to: back_to.filter(|_| kind == RolloutKind::Deploy).cloned(),
+    };
+    // Git may have moved on since the intent: then what was applied is not what is desired now.
+    let applied = (kind == RolloutKind::Deploy && intent.digest == desired.digest).then(|| Applied {
+        digest: desired.digest.clone(),
+        task_definition_digest: desired.task_definition_digest.clone(),
+        task_definition: rollout.task_definition.clone(),
+        revision: revision.to_owned(),
+        at: now,
+    });
+    ledger.update(&desired.key, |record| {
+        record.intent = None;
+        record.rollout = Some(rollout.clone());
+        if applied.is_some() {
+            record.applied = applied;
+        }
+    })?;
+    let sentence =
+        format!("{} {} · deployment {} found started", desired.key, rollout.task_definition, primary.id());
+    journal.tell(
+        Event::new(now, Kind::Progress, sentence)
+            .of(&desired.key)
+            .digest(&rollout.digest)
+            .revision(revision)
+            .deployment(rollout.deployment.as_deref()),
+    );
+    Ok(Some(rollout))
+}
+
+/// Fills in the id of a rollout whose own answer did not show its deployment yet.
+fn complete(
+    desired: &DesiredService,
+    live: &LiveService,
+    rollout: Option<Rollout>,
+    ledger: &Ledger,
+) -> Result<Option<Rollout>, ledger::Error> {
+    let open = rollout.filter(|rollout| rollout.deployment.is_none());
+    let primary = live.service.present().and_then(EcsService::primary);
+    let (Some(mut rollout), Some(primary)) = (open, primary) else { return Ok(None) };
+    let runs_it =
+        primary.task_definition().family_and_revision() == rollout.task_definition.family_and_revision();
+    let began = match rollout.kind {
+        RolloutKind::Deploy => {
+            primary.created_at().is_some_and(|at| at.plus(CLOCK_SKEW_MAX) >= rollout.started_at)
+        }
+        // ECS goes back to the old deployment itself, with the id and the time it always had.
+        RolloutKind::RollBack => true,
+    };
+    if !runs_it || !began || primary.id().is_empty() {
+        return Ok(None);
+    }
+    rollout.deployment = Some(primary.id().to_owned());
+    ledger.update(&desired.key, |record| record.rollout = Some(rollout.clone()))?;
+    Ok(Some(rollout))
+}
+
+fn rollout_kind(intent: IntentKind) -> Option<RolloutKind> {
+    match intent {
+        IntentKind::Create | IntentKind::Update => Some(RolloutKind::Deploy),
+        IntentKind::RollBack => Some(RolloutKind::RollBack),
+        // These start no deployment; the next plan sees for itself what they did.
+        IntentKind::Register | IntentKind::Scale | IntentKind::Tag => None,
+    }
+}
+
+fn is_of(intent: &Intent, primary: &Deployment<'_>, known: Option<&str>) -> bool {
+    let began = primary.created_at().is_some_and(|at| at.plus(CLOCK_SKEW_MAX) >= intent.at);
+    began && !primary.id().is_empty() && known != Some(primary.id())
+}

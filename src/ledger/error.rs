@@ -1,0 +1,36 @@
+//! Why the ledger can't be used.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(
+        "the ledger is held by {}; only one may act ({})",
+        pid.map_or("another process".to_owned(), |pid| format!("process {pid}")),
+        path.display()
+    )]
+    Held { path: PathBuf, pid: Option<u32> },
+    #[error("the ledger's lock is gone: `{}` was removed or replaced", path.display())]
+    Lost { path: PathBuf },
+    #[error("can't read `{}`", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("can't write `{}`", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+    #[error("the ledger can't be understood: {message} ({}:{line}:{column})", path.display())]
+    Malformed { path: PathBuf, line: usize, column: usize, message: String },
+    #[error("`{}` is a ledger of version {found}; this program knows version {known}", path.display())]
+    Version { path: PathBuf, found: u64, known: u64 },
+    #[error("the ledger would be {bytes} bytes large, more than {max} (`{}`)", path.display())]
+    TooLarge { path: PathBuf, bytes: u64, max: u64 },
+}
+
+impl Error {
+    pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
+        Self::Unreadable { path: path.to_owned(), source }
+    }
+
+    pub(super) fn unwritable(path: &Path, source: io::Error) -> Self {
+        Self::Unwritable { path: path.to_owned(), source }
+    }
+}

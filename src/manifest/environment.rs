@@ -1,0 +1,145 @@
+//! `kind: Environment`: where manifests are applied to, and what their variables stand for.
+
+use std::collections::BTreeMap;
+
+use super::diagnostic::Diagnostic;
+use super::envelope::Manifest;
+use super::fields::{Fields, diagnostic};
+use super::node::{Kind, Node, Value};
+use super::scalar;
+use super::variables::{BUILT_IN, Variables};
+use crate::model::{Environment, Json};
+
+pub const FIELDS: [&str; 4] = ["account", "cluster", "region", "variables"];
+
+/// Reads an Environment. What is wrong with it is reported; what could be read is used, so that
+/// services can be checked all the same.
+pub fn read(manifest: &Manifest, diagnostics: &mut Vec<Diagnostic>) -> (Environment, Variables) {
+    let mut environment = Environment {
+        name: manifest.name.clone(),
+        account: None,
+        region: String::new(),
+        cluster: String::new(),
+        variables: BTreeMap::new(),
+    };
+    let mut variables = Variables { values: BTreeMap::new(), environment: manifest.name.clone() };
+    let file = manifest.file.as_str();
+    let spec = Fields::read(&manifest.spec, file, "an environment", &FIELDS, manifest.spec_span, diagnostics);
+    if let Some(spec) = spec {
+        environment.account = account(&spec, file, diagnostics);
+        environment.region = name(&spec, "region", "such as eu-west-1", file, diagnostics);
+        environment.cluster = name(&spec, "cluster", "the cluster's name, not its ARN", file, diagnostics);
+        if let Some((_, node)) = spec.get("variables") {
+            let own = own_variables(node, file, diagnostics);
+            environment.variables = own.iter().map(|(name, node)| (name.clone(), json(node))).collect();
+            variables.values = own;
+        }
+    }
+    let built_in = [
+        ("account", environment.account.clone()),
+        ("cluster", Some(environment.cluster.clone())),
+        ("environment", Some(environment.name.clone())),
+        ("region", Some(environment.region.clone())),
+    ];
+    for (name, text) in built_in {
+        if let Some(text) = text {
+            variables.values.insert(name.to_owned(), Node::text(text, manifest.name_span));
+        }
+    }
+    (environment, variables)
+}
+
+fn account(spec: &Fields<'_>, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+    let (_, node) = spec.get("account")?;
+    let account = spec.text("account", diagnostics)?;
+    if account.len() == 12 && account.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Some(account);
+    }
+    diagnostics.push(
+        Diagnostic::at(file, node.span, format!("`{account}` is not an AWS account")).label("12 digits"),
+    );
+    None
+}
+
+fn name(spec: &Fields<'_>, field: &str, hint: &str, file: &str, diagnostics: &mut Vec<Diagnostic>) -> String {
+    let Some((_, node)) = spec.require(field, diagnostics) else { return String::new() };
+    let Some(text) = spec.text(field, diagnostics) else { return String::new() };
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    if text.is_empty() || text.len() > 255 || !text.chars().all(allowed) {
+        diagnostics.push(Diagnostic::at(file, node.span, format!("`{text}` can't be a {field}")).label(hint));
+    }
+    text
+}
+
+/// Variables that can be used; the others were reported.
+fn own_variables(node: &Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<String, Node> {
+    let Value::Map(entries) = &node.value else {
+        let fault = scalar::mismatch("a mapping", node);
+        diagnostics.push(diagnostic(file, node, "`variables`", fault));
+        return BTreeMap::new();
+    };
+    let mut own = BTreeMap::new();
+    for (key, node) in entries {
+        let name = key.text.as_str();
+        if BUILT_IN.contains(&name) {
+            let title = format!("`{name}` is a variable of every environment");
+            diagnostics.push(Diagnostic::at(file, key.span, title).label("choose another name"));
+        } else if !is_name(name) {
+            let title = format!("`{name}` can't be the name of a variable");
+            let label = "letters, digits and underscores, not beginning with a digit";
+            diagnostics.push(Diagnostic::at(file, key.span, title).label(label));
+        } else {
+            value(key.text.as_str(), node, file, diagnostics);
+            // Known by name in any case: its uses are not wrong as well.
+            own.insert(key.text.clone(), node.clone());
+        }
+    }
+    own
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+}
+
+/// Checks that a variable's value is a scalar or a list of scalars.
+fn value(name: &str, node: &Node, file: &str, diagnostics: &mut Vec<Diagnostic>) {
+    let scalars = match &node.value {
+        Value::List(items) => items.as_slice(),
+        Value::Scalar(_) | Value::Map(_) | Value::Refused => std::slice::from_ref(node),
+    };
+    for scalar in scalars {
+        let title = match &scalar.value {
+            Value::Scalar(written) if written.kind() == Kind::Null => {
+                format!("variable `{name}` has no value")
+            }
+            Value::Scalar(written) if written.text.contains("${") => {
+                format!("variable `{name}` refers to another variable")
+            }
+            Value::Scalar(_) | Value::Refused => continue,
+            Value::List(_) | Value::Map(_) => {
+                format!("variable `{name}` is neither a scalar nor a list of scalars")
+            }
+        };
+        diagnostics.push(Diagnostic::at(file, scalar.anchor(), title).label("write the value itself"));
+    }
+}
+
+/// The value by its YAML type.
+fn json(node: &Node) -> Json {
+    match &node.value {
+        Value::List(items) => Json::Array(items.iter().map(json).collect()),
+        Value::Scalar(scalar) => match scalar.kind() {
+            Kind::Boolean(value) => Json::Bool(value),
+            Kind::Integer => {
+                scalar.text.parse::<i64>().map_or_else(|_| Json::from(scalar.text.as_str()), Json::from)
+            }
+            Kind::Float => {
+                scalar.text.parse::<f64>().map_or_else(|_| Json::from(scalar.text.as_str()), Json::from)
+            }
+            Kind::Null => Json::Null,
+            Kind::Text => Json::from(scalar.text.as_str()),
+        },
+        Value::Map(_) | Value::Refused => Json::Null,
+    }
+}

@@ -1,0 +1,85 @@
+//! Where each value of a spec was written, and which values could not be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::node::Span;
+use crate::model::{FieldPath, Origin, Origins, Segment};
+
+/// Places by path from `spec`, list elements by index.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    spots: BTreeMap<FieldPath, Spot>,
+    /// Identity of a list element, such as a container's name.
+    names: BTreeMap<FieldPath, String>,
+    unsound: BTreeSet<FieldPath>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Spot {
+    key: Option<Span>,
+    value: Span,
+}
+
+impl Places {
+    pub fn record(&mut self, path: &FieldPath, key: Option<Span>, value: Span) {
+        self.spots.insert(path.clone(), Spot { key, value });
+    }
+
+    /// Notes that a list element goes by a name.
+    pub fn name(&mut self, path: &FieldPath, name: impl Into<String>) {
+        self.names.insert(path.clone(), name.into());
+    }
+
+    /// Notes that what stands at `path` was refused: checks that would need it keep quiet.
+    pub fn refuse(&mut self, path: &FieldPath) {
+        self.unsound.insert(path.clone());
+    }
+
+    /// Whether nothing at, above or below `path` was refused.
+    pub fn sound(&self, path: &FieldPath) -> bool {
+        let above =
+            (0..=path.0.len()).any(|length| self.unsound.contains(&FieldPath(path.0[..length].to_vec())));
+        let below = self.unsound.range(path..).next().is_some_and(|found| found.starts_with(path));
+        !above && !below
+    }
+
+    /// Where to point at for the value itself, or for the nearest value around it.
+    pub fn value(&self, path: &FieldPath) -> Span {
+        self.nearest(path).map_or(Span::default(), |spot| spot.value)
+    }
+
+    /// Where to point at for the field's name.
+    pub fn key(&self, path: &FieldPath) -> Span {
+        self.nearest(path).map_or(Span::default(), |spot| spot.key.unwrap_or(spot.value))
+    }
+
+    fn nearest(&self, path: &FieldPath) -> Option<&Spot> {
+        (0..=path.0.len()).rev().find_map(|length| self.spots.get(&FieldPath(path.0[..length].to_vec())))
+    }
+
+    /// All places as the plan looks them up: list elements by index and, where they have one, by name.
+    pub fn origins(&self, file: &str) -> Origins {
+        let mut origins = BTreeMap::new();
+        for (path, spot) in &self.spots {
+            let span = spot.key.unwrap_or(spot.value);
+            let origin = Origin { file: file.to_owned(), line: span.line, column: span.column };
+            let named = self.named(path);
+            if named != *path {
+                origins.insert(named, origin.clone());
+            }
+            origins.insert(path.clone(), origin);
+        }
+        Origins(origins)
+    }
+
+    fn named(&self, path: &FieldPath) -> FieldPath {
+        let segments = path.0.iter().enumerate().map(|(place, segment)| match segment {
+            Segment::Index(_) => self
+                .names
+                .get(&FieldPath(path.0[..=place].to_vec()))
+                .map_or_else(|| segment.clone(), |name| Segment::Key(name.clone())),
+            Segment::Field(_) | Segment::Key(_) => segment.clone(),
+        });
+        FieldPath(segments.collect())
+    }
+}

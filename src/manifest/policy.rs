@@ -1,0 +1,155 @@
+//! `rollout` and `sync`: what the reconciler itself is told about a service.
+
+use std::time::Duration;
+
+use super::diagnostic::Diagnostic;
+use super::fields::{Fields, diagnostic, one_of};
+use super::node::{Key, Node, Value};
+use super::scalar;
+use super::suggest::{any_of, did_you_mean};
+use crate::model::{Drift, Json, OnFailure, RolloutPolicy, SyncPolicy};
+use crate::shape::api::{Api, Shape, Type};
+use crate::shape::layout::{DRIFT, ON_FAILURE};
+
+pub const ROLLOUT_FIELDS: [&str; 2] = ["timeout", "onFailure"];
+pub const SYNC_FIELDS: [&str; 3] = ["drift", "prune", "ignore"];
+/// A deployment that takes longer than this is not waited for by anyone.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub fn rollout(key: &Key, node: &Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> RolloutPolicy {
+    let mut policy = RolloutPolicy::default();
+    let fields = Fields::read(node, file, "`rollout`", &ROLLOUT_FIELDS, key.span, diagnostics);
+    let Some(fields) = fields else { return policy };
+    if let Some((_, node)) = fields.get("timeout")
+        && let Some(text) = fields.text("timeout", diagnostics)
+    {
+        match duration(&text).filter(|timeout| !timeout.is_zero() && *timeout <= TIMEOUT_MAX) {
+            Some(timeout) => policy.timeout = timeout,
+            None => {
+                let title = format!("`timeout` can't be `{text}`");
+                let label = "a duration up to 24h, such as 90s, 10m or 1h30m";
+                diagnostics.push(Diagnostic::at(file, node.span, title).label(label));
+            }
+        }
+    }
+    if let Some(Json::String(word)) = fields.scalar("onFailure", &one_of(&ON_FAILURE), diagnostics) {
+        policy.on_failure = if word == "hold" { OnFailure::Hold } else { OnFailure::Rollback };
+    }
+    policy
+}
+
+pub fn sync(key: &Key, node: &Node, file: &str, api: &Api, diagnostics: &mut Vec<Diagnostic>) -> SyncPolicy {
+    let mut policy = SyncPolicy::default();
+    let Some(fields) = Fields::read(node, file, "`sync`", &SYNC_FIELDS, key.span, diagnostics) else {
+        return policy;
+    };
+    match fields.scalar("drift", &one_of(&DRIFT), diagnostics) {
+        Some(Json::String(word)) if word == "warn" => policy.drift = Drift::Warn,
+        Some(Json::String(word)) if word == "ignore" => policy.drift = Drift::Ignore,
+        _ => {}
+    }
+    policy.prune = fields.scalar("prune", &Shape::Boolean {}, diagnostics) == Some(Json::Bool(true));
+    for node in fields.list("ignore", diagnostics) {
+        match scalar::read(node, &super::fields::text()) {
+            Ok(Json::String(pointer)) => {
+                if let Err(title) = resolve(&pointer, api) {
+                    let note = "an entry is a JSON pointer from `spec`, such as /service/desiredCount";
+                    diagnostics.push(Diagnostic::at(file, node.span, title.0).label(title.1).note(note));
+                }
+                policy.ignore.push(pointer);
+            }
+            _ if node.value == Value::Refused => {}
+            Ok(_) => {}
+            Err(fault) => diagnostics.push(diagnostic(file, node, "`ignore`", fault)),
+        }
+    }
+    policy
+}
+
+/// `1h30m` and the like: whole hours, minutes and seconds, in that order.
+fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut seconds: u64 = 0;
+    for (unit, length) in [('h', 3600), ('m', 60), ('s', 1)] {
+        if let Some((digits, after)) = rest.split_once(unit) {
+            if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+                return None;
+            }
+            seconds = digits.parse::<u64>().ok()?.checked_mul(length)?.checked_add(seconds)?;
+            rest = after;
+        }
+    }
+    (rest.is_empty() && !text.is_empty()).then(|| Duration::from_secs(seconds))
+}
+
+/// Whether a pointer leads to a field that exists. A misspelt one would ignore nothing, silently.
+fn resolve(pointer: &str, api: &Api) -> Result<(), (String, String)> {
+    let Some(rest) = pointer.strip_prefix('/') else {
+        return Err((format!("`{pointer}` is not a JSON pointer"), "begin it with `/`".to_owned()));
+    };
+    let mut segments = rest.split('/').map(|segment| segment.replace("~1", "/").replace("~0", "~"));
+    let first = segments.next().unwrap_or_default();
+    let mut place: Option<Type<'_>> = match first.as_str() {
+        "taskDefinition" => api.input("RegisterTaskDefinition"),
+        "service" => api.input("CreateService"),
+        "scaling" => return Ok(()),
+        _ => {
+            let sections = ["taskDefinition", "service", "scaling"];
+            let label = match did_you_mean(&first, sections) {
+                label if label.is_empty() => format!("one of {}", any_of(sections)),
+                label => label,
+            };
+            return Err((format!("`{pointer}` leads to no field"), label));
+        }
+    };
+    for segment in segments {
+        let Some(current) = place else { break };
+        place = match current.shape() {
+            Shape::Structure { members, .. } => match current.member(&segment) {
+                Some(member) => Some(member),
+                None => {
+                    let label = did_you_mean(&segment, members.keys().map(String::as_str));
+                    return Err((format!("`{pointer}` leads to no field"), label));
+                }
+            },
+            _ => current.element(),
+        };
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        let cases = [
+            ("10m", Some(600)),
+            ("1h30m", Some(5400)),
+            ("90s", Some(90)),
+            ("1h1m1s", Some(3661)),
+            ("10", None),
+            ("", None),
+            ("m", None),
+            ("10 m", None),
+            ("30m1h", None),
+            ("-5m", None),
+        ];
+        for (text, seconds) in cases {
+            assert_eq!(duration(text), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_has_to_lead_somewhere() {
+        let api = Api::builtin();
+        assert!(resolve("/service/desiredCount", api).is_ok());
+        assert!(resolve("/taskDefinition/containerDefinitions/0/image", api).is_ok());
+        assert!(
+            resolve("/taskDefinition/containerDefinitions/worker/logConfiguration/options/x", api).is_ok()
+        );
+        assert!(resolve("/service/desiredCuont", api).is_err());
+        assert!(resolve("service/desiredCount", api).is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! Diagnostics as people read them: the place, the line with carets, and the way out.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use super::diagnostic::{Diagnostic, Diagnostics, Place};
+use super::limits::DIAGNOSTICS_MAX;
+
+/// Bytes of a source line that are shown. A longer one is shown by its place only.
+const LINE_BYTES_MAX: usize = 400;
+
+pub(super) fn render(diagnostics: &Diagnostics, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let mut text = String::new();
+    for diagnostic in diagnostics.list.iter().take(DIAGNOSTICS_MAX) {
+        text.push_str(&renderer.render(&[group(diagnostic, diagnostics)]));
+        text.push_str("\n\n");
+    }
+    if let Some(more) = diagnostics.list.len().checked_sub(DIAGNOSTICS_MAX).filter(|more| *more > 0) {
+        text.push_str(&format!("and {more} more errors\n\n"));
+    }
+    text.push_str(&diagnostics.summary());
+    text
+}
+
+fn group<'a>(diagnostic: &'a Diagnostic, diagnostics: &'a Diagnostics) -> Group<'a> {
+    let mut group = Level::ERROR.primary_title(visible(&diagnostic.title)).elements(Vec::<Origin<'a>>::new());
+    if let Some(place) = &diagnostic.place {
+        group = with_place(group, place, &diagnostic.label, AnnotationKind::Primary, diagnostics);
+    }
+    for (place, label) in &diagnostic.related {
+        group = with_place(group, place, label, AnnotationKind::Context, diagnostics);
+    }
+    let notes = diagnostic.notes.iter().map(|note| Level::NOTE.no_name().message(visible(note)));
+    group.elements(notes)
+}
+
+fn with_place<'a>(
+    group: Group<'a>,
+    place: &'a Place,
+    label: &'a str,
+    kind: AnnotationKind,
+    diagnostics: &'a Diagnostics,
+) -> Group<'a> {
+    let line = diagnostics.sources.get(&place.file).and_then(|text| line_around(text, place));
+    let Some((start, line)) = line else {
+        let origin = Origin::path(place.file.as_str()).line(place.span.line).char_column(place.span.column);
+        return group.element(origin);
+    };
+    // A value of several lines is marked on its first.
+    let from = place.span.start - start;
+    let to = (place.span.end.saturating_sub(start)).clamp(from, line.len().max(from));
+    let annotation = kind.span(from..to).label((!label.is_empty()).then(|| visible(label)));
+    group.element(
+        Snippet::source(line).line_start(place.span.line).path(place.file.as_str()).annotation(annotation),
+    )
+}
+
+/// The line that a place begins in, with its offset. The renderer is given no more than this: it
+/// would walk the whole text for each error.
+fn line_around<'a>(text: &'a str, place: &Place) -> Option<(usize, &'a str)> {
+    let before = text.get(..place.span.start)?;
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next().unwrap_or("");
+    (line.len() <= LINE_BYTES_MAX && place.span.start <= start + line.len()).then_some((start, line))
+}
+
+/// Keeps what a manifest says from steering the terminal.
+fn visible(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}

@@ -1,0 +1,111 @@
+//! `scaling`: Application Auto Scaling's inputs for one service.
+
+use std::collections::BTreeMap;
+
+use super::diagnostic::Diagnostic;
+use super::fields::{Fields, diagnostic};
+use super::node::{Key, Node, Value};
+use super::places::Places;
+use super::scalar;
+use super::typed::Walk;
+use crate::model::{FieldPath, Json, Scaling};
+use crate::shape::api::{Api, Shape};
+use crate::shape::layout::{Root, SCALABLE_TARGET, SCALING_POLICY, SCHEDULED_ACTION};
+
+pub const FIELDS: [&str; 5] =
+    ["minCapacity", "maxCapacity", "suspendedState", "policies", "scheduledActions"];
+
+/// What every part of `scaling` is read with.
+struct Section<'a> {
+    file: &'a str,
+    path: FieldPath,
+    api: &'a Api,
+    places: &'a mut Places,
+    diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+pub fn read(
+    (key, node): (&Key, &Node),
+    file: &str,
+    api: &Api,
+    places: &mut Places,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Scaling> {
+    let path = FieldPath::root().field("scaling");
+    places.record(&path, Some(key.span), node.anchor());
+    let fields = Fields::read(node, file, "`scaling`", &FIELDS, key.span, diagnostics)?;
+    fields.require("minCapacity", diagnostics);
+    fields.require("maxCapacity", diagnostics);
+    let mut section = Section { file, path, api, places, diagnostics };
+    let min_capacity = section.capacity(&fields, "minCapacity");
+    let max_capacity = section.capacity(&fields, "maxCapacity");
+    let suspended_state = section.suspended_state(&fields);
+    let policies = section.named(&fields, "policies", SCALING_POLICY, "PolicyName");
+    let scheduled_actions =
+        section.named(&fields, "scheduledActions", SCHEDULED_ACTION, "ScheduledActionName");
+    let (min_capacity, max_capacity) = (min_capacity?, max_capacity?);
+    if min_capacity > max_capacity {
+        let span = section.places.value(&section.path.field("minCapacity"));
+        let title = format!("minCapacity {min_capacity} is more than maxCapacity {max_capacity}");
+        section.diagnostics.push(Diagnostic::at(file, span, title).note("see RegisterScalableTarget"));
+    }
+    Some(Scaling { min_capacity, max_capacity, suspended_state, policies, scheduled_actions })
+}
+
+impl Section<'_> {
+    fn capacity(&mut self, fields: &Fields<'_>, name: &str) -> Option<i64> {
+        let (key, node) = fields.get(name)?;
+        self.places.record(&self.path.field(name), Some(key.span), node.anchor());
+        let shape = Shape::Integer { min: Some(0), max: None };
+        fields.scalar(name, &shape, self.diagnostics).and_then(|number| number.as_i64())
+    }
+
+    fn suspended_state(&mut self, fields: &Fields<'_>) -> Option<Json> {
+        let (key, node) = fields.get("suspendedState")?;
+        let expected = self.api.input(SCALABLE_TARGET.operation)?.member("SuspendedState")?;
+        let path = self.path.field("suspendedState");
+        self.places.record(&path, Some(key.span), node.anchor());
+        Some(self.walk(SCALABLE_TARGET).input(node, &path, key.span, expected))
+    }
+
+    /// A list of inputs, as a map by the member that is their identity.
+    fn named(
+        &mut self,
+        fields: &Fields<'_>,
+        list: &'static str,
+        root: Root,
+        identity: &str,
+    ) -> BTreeMap<String, Json> {
+        let mut named = BTreeMap::new();
+        let Some((key, node)) = fields.get(list) else { return named };
+        let path = self.path.field(list);
+        self.places.record(&path, Some(key.span), node.anchor());
+        let items = match &node.value {
+            Value::List(items) => items.as_slice(),
+            Value::Refused => &[],
+            Value::Scalar(_) | Value::Map(_) => {
+                let fault = scalar::mismatch("a list", node);
+                self.diagnostics.push(diagnostic(self.file, node, &format!("`{list}`"), fault));
+                &[]
+            }
+        };
+        let Some(expected) = self.api.input(root.operation) else { return named };
+        for (index, item) in items.iter().enumerate() {
+            let path = path.index(index);
+            let input = self.walk(root).input(item, &path, item.anchor(), expected);
+            let Some(name) = input.get(identity).and_then(Json::as_str).map(str::to_owned) else { continue };
+            self.places.name(&path, name.as_str());
+            if named.insert(name.clone(), input).is_some() {
+                let span = self.places.value(&path.field(identity));
+                let title = format!("{identity} `{name}` is used twice");
+                let diagnostic = Diagnostic::at(self.file, span, title).label("the second one");
+                self.diagnostics.push(diagnostic.note(format!("see {}", root.operation)));
+            }
+        }
+        named
+    }
+
+    fn walk(&mut self, root: Root) -> Walk<'_> {
+        Walk { file: self.file, root, places: self.places, diagnostics: self.diagnostics }
+    }
+}

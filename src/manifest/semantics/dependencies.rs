@@ -1,0 +1,59 @@
+//! `dependsOn` of all services: names that exist, and an order that ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::service::Draft;
+use crate::manifest::suggest::did_you_mean;
+
+pub fn check<'a>(drafts: impl Iterator<Item = &'a Draft>, complete: bool, diagnostics: &mut Vec<Diagnostic>) {
+    let services: BTreeMap<&str, &Draft> = drafts.map(|draft| (draft.key.name(), draft)).collect();
+    for draft in services.values() {
+        for (key, span) in &draft.depends_on {
+            if complete && !services.contains_key(key.name()) {
+                let title = format!("dependsOn names a service `{key}` that has no manifest");
+                let label = did_you_mean(key.name(), services.keys().copied());
+                diagnostics.push(Diagnostic::at(&draft.file, *span, title).label(label));
+            }
+        }
+    }
+    cycles(&services, diagnostics);
+}
+
+/// Reports each circle once, at the service that comes first by name.
+fn cycles(services: &BTreeMap<&str, &Draft>, diagnostics: &mut Vec<Diagnostic>) {
+    let mut finished = BTreeSet::new();
+    for start in services.keys() {
+        let mut road: Vec<(&str, usize)> = vec![(start, 0)];
+        // Depth first, with the road kept here rather than on the stack: a chain may be long.
+        while let Some((name, next)) = road.last().copied() {
+            let dependency = services.get(name).and_then(|draft| draft.depends_on.get(next));
+            let Some((key, _)) = dependency.filter(|_| !finished.contains(name)) else {
+                finished.insert(name);
+                road.pop();
+                continue;
+            };
+            if let Some(last) = road.last_mut() {
+                last.1 += 1;
+            }
+            match road.iter().position(|(on_road, _)| *on_road == key.name()) {
+                Some(at) => diagnostics.push(cycle(services, &road[at..])),
+                None if services.contains_key(key.name()) => road.push((key.name(), 0)),
+                None => {}
+            }
+        }
+    }
+}
+
+fn cycle(services: &BTreeMap<&str, &Draft>, circle: &[(&str, usize)]) -> Diagnostic {
+    let first = (0..circle.len()).min_by_key(|place| circle[*place].0).unwrap_or(0);
+    let names: Vec<&str> = (0..=circle.len()).map(|step| circle[(first + step) % circle.len()].0).collect();
+    let title = format!("dependsOn goes in a circle: {}", names.join(" -> "));
+    let draft = services[names[0]];
+    let span = draft
+        .depends_on
+        .iter()
+        .find(|(key, _)| key.name() == names[1])
+        .map_or(draft.name_span, |(_, span)| *span);
+    Diagnostic::at(&draft.file, span, title).label("leave one of these out")
+}

@@ -1,0 +1,188 @@
+//! What a rollout leaves behind: service deployments, target health, stopped tasks, last words.
+
+use super::parallel::{in_parallel, read};
+use super::redact::redact;
+use super::{Observer, Want};
+use crate::model::{
+    EcsService, Json, LiveService, LiveTaskDefinition, Part, Rollout, ServiceDeployment,
+    ServiceDeploymentStatus, StoppedContainer, StoppedTask, Timestamp, UnhealthyTarget,
+};
+
+const DEPLOYMENTS_MAX: usize = 5;
+/// ECS's own quota per service.
+const TARGET_GROUPS_MAX: usize = 5;
+const STOPPED_TASKS_MAX: usize = 10;
+/// Tasks whose logs are read; those that follow rarely say anything new.
+const LAST_WORDS_TASKS_MAX: usize = 2;
+
+impl Observer {
+    /// Reads what the judge of a rollout needs, into `live`.
+    pub(super) async fn evidence(
+        &self,
+        want: &Want<'_>,
+        service: &EcsService,
+        rollout: &Rollout,
+        now: Timestamp,
+        live: &mut LiveService,
+    ) {
+        let (deployments, ()) =
+            tokio::join!(self.service_deployments(want), self.target_health(service, live));
+        live.deployments = deployments;
+        if is_going_wrong(want, service, rollout, now, &live.deployments) {
+            live.stopped_tasks = self.stopped_tasks(want, rollout).await;
+        }
+    }
+
+    async fn service_deployments(&self, want: &Want<'_>) -> Part<Vec<ServiceDeployment>> {
+        let name = want.key().name();
+        match self.reader.list_service_deployments(&self.cluster, name, DEPLOYMENTS_MAX).await {
+            Ok(deployments) => {
+                let mut deployments: Vec<_> = deployments.iter().map(service_deployment).collect();
+                deployments.sort_by_key(|deployment| std::cmp::Reverse(deployment.created_at));
+                Part::Present(deployments)
+            }
+            Err(error) => Part::Unreadable(error.to_string()),
+        }
+    }
+
+    /// Leaves `target_health` empty if a target group can't be read: a part of it would mislead.
+    async fn target_health(&self, service: &EcsService, live: &mut LiveService) {
+        let mut groups: Vec<&str> = service.0["loadBalancers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|balancer| balancer["targetGroupArn"].as_str())
+            .take(TARGET_GROUPS_MAX)
+            .collect();
+        groups.dedup();
+        if groups.is_empty() {
+            return;
+        }
+        let reads = groups.iter().map(|group| read(self.reader.describe_target_health(group))).collect();
+        let health = in_parallel(reads).await;
+        let (mut healthy, mut all) = (0, 0);
+        for (group, targets) in groups.iter().zip(health) {
+            let Ok(targets) = targets else { return };
+            // Old tasks on their way out say nothing about the new ones.
+            for target in targets.into_iter().filter(|it| it.state != "draining" && it.state != "unused") {
+                all += 1;
+                healthy += usize::from(target.state == "healthy");
+                if target.state == "unhealthy" {
+                    live.unhealthy_targets.push(UnhealthyTarget {
+                        target_group: (*group).to_owned(),
+                        target: target.target,
+                        reason: target.reason,
+                        description: target.description,
+                    });
+                }
+            }
+        }
+        live.target_health = Some((healthy, all));
+    }
+
+    /// The stopped tasks of our own deployment, newest first.
+    async fn stopped_tasks(&self, want: &Want<'_>, rollout: &Rollout) -> Vec<StoppedTask> {
+        let Some(deployment) = &rollout.deployment else { return Vec::new() };
+        let Ok(arns) = self.reader.list_stopped_tasks(&self.cluster, want.key().name()).await else {
+            return Vec::new();
+        };
+        if arns.is_empty() {
+            return Vec::new();
+        }
+        let Ok(tasks) = self.reader.describe_tasks(&self.cluster, &arns).await else { return Vec::new() };
+        let mut tasks: Vec<StoppedTask> =
+            tasks.iter().filter(|task| task["startedBy"] == deployment.as_str()).map(stopped_task).collect();
+        tasks.sort_by_key(|task| std::cmp::Reverse(task.stopped_at));
+        tasks.truncate(STOPPED_TASKS_MAX);
+        if let Ok(revision) = self.revision(&rollout.task_definition).await {
+            let failed = tasks.iter_mut().take(LAST_WORDS_TASKS_MAX);
+            in_parallel(failed.map(|task| read(self.last_words(task, &revision))).collect()).await;
+        }
+        tasks
+    }
+
+    async fn last_words(&self, task: &mut StoppedTask, revision: &LiveTaskDefinition) {
+        let id = task.task.rsplit('/').next().unwrap_or_default().to_owned();
+        // A container without an exit code never ran, so it has no log.
+        for container in task.containers.iter_mut().filter(|container| container.exit_code.is_some()) {
+            let Some((group, prefix)) = log_of(revision, &container.name) else { continue };
+            let stream = format!("{prefix}/{}/{id}", container.name);
+            let line = self.reader.last_log_line(group, &stream).await.ok().flatten();
+            container.last_line = line.as_deref().map(redact);
+        }
+    }
+}
+
+/// Whether stopped tasks are worth two more calls: tasks fail, the deployment lost its place, or most
+/// of the time is gone.
+fn is_going_wrong(
+    want: &Want<'_>,
+    service: &EcsService,
+    rollout: &Rollout,
+    now: Timestamp,
+    deployments: &Part<Vec<ServiceDeployment>>,
+) -> bool {
+    let Some(id) = rollout.deployment.as_deref() else { return false };
+    let ours = service.deployments().find(|deployment| deployment.id() == id);
+    let failing = ours.is_none_or(|deployment| {
+        deployment.status() != "PRIMARY"
+            || deployment.failed_tasks() > 0
+            || deployment.rollout_state() == Some("FAILED")
+    });
+    let rolled_back = deployments.present().into_iter().flatten().any(|deployment| {
+        deployment.is_of(id)
+            && !matches!(
+                deployment.status,
+                ServiceDeploymentStatus::Pending
+                    | ServiceDeploymentStatus::InProgress
+                    | ServiceDeploymentStatus::Successful
+            )
+    });
+    let late = now.since(rollout.started_at) >= want.desired.rollout.timeout.mul_f64(0.8);
+    let completed = ours.is_some_and(|deployment| deployment.rollout_state() == Some("COMPLETED"));
+    failing || rolled_back || (late && !completed)
+}
+
+fn service_deployment(brief: &Json) -> ServiceDeployment {
+    let text = |member: &str| brief[member].as_str().unwrap_or_default().to_owned();
+    ServiceDeployment {
+        arn: text("serviceDeploymentArn"),
+        status: ServiceDeploymentStatus::from_wire(brief["status"].as_str().unwrap_or_default()),
+        status_reason: text("statusReason"),
+        target_service_revision_arn: text("targetServiceRevisionArn"),
+        created_at: brief["createdAt"].as_f64().map(Timestamp::from_seconds).unwrap_or_default(),
+        finished_at: brief["finishedAt"].as_f64().map(Timestamp::from_seconds),
+    }
+}
+
+fn stopped_task(task: &Json) -> StoppedTask {
+    let text = |member: &str| task[member].as_str().unwrap_or_default().to_owned();
+    let containers = task["containers"].as_array().into_iter().flatten();
+    StoppedTask {
+        task: text("taskArn"),
+        started_by: text("startedBy"),
+        stop_code: text("stopCode"),
+        stopped_reason: text("stoppedReason"),
+        containers: containers
+            .map(|container| StoppedContainer {
+                name: container["name"].as_str().unwrap_or_default().to_owned(),
+                exit_code: container["exitCode"].as_i64(),
+                reason: container["reason"].as_str().map(str::to_owned),
+                last_line: None,
+            })
+            .collect(),
+        stopped_at: task["stoppedAt"].as_f64().map(Timestamp::from_seconds).unwrap_or_default(),
+    }
+}
+
+/// The `awslogs` group and stream prefix of a container; streams are `prefix/container/task-id`.
+fn log_of<'a>(revision: &'a LiveTaskDefinition, container: &str) -> Option<(&'a str, &'a str)> {
+    let definitions = revision.body["containerDefinitions"].as_array()?;
+    let definition = definitions.iter().find(|definition| definition["name"] == container)?;
+    let log = &definition["logConfiguration"];
+    if log["logDriver"] != "awslogs" {
+        return None;
+    }
+    let option = |name: &str| log["options"][name].as_str();
+    Some((option("awslogs-group")?, option("awslogs-stream-prefix")?))
+}

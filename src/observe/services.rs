@@ -1,0 +1,114 @@
+//! DescribeServices, ten names at a time, and when to believe that a service is not there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::parallel::{in_parallel, read};
+use super::{Observer, Want};
+use crate::aws::SERVICES_MAX;
+use crate::model::{EcsService, Json, Part, ServiceKey, Timestamp};
+
+/// ECS may not see a service yet, seconds after it was created.
+const MISSING_AT_LEAST: Duration = Duration::from_secs(10);
+
+/// Since when ECS says MISSING of a service that we applied.
+#[derive(Debug, Default)]
+pub(super) struct MissingMemory(Mutex<BTreeMap<ServiceKey, Timestamp>>);
+
+impl MissingMemory {
+    fn since(&self, service: &ServiceKey, now: Timestamp) -> Duration {
+        let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        now.since(*memory.entry(service.clone()).or_insert(now))
+    }
+
+    fn found(&self, service: &ServiceKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(service);
+    }
+}
+
+/// What DescribeServices says of one name.
+#[derive(Clone, Debug, PartialEq)]
+enum Said {
+    Service(EcsService),
+    /// Deleted, but still described.
+    Inactive,
+    Missing,
+    Nothing(String),
+}
+
+impl Observer {
+    pub(super) async fn services(
+        &self,
+        wants: &[Want<'_>],
+        now: Timestamp,
+    ) -> BTreeMap<ServiceKey, Part<EcsService>> {
+        let names: BTreeSet<&str> = wants.iter().map(|want| want.key().name()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let batches = names.chunks(SERVICES_MAX).map(|batch| read(self.batch(batch))).collect();
+        let batches = in_parallel(batches).await;
+        let mut said: BTreeMap<String, Said> = batches.into_iter().flatten().collect();
+        wants
+            .iter()
+            .map(|want| {
+                let key = want.key();
+                let said =
+                    said.remove(key.name()).unwrap_or(Said::Nothing("it was asked for twice".to_owned()));
+                (key.clone(), self.believe(want, said, now))
+            })
+            .collect()
+    }
+
+    async fn batch(&self, names: &[&str]) -> Vec<(String, Said)> {
+        match self.reader.describe_services(&self.cluster, names).await {
+            Ok(answer) => names.iter().map(|name| ((*name).to_owned(), said(&answer, name))).collect(),
+            Err(error) => {
+                let why = error.to_string();
+                names.iter().map(|name| ((*name).to_owned(), Said::Nothing(why.clone()))).collect()
+            }
+        }
+    }
+
+    fn believe(&self, want: &Want<'_>, said: Said, now: Timestamp) -> Part<EcsService> {
+        let key = want.key();
+        match said {
+            Said::Service(service) => {
+                self.missing.found(key);
+                Part::Present(service)
+            }
+            Said::Inactive => Part::Absent,
+            Said::Missing if want.applied().is_none() => Part::Absent,
+            Said::Missing if self.missing.since(key, now) >= MISSING_AT_LEAST => Part::Absent,
+            Said::Missing => Part::Unreadable(
+                "ECS says that it is missing although it was applied; ECS is asked again before that is believed"
+                    .to_owned(),
+            ),
+            Said::Nothing(why) => Part::Unreadable(why),
+        }
+    }
+}
+
+/// Finds one name in an answer of DescribeServices.
+fn said(answer: &Json, name: &str) -> Said {
+    let named = |value: &Json, member: &str| tail(value[member].as_str().unwrap_or_default()) == name;
+    let mut services = answer["services"].as_array().into_iter().flatten();
+    if let Some(service) = services.find(|it| it["serviceName"] == name || named(it, "serviceArn")) {
+        let service = EcsService(service.clone());
+        return if service.status() == "INACTIVE" { Said::Inactive } else { Said::Service(service) };
+    }
+    let mut failures = answer["failures"].as_array().into_iter().flatten();
+    match failures.find(|failure| named(failure, "arn")) {
+        Some(failure) if failure["reason"] == "MISSING" => Said::Missing,
+        Some(failure) => {
+            let reason = failure["reason"].as_str().unwrap_or("no reason");
+            let detail = failure["detail"].as_str().map(|detail| format!(": {detail}"));
+            Said::Nothing(format!("ecs:DescribeServices failed with {reason}{}", detail.unwrap_or_default()))
+        }
+        None => Said::Nothing("ecs:DescribeServices did not mention it".to_owned()),
+    }
+}
+
+/// The name at the end of an ARN; `failures[]` holds ARNs even where names were asked for.
+fn tail(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}

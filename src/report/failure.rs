@@ -1,0 +1,205 @@
+//! The report of a failed rollout: what runs now, why it failed, and the evidence.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::paint::{count, cut, plain, span};
+use super::value::change;
+use crate::model::{Failure, Revision, ServiceKey, StoppedTask, TaskDefinitionArn};
+use crate::plan::Difference;
+
+/// Changed fields that are named on one line.
+const FIELDS_NAMED_MAX: usize = 4;
+/// Characters of a line that a container wrote.
+const LAST_LINE_MAX: usize = 160;
+/// Distinct ways in which tasks stopped, or targets are unhealthy, that are told.
+const KINDS_MAX: usize = 3;
+
+/// What the service runs after its rollout failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aftermath {
+    /// It is back on the revision that completed last.
+    RunsAgain { task_definition: TaskDefinitionArn, healthy: i64, desired: i64 },
+    /// The way back has begun.
+    GoingBack { to: TaskDefinitionArn },
+    /// There is nothing to go back to, or the manifest says `onFailure: hold`.
+    Stays { why: String },
+}
+
+/// The report, as it is told to people: the first line says what is, the rest why.
+pub fn failure_text(
+    service: &ServiceKey,
+    revision: &Revision,
+    failure: &Failure,
+    differences: &[Difference],
+    aftermath: &Aftermath,
+) -> String {
+    let mut text = format!("{service} did not come up with {revision}. {}\n\n", aftermath.sentence());
+    let mut row = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<13}  {value}");
+    };
+    row("likely cause", &plain(&failure.likely_cause));
+    if !differences.is_empty() {
+        row("what changed", &changes(differences));
+    }
+    for line in stopped(&failure.stopped_tasks).into_iter().chain(unhealthy(failure)) {
+        row("what we saw", &line);
+    }
+    if let Some((container, line)) = last_words(failure) {
+        row("last words", &format!("{container}  {line}"));
+    }
+    if let Some(event) = failure.events.first() {
+        row("ECS says", &plain(event));
+    }
+    row("gate", &format!("{}, {}", failure.gate, failure.at.minute()));
+    row("next", &next(differences));
+    text
+}
+
+impl Aftermath {
+    fn sentence(&self) -> String {
+        match self {
+            Self::RunsAgain { task_definition, healthy, desired } => {
+                format!("It runs {task_definition} again, {healthy} of {desired} healthy.")
+            }
+            Self::GoingBack { to } => format!("It is going back to {to}, the last that completed."),
+            Self::Stays { why } => format!("It stays as it is: {why}."),
+        }
+    }
+}
+
+fn changes(differences: &[Difference]) -> String {
+    let mut parts: Vec<String> = differences
+        .iter()
+        .take(FIELDS_NAMED_MAX)
+        .map(|difference| {
+            let path = difference.path.to_string();
+            // The whole path stands in the plan; here its last part is enough to recognise it.
+            let name = path.rsplit(['.', '[']).next().unwrap_or(&path).trim_end_matches(']');
+            format!("{name} {}", change(difference))
+        })
+        .collect();
+    if let Some(more) = differences.len().checked_sub(FIELDS_NAMED_MAX).filter(|more| *more > 0) {
+        parts.push(format!("and {more} more"));
+    }
+    parts.join(", ")
+}
+
+/// `3 tasks stopped in 86 s: worker exited 137, OutOfMemoryError: …`, one line per distinct end.
+fn stopped(tasks: &[StoppedTask]) -> Vec<String> {
+    let mut kinds: BTreeMap<String, Vec<&StoppedTask>> = BTreeMap::new();
+    for task in tasks {
+        kinds.entry(end_of(task)).or_default().push(task);
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, tasks)| std::cmp::Reverse(tasks.len()));
+    let line = |(end, tasks): (String, Vec<&StoppedTask>)| {
+        let times = || tasks.iter().map(|task| task.stopped_at);
+        let within = match (times().min(), times().max()) {
+            (Some(first), Some(last)) if last > first => format!(" in {}", span(last.since(first))),
+            _ => String::new(),
+        };
+        format!("{} stopped{within}: {end}", count(tasks.len(), "task"))
+    };
+    kinds.into_iter().take(KINDS_MAX).map(line).collect()
+}
+
+fn end_of(task: &StoppedTask) -> String {
+    // A container that was killed because another one ended is not the cause.
+    let culprit = task.containers.iter().find(|container| {
+        container.exit_code.is_some_and(|code| code != 0 && code != 143) || container.reason.is_some()
+    });
+    let Some(container) = culprit else { return plain(&task.stopped_reason) };
+    let exit = container.exit_code.map(|code| format!("{} exited {code}", container.name));
+    let reason = container.reason.as_ref().map(|reason| plain(reason));
+    match (exit, reason) {
+        (Some(exit), Some(reason)) => format!("{exit}, \"{reason}\""),
+        (Some(exit), None) => exit,
+        (None, Some(reason)) => format!("{}: \"{reason}\"", container.name),
+        (None, None) => plain(&task.stopped_reason),
+    }
+}
+
+fn unhealthy(failure: &Failure) -> Vec<String> {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for target in &failure.unhealthy_targets {
+        *kinds.entry(format!("{} ({})", plain(&target.description), target.reason)).or_default() += 1;
+    }
+    let line = |(what, number): (String, usize)| format!("{} unhealthy: {what}", count(number, "target"));
+    kinds.into_iter().take(KINDS_MAX).map(line).collect()
+}
+
+/// The newest line that a container of a stopped task wrote.
+pub(super) fn last_words(failure: &Failure) -> Option<(&str, String)> {
+    let newest = failure.stopped_tasks.iter().rev().max_by_key(|task| task.stopped_at);
+    let all = newest.into_iter().chain(&failure.stopped_tasks);
+    let container = all.flat_map(|task| &task.containers).find(|container| container.last_line.is_some())?;
+    let line = cut(&plain(container.last_line.as_deref()?), LAST_LINE_MAX);
+    Some((&container.name, line))
+}
+
+fn next(differences: &[Difference]) -> String {
+    match differences.iter().find_map(|difference| difference.origin.as_ref()) {
+        Some(origin) => format!("commit a change to {}", origin.file),
+        None => "commit a change".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::UnhealthyTarget;
+    use crate::report::example;
+
+    #[test]
+    fn a_failure_is_reported_from_what_runs_to_what_to_do() {
+        let aftermath =
+            Aftermath::RunsAgain { task_definition: example::arn("job-worker:41"), healthy: 3, desired: 3 };
+        let text = failure_text(
+            &ServiceKey::new("job-worker"),
+            &example::revision(),
+            &example::failure(),
+            &example::worker_differences(),
+            &aftermath,
+        );
+        insta::assert_snapshot!(text, @r#"
+        job-worker did not come up with main@4c1f9e2. It runs job-worker:41 again, 3 of 3 healthy.
+
+          likely cause   container worker exited 137: out of memory
+          what changed   BATCH (absent) -> "20", API_TOKEN (changed, not shown), memory 1024 -> 2048
+          what we saw    3 tasks stopped in 86 s: worker exited 137, "OutOfMemoryError: Container killed due to memory usage"
+          last words     worker  loading batch of 20
+          ECS says       (service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start.
+          gate           ECS circuit breaker, 2026-11-20 21:05
+          next           commit a change to manifests/overlays/production/worker.yaml
+        "#);
+    }
+
+    #[test]
+    fn unhealthy_targets_are_counted_by_reason() {
+        let target = |number: i32| UnhealthyTarget {
+            target_group: "jobs".to_owned(),
+            target: format!("10.0.0.{number}:8080"),
+            reason: "Target.ResponseCodeMismatch".to_owned(),
+            description: "Health checks failed with these codes: [500]".to_owned(),
+        };
+        let failure = Failure {
+            stopped_tasks: Vec::new(),
+            unhealthy_targets: vec![target(1), target(2)],
+            ..example::failure()
+        };
+        let why = "there is no revision that ever completed".to_owned();
+        let text = failure_text(
+            &ServiceKey::new("job-api"),
+            &example::revision(),
+            &failure,
+            &[],
+            &Aftermath::Stays { why },
+        );
+        assert!(
+            text.contains("2 targets unhealthy: Health checks failed with these codes: [500] (Target.Resp"),
+            "{text}"
+        );
+        assert!(!text.contains("what changed") && !text.contains("last words"), "{text}");
+    }
+}

@@ -1,0 +1,202 @@
+//! `plan -o json`: the same facts as the text, for programs. docs/plan.md describes it.
+
+use serde_json::json;
+
+use super::held::HeldText;
+use super::paint::plain;
+use crate::model::{FieldPath, Json, ServiceKey};
+use crate::plan::{Action, Cause, Decision, Difference, Held, Plan, RevisionSource, Step};
+
+/// Rises when a member changes its meaning or goes away; new members don't raise it.
+pub const PLAN_VERSION: u32 = 1;
+
+/// The plan as one object.
+pub fn plan_json(plan: &Plan) -> Json {
+    let (mut steps, mut held, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
+    for service in &plan.services {
+        match &service.decision {
+            Decision::Unchanged => unchanged.push(json!(service.service)),
+            Decision::Change { differences, steps: taken } => {
+                steps.extend(taken.iter().map(|step| step_json(&service.service, step, differences)));
+            }
+            Decision::Held { reason, differences } => {
+                held.push(held_json(&service.service, reason, differences));
+            }
+        }
+    }
+    json!({
+        "version": PLAN_VERSION,
+        "revision": plan.revision.id,
+        "branch": plan.revision.branch,
+        "subject": plan.revision.subject,
+        "author": plan.revision.author,
+        "committedAt": plan.revision.committed_at.to_string(),
+        "environment": plan.environment,
+        "region": plan.region,
+        "cluster": plan.cluster,
+        "readAt": plan.read_at.to_string(),
+        "calls": plan.calls,
+        "steps": steps,
+        "held": held,
+        "unchanged": unchanged,
+    })
+}
+
+fn step_json(service: &ServiceKey, step: &Step, differences: &[Difference]) -> Json {
+    let caused_by = |difference: &&Difference| {
+        step.because.iter().any(|path: &FieldPath| difference.path.starts_with(path))
+    };
+    let differences: Vec<Json> = differences.iter().filter(caused_by).map(difference_json).collect();
+    let mut object = json!({
+        "service": service,
+        "action": step.action.call(),
+        "differences": differences,
+    });
+    for (name, value) in particulars(&step.action) {
+        object[name] = value;
+    }
+    object
+}
+
+/// What tells one call of a kind from another. Never the body: it may hold credentials.
+fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
+    let source = |source: &RevisionSource| match source {
+        RevisionSource::Registered => json!("registered"),
+        RevisionSource::Existing(arn) => json!(arn),
+    };
+    match action {
+        Action::RegisterTaskDefinition { digest, body } => {
+            vec![("digest", json!(digest)), ("family", body["family"].clone())]
+        }
+        Action::CreateService { task_definition, .. } | Action::TagService { task_definition, .. } => {
+            vec![("taskDefinition", source(task_definition))]
+        }
+        Action::UpdateService { task_definition, starts_deployment, .. } => {
+            let mut members = vec![("startsDeployment", json!(starts_deployment))];
+            members.extend(task_definition.iter().map(|from| ("taskDefinition", source(from))));
+            members
+        }
+        Action::PutScalingPolicy { body } => vec![("name", body["PolicyName"].clone())],
+        Action::PutScheduledAction { body } => vec![("name", body["ScheduledActionName"].clone())],
+        Action::DeleteScalingPolicy { name } | Action::DeleteScheduledAction { name } => {
+            vec![("name", json!(name))]
+        }
+        Action::StopServiceDeployment { arn } => vec![("serviceDeployment", json!(arn))],
+        Action::RegisterScalableTarget { .. } | Action::DeregisterScalableTarget => Vec::new(),
+    }
+}
+
+fn held_json(service: &ServiceKey, reason: &Held, differences: &[Difference]) -> Json {
+    let text = HeldText::of(reason);
+    let message: Vec<&str> =
+        std::iter::once(text.headline.as_str()).chain(text.details.iter().map(String::as_str)).collect();
+    json!({
+        "service": service,
+        "reason": text.reason,
+        "message": message.join("; "),
+        "wayOut": text.way_out,
+        "differences": differences.iter().map(difference_json).collect::<Vec<_>>(),
+    })
+}
+
+fn difference_json(difference: &Difference) -> Json {
+    let value = |value: &Option<Json>| match value {
+        Some(_) if difference.sensitive => Json::Null,
+        Some(value) => value.clone(),
+        None => Json::Null,
+    };
+    let cause = match difference.cause {
+        Cause::Git => "git",
+        Cause::BehindOurBack => "behindOurBack",
+    };
+    json!({
+        "path": difference.path,
+        "live": value(&difference.live),
+        "desired": value(&difference.desired),
+        "sensitive": difference.sensitive,
+        "consequence": difference.consequence,
+        "cause": cause,
+        "origin": difference.origin.as_ref().map(|origin| json!({
+            "file": plain(&origin.file), "line": origin.line, "column": origin.column,
+        })),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::example;
+
+    #[test]
+    fn every_difference_stands_under_the_step_that_it_causes() {
+        let json = plan_json(&example::plan());
+        assert_eq!(json["version"], 1);
+        assert_eq!(json["revision"], "4c1f9e2000000000000000000000000000000000");
+        assert_eq!(json["environment"], "production");
+        let steps: Vec<String> = json["steps"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|step| {
+                let paths = step["differences"].as_array().map_or(0, Vec::len);
+                format!("{} {} {paths}", step["service"], step["action"]).replace('"', "")
+            })
+            .collect();
+        assert_eq!(
+            steps,
+            [
+                "job-api UpdateService 1",
+                "job-search RegisterTaskDefinition 1",
+                "job-search CreateService 1",
+                "job-worker RegisterTaskDefinition 3",
+                "job-worker UpdateService 3",
+            ]
+        );
+        assert_eq!(
+            json["steps"][0]["differences"][0],
+            json!({
+                "path": "service.desiredCount", "live": 3, "desired": 2, "sensitive": false,
+                "consequence": "inPlace", "cause": "behindOurBack", "origin": null,
+            })
+        );
+        assert_eq!(json["unchanged"], json!(["job-migrate"]));
+    }
+
+    #[test]
+    fn what_is_held_says_why_and_how_to_go_on() {
+        let json = plan_json(&example::plan());
+        let held = &json["held"][0];
+        assert_eq!(held["service"], "report-cron");
+        assert_eq!(held["reason"], "Quarantined");
+        assert_eq!(
+            held["message"],
+            "quarantined; digest 7be1… failed on 2026-11-20 21:05 (container worker exited 137: out of memory)"
+        );
+        assert_eq!(held["wayOut"], "to try again: commit a change");
+    }
+
+    #[test]
+    fn every_member_is_documented() {
+        let document = include_str!("../../docs/plan.md");
+        let mut plan = example::plan();
+        for service in &mut plan.services {
+            // Values of fields are not members of ours.
+            if let Decision::Change { differences, .. } = &mut service.decision {
+                differences.iter_mut().for_each(|difference| difference.desired = None);
+            }
+        }
+        let mut open = vec![plan_json(&plan)];
+        while let Some(value) = open.pop() {
+            match value {
+                Json::Object(members) => {
+                    for (name, value) in members {
+                        assert!(document.contains(&format!("`{name}`")), "{name} is not in docs/plan.md");
+                        open.push(value);
+                    }
+                }
+                Json::Array(items) => open.extend(items),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+            }
+        }
+    }
+}

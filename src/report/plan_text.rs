@@ -1,0 +1,388 @@
+//! `plan` for people: per service what will happen, then why, then what is held and the way out.
+
+use std::fmt::Write as _;
+
+use super::created;
+use super::held::HeldText;
+use super::paint::{Colour, Tone, count, pad, plain, span};
+use super::steps::{creates, starts_deployment, step_text, what_happens};
+use super::value::{change, value_text};
+use crate::model::{Desired, FieldPath, OnFailure, Segment, ServiceKey, Timestamp};
+use crate::plan::{Cause, Consequence, Decision, Difference, Plan, Quiet, ServicePlan, Step};
+
+/// Unchanged services up to this number are named; more are only counted.
+const UNCHANGED_NAMED_MAX: usize = 5;
+/// Columns at most, so that one long path does not push all values to the right.
+const PATH_COLUMN_MAX: usize = 48;
+const CHANGE_COLUMN_MAX: usize = 32;
+const SERVICE_COLUMN_MAX: usize = 32;
+
+#[derive(Clone, Copy, Debug)]
+pub struct PlanTextOptions {
+    pub colour: Colour,
+    pub explain: Explain,
+    pub now: Timestamp,
+    /// Columns of the terminal, if it is one.
+    pub width: Option<usize>,
+}
+
+/// How much to say of fields that differ only in how they are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Explain {
+    #[default]
+    Differences,
+    /// `--explain`: the quiet fields too, each with the rule that kept it quiet.
+    QuietFields,
+}
+
+/// The whole plan, ending in a line of counts.
+pub fn plan_text(plan: &Plan, desired: &Desired, options: &PlanTextOptions) -> String {
+    let column = plan.services.iter().map(|service| service.service.name().chars().count()).max();
+    let window = Window {
+        desired,
+        plan,
+        options,
+        service_column: column.unwrap_or_default().clamp(12, SERVICE_COLUMN_MAX) + 2,
+    };
+    let mut text = window.header();
+    let unchanged = plan.services.iter().filter(|service| matches!(service.decision, Decision::Unchanged));
+    let name_unchanged = unchanged.count() <= UNCHANGED_NAMED_MAX;
+    for service in &plan.services {
+        window.service(&mut text, service, name_unchanged);
+    }
+    text.push('\n');
+    text.push_str(&window.counts());
+    text.push('\n');
+    text
+}
+
+struct Window<'a> {
+    desired: &'a Desired,
+    plan: &'a Plan,
+    options: &'a PlanTextOptions,
+    service_column: usize,
+}
+
+impl Window<'_> {
+    fn header(&self) -> String {
+        let Plan { revision, environment, region, cluster, read_at, calls, .. } = self.plan;
+        let subject = if revision.subject.is_empty() {
+            String::new()
+        } else {
+            format!(" \"{}\"", plain(&revision.subject))
+        };
+        let age = span(self.options.now.since(*read_at));
+        let calls = count(usize::try_from(*calls).unwrap_or_default(), "call");
+        let environment = self.options.colour.paint(Tone::Strong, environment);
+        format!(
+            "{environment} ({region}, cluster {cluster})   {revision}{subject} · read {age} ago, {calls}\n\n"
+        )
+    }
+
+    fn service(&self, text: &mut String, service: &ServicePlan, name_unchanged: bool) {
+        let quiet = match self.options.explain {
+            Explain::Differences => &[],
+            Explain::QuietFields => service.quiet.as_slice(),
+        };
+        match &service.decision {
+            Decision::Unchanged if name_unchanged || !quiet.is_empty() => {
+                self.headline(text, "=", Tone::Quiet, &service.service, "nothing to do");
+            }
+            Decision::Unchanged => {}
+            Decision::Change { differences, steps } => {
+                let (sign, tone) = if creates(steps) { ("+", Tone::Good) } else { ("~", Tone::Change) };
+                self.headline(text, sign, tone, &service.service, &what_happens(steps));
+                self.differences(text, &service.service, differences);
+                self.will(text, &service.service, steps);
+            }
+            Decision::Held { reason, differences } => {
+                let held = HeldText::of(reason);
+                let headline = format!("held: {}", held.headline);
+                self.headline(text, "!", Tone::Warning, &service.service, &headline);
+                self.differences(text, &service.service, differences);
+                for line in held.details.iter().chain([&held.way_out]) {
+                    let _ = writeln!(text, "    {line}");
+                }
+            }
+        }
+        self.quiet(text, quiet);
+    }
+
+    fn headline(&self, text: &mut String, sign: &str, tone: Tone, service: &ServiceKey, what: &str) {
+        let sign = self.options.colour.paint(tone, sign);
+        let _ = writeln!(text, "{sign} {}{what}", pad(service.name(), self.service_column));
+    }
+
+    fn differences(&self, text: &mut String, service: &ServiceKey, differences: &[Difference]) {
+        let (rows, left_out) = self.rows(service, differences);
+        let grouping = if rows.iter().any(|row| row.group.is_some()) { 2 } else { 0 };
+        let path_column = column(rows.iter().map(|row| &row.path), PATH_COLUMN_MAX);
+        let change_column = column(rows.iter().map(|row| &row.change), CHANGE_COLUMN_MAX);
+        let mut group = None;
+        for row in &rows {
+            if row.group != group {
+                if let Some(name) = &row.group {
+                    let _ = writeln!(text, "    {name}");
+                }
+                group.clone_from(&row.group);
+            }
+            // Rows of a group stand two further in, yet all values begin in the same column.
+            let (indent, path) = if group.is_some() { (6, path_column) } else { (4, path_column + grouping) };
+            let line = format!(
+                "{}{}  {}",
+                " ".repeat(indent),
+                pad(&row.path, path),
+                pad(&row.change, change_column)
+            );
+            let note = self.options.colour.paint(Tone::Quiet, &row.note);
+            let length = line.chars().count() + 2 + row.note.chars().count();
+            if row.note.is_empty() {
+                let _ = writeln!(text, "{}", line.trim_end());
+            } else if self.options.width.is_some_and(|width| length > width) {
+                let _ = writeln!(text, "{}\n{}{note}", line.trim_end(), " ".repeat(indent + 2));
+            } else {
+                let _ = writeln!(text, "{line}  {note}");
+            }
+        }
+        if left_out > 0 {
+            let _ = writeln!(text, "    … and {} (-o json has all)", count(left_out, "more field"));
+        }
+    }
+
+    /// The rows to show, and how many fields of new objects are left out.
+    fn rows(&self, service: &ServiceKey, differences: &[Difference]) -> (Vec<Row>, usize) {
+        let (mut sorted, left_out) = created::spread(differences);
+        if let Some(wanted) = self.desired.services.get(service) {
+            for difference in &mut sorted {
+                let origin = || wanted.origins.nearest(&difference.path).cloned();
+                difference.origin = difference.origin.take().or_else(origin);
+            }
+        }
+        // Fields of the service itself before those of its containers, policies and the like.
+        sorted.sort_by_key(|difference| {
+            let (group, rest) = grouped(&difference.path);
+            (root_of(&difference.path), group, rest)
+        });
+        let mut commit_told = false;
+        let rows = sorted.iter().map(|difference| {
+            let (group, path) = grouped(&difference.path);
+            let note = self.note(difference, commit_told);
+            commit_told |= difference.cause == Cause::Git;
+            Row { group, path, change: change(difference), note }
+        });
+        (rows.collect(), left_out)
+    }
+
+    /// Where the value comes from, and who changed it; the commit is told once per service.
+    fn note(&self, difference: &Difference, commit_told: bool) -> String {
+        let mut parts: Vec<String> = difference.origin.iter().map(ToString::to_string).collect();
+        match difference.cause {
+            Cause::BehindOurBack => {
+                let git = if difference.sensitive { None } else { difference.desired.as_ref() };
+                parts.push(git.map_or("changed behind our back".to_owned(), |git| {
+                    format!("changed behind our back: Git says {}", value_text(git))
+                }));
+            }
+            Cause::Git if !commit_told && difference.consequence != Consequence::Creates => {
+                parts.push(format!("changed in {}", self.plan.revision.short()));
+            }
+            Cause::Git => {}
+        }
+        if difference.consequence == Consequence::NeedsReplacement {
+            parts.push("needs a new service".to_owned());
+        }
+        parts.join(" · ")
+    }
+
+    /// The steps in order, then what is watched and what happens if it goes wrong.
+    fn will(&self, text: &mut String, service: &ServiceKey, steps: &[Step]) {
+        let mut parts: Vec<String> = steps.iter().map(|step| step_text(service, &step.action)).collect();
+        let watched = self.desired.services.get(service).filter(|_| starts_deployment(steps));
+        parts.extend(watched.map(|wanted| format!("watch for up to {}", span(wanted.rollout.timeout))));
+        let _ = writeln!(text, "    will: {}", parts.join(", "));
+        if let Some(wanted) = watched {
+            let on_failure = match wanted.rollout.on_failure {
+                OnFailure::Rollback if creates(steps) => "hold, since there is no revision to go back to",
+                OnFailure::Rollback => "back to the last revision that completed",
+                OnFailure::Hold => "hold, without going back",
+            };
+            let _ = writeln!(text, "    on failure: {on_failure}");
+        }
+    }
+
+    fn quiet(&self, text: &mut String, quiet: &[Quiet]) {
+        let shown =
+            |value: &Option<crate::model::Json>| value.as_ref().map_or("(absent)".to_owned(), value_text);
+        for field in quiet {
+            let line = format!(
+                "quiet  {}  Git {}, AWS {}  {}",
+                field.path,
+                shown(&field.desired),
+                shown(&field.live),
+                field.rule
+            );
+            let _ = writeln!(text, "    {}", self.options.colour.paint(Tone::Quiet, &line));
+        }
+    }
+
+    fn counts(&self) -> String {
+        let (mut create, mut change, mut held, mut unchanged) = (0, 0, 0, 0);
+        for service in &self.plan.services {
+            match &service.decision {
+                Decision::Unchanged => unchanged += 1,
+                Decision::Change { steps, .. } if creates(steps) => create += 1,
+                Decision::Change { .. } => change += 1,
+                Decision::Held { .. } => held += 1,
+            }
+        }
+        let counted =
+            [(create, "to create"), (change, "to change"), (held, "held"), (unchanged, "unchanged")];
+        let parts: Vec<String> = counted
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, what)| format!("{number} {what}"))
+            .collect();
+        match (create + change + held, parts.is_empty()) {
+            (_, true) => "No services.".to_owned(),
+            (0, false) => format!("Nothing to do, {}.", parts.join(", ")),
+            (_, false) => format!("{}.", parts.join(", ")),
+        }
+    }
+}
+
+struct Row {
+    group: Option<String>,
+    path: String,
+    change: String,
+    note: String,
+}
+
+fn column<'a>(texts: impl Iterator<Item = &'a String>, width_max: usize) -> usize {
+    texts.map(|text| text.chars().count()).filter(|width| *width <= width_max).max().unwrap_or_default()
+}
+
+/// The list element that a field lies in, such as a container, and the path from there.
+fn grouped(path: &FieldPath) -> (Option<String>, String) {
+    let element = path.0.iter().position(|segment| matches!(segment, Segment::Key(_) | Segment::Index(_)));
+    match element {
+        Some(place) if place + 1 < path.0.len() => {
+            let (group, rest) = path.0.split_at(place + 1);
+            (Some(FieldPath(group.to_vec()).to_string()), FieldPath(rest.to_vec()).to_string())
+        }
+        Some(_) | None => (None, path.to_string()),
+    }
+}
+
+/// Task definition, service, scaling: in the order in which they are written in a manifest.
+fn root_of(path: &FieldPath) -> usize {
+    let root = match path.0.first() {
+        Some(Segment::Field(name)) => name.as_str(),
+        Some(Segment::Key(_) | Segment::Index(_)) | None => "",
+    };
+    ["taskDefinition", "service", "scaling"].iter().position(|known| *known == root).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::example;
+
+    fn options() -> PlanTextOptions {
+        PlanTextOptions {
+            colour: Colour::Plain,
+            explain: Explain::Differences,
+            now: Timestamp(example::READ_AT.0 + 1_200),
+            width: None,
+        }
+    }
+
+    #[test]
+    fn a_plan_reads_from_what_happens_to_why() {
+        let text = plan_text(&example::plan(), &example::desired(), &options());
+        insta::assert_snapshot!(text, @r#"
+        production (eu-west-1, cluster jobs)   main@4c1f9e2 "Raise worker memory" · read 1.2 s ago, 9 calls
+
+        ~ job-api       in place, no deployment
+            service.desiredCount  3 -> 2  changed behind our back: Git says 2
+            will: update service
+        = job-migrate   nothing to do
+        + job-search    new service, starts a deployment
+            taskDefinition.family    "job-search"         manifests/base/search.yaml:5
+            taskDefinition.memory    "512"                manifests/base/search.yaml:7
+            taskDefinition.containerDefinitions[search]
+              essential              true                 manifests/base/search.yaml:5
+              image                  "registry/search:2"  manifests/base/search.yaml:10
+            service.desiredCount     1                    manifests/base/search.yaml:5
+            will: register job-search, create service, watch for up to 15 m
+            on failure: hold, since there is no revision to go back to
+        ~ job-worker    new revision, starts a deployment
+            taskDefinition.memory    1024 -> 2048          manifests/base/worker.yaml:14 · changed in 4c1f9e2
+            taskDefinition.containerDefinitions[worker]
+              environment.API_TOKEN  (changed, not shown)  manifests/base/worker.yaml:31
+              environment.BATCH      (absent) -> "20"      manifests/overlays/production/worker.yaml:9
+            will: register job-worker, update service, watch for up to 15 m
+            on failure: back to the last revision that completed
+        ! report-cron   held: quarantined
+            digest 7be1… failed on 2026-11-20 21:05 (container worker exited 137: out of memory)
+            to try again: commit a change
+
+        1 to create, 2 to change, 1 held, 1 unchanged.
+        "#);
+    }
+
+    #[test]
+    fn nothing_to_do_is_one_line_under_the_header() {
+        let mut plan = example::plan();
+        for service in &mut plan.services {
+            service.decision = Decision::Unchanged;
+        }
+        let text = plan_text(&plan, &example::desired(), &options());
+        assert_eq!(text.lines().last(), Some("Nothing to do, 5 unchanged."));
+        plan.services.extend(plan.services.clone());
+        let text = plan_text(&plan, &example::desired(), &options());
+        assert_eq!(text.lines().count(), 4, "{text}");
+    }
+
+    #[test]
+    fn explain_names_the_rule_that_kept_a_field_quiet() {
+        let options = PlanTextOptions { explain: Explain::QuietFields, ..options() };
+        let text = plan_text(&example::plan(), &example::desired(), &options);
+        assert!(
+            text.contains(
+                "quiet  service.healthCheckGracePeriodSeconds  Git (absent), AWS 0  AWS fills in 0\n"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_the_origin_on_a_line_of_its_own() {
+        let options = PlanTextOptions { width: Some(80), ..options() };
+        let text = plan_text(&example::plan(), &example::desired(), &options);
+        assert!(
+            text.contains("1024 -> 2048\n      manifests/base/worker.yaml:14 · changed in 4c1f9e2\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_sensitive_value_is_not_shown_in_any_window() {
+        let (plan, desired) = (example::plan(), example::desired());
+        let text = plan_text(&plan, &desired, &options());
+        assert!(text.contains("environment.API_TOKEN"));
+        let json = crate::report::plan_json(&plan).to_string();
+        assert!(json.contains("environment.API_TOKEN"));
+        assert!(!text.contains("sesame") && !json.contains("sesame"));
+    }
+
+    #[test]
+    fn colour_changes_nothing_but_colour() {
+        let coloured = PlanTextOptions { colour: Colour::Ansi, ..options() };
+        let (plan, desired) = (example::plan(), example::desired());
+        let mut stripped = plan_text(&plan, &desired, &coloured);
+        for code in ["0", "1", "2", "31", "32", "33", "36"] {
+            stripped = stripped.replace(&format!("\x1b[{code}m"), "");
+        }
+        assert_eq!(stripped, plan_text(&plan, &desired, &options()));
+    }
+}

@@ -1,0 +1,252 @@
+//! The rules by which a service gets its conditions.
+
+use super::{Condition, ConditionKind, ServiceStatus, Truth};
+use crate::model::{EcsService, LiveService, Part, Quarantine, RolloutKind, ServiceRecord};
+use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
+use crate::report::held::HeldText;
+use crate::report::paint::{count, plain};
+use crate::report::steps::what_happens;
+
+/// Drifted fields that a sentence names.
+const FIELDS_NAMED_MAX: usize = 3;
+
+pub(super) fn service_status(
+    planned: &ServicePlan,
+    live: Option<&LiveService>,
+    record: &ServiceRecord,
+) -> ServiceStatus {
+    let facts = Facts::of(planned, live, record);
+    let healthy = facts.healthy();
+    let conditions = [
+        Some(facts.ready(&healthy)),
+        Some(healthy),
+        Some(facts.drifted()),
+        facts.reconciling(),
+        facts.stalled(),
+        facts.rolled_back(),
+        facts.suspended(),
+    ];
+    let primary = facts.ecs.and_then(EcsService::primary);
+    ServiceStatus {
+        service: planned.service.clone(),
+        conditions: conditions.into_iter().flatten().collect(),
+        running: facts.ecs.map(|ecs| primary.map_or(ecs.running_count(), |primary| primary.running_count())),
+        desired: facts.ecs.map(EcsService::desired_count),
+        task_definition: facts.ecs.map(EcsService::task_definition),
+        digest: planned.digest.clone(),
+        quarantine: facts.quarantine.cloned(),
+        last_good: record.last_good.clone(),
+    }
+}
+
+/// What the rules look at.
+struct Facts<'a> {
+    decision: &'a Decision,
+    live: Option<&'a LiveService>,
+    ecs: Option<&'a EcsService>,
+    record: &'a ServiceRecord,
+    /// Of the digest that Git wants now; an older one no longer matters.
+    quarantine: Option<&'a Quarantine>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(planned: &'a ServicePlan, live: Option<&'a LiveService>, record: &'a ServiceRecord) -> Self {
+        let held = match &planned.decision {
+            Decision::Held { reason: Held::Quarantined(quarantine), .. } => Some(&**quarantine),
+            Decision::Unchanged | Decision::Change { .. } | Decision::Held { .. } => None,
+        };
+        let recorded = record.quarantine.as_ref().filter(|quarantine| quarantine.digest == planned.digest);
+        Self {
+            decision: &planned.decision,
+            live,
+            ecs: live.and_then(|live| live.service.present()),
+            record,
+            quarantine: held.or(recorded),
+        }
+    }
+
+    fn differences(&self) -> &'a [Difference] {
+        match self.decision {
+            Decision::Unchanged => &[],
+            Decision::Change { differences, .. } | Decision::Held { differences, .. } => differences,
+        }
+    }
+
+    fn held(&self) -> Option<&'a Held> {
+        match self.decision {
+            Decision::Held { reason, .. } => Some(reason),
+            Decision::Unchanged | Decision::Change { .. } => None,
+        }
+    }
+
+    /// Why the live side is not known, if it is not.
+    fn unreadable(&self) -> Option<String> {
+        match self.live.map(|live| &live.service) {
+            None => Some("it was not read".to_owned()),
+            Some(Part::Unreadable(why)) => Some(plain(why)),
+            Some(Part::Present(_) | Part::Absent) => None,
+        }
+    }
+
+    /// A deployment, ours or not, that has not ended.
+    fn rolling_out(&self) -> bool {
+        let state = self
+            .ecs
+            .and_then(EcsService::primary)
+            .and_then(|primary| primary.rollout_state().map(|state| state == "IN_PROGRESS"));
+        self.record.rollout.is_some() || state == Some(true)
+    }
+
+    fn healthy(&self) -> Condition {
+        let kind = ConditionKind::Healthy;
+        if let Some(why) = self.unreadable() {
+            return condition(kind, Truth::Unknown, "Unreadable", why);
+        }
+        let Some(ecs) = self.ecs else {
+            return condition(kind, Truth::False, "NotCreated", "the service does not exist yet");
+        };
+        let (running, desired) = (ecs.running_count(), ecs.desired_count());
+        let tasks = format!("{running} of {} running", count(usize::try_from(desired).unwrap_or(0), "task"));
+        if running < desired {
+            return condition(kind, Truth::False, "TasksMissing", tasks);
+        }
+        let Some((healthy, all)) = self.live.and_then(|live| live.target_health) else {
+            return condition(kind, Truth::True, "TasksRunning", tasks);
+        };
+        let message = format!("{tasks}, {healthy} of {} healthy", count(all, "target"));
+        // While tasks are being replaced some targets are always new or draining.
+        let enough = if self.rolling_out() { usize::try_from(desired).unwrap_or(0) } else { all };
+        let (truth, reason) = if healthy < enough || all == 0 && desired > 0 {
+            (Truth::False, "TargetsUnhealthy")
+        } else {
+            (Truth::True, "TargetsHealthy")
+        };
+        condition(kind, truth, reason, message)
+    }
+
+    fn ready(&self, healthy: &Condition) -> Condition {
+        let kind = ConditionKind::Ready;
+        match self.decision {
+            Decision::Held { reason: Held::DriftTolerated, .. } => {}
+            Decision::Held { reason, .. } => {
+                let text = HeldText::of(reason);
+                let unknown = matches!(reason, Held::Unreadable { .. });
+                let truth = if unknown { Truth::Unknown } else { Truth::False };
+                return condition(kind, truth, text.reason, text.headline);
+            }
+            Decision::Change { steps, .. } => {
+                return condition(kind, Truth::False, "Differs", what_happens(steps));
+            }
+            Decision::Unchanged => {}
+        }
+        if self.rolling_out() {
+            return condition(kind, Truth::False, "RollingOut", "its deployment has not completed");
+        }
+        match healthy.truth {
+            Truth::True => condition(kind, Truth::True, "Settled", "it runs what Git wants"),
+            truth @ (Truth::False | Truth::Unknown) => {
+                condition(kind, truth, healthy.reason, healthy.message.clone())
+            }
+        }
+    }
+
+    fn drifted(&self) -> Condition {
+        let kind = ConditionKind::Drifted;
+        if let Some(why) = self.unreadable() {
+            return condition(kind, Truth::Unknown, "Unreadable", why);
+        }
+        let drifted =
+            || self.differences().iter().filter(|difference| difference.cause == Cause::BehindOurBack);
+        let number = drifted().count();
+        if number == 0 {
+            return condition(kind, Truth::False, "AsApplied", "nothing was changed behind our back");
+        }
+        let mut fields: Vec<String> =
+            drifted().take(FIELDS_NAMED_MAX).map(|difference| difference.path.to_string()).collect();
+        if number > FIELDS_NAMED_MAX {
+            fields.push(format!("{} more", number - FIELDS_NAMED_MAX));
+        }
+        let message = format!("changed behind our back: {}", fields.join(", "));
+        condition(kind, Truth::True, "ChangedBehindOurBack", message)
+    }
+
+    fn reconciling(&self) -> Option<Condition> {
+        let (reason, message) = match (&self.record.rollout, self.decision) {
+            (Some(rollout), _) => match rollout.kind {
+                RolloutKind::Deploy => ("RollingOut", format!("rolling out {}", rollout.task_definition)),
+                RolloutKind::RollBack => {
+                    ("RollingBack", format!("going back to {}", rollout.task_definition))
+                }
+            },
+            (None, Decision::Change { steps, .. }) => ("Differs", what_happens(steps)),
+            (None, Decision::Held { reason, .. }) => match reason {
+                Held::RolloutInFlight { .. } | Held::Draining | Held::WaitsFor { .. } => {
+                    let text = HeldText::of(reason);
+                    (text.reason, text.headline)
+                }
+                Held::Unreadable { .. }
+                | Held::Quarantined(_)
+                | Held::Suspended { .. }
+                | Held::NotOwned { .. }
+                | Held::DriftTolerated
+                | Held::NeedsReplacement { .. } => return None,
+            },
+            (None, Decision::Unchanged) if self.rolling_out() => {
+                ("RollingOut", "its deployment has not completed".to_owned())
+            }
+            (None, Decision::Unchanged) => return None,
+        };
+        Some(condition(ConditionKind::Reconciling, Truth::True, reason, message))
+    }
+
+    fn stalled(&self) -> Option<Condition> {
+        let held = self.held()?;
+        let stalls = match held {
+            Held::Unreadable { .. } | Held::NotOwned { .. } | Held::NeedsReplacement { .. } => true,
+            Held::Quarantined(_) => !self.runs_another_revision(),
+            Held::RolloutInFlight { .. }
+            | Held::Suspended { .. }
+            | Held::Draining
+            | Held::DriftTolerated
+            | Held::WaitsFor { .. } => false,
+        };
+        let text = HeldText::of(held);
+        let message = format!("{}; {}", text.headline, text.way_out);
+        stalls.then(|| condition(ConditionKind::Stalled, Truth::True, text.reason, message))
+    }
+
+    fn rolled_back(&self) -> Option<Condition> {
+        let quarantine = self.quarantine.filter(|_| self.runs_another_revision())?;
+        let message = format!(
+            "{} failed on {}: {}",
+            quarantine.digest.short(),
+            quarantine.failure.at.minute(),
+            plain(&quarantine.failure.likely_cause)
+        );
+        Some(condition(ConditionKind::RolledBack, Truth::True, "RolloutFailed", message))
+    }
+
+    /// Whether the way back from the quarantined revision has been taken.
+    fn runs_another_revision(&self) -> bool {
+        match (self.quarantine, self.ecs) {
+            (Some(quarantine), Some(ecs)) => ecs.task_definition() != quarantine.task_definition,
+            (Some(_), None) | (None, _) => false,
+        }
+    }
+
+    fn suspended(&self) -> Option<Condition> {
+        let held = self.held().filter(|held| matches!(held, Held::Suspended { .. }))?;
+        let text = HeldText::of(held);
+        let message = format!("{}; {}", text.headline, text.way_out);
+        Some(condition(ConditionKind::Suspended, Truth::True, text.reason, message))
+    }
+}
+
+fn condition(
+    kind: ConditionKind,
+    truth: Truth,
+    reason: &'static str,
+    message: impl Into<String>,
+) -> Condition {
+    Condition { kind, truth, reason, message: message.into() }
+}

@@ -1,0 +1,69 @@
+//! `status -o json`. docs/status.md describes it.
+
+use serde_json::json;
+
+use super::{Condition, ServiceStatus, Status};
+use crate::model::{Json, Quarantine};
+use crate::report::failure::last_words;
+
+/// Rises when a member changes its meaning or goes away; new members don't raise it.
+pub const STATUS_VERSION: u32 = 1;
+
+/// The status as one object.
+pub fn status_json(status: &Status) -> Json {
+    json!({
+        "version": STATUS_VERSION,
+        "environment": status.environment,
+        "region": status.region,
+        "cluster": status.cluster,
+        "revision": status.revision.id,
+        "branch": status.revision.branch,
+        "subject": status.revision.subject,
+        "seenAt": status.seen_at.to_string(),
+        "at": status.now.to_string(),
+        "services": status.services.iter().map(service_json).collect::<Vec<_>>(),
+    })
+}
+
+fn service_json(service: &ServiceStatus) -> Json {
+    json!({
+        "service": service.service,
+        "conditions": service.conditions.iter().map(condition_json).collect::<Vec<_>>(),
+        "running": service.running,
+        "desired": service.desired,
+        "taskDefinition": service.task_definition,
+        "digest": service.digest,
+        "quarantine": service.quarantine.as_ref().map(quarantine_json),
+        "lastGood": service.last_good.as_ref().map(|good| json!({
+            "digest": good.digest,
+            "taskDefinition": good.task_definition,
+            "completedAt": good.completed_at.to_string(),
+        })),
+    })
+}
+
+fn condition_json(condition: &Condition) -> Json {
+    json!({
+        "type": condition.kind.name(),
+        "status": condition.truth.name(),
+        "reason": condition.reason,
+        "message": condition.message,
+    })
+}
+
+fn quarantine_json(quarantine: &Quarantine) -> Json {
+    let failure = &quarantine.failure;
+    let containers = || failure.stopped_tasks.iter().flat_map(|task| &task.containers);
+    json!({
+        "digest": quarantine.digest,
+        "taskDefinition": quarantine.task_definition,
+        "revision": quarantine.revision,
+        "at": failure.at.to_string(),
+        "gate": failure.gate,
+        "likelyCause": failure.likely_cause,
+        "exitCode": containers().find_map(|container| container.exit_code.filter(|code| *code != 0)),
+        "lastLine": last_words(failure).map(|(_, line)| line),
+        "stoppedTasks": failure.stopped_tasks.len(),
+        "unhealthyTargets": failure.unhealthy_targets.len(),
+    })
+}

@@ -1,0 +1,147 @@
+//! How an environment is: each service folded into conditions, then shown as text or JSON.
+
+mod conditions;
+mod json;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::model::{
+    Desired, Digest, LastGood, Live, Quarantine, Revision, ServiceKey, ServiceRecord, TaskDefinitionArn,
+    Timestamp,
+};
+use crate::plan::Plan;
+
+pub use json::{STATUS_VERSION, status_json};
+pub use text::{Show, StatusTextOptions, status_text};
+
+/// One environment at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    pub environment: String,
+    pub region: String,
+    pub cluster: String,
+    /// The commit in force.
+    pub revision: Revision,
+    /// When the branch was last seen to point there.
+    pub seen_at: Timestamp,
+    pub now: Timestamp,
+    /// Sorted by key.
+    pub services: Vec<ServiceStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceStatus {
+    pub service: ServiceKey,
+    /// `Ready`, `Healthy`, `Drifted`, then those that are only present while they are true.
+    pub conditions: Vec<Condition>,
+    /// Tasks of the newest deployment; `None` where the service is absent or unreadable.
+    pub running: Option<i64>,
+    pub desired: Option<i64>,
+    /// What the service points to.
+    pub task_definition: Option<TaskDefinitionArn>,
+    /// What Git wants.
+    pub digest: Digest,
+    /// The digest that failed, while it is the one that Git wants.
+    pub quarantine: Option<Quarantine>,
+    pub last_good: Option<LastGood>,
+}
+
+/// One thing that can be said of a service, as Kubernetes says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    pub kind: ConditionKind,
+    pub truth: Truth,
+    /// CamelCase, one word for programs.
+    pub reason: &'static str,
+    /// A sentence for people, without a full stop.
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConditionKind {
+    /// It runs what Git wants, and nothing is left to do.
+    Ready,
+    /// What it runs is well, whether Git wants it or not.
+    Healthy,
+    /// Something was changed on the live side although Git did not change.
+    Drifted,
+    /// Work is under way, or about to be.
+    Reconciling,
+    /// Work is left that waits for a person.
+    Stalled,
+    /// The wanted digest failed, and an earlier revision runs.
+    RolledBack,
+    /// A person asked to leave it alone.
+    Suspended,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    True,
+    False,
+    Unknown,
+}
+
+impl ConditionKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Healthy => "Healthy",
+            Self::Drifted => "Drifted",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+            Self::RolledBack => "RolledBack",
+            Self::Suspended => "Suspended",
+        }
+    }
+}
+
+impl Truth {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl ServiceStatus {
+    pub fn condition(&self, kind: ConditionKind) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+
+    pub fn is(&self, kind: ConditionKind) -> bool {
+        self.condition(kind).is_some_and(|condition| condition.truth == Truth::True)
+    }
+}
+
+/// Folds all that is known of an environment. A service that the plan names and `live` does not
+/// counts as unreadable.
+pub fn fold(
+    desired: &Desired,
+    live: &Live,
+    records: &BTreeMap<ServiceKey, ServiceRecord>,
+    plan: &Plan,
+    seen_at: Timestamp,
+    now: Timestamp,
+) -> Status {
+    let none = ServiceRecord::default();
+    let services = plan.services.iter().map(|planned| {
+        let record = records.get(&planned.service).unwrap_or(&none);
+        conditions::service_status(planned, live.services.get(&planned.service), record)
+    });
+    Status {
+        environment: desired.environment.name.clone(),
+        region: desired.environment.region.clone(),
+        cluster: desired.environment.cluster.clone(),
+        revision: desired.revision.clone(),
+        seen_at,
+        now,
+        services: services.collect(),
+    }
+}

@@ -1,0 +1,203 @@
+//! An environment in all its moods.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::*;
+use crate::model::{EcsService, Json, LiveService, Part};
+use crate::plan::{Decision, Held};
+use crate::report::Colour;
+use crate::report::example;
+
+fn live_service(name: &str, revision: u32, running: i64, desired: i64) -> LiveService {
+    let arn = example::arn(&format!("{name}:{revision}")).0;
+    LiveService {
+        service: Part::Present(EcsService(json!({
+            "serviceName": name, "status": "ACTIVE", "taskDefinition": arn,
+            "runningCount": running, "desiredCount": desired,
+            "deployments": [{
+                "id": "ecs-svc/3081", "status": "PRIMARY", "taskDefinition": arn,
+                "rolloutState": "COMPLETED", "runningCount": running, "desiredCount": desired,
+            }],
+        }))),
+        ..LiveService::absent()
+    }
+}
+
+/// job-api drifted, job-migrate settled, job-search to be created, job-worker to be changed,
+/// report-cron rolled back.
+fn status_of(change: impl FnOnce(&mut Plan, &mut Live)) -> Status {
+    let (mut plan, mut live) = (example::plan(), Live { read_at: example::READ_AT, ..Live::default() });
+    for (name, service) in [
+        ("job-api", live_service("job-api", 7, 3, 3)),
+        ("job-migrate", live_service("job-migrate", 1, 1, 1)),
+        ("job-search", LiveService::absent()),
+        ("job-worker", live_service("job-worker", 41, 3, 3)),
+        ("report-cron", live_service("report-cron", 41, 1, 1)),
+    ] {
+        live.services.insert(ServiceKey::new(name), service);
+    }
+    change(&mut plan, &mut live);
+    let now = Timestamp(example::READ_AT.0 + 200_000);
+    fold(&example::desired(), &live, &BTreeMap::new(), &plan, Timestamp(now.0 - 12_000), now)
+}
+
+fn hold(plan: &mut Plan, service: usize, reason: Held) {
+    plan.services[service].decision = Decision::Held { reason, differences: Vec::new() };
+}
+
+fn service<'a>(status: &'a Status, name: &str) -> &'a ServiceStatus {
+    status.services.iter().find(|service| service.service.name() == name).unwrap()
+}
+
+fn conditions(service: &ServiceStatus) -> Vec<String> {
+    let show = |condition: &Condition| {
+        format!("{}={} {}", condition.kind.name(), condition.truth.name(), condition.reason)
+    };
+    service.conditions.iter().map(show).collect()
+}
+
+fn text(status: &Status, show: Show) -> String {
+    status_text(status, &StatusTextOptions { colour: Colour::Plain, show })
+}
+
+#[test]
+fn what_needs_attention_comes_first() {
+    let status = status_of(|plan, _| {
+        hold(plan, 0, Held::Suspended { text: "incident 4711".to_owned() });
+    });
+    insta::assert_snapshot!(text(&status, Show::Attention), @r#"
+    production   main@4c1f9e2, seen 12 s ago · 5 services: 1 ready, 1 suspended, 2 reconciling, 1 rolled back
+
+      RolledBack   report-cron   runs :41 (1/1), wants 7be1… (failed 2026-11-20 21:05)
+                                 cause       container worker exited 137: out of memory
+                                 last words  worker  loading batch of 20
+                                 next        commit a change
+      Reconciling  job-search    new service, starts a deployment
+      Reconciling  job-worker    runs :41 (3/3); new revision, starts a deployment
+      Suspended    job-api       runs :7 (3/3); suspended, "incident 4711"; to go on: remove the tag `reconciler/suspended` from the service
+      Ready        job-migrate   runs :1 (1/1)
+    "#);
+}
+
+#[test]
+fn many_ready_services_are_counted_and_listed_on_demand() {
+    let mut status = status_of(|_, _| ());
+    let ready = service(&status, "job-migrate").clone();
+    status.services = vec![ready; 12];
+    let short = text(&status, Show::Attention);
+    assert!(short.contains("12 services: 12 ready"), "{short}");
+    assert!(short.ends_with("  Ready        job-migrate … and 11 more (--all)\n"), "{short}");
+    assert_eq!(text(&status, Show::Everything).lines().count(), 14);
+}
+
+#[test]
+fn a_rolled_back_service_is_healthy_and_not_ready() {
+    let status = status_of(|_, _| ());
+    assert_eq!(
+        conditions(service(&status, "report-cron")),
+        [
+            "Ready=False Quarantined",
+            "Healthy=True TasksRunning",
+            "Drifted=False AsApplied",
+            "RolledBack=True RolloutFailed",
+        ]
+    );
+}
+
+#[test]
+fn a_failed_digest_that_still_runs_is_stalled_and_not_rolled_back() {
+    let status = status_of(|_, live| {
+        live.services.insert(ServiceKey::new("report-cron"), live_service("report-cron", 42, 0, 1));
+    });
+    let cron = service(&status, "report-cron");
+    assert!(cron.is(ConditionKind::Stalled) && !cron.is(ConditionKind::RolledBack));
+    assert_eq!(cron.condition(ConditionKind::Healthy).unwrap().truth, Truth::False);
+}
+
+#[test]
+fn a_settled_service_has_no_passing_condition() {
+    let status = status_of(|_, _| ());
+    assert_eq!(
+        conditions(service(&status, "job-migrate")),
+        ["Ready=True Settled", "Healthy=True TasksRunning", "Drifted=False AsApplied"]
+    );
+}
+
+#[test]
+fn drift_is_named_while_it_is_being_corrected() {
+    let status = status_of(|_, _| ());
+    let api = service(&status, "job-api");
+    assert!(api.is(ConditionKind::Drifted) && api.is(ConditionKind::Reconciling));
+    assert_eq!(
+        api.condition(ConditionKind::Drifted).unwrap().message,
+        "changed behind our back: service.desiredCount"
+    );
+}
+
+#[test]
+fn a_service_that_cannot_be_read_is_unknown_and_never_absent() {
+    let status = status_of(|plan, live| {
+        let what = "the service".to_owned();
+        hold(plan, 1, Held::Unreadable { what, why: "access denied".to_owned() });
+        live.services.remove(&ServiceKey::new("job-migrate"));
+    });
+    assert_eq!(
+        conditions(service(&status, "job-migrate")),
+        [
+            "Ready=Unknown Unreadable",
+            "Healthy=Unknown Unreadable",
+            "Drifted=Unknown Unreadable",
+            "Stalled=True Unreadable"
+        ]
+    );
+}
+
+#[test]
+fn unhealthy_targets_and_missing_tasks_are_unhealthy() {
+    let status = status_of(|_, live| {
+        let mut worker = live_service("job-migrate", 1, 3, 3);
+        worker.target_health = Some((2, 3));
+        live.services.insert(ServiceKey::new("job-migrate"), worker);
+    });
+    let migrate = service(&status, "job-migrate");
+    assert_eq!(conditions(migrate)[..2], ["Ready=False TargetsUnhealthy", "Healthy=False TargetsUnhealthy"]);
+    assert_eq!(migrate.conditions[1].message, "3 of 3 tasks running, 2 of 3 targets healthy");
+}
+
+#[test]
+fn the_json_says_which_digest_is_held_and_why() {
+    let json = status_json(&status_of(|_, _| ()));
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["seenAt"], "2026-11-20T21:06:18.000Z");
+    let services = json["services"].as_array().unwrap();
+    let cron: &Json = services.iter().find(|service| service["service"] == "report-cron").unwrap();
+    let quarantine = &cron["quarantine"];
+    assert_eq!(quarantine["digest"], json!(example::digest()));
+    assert_eq!(quarantine["exitCode"], 137);
+    assert_eq!(quarantine["lastLine"], "loading batch of 20");
+    assert_eq!(quarantine["at"], "2026-11-20T21:05:20.000Z");
+    assert_eq!(cron["conditions"][0]["type"], "Ready");
+    assert_eq!(cron["conditions"][0]["status"], "False");
+}
+
+#[test]
+fn every_member_is_documented() {
+    let document = include_str!("../../../docs/status.md");
+    let mut open = vec![status_json(&status_of(|_, _| ()))];
+    while let Some(value) = open.pop() {
+        match value {
+            Json::Object(members) => {
+                for (name, value) in members {
+                    assert!(document.contains(&format!("`{name}`")), "{name} is not in docs/status.md");
+                    open.push(value);
+                }
+            }
+            Json::Array(items) => open.extend(items),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+        }
+    }
+}

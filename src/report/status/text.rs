@@ -1,0 +1,187 @@
+//! `status` for people: what needs attention first, the rest counted.
+
+use std::fmt::Write as _;
+
+use super::{ConditionKind, ServiceStatus, Status, Truth};
+use crate::report::failure::last_words;
+use crate::report::paint::{Colour, Tone, count, pad, plain, span};
+
+/// Ready services up to this number are listed one by one.
+const READY_LISTED_MAX: usize = 5;
+const WORD_COLUMN: usize = 13;
+
+#[derive(Clone, Copy, Debug)]
+pub struct StatusTextOptions {
+    pub colour: Colour,
+    pub show: Show,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Show {
+    /// Ready services are counted where they are many.
+    #[default]
+    Attention,
+    /// `--all`
+    Everything,
+}
+
+/// The one word for a service in a list, in the order in which people want to see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Word {
+    RolledBack,
+    Stalled,
+    Unhealthy,
+    Reconciling,
+    Suspended,
+    Drifted,
+    Unknown,
+    Ready,
+}
+
+impl Word {
+    const ALL: [Word; 8] = [
+        Word::RolledBack,
+        Word::Stalled,
+        Word::Unhealthy,
+        Word::Reconciling,
+        Word::Suspended,
+        Word::Drifted,
+        Word::Unknown,
+        Word::Ready,
+    ];
+
+    fn of(service: &ServiceStatus) -> Self {
+        let truth = |kind| service.condition(kind).map(|condition| condition.truth);
+        if service.is(ConditionKind::Suspended) {
+            Word::Suspended
+        } else if service.is(ConditionKind::RolledBack) {
+            Word::RolledBack
+        } else if service.is(ConditionKind::Stalled) {
+            Word::Stalled
+        } else if service.is(ConditionKind::Reconciling) {
+            Word::Reconciling
+        } else if truth(ConditionKind::Healthy) == Some(Truth::False) {
+            Word::Unhealthy
+        } else if service.is(ConditionKind::Drifted) {
+            Word::Drifted
+        } else if service.is(ConditionKind::Ready) {
+            Word::Ready
+        } else {
+            Word::Unknown
+        }
+    }
+
+    /// As the line begins, and as the counts say it.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Word::RolledBack => ("RolledBack", "rolled back"),
+            Word::Stalled => ("Stalled", "stalled"),
+            Word::Unhealthy => ("Unhealthy", "unhealthy"),
+            Word::Reconciling => ("Reconciling", "reconciling"),
+            Word::Suspended => ("Suspended", "suspended"),
+            Word::Drifted => ("Drifted", "drifted"),
+            Word::Unknown => ("Unknown", "unknown"),
+            Word::Ready => ("Ready", "ready"),
+        }
+    }
+
+    fn tone(self) -> Tone {
+        match self {
+            Word::RolledBack | Word::Stalled | Word::Unhealthy => Tone::Bad,
+            Word::Suspended | Word::Drifted | Word::Unknown => Tone::Warning,
+            Word::Reconciling => Tone::Change,
+            Word::Ready => Tone::Good,
+        }
+    }
+}
+
+/// The status, ending in a line break.
+pub fn status_text(status: &Status, options: &StatusTextOptions) -> String {
+    let mut services: Vec<(Word, &ServiceStatus)> =
+        status.services.iter().map(|service| (Word::of(service), service)).collect();
+    services.sort_by_key(|(word, _)| *word);
+    let number = |word: Word| services.iter().filter(|(of, _)| *of == word).count();
+
+    let mut text = header(status, options, &number);
+    let listed_all = options.show == Show::Everything || number(Word::Ready) <= READY_LISTED_MAX;
+    let column = status.services.iter().map(|service| service.service.name().chars().count()).max();
+    let column = column.unwrap_or_default().clamp(12, 32) + 2;
+    for (word, service) in &services {
+        let first_of_many = *word == Word::Ready && !listed_all;
+        let name = pad(service.service.name(), column);
+        let label = options.colour.paint(word.tone(), &pad(word.words().0, WORD_COLUMN));
+        if first_of_many {
+            let others = number(Word::Ready) - 1;
+            let _ = writeln!(text, "  {label}{} … and {others} more (--all)", service.service);
+            break;
+        }
+        let mut lines = lines(*word, service).into_iter();
+        let _ = writeln!(text, "  {label}{name}{}", lines.next().unwrap_or_default());
+        for line in lines {
+            let _ = writeln!(text, "  {}{line}", " ".repeat(WORD_COLUMN + column));
+        }
+    }
+    text
+}
+
+fn header(status: &Status, options: &StatusTextOptions, number: &dyn Fn(Word) -> usize) -> String {
+    let counts: Vec<String> = Word::ALL
+        .iter()
+        .rev()
+        .filter(|word| number(**word) > 0)
+        .map(|word| format!("{} {}", number(*word), word.words().1))
+        .collect();
+    let total = count(status.services.len(), "service");
+    let counts = if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) };
+    let seen = span(status.now.since(status.seen_at));
+    let environment = options.colour.paint(Tone::Strong, &status.environment);
+    format!("{environment}   {}, seen {seen} ago · {counts}\n\n", status.revision)
+}
+
+fn lines(word: Word, service: &ServiceStatus) -> Vec<String> {
+    let message =
+        |kind| service.condition(kind).map(|condition| condition.message.clone()).unwrap_or_default();
+    let runs = runs(service);
+    let joined = |runs: Option<String>, kind| {
+        vec![runs.into_iter().chain([message(kind)]).collect::<Vec<_>>().join("; ")]
+    };
+    match word {
+        Word::RolledBack => rolled_back(service, runs.as_deref().unwrap_or_default()),
+        Word::Stalled => joined(runs, ConditionKind::Stalled),
+        Word::Unhealthy => joined(runs, ConditionKind::Healthy),
+        Word::Reconciling => joined(runs, ConditionKind::Reconciling),
+        Word::Suspended => joined(runs, ConditionKind::Suspended),
+        Word::Drifted => joined(runs, ConditionKind::Drifted),
+        Word::Unknown => vec![message(ConditionKind::Ready)],
+        Word::Ready => runs.into_iter().collect(),
+    }
+}
+
+/// `runs :41 (3/3)`; `None` where the service is absent or unreadable.
+fn runs(service: &ServiceStatus) -> Option<String> {
+    match (&service.task_definition, service.running, service.desired) {
+        (Some(arn), Some(running), Some(desired)) => {
+            // The family nearly always is the service's own name; then the number is enough.
+            let name = match arn.number() {
+                Some(number) if arn.family() == service.service.name() => format!(":{number}"),
+                Some(_) | None => arn.to_string(),
+            };
+            Some(format!("runs {name} ({running}/{desired})"))
+        }
+        _ => None,
+    }
+}
+
+fn rolled_back(service: &ServiceStatus, runs: &str) -> Vec<String> {
+    let Some(quarantine) = &service.quarantine else { return vec![runs.to_owned()] };
+    let failure = &quarantine.failure;
+    let mut lines = vec![
+        format!("{runs}, wants {} (failed {})", quarantine.digest.short(), failure.at.minute()),
+        format!("cause       {}", plain(&failure.likely_cause)),
+    ];
+    if let Some((container, line)) = last_words(failure) {
+        lines.push(format!("last words  {container}  {line}"));
+    }
+    lines.push("next        commit a change".to_owned());
+    lines
+}

@@ -1,0 +1,81 @@
+//! What the steps of a plan come to, in words.
+
+use crate::model::{Json, ServiceKey};
+use crate::plan::{Action, RevisionSource, Step};
+
+pub(super) fn creates(steps: &[Step]) -> bool {
+    steps.iter().any(|step| matches!(step.action, Action::CreateService { .. }))
+}
+
+pub(super) fn starts_deployment(steps: &[Step]) -> bool {
+    creates(steps)
+        || steps
+            .iter()
+            .any(|step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. }))
+}
+
+/// The headline: what a reviewer must know before merging.
+pub(super) fn what_happens(steps: &[Step]) -> String {
+    let mut parts = Vec::new();
+    if creates(steps) {
+        parts.push("new service".to_owned());
+    }
+    for step in steps {
+        match &step.action {
+            Action::RegisterTaskDefinition { .. } if !creates(steps) => parts.push("new revision".to_owned()),
+            Action::UpdateService { task_definition: Some(RevisionSource::Existing(arn)), .. } => {
+                parts.push(format!("to the existing revision {arn}"));
+            }
+            Action::StopServiceDeployment { .. } => {
+                parts.push("stops the deployment under way, ECS takes it back".to_owned());
+            }
+            _ => {}
+        }
+    }
+    if starts_deployment(steps) {
+        parts.push("starts a deployment".to_owned());
+    } else if !parts.iter().any(|part| part.starts_with("stops")) {
+        parts.push(
+            if only_scaling(steps) { "scaling only, no deployment" } else { "in place, no deployment" }
+                .to_owned(),
+        );
+    }
+    parts.join(", ")
+}
+
+fn only_scaling(steps: &[Step]) -> bool {
+    steps.iter().all(|step| match step.action {
+        Action::RegisterScalableTarget { .. }
+        | Action::PutScalingPolicy { .. }
+        | Action::DeleteScalingPolicy { .. }
+        | Action::PutScheduledAction { .. }
+        | Action::DeleteScheduledAction { .. }
+        | Action::DeregisterScalableTarget => true,
+        Action::RegisterTaskDefinition { .. }
+        | Action::CreateService { .. }
+        | Action::UpdateService { .. }
+        | Action::TagService { .. }
+        | Action::StopServiceDeployment { .. } => false,
+    })
+}
+
+pub(super) fn step_text(service: &ServiceKey, action: &Action) -> String {
+    let name_of = |body: &Json, key: &str| body[key].as_str().unwrap_or("?").to_owned();
+    match action {
+        Action::RegisterTaskDefinition { body, .. } => {
+            format!("register {}", body["family"].as_str().unwrap_or(service.name()))
+        }
+        Action::CreateService { .. } => "create service".to_owned(),
+        Action::UpdateService { .. } => "update service".to_owned(),
+        Action::TagService { .. } => "tag service".to_owned(),
+        Action::RegisterScalableTarget { .. } => "register scalable target".to_owned(),
+        Action::PutScalingPolicy { body } => format!("put scaling policy {}", name_of(body, "PolicyName")),
+        Action::DeleteScalingPolicy { name } => format!("delete scaling policy {name}"),
+        Action::PutScheduledAction { body } => {
+            format!("put scheduled action {}", name_of(body, "ScheduledActionName"))
+        }
+        Action::DeleteScheduledAction { name } => format!("delete scheduled action {name}"),
+        Action::DeregisterScalableTarget => "deregister scalable target".to_owned(),
+        Action::StopServiceDeployment { .. } => "stop the deployment with a roll-back".to_owned(),
+    }
+}

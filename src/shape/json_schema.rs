@@ -1,0 +1,214 @@
+//! A JSON Schema of manifests for editors, from the same model that `validate` checks with.
+//!
+//! It accepts whatever `manifest::load` accepts. The other way round it is more lenient:
+//! patterns, and what fields mean together, are left to `validate`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, json};
+
+use super::api::{Api, Shape, Type};
+use super::layout;
+use crate::model::Json;
+
+/// What stands for "some text with a variable in it".
+const VARIABLE: &str = "#/$defs/variable";
+
+/// JSON Schema 2020-12 of one manifest, a Service or an Environment.
+pub fn schema(api: &Api) -> Json {
+    let mut writer = Writer { definitions: BTreeMap::new() };
+    let service = writer.service(api);
+    let environment = environment();
+    writer.definitions.insert("variable".to_owned(), json!({ "type": "string", "pattern": "\\$\\{" }));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Manifest of the reconciler",
+        "type": "object",
+        "oneOf": [envelope("Service", service), envelope("Environment", environment)],
+        "$defs": writer.definitions,
+    })
+}
+
+fn envelope(kind: &str, spec: Json) -> Json {
+    let labels =
+        json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } });
+    json!({
+        "title": kind,
+        "type": "object",
+        "properties": {
+            "apiVersion": { "const": layout::API_VERSION },
+            "kind": { "const": kind },
+            "metadata": {
+                "type": "object",
+                "properties": {
+                    "name": { "type": ["string", "number"], "pattern": "^[A-Za-z0-9_-]{1,255}$" },
+                    "labels": labels,
+                },
+                "required": ["name"],
+                "additionalProperties": false,
+            },
+            "spec": spec,
+        },
+        "required": ["apiVersion", "kind", "metadata", "spec"],
+        "additionalProperties": false,
+    })
+}
+
+fn environment() -> Json {
+    let scalar = json!({ "type": ["string", "number", "boolean"] });
+    json!({
+        "type": "object",
+        "properties": {
+            "account": { "type": ["string", "integer"], "description": "AWS account, 12 digits" },
+            "region": { "type": "string" },
+            "cluster": { "type": ["string", "number"] },
+            "variables": {
+                "type": "object",
+                "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+                "additionalProperties": { "anyOf": [scalar, { "type": "array", "items": scalar }] },
+            },
+        },
+        "required": ["region", "cluster"],
+        "additionalProperties": false,
+    })
+}
+
+struct Writer {
+    /// By `service.Shape`.
+    definitions: BTreeMap<String, Json>,
+}
+
+impl Writer {
+    fn service(&mut self, api: &Api) -> Json {
+        let capacity = or_variable(json!({ "type": "integer", "minimum": 0 }));
+        let suspended = api.input("RegisterScalableTarget").and_then(|input| input.member("SuspendedState"));
+        let suspended = suspended.map_or(json!(false), |state| self.reference(state));
+        let policies = self.root(api, layout::SCALING_POLICY);
+        let actions = self.root(api, layout::SCHEDULED_ACTION);
+        let text = || json!({ "type": ["string", "number", "boolean"] });
+        json!({
+            "type": "object",
+            "properties": {
+                "taskDefinition": self.root(api, layout::TASK_DEFINITION),
+                "service": self.root(api, layout::SERVICE),
+                "scaling": object(json!({
+                    "minCapacity": capacity,
+                    "maxCapacity": capacity,
+                    "suspendedState": suspended,
+                    "policies": or_variable(json!({ "type": "array", "items": policies })),
+                    "scheduledActions": or_variable(json!({ "type": "array", "items": actions })),
+                }), &["minCapacity", "maxCapacity"]),
+                "rollout": object(json!({
+                    "timeout": or_variable(json!({ "type": "string", "pattern": layout::DURATION_PATTERN })),
+                    "onFailure": or_variable(json!({ "enum": layout::ON_FAILURE })),
+                }), &[]),
+                "sync": object(json!({
+                    "drift": or_variable(json!({ "enum": layout::DRIFT })),
+                    "prune": or_variable(json!({ "type": "boolean" })),
+                    "ignore": or_variable(json!({ "type": "array", "items": { "type": "string" } })),
+                }), &[]),
+                "dependsOn": or_variable(json!({ "type": "array", "items": text() })),
+            },
+            "required": ["taskDefinition", "service"],
+            "additionalProperties": false,
+        })
+    }
+
+    /// The input of an operation without what is not a manifest's to set.
+    fn root(&mut self, api: &Api, root: layout::Root) -> Json {
+        let Some(input) = api.input(root.operation) else { return json!(false) };
+        self.structure(input, root.refused.iter().map(|(name, _)| *name).collect(), root.supplied)
+    }
+
+    fn reference(&mut self, shape: Type<'_>) -> Json {
+        let name = format!("{}.{}", shape.service(), shape.name());
+        if !self.definitions.contains_key(&name) {
+            // Put in first, so that a shape that holds itself ends.
+            self.definitions.insert(name.clone(), json!(true));
+            let definition = self.define(shape);
+            self.definitions.insert(name.clone(), definition);
+        }
+        json!({ "$ref": format!("#/$defs/{name}") })
+    }
+
+    fn define(&mut self, shape: Type<'_>) -> Json {
+        match shape.shape() {
+            Shape::Structure { .. } => self.structure(shape, BTreeSet::new(), &[]),
+            Shape::List { min, max, .. } => {
+                let items = shape.element().map_or(json!(true), |element| self.reference(element));
+                or_variable(with_limits(
+                    json!({ "type": "array", "items": items }),
+                    [("minItems", *min), ("maxItems", *max)],
+                ))
+            }
+            Shape::Map { min, max, .. } => {
+                let values = shape.element().map_or(json!(true), |element| self.reference(element));
+                let object = json!({ "type": "object", "additionalProperties": values });
+                with_limits(object, [("minProperties", *min), ("maxProperties", *max)])
+            }
+            Shape::String { values, .. } if !values.is_empty() => or_variable(json!({ "enum": values })),
+            // AWS's text may be written as a number or a boolean; lengths hold for text.
+            Shape::String { min, max, .. } => {
+                let text = json!({ "type": ["string", "number", "boolean"] });
+                or_variable(with_limits(text, [("minLength", *min), ("maxLength", *max)]))
+            }
+            Shape::Integer { min, max } | Shape::Long { min, max } => {
+                or_variable(with_limits(json!({ "type": "integer" }), [("minimum", *min), ("maximum", *max)]))
+            }
+            Shape::Double { min, max } => {
+                or_variable(with_limits(json!({ "type": "number" }), [("minimum", *min), ("maximum", *max)]))
+            }
+            Shape::Boolean {} => or_variable(json!({ "type": "boolean" })),
+            Shape::Timestamp {} => json!({ "type": ["string", "number"] }),
+        }
+    }
+
+    fn structure(&mut self, shape: Type<'_>, refused: BTreeSet<&str>, supplied: &[&str]) -> Json {
+        let Shape::Structure { required, union, .. } = shape.shape() else { return json!(true) };
+        let mut properties = Map::new();
+        for (name, member) in shape.members().filter(|(name, _)| !refused.contains(name)) {
+            let reference = self.reference(member);
+            let property = match layout::written_as_mapping(shape.name(), name) {
+                Some(_) => {
+                    let text = json!({ "type": ["string", "number", "boolean"] });
+                    json!({ "anyOf": [reference, { "type": "object", "additionalProperties": text }] })
+                }
+                None => reference,
+            };
+            properties.insert(name.to_owned(), property);
+        }
+        let required: Vec<&str> = required
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !refused.contains(name) && !supplied.contains(name))
+            .collect();
+        let mut schema = object(Json::Object(properties), &required);
+        if *union {
+            schema["minProperties"] = json!(1);
+            schema["maxProperties"] = json!(1);
+        }
+        schema
+    }
+}
+
+fn object(properties: Json, required: &[&str]) -> Json {
+    let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema
+}
+
+/// A value, or text that a variable turns into one.
+fn or_variable(schema: Json) -> Json {
+    json!({ "anyOf": [schema, { "$ref": VARIABLE }] })
+}
+
+fn with_limits<T: Into<Json>>(mut schema: Json, limits: [(&str, Option<T>); 2]) -> Json {
+    for (name, limit) in limits {
+        if let Some(limit) = limit {
+            schema[name] = limit.into();
+        }
+    }
+    schema
+}

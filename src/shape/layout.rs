@@ -1,0 +1,79 @@
+//! Which part of AWS's inputs a manifest holds, and the words of our own around it.
+
+pub const API_VERSION: &str = "reconciler/v1";
+pub const ON_FAILURE: [&str; 2] = ["rollback", "hold"];
+pub const DRIFT: [&str; 3] = ["correct", "warn", "ignore"];
+/// Whole hours, minutes and seconds, in that order; as JSON Schema checks it.
+pub const DURATION_PATTERN: &str = "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
+
+/// How the root structure of an operation differs from AWS's, because part of it is ours to fill in.
+#[derive(Clone, Copy, Debug)]
+pub struct Root {
+    pub operation: &'static str,
+    /// What the root is called in a sentence.
+    pub noun: &'static str,
+    /// Members that a manifest must not set, each with the reason.
+    pub refused: &'static [(&'static str, &'static str)],
+    /// Required members that are filled in where a manifest leaves them out.
+    pub supplied: &'static [&'static str],
+}
+
+/// `spec.taskDefinition`
+pub const TASK_DEFINITION: Root = Root {
+    operation: "RegisterTaskDefinition",
+    noun: "a task definition",
+    refused: &[("inferenceAccelerators", "ECS no longer offers Elastic Inference")],
+    supplied: &["family"],
+};
+
+/// `spec.service`
+pub const SERVICE: Root = Root {
+    operation: "CreateService",
+    noun: "a service",
+    refused: &[
+        ("clientToken", "it is made for each call"),
+        ("cluster", "the Environment names the cluster"),
+        ("serviceName", "`metadata.name` is the service's name"),
+        ("taskDefinition", "the revision comes from `spec.taskDefinition`"),
+    ],
+    supplied: &["serviceName"],
+};
+
+const FOLLOWS: &str = "it follows from the service";
+const TARGET_MEMBERS: &[(&str, &str)] =
+    &[("ResourceId", FOLLOWS), ("ScalableDimension", FOLLOWS), ("ServiceNamespace", FOLLOWS)];
+const TARGET_NAMES: &[&str] = &["ResourceId", "ScalableDimension", "ServiceNamespace"];
+
+/// `spec.scaling` itself, of which only `suspendedState` is AWS's structure.
+pub const SCALABLE_TARGET: Root = Root {
+    operation: "RegisterScalableTarget",
+    noun: "`scaling`",
+    refused: TARGET_MEMBERS,
+    supplied: TARGET_NAMES,
+};
+
+/// An element of `spec.scaling.policies`
+pub const SCALING_POLICY: Root = Root {
+    operation: "PutScalingPolicy",
+    noun: "a scaling policy",
+    refused: TARGET_MEMBERS,
+    supplied: TARGET_NAMES,
+};
+
+/// An element of `spec.scaling.scheduledActions`
+pub const SCHEDULED_ACTION: Root = Root {
+    operation: "PutScheduledAction",
+    noun: "a scheduled action",
+    refused: TARGET_MEMBERS,
+    supplied: TARGET_NAMES,
+};
+
+/// Lists that may be written as mappings: structure, member, and what a value becomes.
+const WRITTEN_AS_MAPPING: [(&str, &str, &str); 2] =
+    [("ContainerDefinition", "environment", "value"), ("ContainerDefinition", "secrets", "valueFrom")];
+
+/// What the values of a list that may be written as a mapping become: `value` or `valueFrom`.
+pub fn written_as_mapping(structure: &str, member: &str) -> Option<&'static str> {
+    let known = WRITTEN_AS_MAPPING.iter().find(|(shape, name, _)| *shape == structure && *name == member);
+    known.map(|(_, _, value)| *value)
+}

@@ -1,0 +1,155 @@
+//! Holds the floors of ARCHITECTURE.md: who may import whom, and who may touch the outside.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules by floor. A module imports only from floors below its own.
+const FLOORS: [&[&str]; 7] = [
+    &["model", "shape"],
+    &["manifest", "plan", "rollout"],
+    &["aws", "journal"],
+    &["ledger", "observe", "report", "source"],
+    &["execute"],
+    &["controller"],
+    &["cli", "config"],
+];
+
+/// The sideways imports that are meant: a rollback is a plan; names of rules explain themselves; the
+/// command line is read where its verbs are wired.
+const SIDEWAYS: [(&str, &str); 5] =
+    [("rollout", "plan"), ("shape", "model"), ("cli", "config"), ("config", "cli"), ("model", "shape")];
+
+/// No I/O, clock, randomness, environment, async or tracing.
+const PURE: [&str; 5] = ["model", "shape", "manifest", "plan", "rollout"];
+
+const IMPURE: [&str; 12] = [
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::io",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "SystemTime",
+    "tokio::",
+    "tracing::",
+    "async fn",
+    ".await",
+];
+
+fn sources(under: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(under).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The code of a file, without comments and without its test module.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn is_test_file(path: &Path) -> bool {
+    path.components().any(|it| it.as_os_str() == "tests")
+        || path.file_stem().is_some_and(|it| it.to_string_lossy().ends_with("tests"))
+}
+
+fn module(path: &Path) -> String {
+    let relative = path.strip_prefix(root()).unwrap();
+    let first = relative.components().next().unwrap().as_os_str().to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn production_files() -> Vec<(String, PathBuf)> {
+    let files = sources(&root()).into_iter().filter(|it| !is_test_file(it));
+    files.map(|path| (module(&path), path)).collect()
+}
+
+fn floor(module: &str) -> Option<usize> {
+    FLOORS.iter().position(|names| names.contains(&module))
+}
+
+#[test]
+fn a_module_imports_only_from_lower_floors() {
+    let mut wrong = Vec::new();
+    for (module, path) in production_files() {
+        let Some(own) = floor(&module) else { continue };
+        let text = code(&path);
+        for (place, _) in text.match_indices("crate::") {
+            let rest = &text[place + "crate::".len()..];
+            let name: String = rest.chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect();
+            let Some(other) = floor(&name) else { continue };
+            let allowed =
+                name == module || other < own || SIDEWAYS.contains(&(module.as_str(), name.as_str()));
+            if !allowed {
+                wrong.push(format!("{} imports {name}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_has_a_floor() {
+    let unknown: Vec<String> = production_files()
+        .into_iter()
+        .map(|(module, _)| module)
+        .filter(|it| it != "lib" && it != "main" && floor(it).is_none())
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn the_pure_core_touches_nothing_outside() {
+    let mut wrong = Vec::new();
+    for (module, path) in production_files() {
+        if PURE.contains(&module.as_str()) {
+            let text = code(&path);
+            wrong.extend(
+                IMPURE.iter().filter(|it| text.contains(**it)).map(|it| format!("{}: {it}", path.display())),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_named_places_touch_the_outside() {
+    // What may not be named -> the only files or folders that may.
+    let reserved: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("aws_sdk_", ["aws"].as_slice()),
+        ("SystemTime", &["main.rs"]),
+        ("Instant::now", &["controller/run.rs", "aws"]),
+        ("std::env::", &["config.rs"]),
+        ("git2::", &["source"]),
+        ("std::process::Command", &[]),
+        ("tokio::process", &[]),
+    ]);
+    let mut wrong = Vec::new();
+    for (_, path) in production_files() {
+        let relative = path.strip_prefix(root()).unwrap().to_owned();
+        let text = code(&path);
+        for (name, places) in &reserved {
+            if text.contains(name) && !places.iter().any(|place| relative.starts_with(place)) {
+                wrong.push(format!("{} names {name}", relative.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

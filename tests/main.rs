@@ -1,0 +1,9 @@
+//! All integration tests in one binary: one link, one start.
+
+#![allow(clippy::unwrap_used)]
+
+mod architecture;
+mod clients;
+mod end_to_end;
+mod scenarios;
+mod world;

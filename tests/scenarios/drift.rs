@@ -1,0 +1,75 @@
+//! What is changed behind its back is found and corrected.
+
+use reconciler::controller::Next;
+use reconciler::model::ServiceKey;
+use serde_json::{Value, json};
+
+use crate::world::{World, mutating, service};
+
+async fn corrected(change: Value) -> (World, Vec<String>) {
+    let mut world = World::new().await;
+    let wish = world.commit(&[service("api", "app:1")]);
+    world.settle(&wish).await;
+    let mut input = json!({"cluster": "jobs", "service": "api"});
+    for (name, value) in change.as_object().unwrap() {
+        input[name] = value.clone();
+    }
+    let answer = world.ecs("UpdateService", input).await;
+    assert!(answer["service"].is_object(), "{answer}");
+    // The change behind our back may be a deployment of its own; it is left to finish first.
+    world.take_calls();
+    let standing = world.settle(&wish).await;
+    assert_eq!(standing[&ServiceKey::new("api")], Next::Settled, "{}", world.told());
+    let calls = mutating(&world.take_calls());
+    assert!(world.told().contains("drift"), "{}", world.told());
+    (world, calls)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desired_count_changed_by_hand_is_set_back() {
+    let (world, calls) = corrected(json!({"desiredCount": 5})).await;
+    assert_eq!(calls, ["UpdateService"]);
+    assert_eq!(world.service("api").await["desiredCount"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn security_groups_changed_by_hand_are_set_back() {
+    let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-9"]}});
+    let (world, calls) = corrected(json!({"networkConfiguration": network})).await;
+    assert_eq!(calls, ["UpdateService"]);
+    let live = world.service("api").await;
+    assert_eq!(live["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"], json!(["sg-1"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_definition_changed_by_hand_is_set_back_without_a_new_revision() {
+    let mut world = World::new().await;
+    let wish = world.commit(&[service("api", "app:1")]);
+    world.settle(&wish).await;
+    let by_hand = json!({
+        "family": "api", "cpu": "256", "memory": "512", "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "containerDefinitions": [{"name": "app", "image": "app:1", "environment": [{"name": "LOG_LEVEL", "value": "debug"}]}],
+    });
+    world.ecs("RegisterTaskDefinition", by_hand).await;
+    world.ecs("UpdateService", json!({"cluster": "jobs", "service": "api", "taskDefinition": "api:2"})).await;
+    world.take_calls();
+    let standing = world.settle(&wish).await;
+    assert_eq!(standing[&ServiceKey::new("api")], Next::Settled, "{}", world.told());
+    assert_eq!(mutating(&world.take_calls()), ["UpdateService"]);
+    assert_eq!(world.runs("api").await, "api:1");
+    assert_eq!(world.revisions("api").await, ["api:1", "api:2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_moved_by_a_scalable_target_is_left_alone() {
+    let mut world = World::new().await;
+    let scaled = crate::world::service_with("api", "app:1", "  scaling: {minCapacity: 2, maxCapacity: 6}\n");
+    let wish = world.commit(&[scaled]);
+    world.settle(&wish).await;
+    world.ecs("UpdateService", json!({"cluster": "jobs", "service": "api", "desiredCount": 5})).await;
+    world.take_calls();
+    world.settle(&wish).await;
+    assert_eq!(mutating(&world.take_calls()), Vec::<String>::new());
+    assert_eq!(world.service("api").await["desiredCount"], 5);
+}

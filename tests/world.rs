@@ -1,0 +1,241 @@
+//! A whole world under virtual time: the simulator with scripted containers, mounted under the real
+//! SDK, and operators that come and go.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reconciler::aws;
+use reconciler::controller::{Controller, Engine, Outcome, Standing, Timing, Wish};
+use reconciler::journal::Journal;
+use reconciler::ledger::Ledger;
+use reconciler::manifest;
+use reconciler::model::{Checkout, Desired, Revision, ServiceKey, ServiceRecord, Timestamp};
+use reconciler::observe::Observer;
+use reconciler::report::Colour;
+use reconciler::shape::api::Api;
+use serde_json::{Value, json};
+use simulator::Simulator;
+use simulator::clock::{Clock, Time};
+use simulator::runtime::scripted::Scripted;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// 2027-01-15T08:00:00Z
+const EPOCH: u64 = 1_800_000_000_000;
+
+pub const ENVIRONMENT: &str = "
+apiVersion: reconciler/v1
+kind: Environment
+metadata: {name: test}
+spec: {account: '123456789012', region: eu-west-1, cluster: jobs}
+";
+
+pub struct World {
+    pub simulator: Simulator,
+    clock: Clock,
+    folder: tempfile::TempDir,
+    pub journal: Arc<Journal>,
+    commits: u64,
+}
+
+impl World {
+    /// An account with the cluster `jobs` and nothing in it.
+    pub async fn new() -> Self {
+        let clock = Clock::starting_at(Time(EPOCH), 1.0);
+        let simulator = Simulator::new(clock.clone(), Arc::new(Scripted::default()));
+        let world = Self {
+            simulator,
+            clock,
+            folder: tempfile::tempdir().unwrap(),
+            journal: Arc::new(Journal::new(|event| {
+                if std::env::var_os("SHOW_JOURNAL").is_some() {
+                    eprintln!("{}", reconciler::report::log::terminal_line(event, Colour::Plain));
+                }
+            })),
+            commits: 0,
+        };
+        world.ecs("CreateCluster", json!({"clusterName": "jobs"})).await;
+        world.simulator.take_calls();
+        world
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp(i64::try_from(self.clock.now().0).unwrap())
+    }
+
+    /// Asks AWS something as another client would; the answer of a refused call is its error.
+    pub async fn ecs(&self, operation: &str, input: Value) -> Value {
+        let request = http::Request::post("/")
+            .header("X-Amz-Target", format!("AmazonEC2ContainerServiceV20141113.{operation}"))
+            .header("Content-Type", "application/x-amz-json-1.1")
+            .body(bytes::Bytes::from(input.to_string()))
+            .unwrap();
+        let response = self.simulator.call(request).await;
+        serde_json::from_slice(response.body()).unwrap()
+    }
+
+    pub async fn service(&self, name: &str) -> Value {
+        let answer = self
+            .ecs("DescribeServices", json!({"cluster": "jobs", "services": [name], "include": ["TAGS"]}))
+            .await;
+        answer["services"][0].clone()
+    }
+
+    /// `family:number` that a service points to.
+    pub async fn runs(&self, name: &str) -> String {
+        let arn = self.service(name).await["taskDefinition"].as_str().unwrap_or_default().to_owned();
+        arn.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
+    /// The ACTIVE revisions of a family, oldest first.
+    pub async fn revisions(&self, family: &str) -> Vec<String> {
+        let answer =
+            self.ecs("ListTaskDefinitions", json!({"familyPrefix": family, "status": "ACTIVE"})).await;
+        let arns = answer["taskDefinitionArns"].as_array().cloned().unwrap_or_default();
+        arns.iter().map(|arn| arn.as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    /// Loads manifests as the next commit.
+    pub fn commit(&mut self, manifests: &[String]) -> Wish {
+        Arc::new(self.load(manifests).unwrap_or_else(|diagnostics| panic!("{diagnostics}")))
+    }
+
+    pub fn load(&mut self, manifests: &[String]) -> Result<Desired, manifest::Diagnostics> {
+        self.commits += 1;
+        let mut files = BTreeMap::from([("environment.yaml".to_owned(), ENVIRONMENT.to_owned())]);
+        for (number, text) in manifests.iter().enumerate() {
+            files.insert(format!("service-{number}.yaml"), text.clone());
+        }
+        let revision = Revision {
+            id: format!("{:040x}", self.commits),
+            branch: "main".to_owned(),
+            author: "ada".to_owned(),
+            subject: format!("Change {}", self.commits),
+            committed_at: self.now(),
+        };
+        manifest::load(&Checkout { revision, files }, None, Api::builtin())
+    }
+
+    fn ledger_path(&self) -> PathBuf {
+        self.folder.path().join("test.ledger.json")
+    }
+
+    pub fn record(&self, service: &str) -> ServiceRecord {
+        let records = reconciler::ledger::LedgerView::read(self.ledger_path()).unwrap();
+        records.records().get(&ServiceKey::new(service)).cloned().unwrap_or_default()
+    }
+
+    pub async fn aws(&self) -> aws::Aws {
+        let mut settings = aws::Settings::new("eu-west-1").with_test_credentials();
+        settings.http_client = Some(self.simulator.http_client());
+        aws::connect(settings).await.unwrap()
+    }
+
+    /// A fresh operator with empty memory and the ledger of this installation.
+    pub async fn operator(&self) -> Controller {
+        let aws = self.aws().await;
+        let clock = self.clock.clone();
+        let engine = Engine {
+            writer: aws.writer(),
+            ledger: Arc::new(Ledger::open(self.ledger_path()).unwrap()),
+            journal: self.journal.clone(),
+            installation: "reconciler".to_owned(),
+            now: Arc::new(move || Timestamp(i64::try_from(clock.now().0).unwrap())),
+        };
+        let observer = Observer::new(aws.reader(), "jobs");
+        Controller { engine: Arc::new(engine), observer: Arc::new(observer), timing: Timing::default() }
+    }
+
+    /// Applies a wish until everything is at rest, within an hour of virtual time.
+    pub async fn settle(&self, wish: &Wish) -> Standing {
+        let operator = self.operator().await;
+        self.settle_with(&operator, wish).await
+    }
+
+    pub async fn settle_with(&self, operator: &Controller, wish: &Wish) -> Standing {
+        let settled = operator.settle(wish.clone(), CancellationToken::new());
+        match tokio::time::timeout(Duration::from_secs(3600), settled).await {
+            Ok(Outcome::Ended(standing)) => standing,
+            Ok(Outcome::Lost(why)) => panic!("the ledger is lost: {why}"),
+            Err(_) => panic!("not at rest after an hour; the journal says:\n{}", self.told()),
+        }
+    }
+
+    /// Lets an operator run on a wish for a while.
+    pub async fn run_for(&self, operator: &Controller, wish: &Wish, time: Duration) {
+        let (sender, wishes) = mpsc::channel(1);
+        sender.send(wish.clone()).await.unwrap();
+        let stop = CancellationToken::new();
+        let run = operator.run(wishes, stop.clone());
+        tokio::pin!(run);
+        tokio::select! {
+            biased;
+            outcome = &mut run => panic!("it ended by itself: {outcome:?}"),
+            () = tokio::time::sleep(time) => stop.cancel(),
+        }
+        run.await;
+    }
+
+    /// The operator's calls since the last look, without the tests' own.
+    pub fn take_calls(&self) -> Vec<String> {
+        self.simulator.take_calls().iter().map(|call| call.operation.clone()).collect()
+    }
+
+    /// The journal as people read it.
+    pub fn told(&self) -> String {
+        let events = self.journal.events();
+        events.iter().map(|it| reconciler::report::log::terminal_line(it, Colour::Plain) + "\n").collect()
+    }
+}
+
+/// A small Fargate service named `name` that runs `image`.
+pub fn service(name: &str, image: &str) -> String {
+    service_with(name, image, "")
+}
+
+/// The same, with more lines in `spec` (indented by two).
+pub fn service_with(name: &str, image: &str, more: &str) -> String {
+    format!(
+        "apiVersion: reconciler/v1
+kind: Service
+metadata: {{name: {name}}}
+spec:
+  taskDefinition:
+    cpu: 256
+    memory: 512
+    networkMode: awsvpc
+    requiresCompatibilities: [FARGATE]
+    containerDefinitions:
+      - name: app
+        image: {image}
+        environment: {{LOG_LEVEL: info}}
+  service:
+    desiredCount: 2
+    launchType: FARGATE
+    networkConfiguration:
+      awsvpcConfiguration: {{subnets: [subnet-1], securityGroups: [sg-1]}}
+    deploymentConfiguration:
+      deploymentCircuitBreaker: {{enable: true, rollback: true}}
+{more}"
+    )
+}
+
+/// Runs of the same call as one line: `DescribeServices x3`.
+pub fn compact(calls: &[String]) -> Vec<String> {
+    let mut rows: Vec<(String, usize)> = Vec::new();
+    for call in calls {
+        match rows.last_mut() {
+            Some((name, times)) if name == call => *times += 1,
+            _ => rows.push((call.clone(), 1)),
+        }
+    }
+    rows.into_iter().map(|(name, times)| if times == 1 { name } else { format!("{name} x{times}") }).collect()
+}
+
+/// The calls that change something.
+pub fn mutating(calls: &[String]) -> Vec<String> {
+    let reads = ["Describe", "List", "Get"];
+    calls.iter().filter(|call| !reads.iter().any(|it| call.starts_with(it))).cloned().collect()
+}
