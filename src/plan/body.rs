@@ -157,10 +157,8 @@ fn parts(name: &str, desired: Option<&Json>, live: &Json, differences: &[&Differ
     });
     let mentioned = desired.and_then(Json::as_object).into_iter().flat_map(Map::keys);
     for part in mentioned.chain(differing) {
-        let mut value = live[name][part].clone();
-        if let Some(wanted) = desired.and_then(|desired| desired.get(part)) {
-            overlay(&mut value, wanted);
-        }
+        let wanted = desired.and_then(|desired| desired.get(part));
+        let value = wanted.unwrap_or(&live[name][part]).clone();
         object.insert(part.clone(), value);
     }
     let mut whole = Json::Object(object);

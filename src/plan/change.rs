@@ -5,8 +5,8 @@ use super::ignore::with_ignored;
 use super::task_definition::{self, Comparison, source_of};
 use super::{Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, trees};
 use crate::model::{
-    DesiredService, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService, Revision,
-    Segment, ServiceRecord, tag,
+    DesiredService, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService, Origin,
+    Origins, Revision, Segment, ServiceRecord, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -270,22 +270,47 @@ fn scale(look: Look<'_>, wanted: &Json, live: Option<&Json>, change: &mut Change
 
 /// Says of each difference who caused it and where Git asks for it.
 fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) {
+    let drifted = was_applied(look, service) && !went_back(look, service, &change.differences);
+    for difference in &mut change.differences {
+        difference.cause = if drifted { Cause::BehindOurBack } else { Cause::Git };
+        difference.origin = origin(&look.desired.origins, &difference.path);
+    }
+}
+
+/// Whether what Git asks for was applied before, so that a difference is somebody else's doing.
+fn was_applied(look: Look<'_>, service: Option<&EcsService>) -> bool {
     let desired = &look.desired.digest;
-    let applied = look.record.and_then(|record| record.applied.as_ref()).map(|applied| &applied.digest);
-    let tagged = service.and_then(EcsService::digest);
     // CreateService writes the tag before scaling is set up: an apply that was cut short there has
     // nobody but us to blame. Where the ledger knows what was applied whole, it knows better.
     let interrupted =
         look.record.and_then(|record| record.intent.as_ref()).is_some_and(|intent| intent.digest == *desired);
-    let drifted = !interrupted
+    let applied = look.record.and_then(|record| record.applied.as_ref()).map(|applied| &applied.digest);
+    let tagged = service.and_then(EcsService::digest);
+    !interrupted
         && match applied {
             Some(applied) => applied == desired,
             None => tagged.as_ref() == Some(desired),
-        };
-    for difference in &mut change.differences {
-        difference.cause = if drifted { Cause::BehindOurBack } else { Cause::Git };
-        difference.origin = look.desired.origins.nearest(&difference.path).cloned();
+        }
+}
+
+/// Whether the service runs an older revision because a rollout of this very spec was rolled back: a
+/// person who asks for another try asks for what Git wants.
+fn went_back(look: Look<'_>, service: Option<&EcsService>, differences: &[Difference]) -> bool {
+    let good = look.record.and_then(|record| record.last_good.as_ref());
+    let runs = service.map(EcsService::task_definition);
+    differences.iter().any(|one| one.consequence == Consequence::NewRevision)
+        && good.is_some_and(|good| {
+            good.digest != look.desired.digest && Some(&good.task_definition) == runs.as_ref()
+        })
+}
+
+/// Where Git says so: a named entry may have been written as a map's key or as a list's element.
+fn origin(origins: &Origins, path: &FieldPath) -> Option<Origin> {
+    let mut listed = path.clone();
+    if let Some(Segment::Field(name)) = listed.0.pop() {
+        listed.0.push(Segment::Key(name));
     }
+    origins.0.get(path).or_else(|| origins.0.get(&listed)).or_else(|| origins.nearest(path)).cloned()
 }
 
 fn paths(differences: &[Difference]) -> Vec<FieldPath> {

@@ -102,12 +102,18 @@ fn tolerated(look: Look<'_>, change: &Change) -> Option<Held> {
 /// A change that would start a deployment waits for the one that is going on; unless that is our own
 /// and Git has moved on from it, for a fix must not wait for what it fixes.
 fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
+    let ours = look.record.and_then(|record| record.rollout.as_ref());
+    let Some(service) = look.live.service.present() else {
+        // For some seconds after CreateService AWS may not show the service: it is not made twice.
+        return ours.map(|rollout| Held::RolloutInFlight {
+            deployment: rollout.deployment.clone().unwrap_or_default(),
+            task_definition: rollout.task_definition.clone(),
+        });
+    };
     if !change.starts_deployment() {
         return None;
     }
-    let service = look.live.service.present()?;
     let moving = moving_deployment(service);
-    let ours = look.record.and_then(|record| record.rollout.as_ref());
     if let Some(rollout) = ours {
         let replaced_by_others = moving.is_some_and(|moving| {
             moving.task_definition() != rollout.task_definition

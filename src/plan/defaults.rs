@@ -27,7 +27,6 @@ fn literal(absent: Absent) -> Option<Json> {
         Absent::Text(text) => Some(text.into()),
         Absent::Number(number) => Some(number.into()),
         Absent::Flag(flag) => Some(flag.into()),
-        Absent::Json(text) => serde_json::from_str(text).ok(),
         Absent::Nothing | Absent::Empty | Absent::SameAs(_) | Absent::Filled(_) | Absent::NotOurs => None,
     }
 }
@@ -49,9 +48,7 @@ pub(super) fn fill<'a>(
         Absent::Empty => other.map(|other| Cow::Owned(empty_like(other))),
         Absent::SameAs(sibling) => present(siblings.get(sibling)).cloned().map(Cow::Owned),
         Absent::Filled(fill) => filled(fill, siblings, root).map(Cow::Owned),
-        Absent::Text(_) | Absent::Number(_) | Absent::Flag(_) | Absent::Json(_) => {
-            literal(rule.absent).map(Cow::Owned)
-        }
+        Absent::Text(_) | Absent::Number(_) | Absent::Flag(_) => literal(rule.absent).map(Cow::Owned),
     }
 }
 

@@ -19,7 +19,6 @@ pub(super) fn same_scalar(equality: Equality, one: &Json, other: &Json) -> bool 
         Equality::Percent => near(number(one), number(other), 0.05),
         Equality::UnitCpu => near(units(one, "vcpu"), units(other, "vcpu"), 0.5),
         Equality::UnitMemory => near(units(one, "gb"), units(other, "gb"), 0.5),
-        Equality::CaseInsensitive => folded(one).is_some() && folded(one) == folded(other),
         Equality::ArnTail => tail(one).is_some() && tail(one) == tail(other),
         Equality::NameUnlessArn => is_arn(one) != is_arn(other),
         Equality::PlacementField => {

@@ -59,9 +59,8 @@ fn substitute(desired: &mut Json, live: &Json, node: Option<&Node>, steps: &[Str
                 (true, Some(other)) => drop(members.insert(step.clone(), other.clone())),
                 (true, None) => drop(members.remove(step)),
                 (false, Some(other)) => {
-                    let defaulted = child
-                        .and_then(|child| child.rule)
-                        .is_some_and(|rule| matches!(rule.absent, Absent::Empty | Absent::Json(_)));
+                    let defaulted =
+                        child.and_then(|child| child.rule).is_some_and(|rule| rule.absent == Absent::Empty);
                     if !members.contains_key(step) && defaulted && other.is_object() {
                         members.insert(step.clone(), Json::Object(serde_json::Map::new()));
                     }

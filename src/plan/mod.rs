@@ -74,9 +74,9 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
     }
 }
 
-/// Nothing to do for the service, and no deployment of it still going on.
+/// Nothing to do for the service that anybody wants done, and no deployment of it still going on.
 fn is_settled(plan: &ServicePlan, live: &Live, records: &BTreeMap<ServiceKey, ServiceRecord>) -> bool {
-    matches!(plan.decision, Decision::Unchanged)
+    matches!(plan.decision, Decision::Unchanged | Decision::Held { reason: Held::DriftTolerated, .. })
         && records.get(&plan.service).is_none_or(|record| record.rollout.is_none())
         && live
             .services

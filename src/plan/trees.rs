@@ -37,10 +37,10 @@ pub(super) fn live_service(service: &EcsService, desired: &Json) -> Json {
     // While a strategy is used ECS leaves the launch type out; dropping the strategy brings back the
     // one that the service was created with.
     let by_strategy = members.get("capacityProviderStrategy").and_then(Json::as_array);
-    if by_strategy.is_some_and(|strategy| !strategy.is_empty()) && !members.contains_key("launchType") {
-        if let Some(launch_type) = desired.get("launchType") {
-            members.insert("launchType".to_owned(), launch_type.clone());
-        }
+    if by_strategy.is_some_and(|strategy| !strategy.is_empty())
+        && let Some(launch_type) = desired.get("launchType")
+    {
+        members.entry("launchType").or_insert_with(|| launch_type.clone());
     }
     Json::Object(members)
 }

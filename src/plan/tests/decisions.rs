@@ -6,8 +6,9 @@ use super::world::{
     Account, INSTALLATION, api, arn, changed_paths, found, outcome, plan, scaled, sign, steps,
 };
 use crate::model::{
-    Applied, Digest, Drift, Failure, Gate, Intent, IntentKind, Part, Quarantine, Rollout, RolloutKind,
-    ServiceDeployment, ServiceDeploymentStatus, ServiceRecord, Timestamp, tag,
+    Applied, Digest, Drift, Failure, FieldPath, Gate, Intent, IntentKind, LastGood, Origin, Origins, Part,
+    Quarantine, Rollout, RolloutKind, ServiceDeployment, ServiceDeploymentStatus, ServiceRecord, Timestamp,
+    tag,
 };
 use crate::plan::{Action, Cause, Consequence, RevisionSource};
 
@@ -230,6 +231,13 @@ fn a_fix_supersedes_our_own_rollout_but_nothing_else() {
 }
 
 #[test]
+fn a_service_that_was_just_made_and_does_not_show_yet_is_not_made_twice() {
+    let rollout = record(rollout(RolloutKind::Deploy, &api().digest));
+    check(&api(), &Account::default(), Some(&rollout), "held: RolloutInFlight");
+    check(&api(), &Account::default(), None, "RegisterTaskDefinition, CreateService");
+}
+
+#[test]
 fn what_starts_no_deployment_need_not_wait_for_one() {
     let mut desired = api();
     desired.service["desiredCount"] = 5.into();
@@ -288,6 +296,52 @@ fn an_apply_that_was_cut_short_is_no_drift() {
     let record = ServiceRecord { intent: Some(intent), ..ServiceRecord::default() };
     check(&desired, &account, Some(&record), scale);
     check(&desired, &account, None, "held: DriftTolerated");
+}
+
+#[test]
+fn another_try_after_a_roll_back_is_no_drift() {
+    let mut desired = with_image("jobs/api:2");
+    desired.sync.drift = Drift::Warn;
+    let mut account = Account::running(&api());
+    account.apply(&plan(&desired, &account.look(), None));
+    account.service()["taskDefinition"] = arn(1).0.into();
+    check(&desired, &account, None, "held: DriftTolerated");
+    let last_good = LastGood { digest: api().digest, task_definition: arn(1), completed_at: Timestamp(0) };
+    let record = ServiceRecord { last_good: Some(last_good), ..ServiceRecord::default() };
+    let plan = plan(&desired, &account.look_for(&desired), Some(&record));
+    assert_eq!(outcome(&plan), "UpdateService");
+    assert_eq!(found(&plan)[0].cause, Cause::Git);
+}
+
+#[test]
+fn a_difference_says_where_git_asks_for_it() {
+    let mut desired = with_image("jobs/api:2");
+    desired.task_definition["containerDefinitions"][0]["environment"][0]["value"] = "debug".into();
+    sign(&mut desired);
+    let container = FieldPath::root().field("taskDefinition").field("containerDefinitions").key("api");
+    let written = [
+        (container.clone(), 3),
+        (container.field("image"), 5),
+        (container.field("environment").key("LEVEL"), 7),
+    ];
+    let origin = |line| Origin { file: "api.yaml".to_owned(), line, column: 1 };
+    desired.origins = Origins(written.into_iter().map(|(path, line)| (path, origin(line))).collect());
+    desired.task_definition["containerDefinitions"][0]["command"] = json!(["serve"]);
+    let plan = plan(&desired, &Account::running(&api()).look(), None);
+    let lines: Vec<String> = found(&plan)
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {}",
+                one.path.0.last().map(|last| format!("{last:?}")).unwrap(),
+                one.origin.as_ref().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        ["Field(\"command\") api.yaml:3", "Field(\"LEVEL\") api.yaml:7", "Field(\"image\") api.yaml:5",]
+    );
 }
 
 #[test]
@@ -400,6 +454,59 @@ fn an_ignored_field_is_neither_compared_nor_written() {
 }
 
 #[test]
+fn a_revision_with_the_wanted_digest_is_not_reused_where_a_field_in_it_is_to_be_left_alone() {
+    let (old, new) = (api(), with_image("jobs/api:2"));
+    let mut account = Account::running(&old);
+    account.apply(&plan(&new, &account.look(), None));
+    let mut back = old;
+    back.task_definition["memory"] = "1024".into();
+    back.sync.ignore = vec!["/taskDefinition/containerDefinitions/api/image".to_owned()];
+    sign(&mut back);
+    let mut live = account.look();
+    live.reusable = Some(arn(1));
+    let plan = plan(&back, &live, None);
+    assert_eq!(outcome(&plan), "RegisterTaskDefinition, UpdateService, TagResource");
+    let Action::RegisterTaskDefinition { body, .. } = &steps(&plan)[0].action else { panic!() };
+    assert_eq!(body["containerDefinitions"][0]["image"], "jobs/api:2");
+}
+
+#[test]
+fn a_digest_tag_of_another_owner_proves_nothing() {
+    let desired = with_image("jobs/api:2");
+    let mut account = Account::running(&api());
+    let tags = &mut account.revisions[0].tags;
+    tags.insert(tag::DIGEST.to_owned(), desired.task_definition_digest.to_string());
+    tags.insert(tag::MANAGED_BY.to_owned(), "staging".to_owned());
+    check(&desired, &account, None, "RegisterTaskDefinition, UpdateService, TagResource");
+}
+
+#[test]
+fn a_default_that_somebody_changed_can_be_left_alone() {
+    let mut desired = api();
+    let mut account = Account::running(&desired);
+    account.service()["deploymentConfiguration"]["maximumPercent"] = 150.into();
+    check(&desired, &account, None, "UpdateService");
+    desired.sync.ignore = vec!["/service/deploymentConfiguration/maximumPercent".to_owned()];
+    check(&desired, &account, None, "unchanged");
+}
+
+#[test]
+fn what_aws_lists_elsewhere_or_of_itself_is_read_where_it_stands() {
+    let mut desired = api();
+    desired.service["role"] = "ecsServiceRole".into();
+    desired.service["volumeConfigurations"] =
+        json!([{"name": "data", "managedEBSVolume": {"roleArn": "r", "sizeInGiB": 10}}]);
+    sign(&mut desired);
+    let mut account = Account::running(&desired);
+    let service = account.service();
+    let volumes = service.as_object_mut().unwrap().remove("volumeConfigurations").unwrap();
+    service["deployments"][0]["volumeConfigurations"] = json!([volumes[0], {"name": "s3-files"}]);
+    service.as_object_mut().unwrap().remove("role");
+    service["roleArn"] = "arn:aws:iam::123456789012:role/ecsServiceRole".into();
+    check(&desired, &account, None, "unchanged");
+}
+
+#[test]
 fn a_service_waits_until_what_it_depends_on_is_settled() {
     use crate::model::{Desired, Live, ServiceKey};
     use crate::plan::Context;
@@ -412,7 +519,7 @@ fn a_service_waits_until_what_it_depends_on_is_settled() {
     };
     let mut dependent = with_image("jobs/api:2");
     dependent.depends_on = vec![migrate.key.clone()];
-    let desired = Desired {
+    let mut desired = Desired {
         revision: super::world::revision("a"),
         environment: super::world::environment(),
         services: BTreeMap::from([
@@ -420,22 +527,31 @@ fn a_service_waits_until_what_it_depends_on_is_settled() {
             (dependent.key.clone(), dependent),
         ]),
     };
-    let told = |live: &Live| {
-        let records = BTreeMap::new();
-        let context = Context { installation: INSTALLATION, records: &records };
-        crate::plan::plan(&desired, live, &context).services.iter().map(outcome).collect::<Vec<_>>()
+    let records = BTreeMap::new();
+    let context = Context { installation: INSTALLATION, records: &records };
+    let told = |desired: &Desired, live: &Live| {
+        crate::plan::plan(desired, live, &context).services.iter().map(outcome).collect::<Vec<_>>()
     };
     let mut live = Live::default();
-    assert_eq!(told(&live), ["held: unreadable service, it was not read"; 2]);
+    assert_eq!(told(&desired, &live), ["held: unreadable service, it was not read"; 2]);
     live.services.insert(ServiceKey::new("api"), Account::running(&api()).look());
     live.services.insert(migrate.key.clone(), crate::model::LiveService::absent());
-    assert_eq!(told(&live), ["held: WaitsFor", "RegisterTaskDefinition, CreateService"]);
+    assert_eq!(told(&desired, &live), ["held: WaitsFor", "RegisterTaskDefinition, CreateService"]);
     let mut migrated = Account::default();
     migrated.apply(&plan(&migrate, &migrated.look(), None));
     in_progress(&mut migrated);
     live.services.insert(migrate.key.clone(), migrated.look());
-    assert_eq!(told(&live), ["held: WaitsFor", "unchanged"]);
+    assert_eq!(told(&desired, &live), ["held: WaitsFor", "unchanged"]);
     migrated.service()["deployments"][0]["rolloutState"] = "COMPLETED".into();
     live.services.insert(migrate.key.clone(), migrated.look());
-    assert_eq!(told(&live)[0], "RegisterTaskDefinition, UpdateService, TagResource");
+    assert_eq!(told(&desired, &live)[0], "RegisterTaskDefinition, UpdateService, TagResource");
+    // Drift that is to be left alone keeps nobody waiting.
+    let key = ServiceKey::new("migrate");
+    desired.services.get_mut(&key).unwrap().sync.drift = Drift::Warn;
+    migrated.service()["desiredCount"] = 9.into();
+    live.services.insert(key, migrated.look());
+    assert_eq!(
+        told(&desired, &live),
+        ["RegisterTaskDefinition, UpdateService, TagResource", "held: DriftTolerated"]
+    );
 }

@@ -45,7 +45,6 @@ impl Rule {
             Absent::Text(text) => format!("AWS fills in {text}"),
             Absent::Number(number) => format!("AWS fills in {number}"),
             Absent::Flag(flag) => format!("AWS fills in {flag}"),
-            Absent::Json(text) => format!("AWS fills in {text}"),
             Absent::SameAs(sibling) => format!("AWS fills it in from {sibling}"),
             Absent::Filled(Fill::HostPort) => {
                 "AWS fills it in: containerPort under awsvpc and host, 0 under bridge".to_owned()
@@ -72,7 +71,6 @@ impl Rule {
             Equality::Percent => "percentages come back rounded to one digit",
             Equality::UnitCpu => "1 vCPU is 1024 CPU units",
             Equality::UnitMemory => "1 GB is 1024 MiB",
-            Equality::CaseInsensitive => "upper and lower case mean the same here",
             Equality::ArnTail => "a name and the ARN that ends in it mean the same",
             Equality::NameUnlessArn => "AWS turned the name into an ARN that does not contain it",
             Equality::PlacementField => "ECS answers host as instanceId, and attributes in upper case",

@@ -74,7 +74,6 @@ pub enum Equality {
     UnitCpu,
     /// `"2 GB"` is `2048`.
     UnitMemory,
-    CaseInsensitive,
     /// A name, or the ARN that ends in it.
     ArnTail,
     /// A name that AWS may have turned into an ARN which does not contain it.
@@ -97,8 +96,6 @@ pub enum Absent {
     Text(&'static str),
     Number(i64),
     Flag(bool),
-    /// JSON text.
-    Json(&'static str),
     /// Equals this sibling's value.
     SameAs(&'static str),
     /// Depends on the surroundings.

@@ -277,6 +277,58 @@ pub(super) const CONNECT_RULES: &[Rule] = &[
     part("vpcLatticeConfigurations[].targetGroupArn", Exact, "VpcLatticeConfiguration"),
     part("vpcLatticeConfigurations[].portName", Exact, "VpcLatticeConfiguration"),
     part("vpcLatticeConfigurations[].advancedConfiguration", Members, "VpcLatticeConfiguration").or_empty(),
+    part(
+        "vpcLatticeConfigurations[].advancedConfiguration.alternateTargetGroupArn",
+        Exact,
+        "VpcLatticeConfiguration",
+    )
+    .or_empty(),
+    part(
+        "vpcLatticeConfigurations[].advancedConfiguration.productionListenerRule",
+        Exact,
+        "VpcLatticeConfiguration",
+    )
+    .or_empty(),
+    part(
+        "vpcLatticeConfigurations[].advancedConfiguration.testListenerRule",
+        Exact,
+        "VpcLatticeConfiguration",
+    )
+    .or_empty(),
+    part(
+        "serviceConnectConfiguration.accessLogConfiguration.format",
+        Exact,
+        "ServiceConnectAccessLogConfiguration",
+    ),
+    part("serviceConnectConfiguration.containerConfigurations[]", Members, "ServiceConnectConfiguration"),
+    part(
+        "serviceConnectConfiguration.containerConfigurations[].logLevel",
+        Exact,
+        "ServiceConnectConfiguration",
+    )
+    .not_ours(),
+    part(
+        "serviceConnectConfiguration.services[].clientAliases[].testTrafficRules",
+        Document,
+        "ServiceConnectTestTrafficRules",
+    ),
+    part("serviceConnectConfiguration.services[].timeout.idleTimeoutSeconds", Number, "TimeoutConfiguration")
+        .not_ours(),
+    part(
+        "serviceConnectConfiguration.services[].timeout.perRequestTimeoutSeconds",
+        Number,
+        "TimeoutConfiguration",
+    )
+    .not_ours(),
+    part(
+        "serviceConnectConfiguration.services[].tls.issuerCertificateAuthority",
+        Document,
+        "ServiceConnectTlsConfiguration",
+    ),
+    part("serviceConnectConfiguration.services[].tls.kmsKey", Exact, "ServiceConnectTlsConfiguration")
+        .not_ours(),
+    part("serviceConnectConfiguration.services[].tls.roleArn", Exact, "ServiceConnectTlsConfiguration")
+        .or_empty(),
 ];
 
 pub(super) const VOLUME_RULES: &[Rule] = &[
@@ -332,4 +384,7 @@ pub(super) const VOLUME_RULES: &[Rule] = &[
     .text("NONE"),
     part("volumeConfigurations[].managedEBSVolume.tagSpecifications[].tags", Set, "EBSTagSpecification")
         .or_empty(),
+    part("volumeConfigurations[].managedEBSVolume.tagSpecifications[].tags[]", Members, "Tag"),
+    part("volumeConfigurations[].managedEBSVolume.tagSpecifications[].tags[].key", Exact, "Tag"),
+    part("volumeConfigurations[].managedEBSVolume.tagSpecifications[].tags[].value", Exact, "Tag").or_empty(),
 ];
