@@ -222,18 +222,6 @@ spec:
     )
 }
 
-/// Runs of the same call as one line: `DescribeServices x3`.
-pub fn compact(calls: &[String]) -> Vec<String> {
-    let mut rows: Vec<(String, usize)> = Vec::new();
-    for call in calls {
-        match rows.last_mut() {
-            Some((name, times)) if name == call => *times += 1,
-            _ => rows.push((call.clone(), 1)),
-        }
-    }
-    rows.into_iter().map(|(name, times)| if times == 1 { name } else { format!("{name} x{times}") }).collect()
-}
-
 /// The calls that change something.
 pub fn mutating(calls: &[String]) -> Vec<String> {
     let reads = ["Describe", "List", "Get"];
