@@ -1,5 +1,7 @@
 //! The operator's settings: the command line and the environment, read here and nowhere else.
 
+#[cfg(feature = "local")]
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,7 +40,7 @@ pub enum Verb {
     Status(StatusSettings),
     /// Run a whole AWS account on this machine, and reconcile a repository against it.
     #[cfg(feature = "local")]
-    Local(crate::cli::local::LocalSettings),
+    Local(LocalSettings),
     /// Print the JSON Schema of the manifests.
     Schema,
 }
@@ -138,6 +140,31 @@ pub struct StatusSettings {
     /// Name every service, not only those that need attention.
     #[arg(long)]
     pub all: bool,
+}
+
+#[cfg(feature = "local")]
+#[derive(Clone, Debug, Args)]
+pub struct LocalSettings {
+    #[command(flatten)]
+    pub source: Source,
+    /// What stands in for the account: images, load balancer, queues, secrets.
+    #[arg(long, default_value = "local.yaml", value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where the simulated AWS listens.
+    #[arg(long, default_value = "127.0.0.1:4566", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Where the load balancer listens.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub balancer: SocketAddr,
+    /// Folder for the ledger and the copy of the repository.
+    #[arg(long, default_value = ".reconciler", value_name = "FOLDER")]
+    pub state: PathBuf,
+    /// How often the repository is asked for new commits.
+    #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
+    pub poll: Duration,
+    /// How often a settled service is compared with AWS again.
+    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
+    pub resync: Duration,
 }
 
 /// Reads `500ms`, `30s`, `10m` or `2h`.

@@ -157,16 +157,13 @@ impl Engine {
             }
         })?;
         let took = now.since(rollout.started_at).as_secs();
-        let sentence = match rollout.kind {
-            RolloutKind::Deploy => {
-                format!("{} completed its deployment in {took} s", rollout.task_definition)
-            }
-            RolloutKind::RollBack => {
-                format!("runs {} again, healthy after {took} s", rollout.task_definition)
-            }
+        let runs = &rollout.task_definition;
+        let (kind, sentence) = match rollout.kind {
+            RolloutKind::Deploy => (Kind::Settled, format!("{runs} completed its deployment in {took} s")),
+            RolloutKind::RollBack => (Kind::Rollback, format!("runs {runs} again, healthy after {took} s")),
         };
         self.journal.tell_once(
-            Event::new(now, Kind::Settled, sentence)
+            Event::new(now, kind, sentence)
                 .of(key)
                 .digest(&rollout.digest)
                 .revision(&rollout.revision)
