@@ -80,7 +80,7 @@ pub struct Account {
     #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler", value_name = "FOLDER")]
     pub state: PathBuf,
     /// Where AWS is; for the simulator and other emulators. AWS_ENDPOINT_URL is honoured as well.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
     pub endpoint_url: Option<String>,
     /// Set by `reconciler local`: any credentials will do.
     #[arg(skip)]
@@ -157,7 +157,7 @@ pub struct LocalSettings {
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub balancer: SocketAddr,
     /// Folder for the ledger and the copy of the repository.
-    #[arg(long, default_value = ".reconciler", value_name = "FOLDER")]
+    #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler", value_name = "FOLDER")]
     pub state: PathBuf,
     /// How often the repository is asked for new commits.
     #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
@@ -165,6 +165,15 @@ pub struct LocalSettings {
     /// How often a settled service is compared with AWS again.
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub resync: Duration,
+}
+
+/// Takes an `http` or `https` URL; without a scheme the AWS SDK would only fail at the first call.
+fn endpoint(text: &str) -> Result<String, String> {
+    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        Some(host) if !host.is_empty() => Ok(text.to_owned()),
+        Some(_) | None => Err(format!("`{text}` is not a URL such as http://127.0.0.1:4566")),
+    }
 }
 
 /// Reads `500ms`, `30s`, `10m` or `2h`.

@@ -151,7 +151,7 @@ async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener
 
 fn read(file: &Path, state: &Path) -> anyhow::Result<Surrogate> {
     let text = std::fs::read_to_string(file)
-        .with_context(|| format!("can't read {}, which says what stands in for AWS", file.display()))?;
+        .with_context(|| format!("can't read `{}`, which says what stands in for AWS", file.display()))?;
     let text = text.replace("${folder}", &state.display().to_string());
     serde_saphyr::from_str(&text).with_context(|| format!("can't understand {}", file.display()))
 }

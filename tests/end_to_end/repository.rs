@@ -1,7 +1,7 @@
 //! A Git repository that a test commits to.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use git2::build::TreeUpdateBuilder;
 use git2::{FileMode, Signature};
@@ -11,6 +11,7 @@ pub const WORKER: &str = "manifests/job-worker.yaml";
 
 /// A bare repository with a branch `main`, as on a Git server.
 pub struct Repository {
+    path: PathBuf,
     folder: tempfile::TempDir,
     git: git2::Repository,
     files: BTreeMap<String, String>,
@@ -20,9 +21,10 @@ impl Repository {
     /// A repository without any commit.
     pub fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let git = git2::Repository::init_bare(folder.path()).unwrap();
+        let path = folder.path().join("jobs.git");
+        let git = git2::Repository::init_bare(&path).unwrap();
         git.set_head("refs/heads/main").unwrap();
-        Self { folder, git, files: BTreeMap::new() }
+        Self { path, folder, git, files: BTreeMap::new() }
     }
 
     /// The manifests of the job system as they are in this project, without any commit yet.
@@ -36,7 +38,16 @@ impl Repository {
     }
 
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.path
+    }
+
+    /// Takes the repository away, as an unmounted disk would.
+    pub fn hide(&self) {
+        std::fs::rename(&self.path, self.folder.path().join("hidden")).unwrap();
+    }
+
+    pub fn show(&self) {
+        std::fs::rename(self.folder.path().join("hidden"), &self.path).unwrap();
     }
 
     pub fn write(&mut self, file: &str, text: &str) -> &mut Self {
