@@ -2,5 +2,7 @@
 
 mod crash;
 mod drift;
+mod generated;
+mod planning;
 mod rollouts;
 mod steady;
