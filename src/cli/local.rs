@@ -22,6 +22,7 @@ use simulator::runtime::process::ProcessRuntime;
 use tokio::net::TcpListener;
 
 use super::{Exit, Surroundings};
+use crate::aws::Budget;
 use crate::config::{Account, Operate, RunSettings, Source, duration};
 
 /// How long containers get to end after the operator has stopped.
@@ -160,6 +161,7 @@ fn operate(settings: &LocalSettings, state: &Path, endpoint: &str) -> RunSetting
                 installation: "reconciler".to_owned(),
                 state: state.to_owned(),
                 endpoint_url: Some(endpoint.to_owned()),
+                api_budget: Budget::Unlimited,
                 simulated: true,
             },
         },

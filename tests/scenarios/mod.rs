@@ -2,5 +2,6 @@
 
 mod crash;
 mod drift;
+mod fleet;
 mod rollouts;
 mod steady;
