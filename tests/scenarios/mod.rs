@@ -2,6 +2,7 @@
 
 mod crash;
 mod drift;
+mod fleet;
 mod generated;
 mod planning;
 mod rollouts;

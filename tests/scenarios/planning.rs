@@ -45,7 +45,9 @@ fn play(choices: &[u8]) -> Result<(), TestCaseError> {
         let first = manifest("app", &mut choices, &offer);
         let wish = load(&mut world, &first)?;
         applied(&world, &wish, &first).await?;
-        let Some((second, changed)) = with_one_change(&mut world, &first, &mut choices) else { return Ok(()) };
+        let Some((second, changed)) = with_one_change(&mut world, &first, &mut choices) else {
+            return Ok(());
+        };
         let wish = load(&mut world, &second)?;
         let plan = world.plan(&wish, Memory::Ledger).await;
         shows_only(&plan, &changed, &text(&plan, &wish, &second))?;
@@ -105,7 +107,11 @@ fn shows_only(plan: &Plan, changed: &Changed, text: &str) -> Result<(), TestCase
 }
 
 /// Changes one leaf so that the manifest still stands.
-fn with_one_change(world: &mut World, manifest: &Value, choices: &mut Choices<'_>) -> Option<(Value, Changed)> {
+fn with_one_change(
+    world: &mut World,
+    manifest: &Value,
+    choices: &mut Choices<'_>,
+) -> Option<(Value, Changed)> {
     let mut found = Vec::new();
     leaves(&manifest["spec"], String::new(), &mut found);
     let candidates: Vec<Changed> =
