@@ -128,10 +128,9 @@ impl World {
             }),
         )["TargetGroups"][0]["TargetGroupArn"]
             .clone();
-        let balancer =
-            elb("CreateLoadBalancer", json!({"Name": name, "Subnets": ["subnet-1", "subnet-2"]}))
-                ["LoadBalancers"][0]["LoadBalancerArn"]
-                .clone();
+        let balancer = elb("CreateLoadBalancer", json!({"Name": name, "Subnets": ["subnet-1", "subnet-2"]}))
+            ["LoadBalancers"][0]["LoadBalancerArn"]
+            .clone();
         let forward = json!([{"Type": "forward", "TargetGroupArn": group}]);
         elb(
             "CreateListener",

@@ -110,7 +110,8 @@ fn task_definition(placement: Placement, choices: &mut Choices<'_>, offer: &Offe
     }
     let volumes = choices.rarely();
     if volumes {
-        let file_system = json!({"fileSystemId": "fs-1", "rootDirectory": "/", "transitEncryption": "ENABLED"});
+        let file_system =
+            json!({"fileSystemId": "fs-1", "rootDirectory": "/", "transitEncryption": "ENABLED"});
         task["volumes"] = choices.one(&[
             json!([{"name": "data"}]),
             json!([{"name": "data", "host": {}}]),
@@ -118,9 +119,8 @@ fn task_definition(placement: Placement, choices: &mut Choices<'_>, offer: &Offe
         ]);
     }
     let count = 1 + choices.below(3);
-    let containers: Vec<Value> = (0..count)
-        .map(|index| container(index, placement, sized, volumes, choices, offer))
-        .collect();
+    let containers: Vec<Value> =
+        (0..count).map(|index| container(index, placement, sized, volumes, choices, offer)).collect();
     task["containerDefinitions"] = containers.into();
     task
 }
@@ -192,7 +192,8 @@ fn settings(container: &mut Value, choices: &mut Choices<'_>, offer: &Offer) {
         "options": {"awslogs-group": "/jobs", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "a"},
     });
     let check = json!({"command": ["CMD-SHELL", "true"]});
-    let slow_check = json!({"command": ["CMD", "/ok"], "interval": 10, "timeout": 2, "retries": 2, "startPeriod": 5});
+    let slow_check =
+        json!({"command": ["CMD", "/ok"], "interval": 10, "timeout": 2, "retries": 2, "startPeriod": 5});
     choices.some(
         container,
         &[
@@ -248,8 +249,7 @@ fn service(placement: Placement, task: &Value, choices: &mut Choices<'_>, offer:
         1 => service["capacityProviderStrategy"] = json!([{"capacityProvider": provider, "weight": 1}]),
         _ => {
             let second = format!("{provider}_SPOT");
-            service["capacityProviderStrategy"] =
-                json!([{"capacityProvider": second, "weight": 3, "base": 0}, {"capacityProvider": provider, "base": 1}]);
+            service["capacityProviderStrategy"] = json!([{"capacityProvider": second, "weight": 3, "base": 0}, {"capacityProvider": provider, "base": 1}]);
         }
     }
     if placement != Placement::Ec2Bridge {
@@ -319,7 +319,9 @@ fn connections(service: &mut Value, task: &Value, choices: &mut Choices<'_>, off
         .iter()
         .flat_map(|container| {
             let mappings = container["portMappings"].as_array().into_iter().flatten();
-            mappings.filter(|mapping| mapping["name"].is_string()).map(move |mapping| (&container["name"], mapping))
+            mappings
+                .filter(|mapping| mapping["name"].is_string())
+                .map(move |mapping| (&container["name"], mapping))
         })
         .collect();
     let Some((container, port)) = ports.first() else { return };
@@ -381,10 +383,7 @@ fn scaling(choices: &mut Choices<'_>) -> Value {
             ("scheduledActions", &[json!([night]), json!([])]),
             (
                 "suspendedState",
-                &[
-                    json!({"DynamicScalingInSuspended": false}),
-                    json!({"ScheduledScalingSuspended": true}),
-                ],
+                &[json!({"DynamicScalingInSuspended": false}), json!({"ScheduledScalingSuspended": true})],
             ),
         ],
     );

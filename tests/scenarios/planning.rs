@@ -45,7 +45,9 @@ fn play(choices: &[u8]) -> Result<(), TestCaseError> {
         let first = manifest("app", &mut choices, &offer);
         let wish = load(&mut world, &first)?;
         applied(&world, &wish, &first).await?;
-        let Some((second, changed)) = with_one_change(&mut world, &first, &mut choices) else { return Ok(()) };
+        let Some((second, changed)) = with_one_change(&mut world, &first, &mut choices) else {
+            return Ok(());
+        };
         let wish = load(&mut world, &second)?;
         let plan = world.plan(&wish, Memory::Ledger).await;
         shows_only(&plan, &changed, &text(&plan, &wish, &second))?;
@@ -105,11 +107,20 @@ fn shows_only(plan: &Plan, changed: &Changed, text: &str) -> Result<(), TestCase
 }
 
 /// Changes one leaf so that the manifest still stands.
-fn with_one_change(world: &mut World, manifest: &Value, choices: &mut Choices<'_>) -> Option<(Value, Changed)> {
+fn with_one_change(
+    world: &mut World,
+    manifest: &Value,
+    choices: &mut Choices<'_>,
+) -> Option<(Value, Changed)> {
     let mut found = Vec::new();
     leaves(&manifest["spec"], String::new(), &mut found);
-    let candidates: Vec<Changed> =
-        found.into_iter().filter_map(|(pointer, value)| changed(&pointer, value)).collect();
+    // While a scalable target exists, the count is not Git's.
+    let scaled = manifest["spec"]["scaling"].is_object();
+    let candidates: Vec<Changed> = found
+        .into_iter()
+        .filter(|(pointer, _)| !(scaled && pointer == "/service/desiredCount"))
+        .filter_map(|(pointer, value)| changed(&pointer, value))
+        .collect();
     let start = choices.below(candidates.len());
     let order = candidates.iter().cycle().skip(start).take(candidates.len());
     for Changed { pointer, to } in order {
