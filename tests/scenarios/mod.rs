@@ -3,9 +3,13 @@
 mod calls;
 mod crash;
 mod drift;
+mod failures;
 mod faults;
 mod generated;
+mod ownership;
 mod planning;
 mod rollouts;
+mod scaling;
 mod steady;
 mod story;
+mod transcripts;
