@@ -11,7 +11,7 @@ use reconciler::controller::{Controller, Engine, Outcome, Standing, Timing, Wish
 use reconciler::journal::Journal;
 use reconciler::ledger::Ledger;
 use reconciler::manifest;
-use reconciler::model::{Checkout, Desired, Revision, ServiceKey, ServiceRecord, Timestamp};
+use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
 use reconciler::observe::{Observer, Want};
 use reconciler::plan::{self, Plan};
 use reconciler::report::Colour;
@@ -197,14 +197,19 @@ impl World {
             }
             Memory::Nothing => BTreeMap::new(),
         };
+        let live = self.look(wish, &records).await;
+        plan::plan(wish, &live, &plan::Context { installation: "reconciler", records: &records })
+    }
+
+    /// One look at everything the wish names, with an empty memory.
+    pub async fn look(&self, wish: &Wish, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Live {
         let observer = Observer::new(self.aws().await.reader(), "jobs");
         let wants: Vec<Want<'_>> = wish
             .services
             .values()
             .map(|desired| Want { desired, record: records.get(&desired.key) })
             .collect();
-        let live = observer.observe(&wants, self.now()).await;
-        plan::plan(wish, &live, &plan::Context { installation: "reconciler", records: &records })
+        observer.observe(&wants, self.now()).await
     }
 
     fn ledger_path(&self) -> PathBuf {

@@ -124,12 +124,22 @@ impl Run<'_> {
             self.record_rollout()?;
         }
         self.journal.moved_on(self.service());
-        self.journal.tell(
-            self.event(told.kind, told.sentence)
-                .deployment(told.deployment.as_deref())
-                .request(answer.request_id.as_deref()),
-        );
+        // Tags follow whatever was done, and are worth a line only where they are all there was to do.
+        if told.kind != Kind::Tag || self.steps() == 1 {
+            self.journal.tell(
+                self.event(told.kind, told.sentence)
+                    .deployment(told.deployment.as_deref())
+                    .request(answer.request_id.as_deref()),
+            );
+        }
         Ok(())
+    }
+
+    fn steps(&self) -> usize {
+        match &self.work.plan.decision {
+            Decision::Change { steps, .. } => steps.len(),
+            Decision::Unchanged | Decision::Held { .. } => 0,
+        }
     }
 
     /// On disk before the call: whoever comes after a crash knows that it may have been made.

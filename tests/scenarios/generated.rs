@@ -292,7 +292,7 @@ fn service(placement: Placement, task: &Value, choices: &mut Choices<'_>, offer:
                 "deploymentConfiguration",
                 &[
                     json!({"minimumHealthyPercent": 50}),
-                    json!({"maximumPercent": 150, "minimumHealthyPercent": 100}),
+                    json!({"maximumPercent": 250, "minimumHealthyPercent": 100}),
                     json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}}),
                     json!({"strategy": "ROLLING", "deploymentCircuitBreaker": {"enable": false, "rollback": false}}),
                     json!({"alarms": {"alarmNames": ["b", "a"], "enable": true, "rollback": true}}),

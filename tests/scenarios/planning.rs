@@ -114,8 +114,13 @@ fn with_one_change(
 ) -> Option<(Value, Changed)> {
     let mut found = Vec::new();
     leaves(&manifest["spec"], String::new(), &mut found);
-    let candidates: Vec<Changed> =
-        found.into_iter().filter_map(|(pointer, value)| changed(&pointer, value)).collect();
+    // While a scalable target exists, the count is not Git's.
+    let scaled = manifest["spec"]["scaling"].is_object();
+    let candidates: Vec<Changed> = found
+        .into_iter()
+        .filter(|(pointer, _)| !(scaled && pointer == "/service/desiredCount"))
+        .filter_map(|(pointer, value)| changed(&pointer, value))
+        .collect();
     let start = choices.below(candidates.len());
     let order = candidates.iter().cycle().skip(start).take(candidates.len());
     for Changed { pointer, to } in order {
