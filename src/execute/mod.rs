@@ -115,9 +115,9 @@ struct Run<'a> {
 impl Run<'_> {
     async fn take(&mut self, step: &Step) -> Result<(), Stop> {
         let call = self.outcome.call(self.work, &step.action).map_err(Stop::Plan)?;
-        // Without the lease not even the ledger is ours to write.
-        let permit = self.ledger.permit()?;
+        let turn = self.writer.turn(call.category()).await;
         self.intend(&step.action)?;
+        let permit = self.ledger.permit(turn)?;
         let answer = call.send(self.writer, permit).await?;
         let told = self.outcome.learn(self.work, &step.action, &answer, (self.clock)());
         if told.starts_deployment {

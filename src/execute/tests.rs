@@ -357,6 +357,25 @@ async fn without_the_lock_no_call_is_made_and_the_ledger_is_lost() {
     assert!(!stage.path.exists());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_is_lost_while_a_call_waits_for_its_turn_is_noticed() {
+    let stage = Stage::new();
+    let stub = Stub::new(healthy);
+    let mut lock = stage.path.clone().into_os_string();
+    lock.push(".lock");
+    // Half of AWS's burst of 20; the next waits two seconds.
+    let actions = vec![register(); 11];
+    let live = live();
+    let attempt = stage.attempt(&stub, &live, RolloutKind::Deploy, actions);
+    let gone = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        std::fs::remove_file(lock).unwrap();
+    };
+    let (attempted, ()) = tokio::join!(attempt, gone);
+    assert!(matches!(attempted, Err(ledger::Error::Lost { .. })), "{attempted:?}");
+    assert_eq!(stub.operations().len(), 10);
+}
+
 #[tokio::test]
 async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
     let stage = Stage::new();

@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 pub use error::Error;
 use file::Lines;
 
-use crate::aws::Permit;
+use crate::aws::{Permit, Turn};
 use crate::model::{ServiceKey, ServiceRecord};
 
 pub type Records = BTreeMap<ServiceKey, ServiceRecord>;
@@ -103,10 +103,10 @@ impl Ledger {
         written
     }
 
-    /// The right to make one mutating call, now.
-    pub fn permit(&self) -> Result<Permit, Error> {
+    /// The right to make one mutating call, now that its turn has come.
+    pub fn permit(&self, turn: Turn) -> Result<Permit, Error> {
         self.check_lock()?;
-        Ok(Permit::grant())
+        Ok(Permit::grant(turn))
     }
 
     fn check_lock(&self) -> Result<(), Error> {
@@ -260,12 +260,12 @@ mod tests {
     fn nothing_is_permitted_once_the_lock_file_is_gone() {
         let (_folder, path) = place();
         let ledger = Ledger::open(&path).unwrap();
-        assert!(ledger.permit().is_ok());
+        assert!(ledger.permit(Turn::has_come()).is_ok());
         fs::remove_file(beside(&path, "lock")).unwrap();
-        assert!(matches!(ledger.permit().unwrap_err(), Error::Lost { .. }));
+        assert!(matches!(ledger.permit(Turn::has_come()).unwrap_err(), Error::Lost { .. }));
         // Also when another process took a new one.
         let _second = Ledger::open(&path).unwrap();
-        assert!(matches!(ledger.permit().unwrap_err(), Error::Lost { .. }));
+        assert!(matches!(ledger.permit(Turn::has_come()).unwrap_err(), Error::Lost { .. }));
     }
 
     #[test]
