@@ -403,7 +403,7 @@ impl Engine {
 
     async fn execute(&self, work: &Work<'_>) -> Result<Next, ledger::Error> {
         let key = &work.plan.service;
-        match execute::execute(work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await {
+        match execute::execute(work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await? {
             Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
             Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
             Execution::Rejected { message } => {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Work;
-use crate::aws::{self, Answer, Permit, Writer, resource_id};
+use crate::aws::{self, Answer, Category, Permit, Writer, resource_id};
 use crate::journal::Kind;
 use crate::model::{EcsService, Json, Rollout, RolloutKind, TaskDefinitionArn, Timestamp, tag};
 use crate::plan::{Action, RevisionSource};
@@ -46,6 +46,22 @@ pub(super) enum Call {
 }
 
 impl Call {
+    /// The bucket of AWS's that it draws from.
+    pub(super) fn category(&self) -> Category {
+        match self {
+            Call::RegisterTaskDefinition(_) => Category::TaskDefinitionModify,
+            Call::CreateService(_) | Call::UpdateService(_) => Category::ServiceModify,
+            Call::TagService { .. } => Category::TagModify,
+            Call::StopServiceDeployment { .. } => Category::DeploymentStop,
+            Call::RegisterScalableTarget(_)
+            | Call::PutScalingPolicy(_)
+            | Call::DeleteScalingPolicy(_)
+            | Call::PutScheduledAction(_)
+            | Call::DeleteScheduledAction(_)
+            | Call::DeregisterScalableTarget(_) => Category::Scaling,
+        }
+    }
+
     pub(super) async fn send(&self, writer: &Writer, permit: Permit) -> Result<Answer, aws::Error> {
         match self {
             Call::RegisterTaskDefinition(body) => writer.register_task_definition(permit, body).await,
