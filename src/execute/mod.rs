@@ -18,7 +18,7 @@ use crate::model::{
 use crate::plan::{Action, Decision, ServicePlan, Step};
 
 pub use recover::recover;
-use step::Outcome;
+use step::{Call, Outcome};
 
 /// The wall clock, handed down from `main`.
 pub type Clock = dyn Fn() -> Timestamp + Send + Sync;
@@ -116,7 +116,7 @@ impl Run<'_> {
     async fn take(&mut self, step: &Step) -> Result<(), Stop> {
         let call = self.outcome.call(self.work, &step.action).map_err(Stop::Plan)?;
         let turn = self.writer.turn(call.category()).await;
-        self.intend(&step.action)?;
+        self.intend(&step.action, &call)?;
         let permit = self.ledger.permit(turn)?;
         let answer = call.send(self.writer, permit).await?;
         let told = self.outcome.learn(self.work, &step.action, &answer, (self.clock)());
@@ -143,7 +143,7 @@ impl Run<'_> {
     }
 
     /// On disk before the call: whoever comes after a crash knows that it may have been made.
-    fn intend(&mut self, action: &Action) -> Result<(), ledger::Error> {
+    fn intend(&mut self, action: &Action, call: &Call) -> Result<(), ledger::Error> {
         let kind = match self.work.kind {
             RolloutKind::RollBack => IntentKind::RollBack,
             RolloutKind::Deploy => intent_kind(action),
@@ -152,7 +152,15 @@ impl Run<'_> {
         if self.intended == Some(kind) {
             return Ok(());
         }
-        let intent = Intent { kind, digest: self.work.plan.digest.clone(), at: (self.clock)() };
+        let intent = Intent {
+            revision: self.work.revision.to_owned(),
+            task_definition: call.task_definition().or_else(|| match self.work.kind {
+                RolloutKind::RollBack => self.work.back_to.cloned(),
+                RolloutKind::Deploy => self.outcome.task_definition.clone(),
+            }),
+            before: self.outcome.primary.clone(),
+            ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
+        };
         self.ledger.update(self.service(), |record| record.intent = Some(intent))?;
         self.intended = Some(kind);
         Ok(())
@@ -160,13 +168,7 @@ impl Run<'_> {
 
     /// The deployment runs from here on, whatever becomes of the steps that are left.
     fn record_rollout(&self) -> Result<(), ledger::Error> {
-        let applied = self.applied();
-        self.ledger.update(self.service(), |record| {
-            record.rollout.clone_from(&self.outcome.started);
-            if applied.is_some() {
-                record.applied = applied;
-            }
-        })
+        self.ledger.update(self.service(), |record| record.rollout.clone_from(&self.outcome.started))
     }
 
     /// All is as Git wants it, so an intent that is left over has had its effect, or needs none.
@@ -208,7 +210,9 @@ impl Run<'_> {
             // The call certainly did nothing, so nothing has to be looked up.
             self.ledger.update(self.service(), |record| record.intent = None)?;
         }
-        let Some(after) = retry_after(error.kind) else {
+        // An answer to a roll-back that no other look will change: the revision to go back to is gone.
+        let hopeless = self.work.kind == RolloutKind::RollBack && message.contains("is inactive");
+        let Some(after) = retry_after(error.kind).filter(|_| !hopeless) else {
             return Ok(Execution::Rejected { message });
         };
         let event = self.event(Kind::Retry, message.clone()).request(error.request_id.as_deref());

@@ -17,7 +17,7 @@ pub(super) struct Outcome {
     pub(super) task_definition: Option<TaskDefinitionArn>,
     service_arn: Option<String>,
     /// The PRIMARY deployment's id as it was last seen.
-    primary: Option<String>,
+    pub(super) primary: Option<String>,
     pub(super) started: Option<Rollout>,
 }
 
@@ -46,6 +46,16 @@ pub(super) enum Call {
 }
 
 impl Call {
+    /// The revision that the service will point to, where the call says so.
+    pub(super) fn task_definition(&self) -> Option<TaskDefinitionArn> {
+        match self {
+            Call::CreateService(body) | Call::UpdateService(body) => {
+                body["taskDefinition"].as_str().map(|arn| TaskDefinitionArn(arn.to_owned()))
+            }
+            _ => None,
+        }
+    }
+
     /// The bucket of AWS's that it draws from.
     pub(super) fn category(&self) -> Category {
         match self {

@@ -181,7 +181,7 @@ mod tests {
     use crate::model::{Digest, Intent, IntentKind, Timestamp};
 
     fn intent() -> Intent {
-        Intent { kind: IntentKind::Create, digest: Digest::from_tag("7be1"), at: Timestamp(5) }
+        Intent::of(IntentKind::Create, &Digest::from_tag("7be1"), Timestamp(5))
     }
 
     fn place() -> (tempfile::TempDir, PathBuf) {

@@ -165,7 +165,7 @@ async fn our_own_write_makes_policies_be_read_again() {
     record.applied.as_mut().unwrap().at = Timestamp(7);
     observer.observe(&wants(&desired, Some(&record)), NOW).await;
     assert_eq!(reads(&stub), 2);
-    record.intent = Some(Intent { kind: IntentKind::Scale, digest: digest("api"), at: NOW });
+    record.intent = Some(Intent::of(IntentKind::Scale, &digest("api"), NOW));
     observer.observe(&wants(&desired, Some(&record)), NOW).await;
     assert_eq!(reads(&stub), 3);
     observer.forget(&ServiceKey::new("api"));
@@ -434,7 +434,8 @@ async fn a_quarantined_digest_costs_no_list_at_each_pass() {
     });
     let quarantine = Quarantine {
         digest: digest("api"),
-        task_definition: TaskDefinitionArn(arn("api", 2)),
+        task_definition: Some(TaskDefinitionArn(arn("api", 2))),
+        deployment: None,
         revision: "4c1f9e2".to_owned(),
         failure: crate::model::Failure {
             at: NOW,
