@@ -153,3 +153,26 @@ fn only_named_places_touch_the_outside() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn every_test_that_the_promises_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["src", "tests", "simulator", "git-https", "app"];
+    let code: String = folders
+        .iter()
+        .flat_map(|folder| sources(&root.join(folder)))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let promises = fs::read_to_string(root.join("docs/behavior.md")).unwrap();
+    let lines: Vec<&str> = promises.lines().filter(|line| line.starts_with("- ")).collect();
+    assert!(lines.len() > 50, "the list of promises is read");
+    for line in lines {
+        let name = line.rsplit('`').nth(1).unwrap_or_else(|| panic!("no test is named: {line}"));
+        let attributed = code.lines().collect::<Vec<_>>().windows(2).any(|pair| {
+            let test = pair[0].trim_start();
+            let heading = format!("fn {name}(");
+            (test.starts_with("#[test") || test.starts_with("#[tokio::test")) && pair[1].contains(&heading)
+        });
+        assert!(attributed, "no test `{name}`, promised in: {line}");
+    }
+}
