@@ -1,9 +1,13 @@
 //! The operator's settings: the command line and the environment, read here and nowhere else.
 
+#[cfg(feature = "local")]
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::aws::Budget;
 
 /// GitOps for Amazon ECS in one binary.
 #[derive(Debug, Parser)]
@@ -38,7 +42,7 @@ pub enum Verb {
     Status(StatusSettings),
     /// Run a whole AWS account on this machine, and reconcile a repository against it.
     #[cfg(feature = "local")]
-    Local(crate::cli::local::LocalSettings),
+    Local(LocalSettings),
     /// Print the JSON Schema of the manifests.
     Schema,
 }
@@ -78,8 +82,11 @@ pub struct Account {
     #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler", value_name = "FOLDER")]
     pub state: PathBuf,
     /// Where AWS is; for the simulator and other emulators. AWS_ENDPOINT_URL is honoured as well.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
     pub endpoint_url: Option<String>,
+    /// How much of AWS's API rates to use: `half`, or `unlimited` for a simulator.
+    #[arg(long, env = "RECONCILER_API_BUDGET", default_value = "half", value_parser = budget, hide = true)]
+    pub api_budget: Budget,
     /// Set by `reconciler local`: any credentials will do.
     #[arg(skip)]
     pub simulated: bool,
@@ -140,6 +147,40 @@ pub struct StatusSettings {
     pub all: bool,
 }
 
+#[cfg(feature = "local")]
+#[derive(Clone, Debug, Args)]
+pub struct LocalSettings {
+    #[command(flatten)]
+    pub source: Source,
+    /// What stands in for the account: images, load balancer, queues, secrets.
+    #[arg(long, default_value = "local.yaml", value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where the simulated AWS listens.
+    #[arg(long, default_value = "127.0.0.1:4566", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Where the load balancer listens.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub balancer: SocketAddr,
+    /// Folder for the ledger and the copy of the repository.
+    #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler", value_name = "FOLDER")]
+    pub state: PathBuf,
+    /// How often the repository is asked for new commits.
+    #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
+    pub poll: Duration,
+    /// How often a settled service is compared with AWS again.
+    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
+    pub resync: Duration,
+}
+
+/// Takes an `http` or `https` URL; without a scheme the AWS SDK would only fail at the first call.
+fn endpoint(text: &str) -> Result<String, String> {
+    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        Some(host) if !host.is_empty() => Ok(text.to_owned()),
+        Some(_) | None => Err(format!("`{text}` is not a URL such as http://127.0.0.1:4566")),
+    }
+}
+
 /// Reads `500ms`, `30s`, `10m` or `2h`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
@@ -154,6 +195,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "m" => seconds(60),
         "h" => seconds(3600),
         _ => Err(format!("`{text}` needs a unit: ms, s, m or h")),
+    }
+}
+
+/// Reads `half` or `unlimited`.
+fn budget(text: &str) -> Result<Budget, String> {
+    match text {
+        "half" => Ok(Budget::Half),
+        "unlimited" => Ok(Budget::Unlimited),
+        _ => Err(format!("`{text}` is neither `half` nor `unlimited`")),
     }
 }
 
@@ -173,5 +223,12 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert!(duration("10").is_err_and(|it| it.contains("unit")));
         assert!(duration("m").is_err());
+    }
+
+    #[test]
+    fn the_api_budget_is_half_or_unlimited() {
+        assert_eq!(budget("half"), Ok(Budget::Half));
+        assert_eq!(budget("unlimited"), Ok(Budget::Unlimited));
+        assert!(budget("all").is_err());
     }
 }

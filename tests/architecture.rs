@@ -17,8 +17,7 @@ const FLOORS: [&[&str]; 7] = [
     &["cli", "config"],
 ];
 
-/// The sideways imports that are meant: a rollback is a plan; names of rules explain themselves; the
-/// command line is read where its verbs are wired.
+/// The sideways imports that are meant: a rollback is a plan, and verbs read their settings.
 const SIDEWAYS: [(&str, &str); 5] =
     [("rollout", "plan"), ("shape", "model"), ("cli", "config"), ("config", "cli"), ("model", "shape")];
 

@@ -236,7 +236,12 @@ fn no_provider_has_any(error: &(dyn StdError + 'static)) -> bool {
 
 /// The innermost cause: what really happened, without the layers that passed it on.
 fn last_words(error: &(dyn StdError + 'static)) -> String {
-    sources(error).last().map(ToString::to_string).unwrap_or_default()
+    let Some(innermost) = sources(error).last() else { return String::new() };
+    match innermost.downcast_ref::<std::io::Error>() {
+        // `connection refused`, without the number that only this operating system gives it.
+        Some(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => io.kind().to_string(),
+        Some(_) | None => innermost.to_string(),
+    }
 }
 
 fn sources<'a>(

@@ -99,7 +99,7 @@ impl Reader {
     }
 
     pub async fn caller_identity(&self) -> Result<CallerIdentity, Error> {
-        let call = Call::new("sts:GetCallerIdentity", Category::Other, "ask who we are");
+        let call = Call::new("sts:GetCallerIdentity", Category::Other, "sign in to AWS");
         let answer = self.line.typed(&call, self.clients.sts.get_caller_identity().send()).await?;
         Ok(CallerIdentity {
             account: answer.account.unwrap_or_default(),

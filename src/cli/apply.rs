@@ -10,9 +10,10 @@ use crate::controller::{Next, Outcome, Timing};
 pub async fn run(settings: &Operate, surroundings: &Surroundings) -> anyhow::Result<Exit> {
     let desired = Arc::new(road::desired(&settings.source, &settings.account.state).await?);
     let journal = road::journal(surroundings);
+    let (account, environment) = (&settings.account, &desired.environment);
+    let ledger = road::ledger(account, environment)?;
     let controller =
-        road::controller(&settings.account, &desired.environment, journal, surroundings, Timing::default())
-            .await?;
+        road::controller(account, environment, ledger, journal, surroundings, Timing::default()).await?;
     match controller.settle(desired.clone(), surroundings.stop.clone()).await {
         Outcome::Lost(why) => anyhow::bail!("{why}"),
         Outcome::Ended(standing) => {

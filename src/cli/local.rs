@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use simulator::Simulator;
@@ -22,34 +21,11 @@ use simulator::runtime::process::ProcessRuntime;
 use tokio::net::TcpListener;
 
 use super::{Exit, Surroundings};
-use crate::config::{Account, Operate, RunSettings, Source, duration};
+use crate::aws::Budget;
+use crate::config::{Account, LocalSettings, Operate, RunSettings};
 
 /// How long containers get to end after the operator has stopped.
 const FAREWELL: Duration = Duration::from_secs(10);
-
-#[derive(Clone, Debug, Args)]
-pub struct LocalSettings {
-    #[command(flatten)]
-    source: Source,
-    /// What stands in for the account: images, load balancer, queues, secrets.
-    #[arg(long, default_value = "local.yaml", value_name = "FILE")]
-    file: PathBuf,
-    /// Where the simulated AWS listens.
-    #[arg(long, default_value = "127.0.0.1:4566", value_name = "ADDRESS")]
-    listen: SocketAddr,
-    /// Where the load balancer listens.
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
-    balancer: SocketAddr,
-    /// Folder for the ledger and the copy of the repository.
-    #[arg(long, default_value = ".reconciler", value_name = "FOLDER")]
-    state: PathBuf,
-    /// How often the repository is asked for new commits.
-    #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
-    poll: Duration,
-    /// How often a settled service is compared with AWS again.
-    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
-    resync: Duration,
-}
 
 /// The file's contents. `${folder}` stands for the state folder, `${tag}` for an image's tag.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -160,6 +136,7 @@ fn operate(settings: &LocalSettings, state: &Path, endpoint: &str) -> RunSetting
                 installation: "reconciler".to_owned(),
                 state: state.to_owned(),
                 endpoint_url: Some(endpoint.to_owned()),
+                api_budget: Budget::Unlimited,
                 simulated: true,
             },
         },
@@ -176,7 +153,7 @@ async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener
 
 fn read(file: &Path, state: &Path) -> anyhow::Result<Surrogate> {
     let text = std::fs::read_to_string(file)
-        .with_context(|| format!("can't read {}, which says what stands in for AWS", file.display()))?;
+        .with_context(|| format!("can't read `{}`, which says what stands in for AWS", file.display()))?;
     let text = text.replace("${folder}", &state.display().to_string());
     serde_saphyr::from_str(&text).with_context(|| format!("can't understand {}", file.display()))
 }

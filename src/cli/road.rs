@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use super::{Exit, Surroundings};
-use crate::aws::{self, Reader};
+use crate::aws::{self, ErrorKind, Reader};
 use crate::config::{Account, Source};
 use crate::controller::{Controller, Engine, Timing};
 use crate::journal::Journal;
@@ -81,12 +81,14 @@ pub async fn reader(account: &Account, desired: &Desired) -> anyhow::Result<Read
 async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<aws::Aws> {
     let mut settings = aws::Settings::new(&environment.region);
     settings.endpoint.clone_from(&account.endpoint_url);
+    settings.budget = account.api_budget;
     if account.simulated {
         settings = settings.with_test_credentials();
     }
-    let aws = aws::connect(settings).await?;
+    let refused = |error| NoAws { error, endpoint: account.endpoint_url.clone() };
+    let aws = aws::connect(settings).await.map_err(refused)?;
     if let Some(wanted) = &environment.account {
-        let identity = aws.reader().caller_identity().await?;
+        let identity = aws.reader().caller_identity().await.map_err(refused)?;
         if identity.account != *wanted {
             bail!(
                 "environment `{}` is for account {wanted}, but these credentials are for {}\n  as {}",
@@ -98,6 +100,55 @@ async fn connect(account: &Account, environment: &Environment) -> anyhow::Result
     }
     Ok(aws)
 }
+
+/// AWS could not be asked for the first time.
+#[derive(Debug)]
+pub struct NoAws {
+    error: aws::Error,
+    endpoint: Option<String>,
+}
+
+impl NoAws {
+    /// Whether AWS may answer later, without anybody doing anything here.
+    pub fn may_pass(&self) -> bool {
+        match self.error.kind {
+            ErrorKind::Throttled
+            | ErrorKind::Unanswered
+            | ErrorKind::Unreachable
+            | ErrorKind::Conflict
+            | ErrorKind::Server => true,
+            ErrorKind::Credentials | ErrorKind::AccessDenied | ErrorKind::NotFound | ErrorKind::Rejected => {
+                false
+            }
+        }
+    }
+
+    fn way_out(&self) -> Option<String> {
+        match (self.error.kind, &self.endpoint) {
+            (ErrorKind::Credentials, _) => Some(
+                "log in and set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; \
+                 on ECS, give the task a task role"
+                    .to_owned(),
+            ),
+            (ErrorKind::Unreachable | ErrorKind::Unanswered, Some(endpoint)) => {
+                Some(format!("`--endpoint-url` is {endpoint}"))
+            }
+            (ErrorKind::Unreachable | ErrorKind::Unanswered, None) => {
+                Some("is there a way from here to AWS: proxy, NAT gateway, VPC endpoint for sts?".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for NoAws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.error)?;
+        self.way_out().map_or(Ok(()), |way_out| write!(f, "\n  {way_out}"))
+    }
+}
+
+impl std::error::Error for NoAws {}
 
 /// One look at every service of the environment.
 pub async fn observe(
@@ -124,6 +175,12 @@ pub fn records(account: &Account, desired: &Desired) -> anyhow::Result<BTreeMap<
     Ok(LedgerView::read(ledger_path(account, &desired.environment))?.records().clone())
 }
 
+/// The ledger's path, if there is no ledger: what was attempted is then not known here.
+pub fn missing_ledger(account: &Account, environment: &Environment) -> Option<PathBuf> {
+    let path = ledger_path(account, environment);
+    (!path.exists()).then_some(path)
+}
+
 /// A journal that writes to standard output: for people on a terminal, as JSON otherwise.
 pub fn journal(surroundings: &Surroundings) -> Arc<Journal> {
     let (terminal, colour) = (surroundings.terminal, surroundings.colour);
@@ -136,15 +193,20 @@ pub fn journal(surroundings: &Surroundings) -> Arc<Journal> {
     }))
 }
 
-/// Takes the lease on the environment and wires a controller for it.
+/// Takes the lease on the environment: from now on, nobody else acts on it.
+pub fn ledger(account: &Account, environment: &Environment) -> anyhow::Result<Arc<Ledger>> {
+    Ok(Arc::new(Ledger::open(ledger_path(account, environment))?))
+}
+
+/// Connects to AWS and wires a controller.
 pub async fn controller(
     account: &Account,
     environment: &Environment,
+    ledger: Arc<Ledger>,
     journal: Arc<Journal>,
     surroundings: &Surroundings,
     timing: Timing,
 ) -> anyhow::Result<Controller> {
-    let ledger = Arc::new(Ledger::open(ledger_path(account, environment))?);
     let aws = connect(account, environment).await?;
     let engine = Engine {
         writer: aws.writer(),

@@ -162,14 +162,14 @@ impl Engine {
             }
         })?;
         let took = now.since(rollout.started_at).as_secs();
-        let again = match rollout.kind {
-            RolloutKind::Deploy => "",
-            RolloutKind::RollBack => " again",
+        let (kind, again) = match rollout.kind {
+            RolloutKind::Deploy => (Kind::Settled, ""),
+            RolloutKind::RollBack => (Kind::Rollback, " again"),
         };
         let count = live.service.present().map(|ecs| format!(", {}", running(ecs))).unwrap_or_default();
         let sentence = format!("runs {}{again}{count}, after {took} s", rollout.task_definition);
         self.journal.tell_once(
-            Event::new(now, Kind::Settled, sentence)
+            Event::new(now, kind, sentence)
                 .of(key)
                 .digest(&rollout.digest)
                 .revision(&rollout.revision)

@@ -62,8 +62,7 @@ impl SourceWatch {
                                 Some(wish) => format!("{} stays in force", wish.revision),
                                 None => "nothing is in force yet".to_owned(),
                             };
-                            let sentence =
-                                format!("{} is refused; {stays}\n{diagnostics}", checkout.revision);
+                            let sentence = format!("{}; {stays}\n\n{diagnostics}\n", checkout.revision);
                             self.journal.tell_once(
                                 self.event(Kind::Refused, sentence).revision(&checkout.revision.id),
                             );

@@ -25,6 +25,11 @@ impl Revision {
     pub fn short(&self) -> &str {
         self.id.get(..7).unwrap_or(&self.id)
     }
+
+    /// Whether it is a working folder with edits on top of the commit.
+    pub fn is_dirty(&self) -> bool {
+        self.id.ends_with("-dirty")
+    }
 }
 
 /// `main@4c1f9e2`; `main@4c1f9e2-dirty` for a working folder with edits.
@@ -33,7 +38,7 @@ impl fmt::Display for Revision {
         if !self.branch.is_empty() {
             write!(f, "{}@", self.branch)?;
         }
-        let edited = if self.id.ends_with("-dirty") { "-dirty" } else { "" };
+        let edited = if self.is_dirty() { "-dirty" } else { "" };
         write!(f, "{}{edited}", self.short())
     }
 }

@@ -8,7 +8,10 @@ use crate::journal::{Event, Kind, Level};
 /// The longest word of [`Kind`], and a space.
 const WORD_COLUMN: usize = 9;
 
-/// `21:03:11  plan      job-worker: new revision`, without a line break.
+/// Where a further line of a reason begins, such as the source line of a diagnostic.
+const INDENT: usize = 10;
+
+/// `21:03:11  plan      job-worker: new revision`, without a line break at its end.
 pub fn terminal_line(event: &Event, colour: Colour) -> String {
     let tone = match event.level {
         Level::Error => Tone::Bad,
@@ -20,8 +23,13 @@ pub fn terminal_line(event: &Event, colour: Colour) -> String {
     };
     let time = colour.paint(Tone::Quiet, &event.timestamp.time_of_day());
     let word = colour.paint(tone, &pad(event.event.word(), WORD_COLUMN));
-    let reason = plain(&event.reason);
-    format!("{time}  {word}  {}", sentence(event, &reason))
+    // Only our own diagnostics have lines; in anything else a line break would be somebody's attempt
+    // to write a line of the journal.
+    let lines_max = if event.event == Kind::Refused { usize::MAX } else { 1 };
+    let mut lines = event.reason.trim_end().splitn(lines_max, '\n').map(plain);
+    let first = lines.next().unwrap_or_default();
+    let rest: String = lines.map(|line| format!("\n{}{line}", " ".repeat(INDENT))).collect();
+    format!("{time}  {word}  {}{rest}", sentence(event, &first))
 }
 
 /// The subject and the sentence; the subject is left out where the sentence begins with it.

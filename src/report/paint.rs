@@ -54,7 +54,7 @@ pub(super) fn cut(text: &str, characters_max: usize) -> String {
 }
 
 /// `1.2 s`, `12 s`, `10 m`, `2 h`, `3 d`.
-pub(super) fn span(duration: Duration) -> String {
+pub fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..10 if duration.subsec_millis() >= 50 => format!("{:.1} s", duration.as_secs_f64()),

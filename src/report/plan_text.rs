@@ -184,7 +184,10 @@ impl Window<'_> {
                 }));
             }
             Cause::Git if !commit_told && difference.consequence != Consequence::Creates => {
-                parts.push(format!("changed in {}", self.plan.revision.short()));
+                parts.push(match self.plan.revision.is_dirty() {
+                    true => "not committed yet".to_owned(),
+                    false => format!("changed in {}", self.plan.revision.short()),
+                });
             }
             Cause::Git => {}
         }

@@ -28,8 +28,30 @@ pub(super) fn change(difference: &Difference) -> String {
     if let (None, Some(desired), Consequence::Creates) = (live, desired, &difference.consequence) {
         return value_text(desired);
     }
+    if let (Some(Json::String(live)), Some(Json::String(desired))) = (live, desired)
+        && live.chars().count().max(desired.chars().count()) > VALUE_MAX
+    {
+        let (live, desired) = without_common_beginning(live, desired);
+        return format!("{} -> {}", value_text(&Json::String(live)), value_text(&Json::String(desired)));
+    }
     let shown = |value: &Option<Json>| value.as_ref().map_or("(absent)".to_owned(), value_text);
     format!("{} -> {}", shown(live), shown(desired))
+}
+
+/// Two long texts from the last name before they differ: `…/job-api:1.0.0`, `…/job-api:1.1.0`. Cut at
+/// their ends they could look alike.
+fn without_common_beginning(live: &str, desired: &str) -> (String, String) {
+    let alike: usize = live
+        .chars()
+        .zip(desired.chars())
+        .take_while(|(one, other)| one == other)
+        .map(|(one, _)| one.len_utf8())
+        .sum();
+    let name_at = live[..alike].rfind('/').unwrap_or(alike);
+    if name_at == 0 {
+        return (live.to_owned(), desired.to_owned());
+    }
+    (format!("…{}", &live[name_at..]), format!("…{}", &desired[name_at..]))
 }
 
 /// A value on one line, cut when it is long.
@@ -130,6 +152,12 @@ mod tests {
             json!([{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]),
             r#"+B: "2""#,
         );
+    }
+
+    #[test]
+    fn two_long_texts_show_where_they_differ() {
+        let image = |tag: &str| json!(format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/job-api:{tag}"));
+        check(image("1.0.0"), image("1.1.0"), r#""…/job-api:1.0.0" -> "…/job-api:1.1.0""#);
     }
 
     #[test]

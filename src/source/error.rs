@@ -28,6 +28,8 @@ pub enum SourceError {
     NotGit { url: String, why: String },
     #[error("can't open the repository `{path}`: {why}")]
     Local { path: String, why: String },
+    #[error("can't read the folder `{path}`: {why}")]
+    Folder { path: String, why: String },
     #[error("can't keep the repository cache `{path}`: {why}")]
     Cache { path: String, why: String },
     #[error("fetching from `{url}` failed: {why}")]

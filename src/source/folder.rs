@@ -23,7 +23,7 @@ pub const DIRTY: &str = "-dirty";
 /// `folder`, and the id is [`PLAIN_FOLDER`].
 pub fn checkout(folder: &Path) -> Result<Checkout, SourceError> {
     let shown = folder.display().to_string();
-    let local = |error: &std::io::Error| SourceError::Local { path: shown.clone(), why: reason(error) };
+    let local = |error: &std::io::Error| SourceError::Folder { path: shown.clone(), why: reason(error) };
     let absolute = folder.canonicalize().map_err(|error| local(&error))?;
     let enclosing = enclosing(&absolute);
     let inside = enclosing.as_ref().map_or(String::new(), |(_, inside)| inside.clone());

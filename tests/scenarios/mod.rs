@@ -5,6 +5,7 @@ mod crash;
 mod drift;
 mod failures;
 mod faults;
+mod fleet;
 mod generated;
 mod ownership;
 mod planning;

@@ -1,0 +1,163 @@
+//! The job system in `reconciler local`: an AWS account of its own for each test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::operator::{Finished, Operator, finish, reconciler, with_credentials};
+use super::repository::Repository;
+
+/// An AWS endpoint, asked as any client asks it.
+#[derive(Clone)]
+pub struct Aws {
+    pub endpoint: String,
+}
+
+impl Aws {
+    pub fn ecs(&self, operation: &str, input: Value) -> Value {
+        self.call(&format!("AmazonEC2ContainerServiceV20141113.{operation}"), &input)
+    }
+
+    pub fn scaling(&self, operation: &str, input: Value) -> Value {
+        self.call(&format!("AnyScaleFrontendService.{operation}"), &input)
+    }
+
+    fn call(&self, target: &str, input: &Value) -> Value {
+        let answer = ureq::post(format!("{}/", self.endpoint))
+            .header("X-Amz-Target", target)
+            .header("Content-Type", "application/x-amz-json-1.1")
+            .send(input.to_string())
+            .and_then(|mut answer| answer.body_mut().read_to_string());
+        let answer = answer.unwrap_or_else(|error| panic!("{target} {input}: {error}"));
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    pub fn service(&self, name: &str) -> Value {
+        let answer = self.ecs("DescribeServices", json!({"cluster": "jobs", "services": [name]}));
+        answer["services"][0].clone()
+    }
+
+    /// Revisions ever registered and deployments ever started for a service: what a retry would add to.
+    pub fn attempts(&self, service: &str) -> (usize, usize) {
+        let revisions = self.ecs("ListTaskDefinitions", json!({"familyPrefix": service}));
+        let deployments = self.ecs("ListServiceDeployments", json!({"cluster": "jobs", "service": service}));
+        let count = |list: &Value| list.as_array().unwrap().len();
+        (count(&revisions["taskDefinitionArns"]), count(&deployments["serviceDeployments"]))
+    }
+}
+
+/// `reconciler local` at work on a repository.
+pub struct Account {
+    pub operator: Operator,
+    pub aws: Aws,
+    /// `http://` and the load balancer's address.
+    pub balancer: String,
+    repository: PathBuf,
+    home: tempfile::TempDir,
+}
+
+impl Account {
+    /// Starts it; nothing has been deployed when this returns.
+    pub fn start(repository: &Repository) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let surrogate = home.path().join("local.yaml");
+        std::fs::write(&surrogate, surrogate_for_this_build()).unwrap();
+        let operator = Operator::start(
+            reconciler(home.path())
+                .args(["local", "--environment", "local", "--poll", "200ms", "--resync", "1s"])
+                .args(["--listen", "127.0.0.1:0", "--balancer", "127.0.0.1:0"])
+                .arg("--file")
+                .arg(&surrogate)
+                .arg("--repository")
+                .arg(repository.path()),
+        );
+        let address = |name: &'static str| {
+            operator.wait_for_line(0, &format!("the {name} listens"), |line| {
+                let rest = line.strip_prefix(name)?.trim_start();
+                rest.starts_with("http").then(|| rest.split(' ').next().unwrap_or_default().to_owned())
+            })
+        };
+        let (balancer, endpoint) = (address("load balancer"), address("aws"));
+        let repository = repository.path().to_owned();
+        Self { aws: Aws { endpoint }, balancer, repository, home, operator }
+    }
+
+    /// Starts it and waits until both services have settled on the newest commit.
+    pub fn with_healthy_services(repository: &Repository, commit: &str) -> Self {
+        let account = Self::start(repository);
+        account.wait_until_settled("job-api", commit);
+        account.wait_until_settled("job-worker", commit);
+        account
+    }
+
+    pub fn wait_until_settled(&self, service: &str, commit: &str) {
+        self.operator.wait_for_event(0, &format!("{service} settles on {commit}"), |event| {
+            event["event"] == "settled" && event["service"] == service && event["revision"] == commit
+        });
+    }
+
+    /// Waits until a commit of this service is refused by what it did, and held.
+    pub fn wait_until_held(&self, service: &str, commit: &str) -> Value {
+        self.operator.wait_for_event(0, &format!("{service} is held at {commit}"), |event| {
+            event["event"] == "held" && event["service"] == service && event["revision"] == commit
+        })
+    }
+
+    /// Waits until settled services were compared with AWS again, as often as told: a change behind
+    /// the operator's back is made to another service and found that often.
+    pub fn wait_for_resyncs(&self, times: usize) {
+        for _ in 0..times {
+            let mark = self.operator.mark();
+            self.aws.scaling(
+                "RegisterScalableTarget",
+                json!({
+                    "ServiceNamespace": "ecs", "ResourceId": "service/jobs/job-worker",
+                    "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": 1, "MaxCapacity": 7,
+                }),
+            );
+            self.operator.wait_for_event(mark, "a resync sets the scalable target back", |event| {
+                event["event"] == "scale" && event["service"] == "job-worker"
+            });
+        }
+    }
+
+    /// Runs a verb of the same installation beside it.
+    pub fn verb(&self, verb: &str, arguments: &[&str]) -> Finished {
+        finish(self.command(verb).args(arguments))
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut command = reconciler(self.home.path());
+        with_credentials(&mut command)
+            .args([verb, "--environment", "local", "--endpoint-url", &self.aws.endpoint])
+            .arg("--repository")
+            .arg(&self.repository);
+        command
+    }
+
+    pub fn get(&self, path: &str) -> Value {
+        let text = ureq::get(format!("{}{path}", self.balancer))
+            .call()
+            .and_then(|mut answer| answer.body_mut().read_to_string())
+            .unwrap_or_else(|error| panic!("GET {path}: {error}"));
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+/// The demonstration's own file, with the programs of this build.
+fn surrogate_for_this_build() -> String {
+    let programs = Path::new(env!("CARGO_BIN_EXE_reconciler")).parent().unwrap();
+    for program in ["api", "worker"] {
+        let path = programs.join(program);
+        assert!(
+            path.exists(),
+            "{} is not built: run `cargo build --workspace --bins` first, as `make test` does",
+            path.display()
+        );
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/local.yaml");
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains("../target/debug/"), "{text}");
+    text.replace("../target/debug", &programs.display().to_string())
+}
