@@ -90,7 +90,7 @@ async fn a_roll_back_reads_like_this() {
     08:00:30  failing    api 2 tasks stopped: exit 1
     08:00:40  failed     api:2 did not come up: container app exited 1 soon after start (gate: ECS circuit breaker)
     08:00:40  rollback   api -> api:1, the last that completed; ECS does it by itself
-    08:00:45  settled    api runs api:1 again, 2 of 2 running, after 5 s
+    08:00:45  rollback   api runs api:1 again, 2 of 2 running, after 5 s
     08:00:45  held       api@1401… until Git changes it; failed on 2027-01-15 08:00: container app exited 1 soon after start
     "#);
     insta::assert_snapshot!(plan(&world, &wish).await, @r#"
@@ -132,7 +132,7 @@ async fn a_roll_back_by_deadline_reads_like_this() {
     08:01:15  failing    api 10 tasks stopped: CannotPullContainerError
     08:01:20  failed     api:2 did not come up: image registry.invalid/app:2 can't be pulled: not found (gate: deadline)
     08:01:20  rollback   api -> api:1, the last that completed; the deployment is stopped
-    08:01:25  settled    api runs api:1 again, 2 of 2 running, after 5 s
+    08:01:25  rollback   api runs api:1 again, 2 of 2 running, after 5 s
     08:01:25  held       api@0e10… until Git changes it; failed on 2027-01-15 08:01: image registry.invalid/app:2 can't be pulled: not found
     "#);
 }
