@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -151,4 +151,28 @@ fn only_named_places_touch_the_outside() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_test_that_the_promises_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["src", "tests", "simulator", "git-https", "app"];
+    let mut tests = BTreeSet::new();
+    for path in folders.iter().flat_map(|folder| sources(&root.join(folder))) {
+        let text = fs::read_to_string(path).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+        for pair in lines.windows(2) {
+            if pair[0].starts_with("#[test") || pair[0].starts_with("#[tokio::test") {
+                let name = pair[1].trim_start_matches("async ").trim_start_matches("fn ");
+                tests.insert(name.split('(').next().unwrap().to_owned());
+            }
+        }
+    }
+    let promises = fs::read_to_string(root.join("docs/behavior.md")).unwrap();
+    let lines: Vec<&str> = promises.lines().filter(|line| line.starts_with("- ")).collect();
+    assert!(lines.len() > 50, "the list of promises is read");
+    for line in lines {
+        let name = line.rsplit('`').nth(1).unwrap_or_else(|| panic!("no test is named: {line}"));
+        assert!(tests.contains(name), "no test `{name}`, promised in: {line}");
+    }
 }

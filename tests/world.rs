@@ -180,7 +180,8 @@ impl World {
             files.insert(format!("service-{number}.yaml"), text.clone());
         }
         let revision = Revision {
-            id: format!("{:040x}", self.commits),
+            // As recognisable in what people read as a real one.
+            id: format!("{:07x}{:033x}", 0x4c1_f9e0 + self.commits, 0),
             branch: "main".to_owned(),
             author: "ada".to_owned(),
             subject: format!("Change {}", self.commits),

@@ -159,7 +159,7 @@ impl Outcome {
             }
             Action::CreateService { task_definition, .. } => {
                 let deployment = self.start(work, Some(task_definition), None, after.as_ref(), now);
-                let sentence = self.sentence(&format!("{name}, to run"), "", deployment.as_deref());
+                let sentence = self.sentence(&format!("{name} ->"), "", deployment.as_deref());
                 Told { deployment, starts_deployment: true, ..Told::of(Kind::Create, sentence) }
             }
             Action::UpdateService { task_definition, starts_deployment: true, .. } => {
@@ -172,9 +172,10 @@ impl Outcome {
                 let sentence = self.sentence(&format!("{name} ->"), why, deployment.as_deref());
                 Told { deployment, starts_deployment: true, ..Told::of(kind, sentence) }
             }
-            Action::UpdateService { body, starts_deployment: false, .. } => {
-                Told::of(Kind::Update, format!("{name} {}, without a deployment", changed_members(body)))
-            }
+            Action::UpdateService { body, starts_deployment: false, .. } => Told::of(
+                Kind::Update,
+                format!("{name} in place: {} set, no deployment", changed_members(body)),
+            ),
             Action::TagService { .. } => Told::of(Kind::Tag, format!("{name} records what was applied")),
             Action::StopServiceDeployment { .. } => {
                 // ECS starts the way back itself; which deployment carries it shows later.

@@ -193,7 +193,6 @@ async fn steps_are_made_in_order_and_each_is_filled_in_from_the_one_before() {
         [
             (Kind::Register, "api:2".to_owned()),
             (Kind::Update, "api -> api:2 · deployment ecs-svc/2".to_owned()),
-            (Kind::Tag, "api as applied".to_owned()),
         ]
     );
     assert_eq!(events[1].deployment_id.as_deref(), Some("ecs-svc/2"));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -333,7 +334,9 @@ fn rolling(seen: &Seen, failed: i64) -> Reply {
                 {"key": tag::DIGEST, "value": digest("api").as_str()},
                 {"key": tag::TASK_DEFINITION, "value": "api:2"},
             ],
-            "deployments": [{"id": "ecs-svc/2", "status": "PRIMARY", "failedTasks": failed}],
+            "deployments": [
+                {"id": "ecs-svc/2", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "failedTasks": failed},
+            ],
         }]}),
         "ListServiceDeployments" => json!({"serviceDeployments": [
             {"serviceDeploymentArn": "old", "status": "SUCCESSFUL", "createdAt": 10.0},
@@ -387,19 +390,43 @@ fn rolling_record() -> ServiceRecord {
 }
 
 #[tokio::test]
-async fn a_rollout_that_goes_well_is_watched_with_three_calls() {
+async fn a_rollout_that_goes_well_is_watched_with_two_calls() {
     let stub = Stub::new(|seen| rolling(seen, 0));
     let (desired, record) = ([desired("api")], rolling_record());
     let live = observer(&stub).await.observe(&wants(&desired, Some(&record)), NOW).await;
     let mut operations = stub.operations();
     operations.sort_unstable();
-    assert_eq!(operations, ["DescribeServices", "DescribeTargetHealth", "ListServiceDeployments"]);
+    assert_eq!(operations, ["DescribeServices", "DescribeTargetHealth"]);
     let live = &live.services[&ServiceKey::new("api")];
-    let deployments = live.deployments.present().unwrap();
-    assert_eq!(deployments[0].arn, "ours");
-    assert!(deployments[0].is_of("ecs-svc/2"));
     assert_eq!(live.target_health, Some((1, 2)));
     assert_eq!(live.unhealthy_targets[0].reason, "Target.Timeout");
+}
+
+#[tokio::test]
+async fn the_service_deployments_are_read_once_git_wants_something_else() {
+    let stub = Stub::new(|seen| rolling(seen, 0));
+    let (desired, mut record) = ([desired("api")], rolling_record());
+    record.rollout.as_mut().unwrap().digest = digest("another");
+    let live = observer(&stub).await.observe(&wants(&desired, Some(&record)), NOW).await;
+    let deployments = live.services[&ServiceKey::new("api")].deployments.present().unwrap();
+    assert_eq!(deployments[0].arn, "ours");
+    assert!(deployments[0].is_of("ecs-svc/2"));
+}
+
+#[tokio::test]
+async fn stopped_tasks_are_read_again_only_when_another_one_failed_or_time_has_passed() {
+    let failed = Arc::new(Mutex::new(1));
+    let shown = failed.clone();
+    let stub = Stub::new(move |seen| rolling(seen, *shown.lock().unwrap()));
+    let (observer, desired, record) = (observer(&stub).await, [desired("api")], rolling_record());
+    let reads = |stub: &Stub| stub.operations().iter().filter(|it| *it == "ListTasks").count();
+    for (seconds, failures, expected) in [(0, 1, 1), (5, 1, 1), (10, 2, 2), (15, 2, 2), (75, 2, 3)] {
+        *failed.lock().unwrap() = failures;
+        let at = NOW.plus(Duration::from_secs(seconds));
+        let live = observer.observe(&wants(&desired, Some(&record)), at).await;
+        assert_eq!(live.services[&ServiceKey::new("api")].stopped_tasks.len(), 1);
+        assert_eq!(reads(&stub), expected, "after {seconds} s");
+    }
 }
 
 #[tokio::test]

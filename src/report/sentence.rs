@@ -62,10 +62,19 @@ fn size(differences: &[Difference], steps: &[Step]) -> String {
 /// `memory "1024" -> "2048"`, `worker +BATCH "20"`: the path without what every reader knows.
 fn named(difference: &Difference) -> String {
     let segments: Vec<&str> = difference.path.0.iter().filter_map(known_by).collect();
-    let name = segments.join(".");
-    let variable = matches!(difference.path.0.last_chunk::<2>(), Some([Segment::Field(list), _]) if list == "environment" || list == "secrets");
-    let (Some((owner, variable)), false) = (name.rsplit_once('.').filter(|_| variable), difference.sensitive)
-    else {
+    let name = match (difference.path.0.get(2), segments.split_first()) {
+        // A container, or a scaling policy, and what is changed of it.
+        (Some(Segment::Key(_)), Some((element, rest))) if !rest.is_empty() => {
+            format!("{element} {}", rest.join("."))
+        }
+        _ => segments.join("."),
+    };
+    let is_variable = match difference.path.0.as_slice() {
+        [.., Segment::Field(list), _] => list == "environment" || list == "secrets",
+        _ => false,
+    };
+    let variable = name.rsplit_once(' ').filter(|_| is_variable && !difference.sensitive);
+    let Some((owner, variable)) = variable else {
         return format!("{name} {}", change(difference));
     };
     match (&difference.live, &difference.desired) {
@@ -109,4 +118,30 @@ pub fn failure_sentence(rollout: &Rollout, failure: &Failure) -> String {
         RolloutKind::RollBack => format!("the way back to {} failed", rollout.task_definition),
     };
     format!("{what}: {} (gate: {})", failure.likely_cause, failure.gate)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{FieldPath, Json};
+    use crate::plan::Consequence;
+    use crate::report::example::difference;
+
+    fn check(path: FieldPath, live: Json, desired: Json, expected: &str) {
+        assert_eq!(named(&difference(path, live, desired, Consequence::NewRevision)), expected);
+    }
+
+    #[test]
+    fn a_difference_is_named_without_what_goes_without_saying() {
+        let task = FieldPath::root().field("taskDefinition");
+        let worker = task.field("containerDefinitions").key("worker");
+        let variable = worker.field("environment").field("BATCH");
+        check(task.field("memory"), json!("1024"), json!("2048"), r#"memory "1024" -> "2048""#);
+        check(worker.field("image"), json!("w:1"), json!("w:2"), r#"worker image "w:1" -> "w:2""#);
+        check(variable.clone(), Json::Null, json!("20"), r#"worker +BATCH "20""#);
+        check(variable.clone(), json!("20"), Json::Null, "worker -BATCH");
+        check(variable, json!("20"), json!("30"), r#"worker BATCH "20" -> "30""#);
+    }
 }

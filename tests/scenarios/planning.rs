@@ -14,7 +14,7 @@ use crate::world::{Memory, World};
 /// Another seed may be given, as a number, in this variable.
 const SEED_VARIABLE: &str = "RECONCILER_TEST_SEED";
 const SEED: u64 = 4711;
-const CASES: u32 = 60;
+const CASES: u32 = 40;
 
 #[test]
 fn planning_again_after_an_apply_is_empty_whatever_the_manifest() {
@@ -114,11 +114,13 @@ fn with_one_change(
 ) -> Option<(Value, Changed)> {
     let mut found = Vec::new();
     leaves(&manifest["spec"], String::new(), &mut found);
-    // While a scalable target exists, the count is not Git's.
+    // While a scalable target exists, the count is not Git's. Tags of a task definition reach AWS
+    // with its next revision, and are no difference of their own.
     let scaled = manifest["spec"]["scaling"].is_object();
     let candidates: Vec<Changed> = found
         .into_iter()
         .filter(|(pointer, _)| !(scaled && pointer == "/service/desiredCount"))
+        .filter(|(pointer, _)| !pointer.starts_with("/taskDefinition/tags"))
         .filter_map(|(pointer, value)| changed(&pointer, value))
         .collect();
     let start = choices.below(candidates.len());
