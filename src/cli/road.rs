@@ -116,10 +116,9 @@ impl NoAws {
             | ErrorKind::Unreachable
             | ErrorKind::Conflict
             | ErrorKind::Server => true,
-            ErrorKind::Credentials
-            | ErrorKind::AccessDenied
-            | ErrorKind::NotFound
-            | ErrorKind::Rejected => false,
+            ErrorKind::Credentials | ErrorKind::AccessDenied | ErrorKind::NotFound | ErrorKind::Rejected => {
+                false
+            }
         }
     }
 

@@ -15,7 +15,8 @@ fn a_count_changed_by_hand_is_set_back_while_it_runs() {
 
     let mark = account.operator.mark();
     account.aws.ecs("UpdateService", json!({"cluster": "jobs", "service": "job-api", "desiredCount": 4}));
-    let drift = account.operator.wait_for_event(mark, "the drift is found", |event| event["event"] == "drift");
+    let drift =
+        account.operator.wait_for_event(mark, "the drift is found", |event| event["event"] == "drift");
     assert_eq!(drift["service"], "job-api");
     let reason = drift["reason"].as_str().unwrap();
     assert!(reason.contains("4 -> 2"), "{reason}");
@@ -78,7 +79,10 @@ fn is_as_documented(plan: &Value, commit: &str) {
         (&difference["path"], &difference["live"], &difference["desired"]),
         (&json!("service.desiredCount"), &json!(4), &json!(2))
     );
-    assert_eq!((&difference["consequence"], &difference["cause"]), (&json!("inPlace"), &json!("behindOurBack")));
+    assert_eq!(
+        (&difference["consequence"], &difference["cause"]),
+        (&json!("inPlace"), &json!("behindOurBack"))
+    );
     assert_eq!(difference["origin"]["file"], "manifests/web.yaml");
     assert_eq!(difference["sensitive"], false);
 }

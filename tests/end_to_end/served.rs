@@ -31,7 +31,10 @@ pub struct Served {
 enum State {
     /// The port is ours, and refuses connections.
     Away(TcpSocket),
-    There { stop: CancellationToken, server: JoinHandle<()> },
+    There {
+        stop: CancellationToken,
+        server: JoinHandle<()>,
+    },
     Changing,
 }
 

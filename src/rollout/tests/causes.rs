@@ -151,8 +151,7 @@ fn a_failed_health_check_says_what_the_load_balancer_got() {
 #[test]
 fn what_the_load_balancer_got_is_read_from_the_events_once_the_target_is_gone() {
     let group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/jobs-api/0123456789abcdef";
-    let task =
-        stopped(Some(143), "", &format!("Task failed ELB health checks in (target-group {group})"));
+    let task = stopped(Some(143), "", &format!("Task failed ELB health checks in (target-group {group})"));
     let cases = [
         ("Health checks failed with these codes: [503]", "GET health check answers 503"),
         ("Request timed out", "GET health check does not answer in time"),
