@@ -133,7 +133,8 @@ impl NoAws {
                 Some(format!("`--endpoint-url` is {endpoint}"))
             }
             (ErrorKind::Unreachable | ErrorKind::Unanswered, None) => {
-                let hint = "is there a way from here to AWS: proxy, NAT gateway, VPC endpoint, AWS_ENDPOINT_URL?";
+                let hint =
+                    "is there a way from here to AWS: proxy, NAT gateway, VPC endpoint, AWS_ENDPOINT_URL?";
                 Some(hint.to_owned())
             }
             _ => None,

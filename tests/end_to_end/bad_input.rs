@@ -209,7 +209,7 @@ fn a_broken_manifest_is_refused_whole_and_the_next_good_commit_goes_out() {
     for words in ["manifests/web.yaml:7:5", "`memroy`", "did you mean `memory`?", "stays in force"] {
         assert!(reason.contains(words), "`{words}` is missing in: {reason}");
     }
-    served.wait_for_calls("DescribeServices", served.count("DescribeServices"), 3);
+    served.wait_for_count("DescribeServices", served.count("DescribeServices") + 3);
     assert_eq!(served.mutations(), mutations);
     let refusals = operator.events(mark).iter().filter(|event| event["event"] == "refused").count();
     assert_eq!(refusals, 1, "told once, not at every poll\n{}", operator.told());
