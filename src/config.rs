@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::aws::Budget;
+
 /// GitOps for Amazon ECS in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "reconciler", version, about, max_term_width = 100)]
@@ -82,6 +84,9 @@ pub struct Account {
     /// Where AWS is; for the simulator and other emulators. AWS_ENDPOINT_URL is honoured as well.
     #[arg(long, value_name = "URL", value_parser = endpoint)]
     pub endpoint_url: Option<String>,
+    /// How much of AWS's API rates to use: `half`, or `unlimited` for a simulator.
+    #[arg(long, env = "RECONCILER_API_BUDGET", default_value = "half", value_parser = budget, hide = true)]
+    pub api_budget: Budget,
     /// Set by `reconciler local`: any credentials will do.
     #[arg(skip)]
     pub simulated: bool,
@@ -193,6 +198,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads `half` or `unlimited`.
+fn budget(text: &str) -> Result<Budget, String> {
+    match text {
+        "half" => Ok(Budget::Half),
+        "unlimited" => Ok(Budget::Unlimited),
+        _ => Err(format!("`{text}` is neither `half` nor `unlimited`")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,5 +223,12 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert!(duration("10").is_err_and(|it| it.contains("unit")));
         assert!(duration("m").is_err());
+    }
+
+    #[test]
+    fn the_api_budget_is_half_or_unlimited() {
+        assert_eq!(budget("half"), Ok(Budget::Half));
+        assert_eq!(budget("unlimited"), Ok(Budget::Unlimited));
+        assert!(budget("all").is_err());
     }
 }

@@ -11,14 +11,18 @@ use reconciler::controller::{Controller, Engine, Outcome, Standing, Timing, Wish
 use reconciler::journal::Journal;
 use reconciler::ledger::Ledger;
 use reconciler::manifest;
-use reconciler::model::{Checkout, Desired, Revision, ServiceKey, ServiceRecord, Timestamp};
-use reconciler::observe::Observer;
+use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
+use reconciler::observe::{Observer, Want};
+use reconciler::plan::{self, Plan};
 use reconciler::report::Colour;
 use reconciler::shape::api::Api;
 use serde_json::{Value, json};
 use simulator::Simulator;
 use simulator::clock::{Clock, Time};
+use simulator::error::Answer;
+use simulator::runtime::Runtime;
 use simulator::runtime::scripted::Scripted;
+use simulator::world::World as Account;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +38,7 @@ spec: {account: '123456789012', region: eu-west-1, cluster: jobs}
 
 pub struct World {
     pub simulator: Simulator,
+    runtime: Arc<Scripted>,
     clock: Clock,
     folder: tempfile::TempDir,
     pub journal: Arc<Journal>,
@@ -44,9 +49,11 @@ impl World {
     /// An account with the cluster `jobs` and nothing in it.
     pub async fn new() -> Self {
         let clock = Clock::starting_at(Time(EPOCH), 1.0);
-        let simulator = Simulator::new(clock.clone(), Arc::new(Scripted::default()));
+        let runtime = Arc::new(Scripted::default());
+        let simulator = Simulator::new(clock.clone(), runtime.clone());
         let world = Self {
             simulator,
+            runtime,
             clock,
             folder: tempfile::tempdir().unwrap(),
             journal: Arc::new(Journal::new(|event| {
@@ -74,6 +81,70 @@ impl World {
             .unwrap();
         let response = self.simulator.call(request).await;
         serde_json::from_slice(response.body()).unwrap()
+    }
+
+    /// The same for Application Auto Scaling, of the service `name` in this cluster.
+    pub async fn scaling(&self, operation: &str, name: &str, mut input: Value) -> Value {
+        input["ServiceNamespace"] = "ecs".into();
+        if operation == "DescribeScalableTargets" {
+            input["ResourceIds"] = json!([format!("service/jobs/{name}")]);
+        } else {
+            input["ScalableDimension"] = "ecs:service:DesiredCount".into();
+            input["ResourceId"] = format!("service/jobs/{name}").into();
+        }
+        let request = http::Request::post("/")
+            .header("X-Amz-Target", format!("AnyScaleFrontendService.{operation}"))
+            .header("Content-Type", "application/x-amz-json-1.1")
+            .body(bytes::Bytes::from(input.to_string()))
+            .unwrap();
+        let response = self.simulator.call(request).await;
+        serde_json::from_slice(response.body()).unwrap()
+    }
+
+    /// The bounds of a service's scalable target, if it has one.
+    pub async fn bounds(&self, name: &str) -> Option<(i64, i64)> {
+        let answer = self.scaling("DescribeScalableTargets", name, json!({})).await;
+        let target = &answer["ScalableTargets"][0];
+        Some((target["MinCapacity"].as_i64()?, target["MaxCapacity"].as_i64()?))
+    }
+
+    fn set_up(&self, answer: impl FnOnce(&mut Account, &dyn Runtime) -> Answer) -> Value {
+        self.simulator.with_world(|account| {
+            answer(account, self.runtime.as_ref()).unwrap_or_else(|error| panic!("{}", error.message))
+        })
+    }
+
+    /// A target group behind the listener of a load balancer; its ARN.
+    pub fn target_group(&self, name: &str) -> String {
+        let elb = |operation: &str, input: Value| {
+            self.set_up(|account, runtime| simulator::elb::call(account, runtime, operation, &input))
+        };
+        let group = elb(
+            "CreateTargetGroup",
+            json!({
+                "Name": name, "Protocol": "HTTP", "Port": "8080", "VpcId": "vpc-1", "TargetType": "ip",
+                "HealthCheckIntervalSeconds": "5", "HealthCheckTimeoutSeconds": "2",
+                "HealthyThresholdCount": "2", "UnhealthyThresholdCount": "2",
+            }),
+        )["TargetGroups"][0]["TargetGroupArn"]
+            .clone();
+        let balancer = elb("CreateLoadBalancer", json!({"Name": name, "Subnets": ["subnet-1", "subnet-2"]}))
+            ["LoadBalancers"][0]["LoadBalancerArn"]
+            .clone();
+        let forward = json!([{"Type": "forward", "TargetGroupArn": group}]);
+        elb(
+            "CreateListener",
+            json!({"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": "80", "DefaultActions": forward}),
+        );
+        group.as_str().unwrap().to_owned()
+    }
+
+    /// A secret; its ARN.
+    pub fn secret(&self, name: &str) -> String {
+        let input = json!({"Name": name, "SecretString": "hunter2"});
+        let made = self
+            .set_up(|account, runtime| simulator::secrets::call(account, runtime, "CreateSecret", &input));
+        made["ARN"].as_str().unwrap().to_owned()
     }
 
     pub async fn service(&self, name: &str) -> Value {
@@ -116,6 +187,29 @@ impl World {
             committed_at: self.now(),
         };
         manifest::load(&Checkout { revision, files }, None, Api::builtin())
+    }
+
+    /// What somebody who may only look would see: `plan`, with or without this installation's ledger.
+    pub async fn plan(&self, wish: &Wish, memory: Memory) -> Plan {
+        let records = match memory {
+            Memory::Ledger => {
+                reconciler::ledger::LedgerView::read(self.ledger_path()).unwrap().records().clone()
+            }
+            Memory::Nothing => BTreeMap::new(),
+        };
+        let live = self.look(wish, &records).await;
+        plan::plan(wish, &live, &plan::Context { installation: "reconciler", records: &records })
+    }
+
+    /// One look at everything the wish names, with an empty memory.
+    pub async fn look(&self, wish: &Wish, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Live {
+        let observer = Observer::new(self.aws().await.reader(), "jobs");
+        let wants: Vec<Want<'_>> = wish
+            .services
+            .values()
+            .map(|desired| Want { desired, record: records.get(&desired.key) })
+            .collect();
+        observer.observe(&wants, self.now()).await
     }
 
     fn ledger_path(&self) -> PathBuf {
@@ -188,6 +282,24 @@ impl World {
         let events = self.journal.events();
         events.iter().map(|it| reconciler::report::log::terminal_line(it, Colour::Plain) + "\n").collect()
     }
+}
+
+/// What a plan knows of the past.
+#[derive(Clone, Copy, Debug)]
+pub enum Memory {
+    Ledger,
+    Nothing,
+}
+
+/// `["A", "B", "B"]` -> `["A", "B x2"]`
+pub fn compact(calls: &[String]) -> Vec<String> {
+    calls
+        .chunk_by(|one, other| one == other)
+        .map(|run| match run.len() {
+            1 => run[0].clone(),
+            length => format!("{} x{length}", run[0]),
+        })
+        .collect()
 }
 
 /// A small Fargate service named `name` that runs `image`.

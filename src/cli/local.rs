@@ -21,6 +21,7 @@ use simulator::runtime::process::ProcessRuntime;
 use tokio::net::TcpListener;
 
 use super::{Exit, Surroundings};
+use crate::aws::Budget;
 use crate::config::{Account, LocalSettings, Operate, RunSettings};
 
 /// How long containers get to end after the operator has stopped: everything is gone ten seconds after
@@ -136,6 +137,7 @@ fn operate(settings: &LocalSettings, state: &Path, endpoint: &str) -> RunSetting
                 installation: "reconciler".to_owned(),
                 state: state.to_owned(),
                 endpoint_url: Some(endpoint.to_owned()),
+                api_budget: Budget::Unlimited,
                 simulated: true,
             },
         },

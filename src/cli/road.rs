@@ -81,6 +81,7 @@ pub async fn reader(account: &Account, desired: &Desired) -> anyhow::Result<Read
 async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<aws::Aws> {
     let mut settings = aws::Settings::new(&environment.region);
     settings.endpoint.clone_from(&account.endpoint_url);
+    settings.budget = account.api_budget;
     if account.simulated {
         settings = settings.with_test_credentials();
     }

@@ -119,7 +119,7 @@ impl Engine {
                 Ok(self.watch_on(service, rollout))
             }
             Verdict::Completed => {
-                self.completed(rollout, key)?;
+                self.completed(rollout, key, live)?;
                 Ok(None)
             }
             Verdict::Superseded { sentence } => {
@@ -142,7 +142,12 @@ impl Engine {
         (!wants_another).then_some(Next::Watch(WATCH_EVERY))
     }
 
-    fn completed(&self, rollout: &Rollout, key: &ServiceKey) -> Result<(), ledger::Error> {
+    fn completed(
+        &self,
+        rollout: &Rollout,
+        key: &ServiceKey,
+        live: &LiveService,
+    ) -> Result<(), ledger::Error> {
         let now = (self.now)();
         self.journal.moved_on(key);
         self.ledger.update(key, |record| {
@@ -157,11 +162,12 @@ impl Engine {
             }
         })?;
         let took = now.since(rollout.started_at).as_secs();
-        let runs = &rollout.task_definition;
-        let (kind, sentence) = match rollout.kind {
-            RolloutKind::Deploy => (Kind::Settled, format!("{runs} completed its deployment in {took} s")),
-            RolloutKind::RollBack => (Kind::Rollback, format!("runs {runs} again, healthy after {took} s")),
+        let (kind, again) = match rollout.kind {
+            RolloutKind::Deploy => (Kind::Settled, ""),
+            RolloutKind::RollBack => (Kind::Rollback, " again"),
         };
+        let count = live.service.present().map(|ecs| format!(", {}", running(ecs))).unwrap_or_default();
+        let sentence = format!("runs {}{again}{count}, after {took} s", rollout.task_definition);
         self.journal.tell_once(
             Event::new(now, kind, sentence)
                 .of(key)
@@ -216,7 +222,7 @@ impl Engine {
         match back {
             RollBack::Nowhere { why } => {
                 self.ledger.update(key, |record| record.rollout = None)?;
-                tell(format!("nowhere to go back to: {why}"));
+                tell(format!("{key}: not taken back: {why}"));
                 Ok(Next::Held(why))
             }
             RollBack::ByEcs => {
@@ -225,7 +231,7 @@ impl Engine {
                     .clone()
                     .or_else(|| live.service.present().map(EcsService::task_definition));
                 let Some(to) = to else { return Ok(Next::Watch(WATCH_EVERY)) };
-                tell(format!("ECS takes it back to {to}, the last that completed"));
+                tell(format!("{key} -> {to}, the last that completed; ECS does it by itself"));
                 let watch = Rollout {
                     kind: RolloutKind::RollBack,
                     task_definition: to,
@@ -254,11 +260,6 @@ impl Engine {
         rollout: &Rollout,
         steps: Vec<Step>,
     ) -> Result<Next, ledger::Error> {
-        if let Some(to) = &rollout.back_to {
-            let sentence = format!("{} -> {to}, the last that completed", service.key);
-            let event = Event::new((self.now)(), Kind::Rollback, sentence).of(&service.key);
-            self.journal.tell(event.digest(&rollout.digest).revision(&rollout.revision));
-        }
         let plan = ServicePlan {
             service: service.key.clone(),
             digest: rollout.digest.clone(),
@@ -375,8 +376,7 @@ impl Engine {
                 }
             })?;
         }
-        let (running, wanted) = (ecs.running_count(), ecs.desired_count());
-        let sentence = format!("as Git wants it: {task_definition}, {running} of {wanted} running");
+        let sentence = format!("runs {task_definition}, {}, as Git wants it", running(ecs));
         let event = Event::new((self.now)(), Kind::Settled, sentence);
         self.journal.tell_unless_known(event.of(&service.key).digest(&service.digest));
         Ok(Next::Settled)
@@ -403,13 +403,14 @@ impl Engine {
 
     async fn execute(&self, work: &Work<'_>) -> Result<Next, ledger::Error> {
         let key = &work.plan.service;
-        match execute::execute(work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await {
+        match execute::execute(work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await? {
             Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
             Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
             Execution::Rejected { message } => {
                 let why = format!("AWS refuses it: {message}");
                 self.refuse(work, &why)?;
-                let event = Event::new((self.now)(), Kind::Failed, why.clone());
+                let event =
+                    Event::new((self.now)(), Kind::Failed, format!("{why}; held until Git changes it"));
                 self.journal.tell_once(event.of(key).digest(&work.plan.digest).revision(work.revision));
                 Ok(Next::Held(why))
             }
@@ -437,6 +438,11 @@ impl Engine {
             });
         })
     }
+}
+
+/// `2 of 2 running`
+fn running(service: &EcsService) -> String {
+    format!("{} of {} running", service.running_count(), service.desired_count())
 }
 
 /// A deployment of what Git wants that nobody watches: somebody forced it by hand.

@@ -54,31 +54,31 @@ pub enum Execution {
 
 /// Carries the plan out, up to the first step that fails. A plan that changes nothing removes the
 /// intent that a crash left behind.
+///
+/// An error of the ledger is not an outcome: without the ledger nothing may be done any more.
 pub async fn execute(
     work: &Work<'_>,
     writer: &Writer,
     ledger: &Ledger,
     journal: &Journal,
     clock: &Clock,
-) -> Execution {
+) -> Result<Execution, ledger::Error> {
     let mut run = Run { work, writer, ledger, journal, clock, outcome: Outcome::of(work), intended: None };
     let steps = match &work.plan.decision {
         Decision::Change { steps, .. } => steps,
         Decision::Unchanged => return run.nothing_left(),
-        Decision::Held { .. } => return Execution::Done { started: None },
+        Decision::Held { .. } => return Ok(Execution::Done { started: None }),
     };
     for step in steps {
         match run.take(step).await {
             Ok(()) => (),
             Err(Stop::Call(error)) => return run.stopped(&error),
-            Err(Stop::Ledger(error)) => return run.unrecorded(&error),
-            Err(Stop::Plan(message)) => return Execution::Rejected { message },
+            Err(Stop::Ledger(error)) => return Err(error),
+            Err(Stop::Plan(message)) => return Ok(Execution::Rejected { message }),
         }
     }
-    match run.finish() {
-        Ok(()) => Execution::Done { started: run.outcome.started },
-        Err(error) => run.unrecorded(&error),
-    }
+    run.finish()?;
+    Ok(Execution::Done { started: run.outcome.started })
 }
 
 /// Why the steps end early.
@@ -115,21 +115,31 @@ struct Run<'a> {
 impl Run<'_> {
     async fn take(&mut self, step: &Step) -> Result<(), Stop> {
         let call = self.outcome.call(self.work, &step.action).map_err(Stop::Plan)?;
-        // Without the lease not even the ledger is ours to write.
-        let permit = self.ledger.permit()?;
+        let turn = self.writer.turn(call.category()).await;
         self.intend(&step.action)?;
+        let permit = self.ledger.permit(turn)?;
         let answer = call.send(self.writer, permit).await?;
         let told = self.outcome.learn(self.work, &step.action, &answer, (self.clock)());
         if told.starts_deployment {
             self.record_rollout()?;
         }
         self.journal.moved_on(self.service());
-        self.journal.tell(
-            self.event(told.kind, told.sentence)
-                .deployment(told.deployment.as_deref())
-                .request(answer.request_id.as_deref()),
-        );
+        // Tags follow whatever was done, and are worth a line only where they are all there was to do.
+        if told.kind != Kind::Tag || self.steps() == 1 {
+            self.journal.tell(
+                self.event(told.kind, told.sentence)
+                    .deployment(told.deployment.as_deref())
+                    .request(answer.request_id.as_deref()),
+            );
+        }
         Ok(())
+    }
+
+    fn steps(&self) -> usize {
+        match &self.work.plan.decision {
+            Decision::Change { steps, .. } => steps.len(),
+            Decision::Unchanged | Decision::Held { .. } => 0,
+        }
     }
 
     /// On disk before the call: whoever comes after a crash knows that it may have been made.
@@ -160,12 +170,12 @@ impl Run<'_> {
     }
 
     /// All is as Git wants it, so an intent that is left over has had its effect, or needs none.
-    fn nothing_left(&self) -> Execution {
+    fn nothing_left(&self) -> Result<Execution, ledger::Error> {
         let left_over = self.ledger.record(self.service()).is_some_and(|record| record.intent.is_some());
-        if left_over && let Err(error) = self.ledger.update(self.service(), |record| record.intent = None) {
-            return self.unrecorded(&error);
+        if left_over {
+            self.ledger.update(self.service(), |record| record.intent = None)?;
         }
-        Execution::Done { started: None }
+        Ok(Execution::Done { started: None })
     }
 
     fn finish(&self) -> Result<(), ledger::Error> {
@@ -192,27 +202,18 @@ impl Run<'_> {
         }
     }
 
-    fn stopped(&self, error: &aws::Error) -> Execution {
+    fn stopped(&self, error: &aws::Error) -> Result<Execution, ledger::Error> {
         let message = error.to_string();
         if !error.is_ambiguous() {
             // The call certainly did nothing, so nothing has to be looked up.
-            if let Err(error) = self.ledger.update(self.service(), |record| record.intent = None) {
-                return self.unrecorded(&error);
-            }
+            self.ledger.update(self.service(), |record| record.intent = None)?;
         }
         let Some(after) = retry_after(error.kind) else {
-            return Execution::Rejected { message };
+            return Ok(Execution::Rejected { message });
         };
         let event = self.event(Kind::Retry, message.clone()).request(error.request_id.as_deref());
         self.journal.tell_once(event);
-        Execution::Retry { after, message }
-    }
-
-    fn unrecorded(&self, error: &ledger::Error) -> Execution {
-        let source = std::error::Error::source(error).map(|source| format!(": {source}"));
-        let message = format!("{error}{}", source.unwrap_or_default());
-        self.journal.tell_once(self.event(Kind::Retry, message.clone()));
-        Execution::Retry { after: Duration::from_secs(5), message }
+        Ok(Execution::Retry { after, message })
     }
 
     fn event(&self, kind: Kind, sentence: String) -> Event {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Work;
-use crate::aws::{self, Answer, Permit, Writer, resource_id};
+use crate::aws::{self, Answer, Category, Permit, Writer, resource_id};
 use crate::journal::Kind;
 use crate::model::{EcsService, Json, Rollout, RolloutKind, TaskDefinitionArn, Timestamp, tag};
 use crate::plan::{Action, RevisionSource};
@@ -46,6 +46,22 @@ pub(super) enum Call {
 }
 
 impl Call {
+    /// The bucket of AWS's that it draws from.
+    pub(super) fn category(&self) -> Category {
+        match self {
+            Call::RegisterTaskDefinition(_) => Category::TaskDefinitionModify,
+            Call::CreateService(_) | Call::UpdateService(_) => Category::ServiceModify,
+            Call::TagService { .. } => Category::TagModify,
+            Call::StopServiceDeployment { .. } => Category::DeploymentStop,
+            Call::RegisterScalableTarget(_)
+            | Call::PutScalingPolicy(_)
+            | Call::DeleteScalingPolicy(_)
+            | Call::PutScheduledAction(_)
+            | Call::DeleteScheduledAction(_)
+            | Call::DeregisterScalableTarget(_) => Category::Scaling,
+        }
+    }
+
     pub(super) async fn send(&self, writer: &Writer, permit: Permit) -> Result<Answer, aws::Error> {
         match self {
             Call::RegisterTaskDefinition(body) => writer.register_task_definition(permit, body).await,
@@ -133,27 +149,31 @@ impl Outcome {
             }
             Action::CreateService { task_definition, .. } => {
                 let deployment = self.start(work, Some(task_definition), None, after.as_ref(), now);
-                let sentence = self.sentence(&format!("{name} with"), deployment.as_deref());
+                let sentence = self.sentence(&format!("{name}, to run"), "", deployment.as_deref());
                 Told { deployment, starts_deployment: true, ..Told::of(Kind::Create, sentence) }
             }
             Action::UpdateService { task_definition, starts_deployment: true, .. } => {
                 let before = before.as_deref();
                 let deployment = self.start(work, task_definition.as_ref(), before, after.as_ref(), now);
-                let sentence = self.sentence(&format!("{name} ->"), deployment.as_deref());
-                Told { deployment, starts_deployment: true, ..Told::of(Kind::Update, sentence) }
+                let (kind, why) = match work.kind {
+                    RolloutKind::Deploy => (Kind::Update, ""),
+                    RolloutKind::RollBack => (Kind::Rollback, THE_LAST_GOOD),
+                };
+                let sentence = self.sentence(&format!("{name} ->"), why, deployment.as_deref());
+                Told { deployment, starts_deployment: true, ..Told::of(kind, sentence) }
             }
             Action::UpdateService { body, starts_deployment: false, .. } => {
-                Told::of(Kind::Update, format!("{name} in place: {}", changed_members(body)))
+                Told::of(Kind::Update, format!("{name} {}, without a deployment", changed_members(body)))
             }
-            Action::TagService { .. } => Told::of(Kind::Tag, format!("{name} as applied")),
+            Action::TagService { .. } => Told::of(Kind::Tag, format!("{name} records what was applied")),
             Action::StopServiceDeployment { .. } => {
                 // ECS starts the way back itself; which deployment carries it shows later.
                 self.started = work.back_to.map(|back_to| rollout(work, back_to.clone(), None, now));
-                let back = work.back_to.map(|arn| format!(" to {arn}")).unwrap_or_default();
-                Told {
-                    starts_deployment: self.started.is_some(),
-                    ..Told::of(Kind::Rollback, format!("{name}: ECS takes it back{back}"))
-                }
+                let sentence = match work.back_to {
+                    Some(arn) => format!("{name} -> {arn}{THE_LAST_GOOD}; the deployment is stopped"),
+                    None => format!("{name}: the deployment is stopped, ECS takes it back"),
+                };
+                Told { starts_deployment: self.started.is_some(), ..Told::of(Kind::Rollback, sentence) }
             }
             Action::RegisterScalableTarget { body } => {
                 let bounds = format!("{} and {} tasks", body["MinCapacity"], body["MaxCapacity"]);
@@ -239,12 +259,22 @@ impl Outcome {
         body
     }
 
-    fn sentence(&self, start: &str, deployment: Option<&str>) -> String {
+    fn sentence(&self, start: &str, why: &str, deployment: Option<&str>) -> String {
         let revision = self.task_definition.as_ref().map(ToString::to_string).unwrap_or_default();
-        match deployment {
-            Some(id) => format!("{start} {revision} · deployment {id}"),
-            None => format!("{start} {revision}"),
-        }
+        let deployment = deployment.map(|id| format!(" · deployment {}", short(id))).unwrap_or_default();
+        format!("{start} {revision}{why}{deployment}")
+    }
+}
+
+/// Why a roll-back goes where it goes.
+const THE_LAST_GOOD: &str = ", the last that completed";
+
+/// `ecs-svc/3081…`: enough to tell deployments apart; the event carries the whole id.
+fn short(deployment: &str) -> String {
+    const DIGITS: usize = 4;
+    match deployment.split_once('/') {
+        Some((kind, number)) if number.len() > DIGITS => format!("{kind}/{}…", &number[..DIGITS]),
+        Some(_) | None => deployment.to_owned(),
     }
 }
 

@@ -77,6 +77,16 @@ impl Stage {
         kind: RolloutKind,
         actions: Vec<Action>,
     ) -> Execution {
+        self.attempt(stub, live, kind, actions).await.unwrap()
+    }
+
+    async fn attempt(
+        &self,
+        stub: &Stub,
+        live: &LiveService,
+        kind: RolloutKind,
+        actions: Vec<Action>,
+    ) -> Result<Execution, ledger::Error> {
         let steps = actions.into_iter().map(|action| Step { action, because: Vec::new() }).collect();
         let plan = ServicePlan {
             service: self.desired.key.clone(),
@@ -335,16 +345,35 @@ async fn scaling_calls_name_their_service() {
 }
 
 #[tokio::test]
-async fn without_the_lock_no_call_is_made() {
+async fn without_the_lock_no_call_is_made_and_the_ledger_is_lost() {
     let stage = Stage::new();
     let stub = Stub::new(healthy);
     let mut lock = stage.path.clone().into_os_string();
     lock.push(".lock");
     std::fs::remove_file(lock).unwrap();
-    let execution = stage.run(&stub, &live(), RolloutKind::Deploy, vec![register()]).await;
-    assert!(matches!(execution, Execution::Retry { .. }), "{execution:?}");
+    let attempted = stage.attempt(&stub, &live(), RolloutKind::Deploy, vec![register()]).await;
+    assert!(matches!(attempted, Err(ledger::Error::Lost { .. })), "{attempted:?}");
     assert_eq!(stub.operations(), Vec::<String>::new());
     assert!(!stage.path.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_is_lost_while_a_call_waits_for_its_turn_is_noticed() {
+    let stage = Stage::new();
+    let stub = Stub::new(healthy);
+    let mut lock = stage.path.clone().into_os_string();
+    lock.push(".lock");
+    // Half of AWS's burst of 20; the next waits two seconds.
+    let actions = vec![register(); 11];
+    let live = live();
+    let attempt = stage.attempt(&stub, &live, RolloutKind::Deploy, actions);
+    let gone = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        std::fs::remove_file(lock).unwrap();
+    };
+    let (attempted, ()) = tokio::join!(attempt, gone);
+    assert!(matches!(attempted, Err(ledger::Error::Lost { .. })), "{attempted:?}");
+    assert_eq!(stub.operations().len(), 10);
 }
 
 #[tokio::test]
@@ -368,7 +397,7 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
         back_to: None,
     };
     let writer = stub.connect().await.writer();
-    let execution = execute(&work, &writer, &stage.ledger, &stage.journal, &|| Timestamp(0)).await;
+    let execution = execute(&work, &writer, &stage.ledger, &stage.journal, &|| Timestamp(0)).await.unwrap();
     assert_eq!(execution, Execution::Done { started: None });
     assert!(!stage.path.exists());
 }
@@ -395,7 +424,7 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
         back_to: None,
     };
     let writer = stub.connect().await.writer();
-    execute(&work, &writer, &stage.ledger, &stage.journal, &|| Timestamp(0)).await;
+    execute(&work, &writer, &stage.ledger, &stage.journal, &|| Timestamp(0)).await.unwrap();
     assert_eq!(stage.record().intent, None);
 }
 

@@ -1,11 +1,15 @@
 //! What a rollout leaves behind: service deployments, target health, stopped tasks, last words.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use super::parallel::{in_parallel, read};
 use super::redact::redact;
 use super::{Observer, Want};
 use crate::model::{
     EcsService, Json, LiveService, LiveTaskDefinition, Part, Rollout, ServiceDeployment,
-    ServiceDeploymentStatus, StoppedContainer, StoppedTask, Timestamp, UnhealthyTarget,
+    ServiceDeploymentStatus, ServiceKey, StoppedContainer, StoppedTask, Timestamp, UnhealthyTarget,
 };
 
 const DEPLOYMENTS_MAX: usize = 5;
@@ -14,6 +18,58 @@ const TARGET_GROUPS_MAX: usize = 5;
 const STOPPED_TASKS_MAX: usize = 10;
 /// Tasks whose logs are read; those that follow rarely say anything new.
 const LAST_WORDS_TASKS_MAX: usize = 2;
+
+/// While ECS counts no further failed task, those that were read serve for so long.
+const STOPPED_TASKS_SERVE: Duration = Duration::from_secs(60);
+
+/// The stopped tasks of a service's rollout as they were read last.
+#[derive(Debug, Default)]
+pub(super) struct StoppedMemory(Mutex<BTreeMap<ServiceKey, StoppedTasks>>);
+
+#[derive(Clone, Debug)]
+struct StoppedTasks {
+    deployment: String,
+    /// `failedTasks` of the deployment at the time.
+    failed: i64,
+    at: Timestamp,
+    tasks: Vec<StoppedTask>,
+}
+
+impl StoppedMemory {
+    fn recall(
+        &self,
+        service: &ServiceKey,
+        counted: &Counted<'_>,
+        now: Timestamp,
+    ) -> Option<Vec<StoppedTask>> {
+        let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = memory.get(service)?;
+        let same = kept.deployment == counted.deployment && kept.failed == counted.failed;
+        // A task may be counted before it can be described.
+        let whole = !kept.tasks.is_empty() && now.since(kept.at) < STOPPED_TASKS_SERVE;
+        (same && whole).then(|| kept.tasks.clone())
+    }
+
+    fn keep(&self, service: &ServiceKey, counted: &Counted<'_>, now: Timestamp, tasks: &[StoppedTask]) {
+        let kept = StoppedTasks {
+            deployment: counted.deployment.to_owned(),
+            failed: counted.failed,
+            at: now,
+            tasks: tasks.to_vec(),
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(service.clone(), kept);
+    }
+
+    pub(super) fn forget(&self, service: &ServiceKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(service);
+    }
+}
+
+/// A deployment that still leads, and how many tasks of it ECS has seen fail.
+struct Counted<'a> {
+    deployment: &'a str,
+    failed: i64,
+}
 
 impl Observer {
     /// Reads what the judge of a rollout needs, into `live`.
@@ -25,12 +81,39 @@ impl Observer {
         now: Timestamp,
         live: &mut LiveService,
     ) {
-        let (deployments, ()) =
-            tokio::join!(self.service_deployments(want), self.target_health(service, live));
+        let decided = !is_leading(service, rollout)
+            || is_late(want, rollout, now)
+            || rollout.digest != want.desired.digest;
+        let deployments = async {
+            match decided {
+                true => self.service_deployments(want).await,
+                // Nothing that it could add to DescribeServices would be acted upon.
+                false => Part::Absent,
+            }
+        };
+        let (deployments, ()) = tokio::join!(deployments, self.target_health(service, live));
         live.deployments = deployments;
         if is_going_wrong(want, service, rollout, now, &live.deployments) {
-            live.stopped_tasks = self.stopped_tasks(want, rollout).await;
+            let counted = (!decided).then(|| counted(service, rollout)).flatten();
+            live.stopped_tasks = self.stopped_tasks_once(want, rollout, counted, now).await;
         }
+    }
+
+    /// The stopped tasks, read again only when another one failed, or a verdict is near.
+    async fn stopped_tasks_once(
+        &self,
+        want: &Want<'_>,
+        rollout: &Rollout,
+        counted: Option<Counted<'_>>,
+        now: Timestamp,
+    ) -> Vec<StoppedTask> {
+        let Some(counted) = counted else { return self.stopped_tasks(want, rollout).await };
+        if let Some(tasks) = self.stopped.recall(want.key(), &counted, now) {
+            return tasks;
+        }
+        let tasks = self.stopped_tasks(want, rollout).await;
+        self.stopped.keep(want.key(), &counted, now, &tasks);
+        tasks
     }
 
     async fn service_deployments(&self, want: &Want<'_>) -> Part<Vec<ServiceDeployment>> {
@@ -113,6 +196,24 @@ impl Observer {
     }
 }
 
+/// Whether DescribeServices shows our deployment at work or done, in the first place: then the service
+/// deployments view says nothing else. It alone remembers roll-backs, and knows what can be stopped.
+fn is_leading(service: &EcsService, rollout: &Rollout) -> bool {
+    counted(service, rollout).is_some()
+}
+
+fn counted<'a>(service: &'a EcsService, rollout: &'a Rollout) -> Option<Counted<'a>> {
+    let id = rollout.deployment.as_deref()?;
+    let ours = service.deployments().find(|deployment| deployment.id() == id)?;
+    let at_work = matches!(ours.rollout_state(), Some("IN_PROGRESS" | "COMPLETED"));
+    (ours.status() == "PRIMARY" && at_work).then(|| Counted { deployment: id, failed: ours.failed_tasks() })
+}
+
+/// Most of the time is gone.
+fn is_late(want: &Want<'_>, rollout: &Rollout, now: Timestamp) -> bool {
+    now.since(rollout.started_at) >= want.desired.rollout.timeout.mul_f64(0.8)
+}
+
 /// Whether stopped tasks are worth two more calls: tasks fail, the deployment lost its place, or most
 /// of the time is gone.
 fn is_going_wrong(
@@ -138,7 +239,7 @@ fn is_going_wrong(
                     | ServiceDeploymentStatus::Successful
             )
     });
-    let late = now.since(rollout.started_at) >= want.desired.rollout.timeout.mul_f64(0.8);
+    let late = is_late(want, rollout, now);
     let completed = ours.is_some_and(|deployment| deployment.rollout_state() == Some("COMPLETED"));
     failing || rolled_back || (late && !completed)
 }

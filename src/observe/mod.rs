@@ -19,6 +19,7 @@ use crate::model::{
     Applied, DesiredService, EcsService, Live, LiveService, Part, ServiceKey, ServiceRecord, Timestamp,
 };
 
+use evidence::StoppedMemory;
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
 use services::MissingMemory;
@@ -48,6 +49,7 @@ pub struct Observer {
     task_definitions: TaskDefinitions,
     scaling: ScalingMemory,
     missing: MissingMemory,
+    stopped: StoppedMemory,
 }
 
 impl Observer {
@@ -58,6 +60,7 @@ impl Observer {
             task_definitions: TaskDefinitions::default(),
             scaling: ScalingMemory::default(),
             missing: MissingMemory::default(),
+            stopped: StoppedMemory::default(),
         }
     }
 
@@ -110,8 +113,9 @@ impl Observer {
                         Err(error) => live.task_definition = Part::Unreadable(error.to_string()),
                     }
                 }
-                if let Some(rollout) = want.record.and_then(|record| record.rollout.as_ref()) {
-                    self.evidence(want, service, rollout, now, &mut live).await;
+                match want.record.and_then(|record| record.rollout.as_ref()) {
+                    Some(rollout) => self.evidence(want, service, rollout, now, &mut live).await,
+                    None => self.stopped.forget(want.key()),
                 }
             }
         }

@@ -126,8 +126,8 @@ fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
         if superseding {
             return None;
         }
-    } else {
-        moving?;
+    } else if moving.is_none_or(|moving| is_rejected(look, moving)) {
+        return None;
     }
     let (deployment, task_definition) = match (moving, ours) {
         (Some(moving), _) => (moving.id().to_owned(), moving.task_definition()),
@@ -137,6 +137,15 @@ fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
         (None, None) => return None,
     };
     Some(Held::RolloutInFlight { deployment, task_definition })
+}
+
+/// Our own deployment that failed and was left where it is: without a circuit breaker ECS goes on
+/// trying for ever, and what fixes it must not wait for that.
+fn is_rejected(look: Look<'_>, moving: Deployment<'_>) -> bool {
+    let quarantine = look.record.and_then(|record| record.quarantine.as_ref());
+    quarantine.is_some_and(|quarantine| {
+        quarantine.task_definition == moving.task_definition() && quarantine.digest != look.desired.digest
+    })
 }
 
 /// The deployment that has not come to rest, if there is one.

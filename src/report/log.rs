@@ -40,7 +40,7 @@ fn sentence(event: &Event, reason: &str) -> String {
     }
     match (&event.event, &event.digest) {
         (Kind::Held, Some(digest)) => format!("{service}@{} {reason}", digest.short()),
-        (Kind::Plan | Kind::Drift | Kind::Retry, _) => format!("{service}: {reason}"),
+        (Kind::Plan | Kind::Drift | Kind::Retry | Kind::Failed, _) => format!("{service}: {reason}"),
         _ => format!("{service} {reason}"),
     }
 }

@@ -265,7 +265,10 @@ fn pull_error(text: &str) -> String {
 }
 
 fn initialisation_error(why: &str) -> String {
-    let hint = if why.contains("unable to pull secrets") {
+    let pulls_secrets = why.contains("unable to pull secrets");
+    // ECS tells its whole road to the secret, and only then what was in the way.
+    let why = why.split_once("time(s): ").map_or(why, |(_, what)| what);
+    let hint = if pulls_secrets {
         "secrets or registry credentials can't be fetched"
     } else if why.contains("logger args") {
         "the log group can't be used"

@@ -39,9 +39,14 @@ pub fn roll_back(rollout: &Rollout, live: &LiveService) -> RollBack {
     if ours.is_some_and(|ours| is_going_back(&ours.status)) {
         return RollBack::ByEcs;
     }
-    let Some(back_to) = rollout.back_to.as_ref().filter(|back_to| **back_to != rollout.task_definition)
-    else {
-        return nowhere("no other revision has completed a deployment");
+    let stop = ours
+        .filter(|ours| is_stoppable(&ours.status) && came_after_success(&ours.arn, live))
+        .map(|ours| RollBack::Stop { arn: ours.arn.clone() });
+    let back_to = match (&rollout.back_to, stop.as_ref()) {
+        (Some(back_to), _) if *back_to != rollout.task_definition => back_to,
+        // Only what is around the revision has changed, such as its network: ECS knows what that was.
+        (Some(_), Some(stop)) => return stop.clone(),
+        (Some(_), None) | (None, _) => return nowhere("no other revision has completed a deployment"),
     };
     if service.primary().is_some_and(|primary| primary.task_definition() == *back_to) {
         return RollBack::ByEcs;
@@ -49,10 +54,7 @@ pub fn roll_back(rollout: &Rollout, live: &LiveService) -> RollBack {
     if live.task_definition.present().is_some_and(|one| one.arn == *back_to && !one.is_active()) {
         return RollBack::Nowhere { why: format!("{back_to} is deregistered") };
     }
-    match ours.filter(|ours| is_stoppable(&ours.status) && came_after_success(&ours.arn, live)) {
-        Some(ours) => RollBack::Stop { arn: ours.arn.clone() },
-        None => RollBack::Update { steps: vec![update(service, back_to)] },
-    }
+    stop.unwrap_or_else(|| RollBack::Update { steps: vec![update(service, back_to)] })
 }
 
 fn is_stoppable(status: &ServiceDeploymentStatus) -> bool {

@@ -1,6 +1,16 @@
 //! Whole stories under virtual time.
 
+mod calls;
 mod crash;
 mod drift;
+mod failures;
+mod faults;
+mod fleet;
+mod generated;
+mod ownership;
+mod planning;
 mod rollouts;
+mod scaling;
 mod steady;
+mod story;
+mod transcripts;

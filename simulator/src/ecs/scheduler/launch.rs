@@ -264,7 +264,9 @@ fn words(list: &Value) -> Vec<String> {
 /// An ARN of Secrets Manager names a secret; any other ARN, and any plain name, a parameter.
 fn secret(world: &World, value_from: &str) -> Result<String, String> {
     let (resolved, service) = if value_from.contains(":secretsmanager:") {
-        (world.secrets.resolve(value_from), "asm")
+        let resolved = world.secrets.resolve(value_from);
+        let fetch = |error| format!("failed to fetch secret {value_from} from secrets manager: {error}");
+        (resolved.map_err(fetch), "asm")
     } else {
         (world.ssm.resolve(value_from), "ssm")
     };

@@ -1,0 +1,180 @@
+//! What goes wrong with a rollout, what is said about it, and what Git can do next.
+
+use std::time::Duration;
+
+use reconciler::controller::Next;
+use reconciler::model::{Failure, Gate, ServiceKey};
+use serde_json::json;
+
+use super::story::{behind, without_breaker};
+use crate::world::{World, mutating, service, service_with};
+
+fn key(name: &str) -> ServiceKey {
+    ServiceKey::new(name)
+}
+
+async fn world_with(manifest: String) -> World {
+    let mut world = World::new().await;
+    let wish = world.commit(&[manifest]);
+    assert_eq!(world.settle(&wish).await[&key("api")], Next::Settled, "{}", world.told());
+    world.take_calls();
+    world
+}
+
+/// Applies what has to fail; answers why it did.
+async fn fails(world: &mut World, manifest: String) -> Failure {
+    let wish = world.commit(&[manifest]);
+    let standing = world.settle(&wish).await;
+    assert!(matches!(&standing[&key("api")], Next::Held(_)), "{}", world.told());
+    let quarantine = world.record("api").quarantine.unwrap();
+    assert_eq!(quarantine.digest, wish.services[&key("api")].digest);
+    quarantine.failure
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_service_does_not_delay_a_good_one() {
+    let mut world = World::new().await;
+    let alone = world.commit(&[service("web", "app:1")]);
+    world.settle(&alone).await;
+    let took = |service: &serde_json::Value| {
+        let deployment = &service["deployments"][0];
+        deployment["updatedAt"].as_f64().unwrap() - deployment["createdAt"].as_f64().unwrap()
+    };
+    let undisturbed = took(&world.service("web").await);
+
+    let mut world = World::new().await;
+    let wish = world.commit(&[service("api", "app:crash"), service("web", "app:1")]);
+    let started = world.now();
+    let operator = world.operator().await;
+    world.run_for(&operator, &wish, Duration::from_secs(25)).await;
+    assert_eq!(world.record("web").last_good.unwrap().task_definition.to_string(), "web:1");
+    assert!(world.record("web").last_good.unwrap().completed_at.since(started) <= Duration::from_secs(20));
+    assert!((took(&world.service("web").await) - undisturbed).abs() < 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_image_that_comes_up_within_the_deadline_is_waited_for() {
+    let mut world = world_with(service("api", "app:1")).await;
+    let slow = world.commit(&[service("api", "app:slow")]);
+    assert_eq!(world.settle(&slow).await[&key("api")], Next::Settled, "{}", world.told());
+    assert_eq!(world.runs("api").await, "api:2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn containers_that_are_killed_for_memory_are_said_to_be() {
+    let mut world = world_with(service("api", "app:1")).await;
+    let failure = fails(&mut world, service("api", "app:oom")).await;
+    assert!(failure.likely_cause.contains("memory"), "{}", failure.likely_cause);
+    assert_eq!(world.runs("api").await, "api:1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_not_there_is_named() {
+    let mut world = world_with(service("api", "app:1")).await;
+    let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:absent-AbCdEf";
+    let manifest = service("api", "app:2")
+        .replace(
+            "    cpu: 256",
+            "    executionRoleArn: arn:aws:iam::123456789012:role/execution\n    cpu: 256",
+        )
+        .replace(
+            "        environment:",
+            &format!("        secrets: {{TOKEN: '{secret}'}}\n        environment:"),
+        );
+    let failure = fails(&mut world, manifest).await;
+    assert!(failure.likely_cause.contains("secrets"), "{}", failure.likely_cause);
+    assert!(failure.likely_cause.contains("absent-AbCdEf"), "{}", failure.likely_cause);
+    assert_eq!(world.runs("api").await, "api:1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_fails_the_load_balancers_check_is_rolled_back() {
+    let mut world = World::new().await;
+    let group = world.target_group("api");
+    let good = world.commit(&[behind(&group, &service("api", "app:1"))]);
+    assert_eq!(world.settle(&good).await[&key("api")], Next::Settled, "{}", world.told());
+    let failure = fails(&mut world, behind(&group, &service("api", "app:unhealthy"))).await;
+    assert!(failure.likely_cause.contains("health check"), "{}", failure.likely_cause);
+    assert!(failure.likely_cause.contains("target group api"), "{}", failure.likely_cause);
+    assert_eq!(world.runs("api").await, "api:1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_on_failure_hold_the_failed_deployment_stays_as_evidence() {
+    let hold = |image: &str| {
+        without_breaker("api", image, "2m").replace("timeout: 2m", "timeout: 2m, onFailure: hold")
+    };
+    let mut world = world_with(hold("app:1")).await;
+    let failure = fails(&mut world, hold("app:crash")).await;
+    assert_eq!(failure.gate, Gate::Deadline);
+    assert_eq!(mutating(&world.take_calls()), ["RegisterTaskDefinition", "UpdateService", "TagResource"]);
+    assert_eq!(world.runs("api").await, "api:2");
+    // The tasks of the good version go on working beside it.
+    assert_eq!(world.service("api").await["deployments"][1]["runningCount"], 2);
+
+    let fixed = world.commit(&[hold("app:3")]);
+    assert_eq!(world.settle(&fixed).await[&key("api")], Next::Settled, "{}", world.told());
+    assert_eq!(world.runs("api").await, "api:3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revert_after_a_roll_back_changes_tags_and_starts_no_deployment() {
+    let mut world = world_with(service("api", "app:1")).await;
+    fails(&mut world, service("api", "app:crash")).await;
+    world.take_calls();
+    let reverted = world.commit(&[service("api", "app:1")]);
+    assert_eq!(world.settle(&reverted).await[&key("api")], Next::Settled, "{}", world.told());
+    assert_eq!(mutating(&world.take_calls()), ["TagResource"]);
+    assert!(world.record("api").quarantine.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_tried_again_when_git_asks_for_it_after_something_else() {
+    let mut world = world_with(service("api", "app:1")).await;
+    fails(&mut world, service("api", "app:crash")).await;
+    let reverted = world.commit(&[service("api", "app:1")]);
+    world.settle(&reverted).await;
+    world.take_calls();
+    // Somebody asked for it once more, in a commit of its own: that is a request, not a repetition.
+    fails(&mut world, service("api", "app:crash")).await;
+    assert_eq!(mutating(&world.take_calls()), ["UpdateService", "TagResource"], "the revision is reused");
+    assert_eq!(world.runs("api").await, "api:1");
+    assert_eq!(world.revisions("api").await, ["api:1", "api:2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_aws_refuses_is_asked_for_once() {
+    let mut world = world_with(service("api", "app:1")).await;
+    let group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/absent/0123456789abcdef";
+    let failure = fails(&mut world, behind(group, &service("api", "app:2"))).await;
+    assert_eq!(failure.gate, Gate::RefusedByAws);
+    assert!(failure.likely_cause.contains("does not exist"), "{}", failure.likely_cause);
+    assert_eq!(world.runs("api").await, "api:1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_that_does_not_come_up_is_taken_back_with_its_revision() {
+    // 150 percent of one task is one task: with all of them kept there is no room for a new one.
+    let tight = |group: &str| {
+        without_breaker("api", "app:1", "2m")
+            .replace("desiredCount: 2", "desiredCount: 1")
+            .replace("sg-1", group)
+            .replace("deploymentConfiguration:", "deploymentConfiguration:\n      maximumPercent: 150")
+    };
+    let mut world = world_with(tight("sg-1")).await;
+    let failure = fails(&mut world, tight("sg-2")).await;
+    assert!(failure.likely_cause.contains("leave no room"), "{}", failure.likely_cause);
+    assert_eq!(mutating(&world.take_calls()), ["UpdateService", "TagResource", "StopServiceDeployment"]);
+    let network = world.service("api").await["networkConfiguration"]["awsvpcConfiguration"].clone();
+    assert_eq!(network["securityGroups"], json!(["sg-1"]), "{}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_version_of_a_scaled_service_keeps_the_count_that_scaling_chose() {
+    let scaled = |image: &str| service_with("api", image, "  scaling: {minCapacity: 2, maxCapacity: 6}\n");
+    let mut world = world_with(scaled("app:1")).await;
+    world.ecs("UpdateService", json!({"cluster": "jobs", "service": "api", "desiredCount": 4})).await;
+    fails(&mut world, scaled("app:crash")).await;
+    assert_eq!(world.runs("api").await, "api:1");
+    assert_eq!(world.service("api").await["desiredCount"], 4);
+}

@@ -1,0 +1,81 @@
+//! AWS throttles, fails and keeps silent: the end is the same, without doubles.
+
+use std::collections::BTreeSet;
+
+use simulator::error::ApiError;
+use simulator::faults::Fault;
+
+use super::story::{End, Story};
+use crate::world::{World, mutating};
+
+const STORIES: [Story; 4] = [Story::FirstDeploy, Story::FirstDeployInFull, Story::Update, Story::Drift];
+
+/// Plays the story with a script of faults; answers its end and its calls.
+async fn played(
+    story: Story,
+    script: impl FnMut(&simulator::faults::CallSite) -> Fault + Send + 'static,
+) -> (End, Vec<String>) {
+    let mut world = World::new().await;
+    let wish = story.begin(&mut world).await;
+    world.simulator.set_fault(Box::new(script));
+    world.settle(&wish).await;
+    world.simulator.clear_fault();
+    let calls = world.take_calls();
+    (End::of(&world).await, calls)
+}
+
+/// Each kind of mutating call in the story is answered like this once.
+async fn once_for_each_call(fault: &Fault) {
+    for story in STORIES {
+        let (expected, calls) = story.undisturbed().await;
+        let operations: BTreeSet<String> = mutating(&calls).into_iter().collect();
+        for operation in operations {
+            let (fault, name) = (fault.clone(), operation.clone());
+            let mut struck = false;
+            let (end, _) = played(story, move |call| {
+                if call.operation != name || std::mem::replace(&mut struck, true) {
+                    return Fault::None;
+                }
+                fault.clone()
+            })
+            .await;
+            assert_eq!(end, expected, "{story:?}, {operation}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_at_every_call_it_still_converges() {
+    for story in STORIES {
+        let (expected, _) = story.undisturbed().await;
+        let mut struck = BTreeSet::new();
+        // Each call is refused the first time it is made after a success of its kind.
+        let (end, calls) = played(story, move |call| match struck.remove(&call.operation) {
+            true => Fault::None,
+            false => {
+                struck.insert(call.operation.clone());
+                Fault::Throttle
+            }
+        })
+        .await;
+        assert_eq!(end, expected, "{story:?}");
+        assert!(calls.len() > 10, "{calls:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_took_effect_and_is_never_answered_is_looked_up_and_not_repeated() {
+    once_for_each_call(&Fault::NeverAnswer).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_took_effect_and_is_answered_with_500_is_looked_up_and_not_repeated() {
+    let mut error = ApiError::new("ServerException", "Something went wrong.");
+    error.status = 500;
+    once_for_each_call(&Fault::FailAfter(error)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_arrived_is_made_again() {
+    once_for_each_call(&Fault::NeverApply).await;
+}

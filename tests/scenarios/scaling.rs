@@ -1,0 +1,91 @@
+//! Application Auto Scaling: targets, policies and bounds are as Git wants them.
+
+use reconciler::controller::{Next, Wish};
+use reconciler::model::ServiceKey;
+use serde_json::json;
+
+use super::story::scaled;
+use crate::world::{World, mutating, service};
+
+const NONE: [&str; 0] = [];
+
+async fn settled() -> (World, Wish) {
+    let mut world = World::new().await;
+    let wish = world.commit(&[scaled("api", "app:1")]);
+    world.settle(&wish).await;
+    world.take_calls();
+    (world, wish)
+}
+
+async fn settle(world: &World, wish: &Wish) -> Vec<String> {
+    assert_eq!(world.settle(wish).await[&ServiceKey::new("api")], Next::Settled, "{}", world.told());
+    mutating(&world.take_calls())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_is_created_with_its_target_policies_and_scheduled_actions() {
+    let mut world = World::new().await;
+    let wish = world.commit(&[scaled("api", "app:1")]);
+    let calls = settle(&world, &wish).await;
+    let expected = [
+        "RegisterTaskDefinition",
+        "CreateService",
+        "RegisterScalableTarget",
+        "PutScalingPolicy",
+        "PutScheduledAction",
+    ];
+    assert_eq!(calls, expected);
+    assert_eq!(world.bounds("api").await, Some((2, 6)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaling_that_git_adds_later_needs_no_deployment() {
+    let mut world = World::new().await;
+    let plain = world.commit(&[service("api", "app:1")]);
+    settle(&world, &plain).await;
+    let wish = world.commit(&[scaled("api", "app:1")]);
+    let calls = settle(&world, &wish).await;
+    let expected = ["RegisterScalableTarget", "PutScalingPolicy", "PutScheduledAction", "TagResource"];
+    assert_eq!(calls, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_scalable_target_is_registered_with_its_policies() {
+    let (world, wish) = settled().await;
+    world.scaling("DeregisterScalableTarget", "api", json!({})).await;
+    assert_eq!(world.bounds("api").await, None);
+    world.take_calls();
+    let calls = settle(&world, &wish).await;
+    assert_eq!(calls, ["RegisterScalableTarget", "PutScalingPolicy", "PutScheduledAction"]);
+    assert_eq!(world.bounds("api").await, Some((2, 6)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scaling_policy_changed_by_hand_is_set_back() {
+    let (world, wish) = settled().await;
+    let by_hand = json!({
+        "PolicyName": "cpu", "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 90,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+        },
+    });
+    world.scaling("PutScalingPolicy", "api", by_hand).await;
+    world.take_calls();
+    assert_eq!(settle(&world, &wish).await, ["PutScalingPolicy"]);
+    let policies = world.scaling("DescribeScalingPolicies", "api", json!({})).await;
+    let configuration = &policies["ScalingPolicies"][0]["TargetTrackingScalingPolicyConfiguration"];
+    assert_eq!(configuration["TargetValue"].as_f64(), Some(60.0));
+    assert!(world.told().contains("drift"), "{}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_bounds_pull_the_count_into_them_without_a_deployment() {
+    let (mut world, _) = settled().await;
+    let wider = scaled("api", "app:1").replace("minCapacity: 2", "minCapacity: 3");
+    let wish = world.commit(&[wider]);
+    assert_eq!(settle(&world, &wish).await, ["RegisterScalableTarget", "TagResource"]);
+    assert_eq!(world.bounds("api").await, Some((3, 6)));
+    assert_eq!(world.service("api").await["desiredCount"], 3);
+    assert_eq!(settle(&world, &wish).await, NONE);
+}

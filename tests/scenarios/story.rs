@@ -1,0 +1,156 @@
+//! The stories that are told again and again with something going wrong, and how they have to end.
+
+use reconciler::controller::Wish;
+use serde_json::{Value, json};
+
+use crate::world::{World, service, service_with};
+
+#[derive(Clone, Copy, Debug)]
+pub enum Story {
+    FirstDeploy,
+    /// With a load balancer, a scalable target, a policy and a scheduled action.
+    FirstDeployInFull,
+    Update,
+    /// By ECS's circuit breaker.
+    RollBack,
+    /// By our own deadline.
+    RollBackByDeadline,
+    /// Security groups and the desired count were changed by hand.
+    Drift,
+}
+
+/// How the world looks when everything is over.
+#[derive(Debug, PartialEq)]
+pub struct End {
+    runs: String,
+    running: Option<i64>,
+    desired: Option<i64>,
+    groups: Value,
+    revisions: Vec<String>,
+    deployments: usize,
+    quarantined: bool,
+    bounds: Option<(i64, i64)>,
+    policies: Vec<String>,
+}
+
+const SCALING: &str = "  scaling:
+    minCapacity: 2
+    maxCapacity: 6
+    policies:
+      - PolicyName: cpu
+        PolicyType: TargetTrackingScaling
+        TargetTrackingScalingPolicyConfiguration:
+          TargetValue: 60
+          PredefinedMetricSpecification: {PredefinedMetricType: ECSServiceAverageCPUUtilization}
+    scheduledActions:
+      - ScheduledActionName: night
+        Schedule: cron(0 22 * * ? *)
+        ScalableTargetAction: {MinCapacity: 2, MaxCapacity: 2}
+";
+
+/// A service that scales between 2 and 6 tasks, by one policy and one scheduled action.
+pub fn scaled(name: &str, image: &str) -> String {
+    service_with(name, image, SCALING)
+}
+
+/// A service that ECS's circuit breaker leaves alone, with a deadline of its own.
+pub fn without_breaker(name: &str, image: &str, timeout: &str) -> String {
+    service_with(name, image, &format!("  rollout: {{timeout: {timeout}}}\n")).replace(
+        "deploymentCircuitBreaker: {enable: true, rollback: true}",
+        "deploymentCircuitBreaker: {enable: false, rollback: false}",
+    )
+}
+
+/// The same service behind a target group of the account.
+pub fn behind(target_group: &str, manifest: &str) -> String {
+    manifest.replace("        environment:", "        portMappings: [{containerPort: 8080}]\n        environment:").replace(
+        "    launchType:",
+        &format!(
+            "    loadBalancers: [{{targetGroupArn: '{target_group}', containerName: app, containerPort: 8080}}]\n    launchType:"
+        ),
+    )
+}
+
+impl Story {
+    /// Plays the story up to the commit under test, without faults.
+    pub async fn begin(self, world: &mut World) -> Wish {
+        let wish = match self {
+            Story::FirstDeploy => world.commit(&[service("api", "app:1")]),
+            Story::FirstDeployInFull => {
+                let group = world.target_group("api");
+                world.commit(&[behind(&group, &scaled("api", "app:1"))])
+            }
+            Story::Update => {
+                settled(world, service("api", "app:1")).await;
+                world.commit(&[service("api", "app:2")])
+            }
+            Story::RollBack => {
+                settled(world, service("api", "app:1")).await;
+                world.commit(&[service("api", "app:crash")])
+            }
+            Story::RollBackByDeadline => {
+                settled(world, without_breaker("api", "app:1", "1m")).await;
+                world.commit(&[without_breaker("api", "registry.invalid/app:2", "1m")])
+            }
+            Story::Drift => {
+                let wish = settled(world, service("api", "app:1")).await;
+                let network =
+                    json!({"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-9"]}});
+                let by_hand = json!({
+                    "cluster": "jobs", "service": "api", "desiredCount": 3, "networkConfiguration": network,
+                });
+                world.ecs("UpdateService", by_hand).await;
+                wish
+            }
+        };
+        world.take_calls();
+        wish
+    }
+
+    /// Plays the story without any fault; answers its end and its calls.
+    pub async fn undisturbed(self) -> (End, Vec<String>) {
+        let mut world = World::new().await;
+        let wish = self.begin(&mut world).await;
+        world.settle(&wish).await;
+        let calls = world.take_calls();
+        (End::of(&world).await, calls)
+    }
+}
+
+async fn settled(world: &mut World, manifest: String) -> Wish {
+    let wish = world.commit(&[manifest]);
+    world.settle(&wish).await;
+    wish
+}
+
+impl End {
+    /// Looks at everything that counts; there is never a second revision of one digest.
+    pub async fn of(world: &World) -> Self {
+        let deployments =
+            world.ecs("ListServiceDeployments", json!({"cluster": "jobs", "service": "api"})).await;
+        let revisions = world.revisions("api").await;
+        let mut digests = Vec::new();
+        for revision in &revisions {
+            let input = json!({"taskDefinition": revision, "include": ["TAGS"]});
+            let tags = world.ecs("DescribeTaskDefinition", input).await["tags"].clone();
+            let tags = tags.as_array().cloned().unwrap_or_default();
+            let digest = tags.into_iter().find(|tag| tag["key"] == "reconciler/digest").unwrap();
+            assert!(!digests.contains(&digest), "two revisions of one digest: {revisions:?}");
+            digests.push(digest);
+        }
+        let policies = world.scaling("DescribeScalingPolicies", "api", json!({})).await;
+        let policies = policies["ScalingPolicies"].as_array().cloned().unwrap_or_default();
+        let live = world.service("api").await;
+        Self {
+            runs: world.runs("api").await,
+            running: live["runningCount"].as_i64(),
+            desired: live["desiredCount"].as_i64(),
+            groups: live["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"].clone(),
+            revisions,
+            deployments: deployments["serviceDeployments"].as_array().map_or(0, Vec::len),
+            quarantined: world.record("api").quarantine.is_some(),
+            bounds: world.bounds("api").await,
+            policies: policies.iter().map(|it| it["PolicyName"].as_str().unwrap().to_owned()).collect(),
+        }
+    }
+}
