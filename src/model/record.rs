@@ -41,9 +41,6 @@ pub struct Intent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
     pub at: Timestamp,
-    /// The PRIMARY deployment before the call: whatever became of the call, it did not start this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
 }
 
 impl Intent {
