@@ -176,7 +176,7 @@ impl State {
 
     fn finished(&mut self, key: &ServiceKey, next: Next, resync: Duration, now: Instant) {
         match &next {
-            Next::Settled | Next::Held(_) => self.queue.done(key, resync, now),
+            Next::Settled | Next::Held(_) => self.queue.rest(key, resync, now),
             Next::Watch(after) => self.queue.done(key, *after, now),
             Next::Retry { at_least, .. } => {
                 self.queue.failed(key, *at_least, spread(key), now);
