@@ -123,6 +123,20 @@ async fn ten_settled_services_cost_one_call() {
 }
 
 #[tokio::test]
+async fn a_service_at_rest_keeps_few_of_the_hundred_events_that_ecs_sends() {
+    let stub = Stub::new(|_: &Seen| {
+        let events: Vec<_> = (0..100).map(|number| json!({"message": number.to_string()})).collect();
+        let mut service = settled("api");
+        service["events"] = json!(events);
+        Reply::Json(json!({"services": [service], "failures": []}))
+    });
+    let desired = [desired("api")];
+    let live = observer(&stub).await.observe(&wants(&desired, None), NOW).await;
+    let service = live.services[&desired[0].key].service.present().unwrap();
+    assert_eq!(service.events().collect::<Vec<_>>(), ["0", "1", "2", "3", "4"]);
+}
+
+#[tokio::test]
 async fn twenty_five_names_are_asked_for_in_three_calls() {
     let stub = Stub::new(all_settled);
     let desired: Vec<_> = (0..25).map(|number| desired(&format!("s{number:03}"))).collect();
