@@ -188,6 +188,7 @@ fn with_aws<'a>(command: &'a mut Command, endpoint: &str) -> &'a mut Command {
 
 /// Calls without a long silence between them, from the first to the last that arrived.
 fn passes(arrivals: &[Arrival]) -> Vec<Measured> {
-    let pass = |calls: &[Arrival]| Measured { calls: calls.len(), wall: calls[calls.len() - 1].at - calls[0].at };
+    let pass =
+        |calls: &[Arrival]| Measured { calls: calls.len(), wall: calls[calls.len() - 1].at - calls[0].at };
     arrivals.chunk_by(|before, after| after.at - before.at < SILENCE).map(pass).collect()
 }

@@ -12,10 +12,9 @@ use crate::model::{EcsService, Json, Part, ServiceKey, Timestamp};
 /// ECS may not see a service yet, seconds after it was created.
 const MISSING_AT_LEAST: Duration = Duration::from_secs(10);
 
-/// Events that are kept of a service. ECS sends the newest hundred, which are most of its answer; only
-/// a rollout that fails has a use for them.
-const EVENTS_MAX: usize = 5;
-/// The same while a rollout is watched: among its events are those of deployments before it.
+/// Events that are kept of a service while a rollout is watched; among them are those of deployments
+/// before it. ECS sends the newest hundred of every service, which are most of its answer, and nobody
+/// has a use for them at rest.
 const EVENTS_WATCHED_MAX: usize = 30;
 
 /// Since when ECS says MISSING of a service that we applied.
@@ -101,10 +100,9 @@ impl Observer {
 }
 
 fn events_max(want: &Want<'_>) -> usize {
-    match want.record.and_then(|record| record.rollout.as_ref()) {
-        Some(_) => EVENTS_WATCHED_MAX,
-        None => EVENTS_MAX,
-    }
+    // After a crash an intent may turn out to be a rollout.
+    let watched = want.record.is_some_and(|record| record.rollout.is_some() || record.intent.is_some());
+    if watched { EVENTS_WATCHED_MAX } else { 0 }
 }
 
 /// Finds one name in an answer of DescribeServices, and takes it out of there.

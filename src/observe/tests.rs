@@ -123,7 +123,7 @@ async fn ten_settled_services_cost_one_call() {
 }
 
 #[tokio::test]
-async fn a_service_at_rest_keeps_few_of_the_hundred_events_that_ecs_sends() {
+async fn the_hundred_events_that_ecs_sends_are_kept_only_while_a_rollout_is_watched() {
     let stub = Stub::new(|_: &Seen| {
         let events: Vec<_> = (0..100).map(|number| json!({"message": number.to_string()})).collect();
         let mut service = settled("api");
@@ -131,9 +131,16 @@ async fn a_service_at_rest_keeps_few_of_the_hundred_events_that_ecs_sends() {
         Reply::Json(json!({"services": [service], "failures": []}))
     });
     let desired = [desired("api")];
-    let live = observer(&stub).await.observe(&wants(&desired, None), NOW).await;
-    let service = live.services[&desired[0].key].service.present().unwrap();
-    assert_eq!(service.events().collect::<Vec<_>>(), ["0", "1", "2", "3", "4"]);
+    let observer = observer(&stub).await;
+    let unsettled = ServiceRecord {
+        intent: Some(Intent { kind: IntentKind::Update, digest: digest("api"), at: NOW }),
+        ..applied()
+    };
+    for (record, newest, kept) in [(applied(), None, 0), (unsettled, Some("0"), 30)] {
+        let live = observer.observe(&wants(&desired, Some(&record)), NOW).await;
+        let service = live.services[&desired[0].key].service.present().unwrap();
+        assert_eq!((service.events().next(), service.events().count()), (newest, kept));
+    }
 }
 
 #[tokio::test]
