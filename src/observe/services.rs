@@ -13,8 +13,7 @@ use crate::model::{EcsService, Json, Part, ServiceKey, Timestamp};
 const MISSING_AT_LEAST: Duration = Duration::from_secs(10);
 
 /// Events that are kept of a service while a rollout is watched; among them are those of deployments
-/// before it. ECS sends the newest hundred of every service, which are most of its answer, and nobody
-/// has a use for them at rest.
+/// before it. ECS sends up to the newest hundred of every service, and nobody has a use for them at rest.
 const EVENTS_WATCHED_MAX: usize = 30;
 
 /// Since when ECS says MISSING of a service that we applied.
