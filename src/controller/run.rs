@@ -187,7 +187,7 @@ impl State {
             return;
         }
         match &next {
-            Next::Settled | Next::Held(_) | Next::Waits(_) => self.queue.done(&key, resync, now),
+            Next::Settled | Next::Held(_) | Next::Waits(_) => self.queue.rest(&key, resync, now),
             Next::Watch(after) => self.queue.done(&key, *after, now),
             Next::Retry { at_least, .. } => {
                 self.queue.failed(&key, *at_least, spread(&key), now);

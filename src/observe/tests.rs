@@ -124,6 +124,27 @@ async fn ten_settled_services_cost_one_call() {
 }
 
 #[tokio::test]
+async fn the_hundred_events_that_ecs_sends_are_kept_only_while_a_rollout_is_watched() {
+    let stub = Stub::new(|_: &Seen| {
+        let events: Vec<_> = (0..100).map(|number| json!({"message": number.to_string()})).collect();
+        let mut service = settled("api");
+        service["events"] = json!(events);
+        Reply::Json(json!({"services": [service], "failures": []}))
+    });
+    let desired = [desired("api")];
+    let observer = observer(&stub).await;
+    let unsettled = ServiceRecord {
+        intent: Some(Intent { kind: IntentKind::Update, digest: digest("api"), at: NOW }),
+        ..applied()
+    };
+    for (record, newest, kept) in [(applied(), None, 0), (unsettled, Some("0"), 30)] {
+        let live = observer.observe(&wants(&desired, Some(&record)), NOW).await;
+        let service = live.services[&desired[0].key].service.present().unwrap();
+        assert_eq!((service.events().next(), service.events().count()), (newest, kept));
+    }
+}
+
+#[tokio::test]
 async fn twenty_five_names_are_asked_for_in_three_calls() {
     let stub = Stub::new(all_settled);
     let desired: Vec<_> = (0..25).map(|number| desired(&format!("s{number:03}"))).collect();
