@@ -1,6 +1,7 @@
 //! The stations that several verbs share: source, desired, AWS, ledger, controller.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -181,14 +182,20 @@ pub fn missing_ledger(account: &Account, environment: &Environment) -> Option<Pa
     (!path.exists()).then_some(path)
 }
 
+/// Writes a line to standard output. A reader that went away must not end the work: `println!` would
+/// panic.
+fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
 /// A journal that writes to standard output: for people on a terminal, as JSON otherwise.
 pub fn journal(surroundings: &Surroundings) -> Arc<Journal> {
     let (terminal, colour) = (surroundings.terminal, surroundings.colour);
     Arc::new(Journal::new(move |event| {
         if terminal {
-            println!("{}", report::log::terminal_line(event, colour));
+            line(&report::log::terminal_line(event, colour));
         } else {
-            println!("{}", report::log::json_line(event));
+            line(&report::log::json_line(event));
         }
     }))
 }

@@ -1,5 +1,6 @@
 //! It ends when it is told to, goes on after a crash, and is the only one who acts.
 
+use std::process::Stdio;
 use std::time::Instant;
 
 use super::account::Account;
@@ -88,4 +89,16 @@ fn apply_refuses_while_run_holds_the_ledger() {
     assert_eq!(refused.stderr.lines().filter(|line| line.starts_with("error:")).count(), 1);
     assert_eq!(served.mutations(), mutations);
     assert_eq!(finish(&mut installation.verb("plan")).code, Some(0), "plan needs no ledger of its own");
+}
+
+#[test]
+fn a_reader_of_its_journal_that_goes_away_does_not_end_the_work() {
+    let served = Served::start();
+    let (repository, _) = repository_of("1");
+    let installation = Installation::new(&repository, &served);
+    let mut command = installation.verb("apply");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(served.aws().service("web")["runningCount"], 2);
 }
