@@ -85,5 +85,11 @@ fn stop_on_signals(stop: CancellationToken) {
             _ = interrupt.recv() => {}
         }
         stop.cancel();
+        // Who asks twice means it. What is cut off has left its intent in the ledger.
+        let number = tokio::select! {
+            _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
+            _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+        };
+        std::process::exit(128 + number);
     });
 }

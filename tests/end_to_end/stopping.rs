@@ -1,7 +1,8 @@
 //! It ends when it is told to, goes on after a crash, and is the only one who acts.
 
+use std::net::TcpListener;
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::account::Account;
 use super::operator::{Operator, STOPS_WITHIN, finish};
@@ -89,6 +90,48 @@ fn apply_refuses_while_run_holds_the_ledger() {
     assert_eq!(refused.stderr.lines().filter(|line| line.starts_with("error:")).count(), 1);
     assert_eq!(served.mutations(), mutations);
     assert_eq!(finish(&mut installation.verb("plan")).code, Some(0), "plan needs no ledger of its own");
+}
+
+/// An endpoint that takes connections and never answers.
+fn silence() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    (listener, endpoint)
+}
+
+#[test]
+fn a_verb_that_only_looks_ends_at_once_when_it_is_told_to() {
+    let served = Served::start();
+    let (repository, _) = repository_of("1");
+    let mut installation = Installation::new(&repository, &served);
+    for verb in ["plan", "status"] {
+        let (listener, endpoint) = silence();
+        installation.endpoint = endpoint;
+        let mut operator = Operator::start(&mut installation.verb(verb));
+        // It asks who it is, and would do so for 30 s.
+        let _connection = listener.accept().unwrap();
+        let asked = Instant::now();
+        operator.terminate();
+        assert_eq!(operator.wait_for_end().code(), Some(1), "{}", operator.told());
+        assert!(asked.elapsed() < Duration::from_secs(5), "{verb} took {:?}", asked.elapsed());
+        assert!(operator.told().ends_with("error: stopped\n"), "{}", operator.told());
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let served = Served::start();
+    let (mut repository, _) = repository_of("1");
+    // Without an account to check, the first call is the loop's own, which gets time to end.
+    repository.edit("manifests/environment.yaml", "account: '123456789012', ", "").commit("Anywhere");
+    let mut installation = Installation::new(&repository, &served);
+    let (listener, endpoint) = silence();
+    installation.endpoint = endpoint;
+    let mut operator = Operator::start(&mut installation.verb("apply"));
+    let _connection = listener.accept().unwrap();
+    let asked = Instant::now();
+    assert_eq!(operator.terminate_until_it_ends().code(), Some(128 + 15), "{}", operator.told());
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
 
 #[test]
