@@ -35,7 +35,7 @@ pub enum Verb {
     /// Show what would change, and why; changes nothing.
     Plan(PlanSettings),
     /// Make the changes of one commit, and wait until every service is settled.
-    Apply(Operate),
+    Apply(ApplySettings),
     /// Watch a Git repository and reconcile for ever.
     Run(RunSettings),
     /// Show how each service stands.
@@ -120,6 +120,15 @@ pub struct Operate {
     pub source: Source,
     #[command(flatten)]
     pub account: Account,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ApplySettings {
+    #[command(flatten)]
+    pub operate: Operate,
+    /// How long to wait until every service is settled or held.
+    #[arg(long, default_value = "30m", value_parser = duration, value_name = "TIME")]
+    pub timeout: Duration,
 }
 
 #[derive(Clone, Debug, Args)]

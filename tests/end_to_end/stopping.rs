@@ -104,7 +104,7 @@ fn a_verb_that_only_looks_ends_at_once_when_it_is_told_to() {
     let served = Served::start();
     let (repository, _) = repository_of("1");
     let mut installation = Installation::new(&repository, &served);
-    for verb in ["plan", "status"] {
+    for verb in ["plan", "status", "apply"] {
         let (listener, endpoint) = silence();
         installation.endpoint = endpoint;
         let mut operator = Operator::start(&mut installation.verb(verb));
@@ -132,6 +132,18 @@ fn a_second_signal_ends_it_at_once() {
     let asked = Instant::now();
     assert_eq!(operator.terminate_until_it_ends().code(), Some(128 + 15), "{}", operator.told());
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn apply_gives_up_after_its_time_and_says_what_is_not_at_rest() {
+    let served = Served::start();
+    let (mut repository, _) = repository_of("1");
+    repository.edit("manifests/web.yaml", "app:1", "app:unhealthy-slow").commit("Never healthy");
+    let installation = Installation::new(&repository, &served);
+    let finished = finish(installation.verb("apply").args(["--timeout", "4s"]));
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let told = "error: not at rest after 4 s (`--timeout`): 0 settled, 0 held, 1 still under way\n  web: ";
+    assert!(finished.stderr.contains(told), "{finished:?}");
 }
 
 #[test]
