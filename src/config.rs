@@ -171,7 +171,7 @@ pub struct LocalSettings {
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub balancer: SocketAddr,
     /// Folder for the ledger and the copy of the repository.
-    #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler", value_name = "FOLDER")]
+    #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler/local", value_name = "FOLDER")]
     pub state: PathBuf,
     /// How often the repository is asked for new commits.
     #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
@@ -224,6 +224,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Settings::command().debug_assert();
+    }
+
+    #[cfg(feature = "local")]
+    #[test]
+    fn a_simulated_account_keeps_its_memory_apart_from_a_real_one() {
+        let parsed = Settings::try_parse_from(["reconciler", "local"]);
+        let Ok(Settings { verb: Verb::Local(local), .. }) = parsed else { panic!("{parsed:?}") };
+        assert_eq!(local.state, PathBuf::from(".reconciler/local"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::aws::{self, ErrorKind, Reader};
 use crate::config::{Account, Source};
 use crate::controller::{Controller, Engine, Timing};
 use crate::journal::Journal;
-use crate::ledger::{Ledger, LedgerView};
+use crate::ledger::{Ledger, LedgerView, Place};
 use crate::manifest;
 use crate::model::{Checkout, Desired, Environment, Live, ServiceKey, ServiceRecord, Timestamp};
 use crate::observe::{Observer, Want};
@@ -173,7 +173,9 @@ fn ledger_path(account: &Account, environment: &Environment) -> PathBuf {
 
 /// What the ledger says, read beside whoever holds it.
 pub fn records(account: &Account, desired: &Desired) -> anyhow::Result<BTreeMap<ServiceKey, ServiceRecord>> {
-    Ok(LedgerView::read(ledger_path(account, &desired.environment))?.records().clone())
+    let environment = &desired.environment;
+    let place = Place::of(&account.installation, environment);
+    Ok(LedgerView::read(ledger_path(account, environment), &place)?.records().clone())
 }
 
 /// The ledger's path, if there is no ledger: what was attempted is then not known here.
@@ -202,7 +204,8 @@ pub fn journal(surroundings: &Surroundings) -> Arc<Journal> {
 
 /// Takes the lease on the environment: from now on, nobody else acts on it.
 pub fn ledger(account: &Account, environment: &Environment) -> anyhow::Result<Arc<Ledger>> {
-    Ok(Arc::new(Ledger::open(ledger_path(account, environment))?))
+    let place = Place::of(&account.installation, environment);
+    Ok(Arc::new(Ledger::open(ledger_path(account, environment), &place)?))
 }
 
 /// Connects to AWS and wires a controller.
