@@ -1,5 +1,6 @@
 //! The operator's settings: the command line and the environment, read here and nowhere else.
 
+use std::fmt;
 #[cfg(feature = "local")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -66,10 +67,33 @@ pub struct Source {
     pub git_user: String,
     /// Password or token for the repository; only from the environment.
     #[arg(long, env = "RECONCILER_GIT_TOKEN", hide = true, hide_env_values = true)]
-    pub git_token: Option<String>,
+    pub git_token: Option<Secret>,
     /// PEM file with the certificate authority of a private Git server.
     #[arg(long, env = "RECONCILER_GIT_CA_FILE", value_name = "FILE")]
     pub git_ca_file: Option<PathBuf>,
+}
+
+/// A text that is never shown.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// For the one who needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// How AWS is reached and what this installation remembers.
@@ -232,6 +256,13 @@ mod tests {
         let parsed = Settings::try_parse_from(["reconciler", "local"]);
         let Ok(Settings { verb: Verb::Local(local), .. }) = parsed else { panic!("{parsed:?}") };
         assert_eq!(local.state, PathBuf::from(".reconciler/local"));
+    }
+
+    #[test]
+    fn the_token_of_the_repository_is_not_shown_with_the_settings() {
+        let line = ["reconciler", "plan", "--git-token", "canary-7f3a"];
+        let settings = Settings::try_parse_from(line).map(|it| format!("{it:?}"));
+        assert!(settings.is_ok_and(|it| it.contains("Secret") && !it.contains("canary")));
     }
 
     #[test]

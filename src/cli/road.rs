@@ -32,10 +32,10 @@ pub fn git(source: &Source, cache_dir: PathBuf) -> anyhow::Result<GitSource> {
         url: url.clone(),
         branch: source.branch.clone(),
         path: source.path.clone(),
-        credentials: source
-            .git_token
-            .clone()
-            .map(|password| Credentials { username: source.git_user.clone(), password }),
+        credentials: source.git_token.as_ref().map(|token| Credentials {
+            username: source.git_user.clone(),
+            password: token.reveal().to_owned(),
+        }),
         ca_file: source.git_ca_file.clone(),
         cache_dir,
     })?)
