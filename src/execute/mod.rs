@@ -152,12 +152,7 @@ impl Run<'_> {
         if self.intended == Some(kind) {
             return Ok(());
         }
-        let intent = Intent {
-            kind,
-            digest: self.work.plan.digest.clone(),
-            at: (self.clock)(),
-            before: self.outcome.primary.clone(),
-        };
+        let intent = Intent { kind, digest: self.work.plan.digest.clone(), at: (self.clock)() };
         self.ledger.update(self.service(), |record| record.intent = Some(intent))?;
         self.intended = Some(kind);
         Ok(())

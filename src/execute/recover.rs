@@ -111,6 +111,5 @@ fn rollout_kind(intent: IntentKind) -> Option<RolloutKind> {
 
 fn is_of(intent: &Intent, primary: &Deployment<'_>, known: Option<&str>) -> bool {
     let began = primary.created_at().is_some_and(|at| at.plus(CLOCK_SKEW_MAX) >= intent.at);
-    let older = [known, intent.before.as_deref()];
-    began && !primary.id().is_empty() && !older.contains(&Some(primary.id()))
+    began && !primary.id().is_empty() && known != Some(primary.id())
 }

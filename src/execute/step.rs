@@ -17,7 +17,7 @@ pub(super) struct Outcome {
     pub(super) task_definition: Option<TaskDefinitionArn>,
     service_arn: Option<String>,
     /// The PRIMARY deployment's id as it was last seen.
-    pub(super) primary: Option<String>,
+    primary: Option<String>,
     pub(super) started: Option<Rollout>,
 }
 

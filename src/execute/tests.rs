@@ -99,7 +99,7 @@ impl Stage {
     }
 
     fn intend(&self, kind: IntentKind, at: i64) {
-        let intent = Intent { kind, digest: self.desired.digest.clone(), at: Timestamp(at), before: None };
+        let intent = Intent { kind, digest: self.desired.digest.clone(), at: Timestamp(at) };
         self.ledger.update(&self.desired.key, |record| record.intent = Some(intent)).unwrap();
     }
 

@@ -174,7 +174,7 @@ mod tests {
     use crate::model::{Digest, Intent, IntentKind, Timestamp};
 
     fn intent() -> Intent {
-        Intent { kind: IntentKind::Create, digest: Digest::from_tag("7be1"), at: Timestamp(5), before: None }
+        Intent { kind: IntentKind::Create, digest: Digest::from_tag("7be1"), at: Timestamp(5) }
     }
 
     fn place() -> (tempfile::TempDir, PathBuf) {

@@ -32,9 +32,6 @@ pub struct Intent {
     /// Of the spec that the call serves.
     pub digest: Digest,
     pub at: Timestamp,
-    /// The PRIMARY deployment before the call: whatever became of the call, it did not start this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

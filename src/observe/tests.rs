@@ -166,7 +166,7 @@ async fn our_own_write_makes_policies_be_read_again() {
     record.applied.as_mut().unwrap().at = Timestamp(7);
     observer.observe(&wants(&desired, Some(&record)), NOW).await;
     assert_eq!(reads(&stub), 2);
-    record.intent = Some(Intent { kind: IntentKind::Scale, digest: digest("api"), at: NOW, before: None });
+    record.intent = Some(Intent { kind: IntentKind::Scale, digest: digest("api"), at: NOW });
     observer.observe(&wants(&desired, Some(&record)), NOW).await;
     assert_eq!(reads(&stub), 3);
     observer.forget(&ServiceKey::new("api"));

@@ -292,8 +292,7 @@ fn an_apply_that_was_cut_short_is_no_drift() {
     let mut account = Account::running(&desired);
     account.scaling = None;
     let scale = "RegisterScalableTarget, PutScalingPolicy, PutScheduledAction";
-    let intent =
-        Intent { kind: IntentKind::Scale, digest: desired.digest.clone(), at: Timestamp(0), before: None };
+    let intent = Intent { kind: IntentKind::Scale, digest: desired.digest.clone(), at: Timestamp(0) };
     let record = ServiceRecord { intent: Some(intent), ..ServiceRecord::default() };
     check(&desired, &account, Some(&record), scale);
     check(&desired, &account, None, "held: DriftTolerated");
