@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// Which of AWS's buckets a call draws from ("Request throttling for the Amazon ECS API").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Category {
+pub enum Category {
     ServiceModify,
     ServiceRead,
     ServiceDeployment,

@@ -1,4 +1,4 @@
-//! One call, whichever it is: wait for the budget, send, count, tell the hook, name the error.
+//! One call, whichever it is: wait for the budget (reads), send, count, tell the hook, name the error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,14 +28,20 @@ pub struct CallEnd {
 /// What is called, and why.
 pub(super) struct Call {
     pub(super) operation: &'static str,
-    pub(super) category: Category,
+    /// What has to be waited for; `None`: a permit says that it was.
+    wait: Option<Category>,
     /// `` read cluster `jobs` ``
     pub(super) attempt: String,
 }
 
 impl Call {
     pub(super) fn new(operation: &'static str, category: Category, attempt: impl Into<String>) -> Self {
-        Self { operation, category, attempt: attempt.into() }
+        Self { operation, wait: Some(category), attempt: attempt.into() }
+    }
+
+    /// A mutating call, whose turn came before its permit.
+    pub(super) fn permitted(operation: &'static str, attempt: impl Into<String>) -> Self {
+        Self { operation, wait: None, attempt: attempt.into() }
     }
 }
 
@@ -70,7 +76,7 @@ impl Line {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        self.wait(call).await;
+        self.begin(call).await;
         let result = match send.await {
             Ok(_) => exchange.answer().ok_or_else(|| Failure {
                 kind: ErrorKind::Server,
@@ -93,13 +99,19 @@ impl Line {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        self.wait(call).await;
+        self.begin(call).await;
         let result = send.await.map_err(|error| classify(call.operation, &error));
         self.end(call, result, None)
     }
 
-    async fn wait(&self, call: &Call) {
-        self.buckets.wait(call.category).await;
+    pub(super) async fn turn(&self, category: Category) {
+        self.buckets.wait(category).await;
+    }
+
+    async fn begin(&self, call: &Call) {
+        if let Some(category) = call.wait {
+            self.turn(category).await;
+        }
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -22,12 +22,12 @@ mod tests;
 
 pub use aws_credential_types::Credentials;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
-pub use budget::Budget;
+pub use budget::{Budget, Category};
 pub use call::{CallEnd, OnCall};
 pub use connect::{Aws, Settings, connect};
 pub use error::{Error, ErrorKind};
 pub use exchange::Answer;
-pub use permit::Permit;
+pub use permit::{Permit, Turn};
 pub use reader::{
     CallerIdentity, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICES_MAX, TargetHealth, resource_id,
 };

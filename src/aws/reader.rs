@@ -156,8 +156,8 @@ impl Reader {
             format!("list the service deployments of `{service}`"),
         );
         let body = json!({"cluster": cluster, "service": service, "maxResults": max});
-        let answer = send!(self, ecs.list_service_deployments, call, &body)?;
-        Ok(list(&answer.body["serviceDeployments"]))
+        let mut answer = send!(self, ecs.list_service_deployments, call, &body)?;
+        Ok(list(&mut answer.body["serviceDeployments"]))
     }
 
     /// Tasks of a service that stopped. ECS keeps them for an hour or so.
@@ -182,8 +182,8 @@ impl Reader {
             format!("read tasks of cluster `{cluster}`"),
         );
         let tasks = &tasks[..tasks.len().min(TASKS_MAX)];
-        let answer = send!(self, ecs.describe_tasks, call, &json!({"cluster": cluster, "tasks": tasks}))?;
-        Ok(list(&answer.body["tasks"]))
+        let mut answer = send!(self, ecs.describe_tasks, call, &json!({"cluster": cluster, "tasks": tasks}))?;
+        Ok(list(&mut answer.body["tasks"]))
     }
 
     pub async fn describe_target_health(&self, target_group: &str) -> Result<Vec<TargetHealth>, Error> {
@@ -238,8 +238,8 @@ impl Reader {
         });
         let exchange = Exchange::with_target(&body, "Logs_20140328.GetLogEvents");
         let request = self.clients.logs.list_clusters().customize().interceptor(exchange.clone());
-        let answer = self.line.exchange(&call, exchange, request.send()).await?;
-        let events = list(&answer.body["events"]);
+        let mut answer = self.line.exchange(&call, exchange, request.send()).await?;
+        let events = list(&mut answer.body["events"]);
         Ok(events.last().and_then(|event| event["message"].as_str()).map(str::to_owned))
     }
 
@@ -257,8 +257,8 @@ impl Reader {
         let mut pages = Pages::default();
         let mut tokens: Vec<Json> = Vec::new();
         for _ in 0..pages_max {
-            let answer = self.scaling_page(which, &body).await?;
-            pages.items.extend(list(&answer.body[member]));
+            let mut answer = self.scaling_page(which, &body).await?;
+            pages.items.extend(list(&mut answer.body[member]));
             let token = answer.body["NextToken"].clone();
             if token.as_str().is_none_or(str::is_empty) {
                 pages.complete = true;
@@ -331,8 +331,11 @@ fn one_resource(cluster: &str, service: &str) -> Json {
     })
 }
 
-fn list(value: &Json) -> Vec<Json> {
-    value.as_array().cloned().unwrap_or_default()
+fn list(value: &mut Json) -> Vec<Json> {
+    match value.take() {
+        Json::Array(items) => items,
+        _ => Vec::new(),
+    }
 }
 
 fn strings(value: &Json) -> Vec<String> {

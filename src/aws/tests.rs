@@ -12,7 +12,7 @@ use super::*;
 use crate::model::TaskDefinitionArn;
 
 fn permit() -> Permit {
-    Permit::grant()
+    Permit::grant(Turn::has_come())
 }
 
 #[tokio::test]

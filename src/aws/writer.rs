@@ -8,7 +8,7 @@ use super::budget::Category;
 use super::call::{Call, Line};
 use super::connect::Clients;
 use super::exchange::Exchange;
-use super::{Answer, Error, Permit};
+use super::{Answer, Error, Permit, Turn};
 use crate::model::Json;
 
 /// May change AWS. Each call consumes a [`Permit`], has ten seconds, and is never repeated by itself.
@@ -50,21 +50,27 @@ impl Writer {
         Self { clients, line }
     }
 
+    /// Waits until a call of this kind may be made. Callers are served in the order in which they came.
+    pub async fn turn(&self, category: Category) -> Turn {
+        self.line.turn(category).await;
+        Turn::has_come()
+    }
+
     pub async fn register_task_definition(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
         let attempt = format!("register a revision of `{}`", text(body, "family"));
-        let call = Call::new("ecs:RegisterTaskDefinition", Category::TaskDefinitionModify, attempt);
+        let call = Call::permitted("ecs:RegisterTaskDefinition", attempt);
         send!(self, ecs.register_task_definition, call, body)
     }
 
     pub async fn create_service(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
         let attempt = format!("create service `{}`", text(body, "serviceName"));
-        let call = Call::new("ecs:CreateService", Category::ServiceModify, attempt);
+        let call = Call::permitted("ecs:CreateService", attempt);
         send!(self, ecs.create_service, call, body)
     }
 
     pub async fn update_service(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
         let attempt = format!("update service `{}`", text(body, "service"));
-        let call = Call::new("ecs:UpdateService", Category::ServiceModify, attempt);
+        let call = Call::permitted("ecs:UpdateService", attempt);
         send!(self, ecs.update_service, call, body)
     }
 
@@ -76,22 +82,18 @@ impl Writer {
         tags: &[(String, String)],
     ) -> Result<Answer, Error> {
         let tags: Vec<Json> = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
-        let call = Call::new("ecs:TagResource", Category::TagModify, format!("tag `{arn}`"));
+        let call = Call::permitted("ecs:TagResource", format!("tag `{arn}`"));
         send!(self, ecs.tag_resource, call, &json!({"resourceArn": arn, "tags": tags}))
     }
 
     pub async fn untag_resource(&self, _permit: Permit, arn: &str, keys: &[String]) -> Result<Answer, Error> {
-        let call = Call::new("ecs:UntagResource", Category::TagModify, format!("untag `{arn}`"));
+        let call = Call::permitted("ecs:UntagResource", format!("untag `{arn}`"));
         send!(self, ecs.untag_resource, call, &json!({"resourceArn": arn, "tagKeys": keys}))
     }
 
     /// With `stopType` ROLLBACK: ECS takes the service back to the revision it came from.
     pub async fn stop_service_deployment(&self, _permit: Permit, arn: &str) -> Result<Answer, Error> {
-        let call = Call::new(
-            "ecs:StopServiceDeployment",
-            Category::DeploymentStop,
-            format!("stop service deployment `{arn}`"),
-        );
+        let call = Call::permitted("ecs:StopServiceDeployment", format!("stop service deployment `{arn}`"));
         let body = json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"});
         send!(self, ecs.stop_service_deployment, call, &body)
     }
@@ -128,7 +130,7 @@ impl Writer {
 }
 
 fn scaling(operation: &'static str, body: &Json) -> Call {
-    Call::new(operation, Category::Scaling, format!("change the scaling of `{}`", text(body, "ResourceId")))
+    Call::permitted(operation, format!("change the scaling of `{}`", text(body, "ResourceId")))
 }
 
 fn text<'a>(body: &'a Json, member: &str) -> &'a str {

@@ -18,7 +18,8 @@ pub async fn run(settings: &Operate, surroundings: &Surroundings) -> anyhow::Res
         Outcome::Lost(why) => anyhow::bail!("{why}"),
         Outcome::Ended(standing) => {
             let settled = standing.values().filter(|next| **next == Next::Settled).count();
-            let held = standing.values().filter(|next| matches!(next, Next::Held(_))).count();
+            let held =
+                standing.values().filter(|next| matches!(next, Next::Held(_) | Next::Waits(_))).count();
             let under_way = desired.services.len() - settled - held;
             if surroundings.stop.is_cancelled() {
                 anyhow::bail!("stopped: {settled} settled, {held} held, {under_way} still under way");

@@ -24,8 +24,9 @@ use super::{Exit, Surroundings};
 use crate::aws::Budget;
 use crate::config::{Account, LocalSettings, Operate, RunSettings};
 
-/// How long containers get to end after the operator has stopped.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// How long containers get to end after the operator has stopped: everything is gone ten seconds after
+/// SIGTERM, also where a container would like its whole `stopTimeout`.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The file's contents. `${folder}` stands for the state folder, `${tag}` for an image's tag.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -13,7 +13,7 @@ use crate::controller::{Controller, Engine, Timing};
 use crate::journal::Journal;
 use crate::ledger::{Ledger, LedgerView};
 use crate::manifest;
-use crate::model::{Checkout, Desired, Environment, Live, ServiceKey, ServiceRecord, Timestamp};
+use crate::model::{Checkout, Desired, Environment, Live, Part, ServiceKey, ServiceRecord, Timestamp};
 use crate::observe::{Observer, Want};
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
@@ -87,16 +87,16 @@ async fn connect(account: &Account, environment: &Environment) -> anyhow::Result
     }
     let refused = |error| NoAws { error, endpoint: account.endpoint_url.clone() };
     let aws = aws::connect(settings).await.map_err(refused)?;
-    if let Some(wanted) = &environment.account {
-        let identity = aws.reader().caller_identity().await.map_err(refused)?;
-        if identity.account != *wanted {
-            bail!(
-                "environment `{}` is for account {wanted}, but these credentials are for {}\n  as {}",
-                environment.name,
-                identity.account,
-                identity.arn
-            );
-        }
+    // Also where any account will do: without credentials or a way to AWS, every later call would
+    // fail on its own, and be held or tried again for ever.
+    let identity = aws.reader().caller_identity().await.map_err(refused)?;
+    if let Some(wanted) = environment.account.as_ref().filter(|wanted| **wanted != identity.account) {
+        bail!(
+            "environment `{}` is for account {wanted}, but these credentials are for {}\n  as {}",
+            environment.name,
+            identity.account,
+            identity.arn
+        );
     }
     Ok(aws)
 }
@@ -134,7 +134,9 @@ impl NoAws {
                 Some(format!("`--endpoint-url` is {endpoint}"))
             }
             (ErrorKind::Unreachable | ErrorKind::Unanswered, None) => {
-                Some("is there a way from here to AWS: proxy, NAT gateway, VPC endpoint for sts?".to_owned())
+                let hint =
+                    "is there a way from here to AWS: proxy, NAT gateway, VPC endpoint, AWS_ENDPOINT_URL?";
+                Some(hint.to_owned())
             }
             _ => None,
         }
@@ -150,7 +152,8 @@ impl std::fmt::Display for NoAws {
 
 impl std::error::Error for NoAws {}
 
-/// One look at every service of the environment.
+/// One look at every service of the environment. One service that can't be read is held; if none can,
+/// there is nothing to tell but why.
 pub async fn observe(
     reader: &Reader,
     desired: &Desired,
@@ -163,7 +166,19 @@ pub async fn observe(
         .values()
         .map(|desired| Want { desired, record: records.get(&desired.key) })
         .collect();
-    Ok(observer.observe(&wants, now).await)
+    let live = observer.observe(&wants, now).await;
+    let whys: Vec<&String> = live
+        .services
+        .values()
+        .filter_map(|service| match &service.service {
+            Part::Unreadable(why) => Some(why),
+            Part::Present(_) | Part::Absent => None,
+        })
+        .collect();
+    match whys.first() {
+        Some(why) if whys.len() == live.services.len() => bail!("{why}"),
+        Some(_) | None => Ok(live),
+    }
 }
 
 fn ledger_path(account: &Account, environment: &Environment) -> PathBuf {

@@ -3,6 +3,7 @@
 mod pass;
 mod queue;
 mod run;
+mod settle;
 mod watch;
 
 pub use pass::{Engine, Next};

@@ -9,15 +9,15 @@ use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, OnFailure, Quarantine,
-    Rollout, RolloutKind, ServiceKey, ServiceRecord, TaskDefinitionArn, Timestamp,
+    Applied, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, Quarantine,
+    RolloutKind, ServiceKey, ServiceRecord, Timestamp,
 };
-use crate::plan::{self, Action, Cause, Decision, Held, ServicePlan, Step};
+use crate::plan::{self, Cause, Decision, Held};
 use crate::report;
-use crate::rollout::{self, RollBack, Verdict};
+use crate::rollout;
 
 /// How long until a rollout is judged again. ECS moves in steps of several seconds.
-const WATCH_EVERY: Duration = Duration::from_secs(5);
+pub(super) const WATCH_EVERY: Duration = Duration::from_secs(5);
 
 /// What a pass needs besides what it looks at.
 pub struct Engine {
@@ -39,6 +39,8 @@ pub enum Next {
     Watch(Duration),
     /// Wanted, but not now. Looked at again at the next resync; the sentence says why.
     Held(String),
+    /// Comes after another service; woken when that one settles.
+    Waits(ServiceKey),
     /// It could not be done now and should be tried again.
     Retry { at_least: Duration, why: String },
     /// The ledger can't be written: nothing may be changed any more.
@@ -56,226 +58,11 @@ impl Engine {
         live: &LiveService,
         waiting_for: &BTreeSet<ServiceKey>,
     ) -> Next {
-        let judged = match self.rollout_under_way(desired, service, live) {
-            Ok(Some(rollout)) => self.judge(desired, service, live, &rollout).await,
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
-        match judged {
+        match self.settle(desired, service, live).await {
             Ok(Some(next)) => next,
             Ok(None) => self.plan_and_execute(desired, service, live, waiting_for).await.unwrap_or_else(stop),
             Err(error) => stop(error),
         }
-    }
-
-    /// What the ledger watches, after a look at what became of a call that a crash cut off.
-    fn rollout_under_way(
-        &self,
-        desired: &Desired,
-        service: &DesiredService,
-        live: &LiveService,
-    ) -> Result<Option<Rollout>, ledger::Error> {
-        let record = self.ledger.record(&service.key).unwrap_or_default();
-        let back_to = rollout::last_good(live, Some(&record));
-        let recovered = execute::recover(
-            service,
-            live,
-            &desired.revision.id,
-            back_to.as_ref(),
-            &self.ledger,
-            &self.journal,
-            (self.now)(),
-        )?;
-        Ok(recovered.or(record.rollout))
-    }
-
-    /// Judges the rollout under way. `None`: nothing stands against planning.
-    async fn judge(
-        &self,
-        desired: &Desired,
-        service: &DesiredService,
-        live: &LiveService,
-        rollout: &Rollout,
-    ) -> Result<Option<Next>, ledger::Error> {
-        let key = &service.key;
-        let tell = |kind, sentence: String| {
-            Event::new((self.now)(), kind, sentence)
-                .of(key)
-                .digest(&rollout.digest)
-                .revision(&rollout.revision)
-                .deployment(rollout.deployment.as_deref())
-        };
-        match rollout::judge(rollout, &service.rollout, live, (self.now)()) {
-            Verdict::Progressing { sentence } => {
-                self.journal.tell_once(tell(Kind::Progress, sentence));
-                Ok(self.watch_on(service, rollout))
-            }
-            Verdict::Failing { sentence } => {
-                self.journal.tell_once(tell(Kind::Failing, sentence));
-                Ok(self.watch_on(service, rollout))
-            }
-            Verdict::Unknown { sentence } => {
-                self.journal.tell_once(tell(Kind::Progress, sentence));
-                Ok(self.watch_on(service, rollout))
-            }
-            Verdict::Completed => {
-                self.completed(rollout, key, live)?;
-                Ok(None)
-            }
-            Verdict::Superseded { sentence } => {
-                self.journal.tell(tell(Kind::Drift, sentence));
-                self.ledger.update(key, |record| record.rollout = None)?;
-                Ok(None)
-            }
-            Verdict::RolledBackByEcs(failure) => {
-                self.failed(desired, service, live, rollout, *failure, true).await.map(Some)
-            }
-            Verdict::Failed(failure) => {
-                self.failed(desired, service, live, rollout, *failure, false).await.map(Some)
-            }
-        }
-    }
-
-    /// Goes on watching, unless Git asks for something else by now: a fix must not wait.
-    fn watch_on(&self, service: &DesiredService, rollout: &Rollout) -> Option<Next> {
-        let wants_another = rollout.kind == RolloutKind::Deploy && rollout.digest != service.digest;
-        (!wants_another).then_some(Next::Watch(WATCH_EVERY))
-    }
-
-    fn completed(
-        &self,
-        rollout: &Rollout,
-        key: &ServiceKey,
-        live: &LiveService,
-    ) -> Result<(), ledger::Error> {
-        let now = (self.now)();
-        self.journal.moved_on(key);
-        self.ledger.update(key, |record| {
-            record.rollout = None;
-            if rollout.kind == RolloutKind::Deploy {
-                record.quarantine = None;
-                record.last_good = Some(LastGood {
-                    digest: rollout.digest.clone(),
-                    task_definition: rollout.task_definition.clone(),
-                    completed_at: now,
-                });
-            }
-        })?;
-        let took = now.since(rollout.started_at).as_secs();
-        let (kind, again) = match rollout.kind {
-            RolloutKind::Deploy => (Kind::Settled, ""),
-            RolloutKind::RollBack => (Kind::Rollback, " again"),
-        };
-        let count = live.service.present().map(|ecs| format!(", {}", running(ecs))).unwrap_or_default();
-        let sentence = format!("runs {}{again}{count}, after {took} s", rollout.task_definition);
-        self.journal.tell_once(
-            Event::new(now, kind, sentence)
-                .of(key)
-                .digest(&rollout.digest)
-                .revision(&rollout.revision)
-                .deployment(rollout.deployment.as_deref()),
-        );
-        Ok(())
-    }
-
-    /// Quarantines the digest and goes back, or follows ECS going back.
-    async fn failed(
-        &self,
-        desired: &Desired,
-        service: &DesiredService,
-        live: &LiveService,
-        rollout: &Rollout,
-        failure: Failure,
-        by_ecs: bool,
-    ) -> Result<Next, ledger::Error> {
-        let key = &service.key;
-        self.journal.moved_on(key);
-        self.journal.tell(
-            Event::new((self.now)(), Kind::Failed, report::failure_sentence(rollout, &failure))
-                .of(key)
-                .digest(&rollout.digest)
-                .revision(&rollout.revision)
-                .deployment(rollout.deployment.as_deref()),
-        );
-        if rollout.kind == RolloutKind::RollBack {
-            // The way back failed as well: a person has to look. The quarantine stays.
-            self.ledger.update(key, |record| record.rollout = None)?;
-            return Ok(Next::Held(format!("the roll-back failed too: {}", failure.likely_cause)));
-        }
-        let quarantine = Quarantine {
-            digest: rollout.digest.clone(),
-            task_definition: rollout.task_definition.clone(),
-            revision: rollout.revision.clone(),
-            failure,
-        };
-        // The failed rollout stays in the ledger until the way back has begun: after a crash in
-        // between it is judged as failed once more, which leads to the same way back.
-        self.ledger.update(key, |record| record.quarantine = Some(quarantine))?;
-        let tell = |sentence: String| {
-            let event = Event::new((self.now)(), Kind::Rollback, sentence);
-            self.journal.tell(event.of(key).digest(&rollout.digest).revision(&rollout.revision));
-        };
-        let back = match service.rollout.on_failure {
-            OnFailure::Hold if !by_ecs => RollBack::Nowhere { why: "`rollout.onFailure` is hold".to_owned() },
-            OnFailure::Hold | OnFailure::Rollback => rollout::roll_back(rollout, live),
-        };
-        match back {
-            RollBack::Nowhere { why } => {
-                self.ledger.update(key, |record| record.rollout = None)?;
-                tell(format!("{key}: not taken back: {why}"));
-                Ok(Next::Held(why))
-            }
-            RollBack::ByEcs => {
-                let to = rollout
-                    .back_to
-                    .clone()
-                    .or_else(|| live.service.present().map(EcsService::task_definition));
-                let Some(to) = to else { return Ok(Next::Watch(WATCH_EVERY)) };
-                tell(format!("{key} -> {to}, the last that completed; ECS does it by itself"));
-                let watch = Rollout {
-                    kind: RolloutKind::RollBack,
-                    task_definition: to,
-                    deployment: None,
-                    started_at: (self.now)(),
-                    back_to: None,
-                    ..rollout.clone()
-                };
-                self.ledger.update(key, |record| record.rollout = Some(watch))?;
-                Ok(Next::Watch(WATCH_EVERY))
-            }
-            RollBack::Stop { arn } => {
-                let action = Action::StopServiceDeployment { arn };
-                let steps = vec![Step { action, because: Vec::new() }];
-                self.go_back(desired, service, live, rollout, steps).await
-            }
-            RollBack::Update { steps } => self.go_back(desired, service, live, rollout, steps).await,
-        }
-    }
-
-    async fn go_back(
-        &self,
-        desired: &Desired,
-        service: &DesiredService,
-        live: &LiveService,
-        rollout: &Rollout,
-        steps: Vec<Step>,
-    ) -> Result<Next, ledger::Error> {
-        let plan = ServicePlan {
-            service: service.key.clone(),
-            digest: rollout.digest.clone(),
-            decision: Decision::Change { differences: Vec::new(), steps },
-            quiet: Vec::new(),
-        };
-        let work = Work {
-            plan: &plan,
-            desired: service,
-            live,
-            cluster: &desired.environment.cluster,
-            revision: &rollout.revision,
-            kind: RolloutKind::RollBack,
-            back_to: rollout.back_to.as_ref(),
-        };
-        self.execute(&work).await
     }
 
     async fn plan_and_execute(
@@ -300,7 +87,7 @@ impl Engine {
         let key = &service.key;
         match &plan.decision {
             Decision::Unchanged => self.unchanged(desired, service, live, &record),
-            Decision::Held { reason, .. } => Ok(self.held(service, desired, reason)),
+            Decision::Held { reason, .. } => Ok(self.held(service, desired, &record, reason)),
             Decision::Change { differences, .. } => {
                 self.journal.moved_on(key);
                 let kind = if differences.iter().all(|it| it.cause == Cause::BehindOurBack) {
@@ -340,7 +127,7 @@ impl Engine {
     ) -> Result<Next, ledger::Error> {
         let Some(ecs) = live.service.present() else { return Ok(Next::Settled) };
         let completed = ecs.primary().is_some_and(|it| it.rollout_state() == Some("COMPLETED"));
-        if let Some(rollout) = adoptable(desired, service, live, record, (self.now)()) {
+        if let Some(rollout) = super::settle::adoptable(desired, service, live, record, (self.now)()) {
             let event =
                 Event::new((self.now)(), Kind::Progress, "watches a deployment that it did not see start");
             self.journal.tell(
@@ -361,18 +148,23 @@ impl Engine {
             return Ok(Next::Held(sentence));
         }
         let task_definition = ecs.task_definition();
-        let known = record.last_good.as_ref().is_some_and(|good| good.task_definition == task_definition);
-        if record.intent.is_some() || record.quarantine.is_some() || (completed && !known) {
+        let (known_good, known_applied) = (record.last_good.as_ref(), record.applied.as_ref());
+        let good = completed && known_good.is_none_or(|good| good.task_definition != task_definition);
+        let applied = known_applied.is_none_or(|applied| applied.digest != service.digest);
+        if record.intent.is_some() || record.quarantine.is_some() || good || applied {
             let at = (self.now)();
             self.ledger.update(&service.key, |record| {
                 record.intent = None;
                 record.quarantine = None;
-                if completed && !known {
-                    record.last_good = Some(LastGood {
-                        digest: service.digest.clone(),
-                        task_definition: task_definition.clone(),
-                        completed_at: at,
-                    });
+                record.applied = Some(Applied {
+                    digest: service.digest.clone(),
+                    task_definition_digest: service.task_definition_digest.clone(),
+                    task_definition: task_definition.clone(),
+                    revision: desired.revision.id.clone(),
+                    at,
+                });
+                if good {
+                    record.last_good = Some(LastGood::of(ecs, service.digest.clone(), at));
                 }
             })?;
         }
@@ -382,7 +174,13 @@ impl Engine {
         Ok(Next::Settled)
     }
 
-    fn held(&self, service: &DesiredService, desired: &Desired, reason: &Held) -> Next {
+    fn held(
+        &self,
+        service: &DesiredService,
+        desired: &Desired,
+        record: &ServiceRecord,
+        reason: &Held,
+    ) -> Next {
         let sentence = report::held_sentence(reason);
         self.journal.tell_once(
             Event::new((self.now)(), Kind::Held, sentence.clone())
@@ -391,19 +189,23 @@ impl Engine {
                 .revision(&desired.revision.id),
         );
         match reason {
-            Held::RolloutInFlight { .. } | Held::Draining | Held::WaitsFor { .. } => Next::Watch(WATCH_EVERY),
+            // Whatever holds the change, a rollout under way goes on being judged.
+            _ if record.rollout.is_some() => Next::Watch(WATCH_EVERY),
+            Held::RolloutInFlight { .. } | Held::Draining => Next::Watch(WATCH_EVERY),
+            Held::WaitsFor { service } => Next::Waits(service.clone()),
+            // Told, and left as Git's author wants it: nobody has to wait for that.
+            Held::DriftTolerated => Next::Settled,
             Held::Unreadable { .. } => Next::Retry { at_least: WATCH_EVERY, why: sentence },
             Held::Quarantined(_)
             | Held::Suspended { .. }
             | Held::NotOwned { .. }
-            | Held::DriftTolerated
             | Held::NeedsReplacement { .. } => Next::Held(sentence),
         }
     }
 
     async fn execute(&self, work: &Work<'_>) -> Result<Next, ledger::Error> {
         let key = &work.plan.service;
-        match execute::execute(work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await {
+        match execute::execute(work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await? {
             Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
             Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
             Execution::Rejected { message } => {
@@ -412,7 +214,11 @@ impl Engine {
                 let event =
                     Event::new((self.now)(), Kind::Failed, format!("{why}; held until Git changes it"));
                 self.journal.tell_once(event.of(key).digest(&work.plan.digest).revision(work.revision));
-                Ok(Next::Held(why))
+                // A step before may have started a deployment: that one goes on being judged.
+                match self.ledger.record(key).is_some_and(|record| record.rollout.is_some()) {
+                    true => Ok(Next::Watch(WATCH_EVERY)),
+                    false => Ok(Next::Held(why)),
+                }
             }
         }
     }
@@ -420,12 +226,12 @@ impl Engine {
     /// AWS refused the input itself: asking again is pointless until Git asks for something else.
     fn refuse(&self, work: &Work<'_>, why: &str) -> Result<(), ledger::Error> {
         let at = (self.now)();
-        let live = work.live.service.present().map(EcsService::task_definition);
         self.ledger.update(&work.plan.service, |record| {
             record.intent = None;
             record.quarantine = Some(Quarantine {
                 digest: work.plan.digest.clone(),
-                task_definition: live.unwrap_or_else(|| TaskDefinitionArn(String::new())),
+                task_definition: None,
+                deployment: None,
                 revision: work.revision.to_owned(),
                 failure: Failure {
                     at,
@@ -441,29 +247,8 @@ impl Engine {
 }
 
 /// `2 of 2 running`
-fn running(service: &EcsService) -> String {
+pub(super) fn running(service: &EcsService) -> String {
     format!("{} of {} running", service.running_count(), service.desired_count())
-}
-
-/// A deployment of what Git wants that nobody watches: somebody forced it by hand.
-fn adoptable(
-    desired: &Desired,
-    service: &DesiredService,
-    live: &LiveService,
-    record: &ServiceRecord,
-    now: Timestamp,
-) -> Option<Rollout> {
-    let primary = live.service.present()?.primary()?;
-    let rejected = record.quarantine.as_ref().is_some_and(|it| it.digest == service.digest);
-    (primary.rollout_state() == Some("IN_PROGRESS") && !rejected).then(|| Rollout {
-        kind: RolloutKind::Deploy,
-        digest: service.digest.clone(),
-        task_definition: primary.task_definition(),
-        deployment: Some(primary.id().to_owned()),
-        started_at: primary.created_at().unwrap_or(now),
-        revision: desired.revision.id.clone(),
-        back_to: rollout::last_good(live, Some(record)),
-    })
 }
 
 fn stop(error: ledger::Error) -> Next {

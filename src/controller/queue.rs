@@ -76,6 +76,18 @@ impl WorkQueue {
         self.put_back(key, now + look_again_after, now);
     }
 
+    /// Ends a pass over a service that may rest, for half to one and a half of `interval`: all that
+    /// rest meet again at its multiples. On their own they would drift apart, pass by pass, and be
+    /// read in ever smaller batches.
+    pub fn rest(&mut self, key: &ServiceKey, interval: Duration, now: Instant) {
+        self.failures.remove(key);
+        let interval = interval.max(GRID);
+        let since = now.saturating_duration_since(self.origin);
+        let multiple = (since + interval + interval / 2).as_millis() / interval.as_millis();
+        let after = interval.saturating_mul(u32::try_from(multiple).unwrap_or(u32::MAX));
+        self.put_back(key, self.origin + after, now);
+    }
+
     /// Ends a pass that could not do its work: waits longer each time, with a spread by `jitter`
     /// (0 to 1), but never less than `at_least`.
     pub fn failed(&mut self, key: &ServiceKey, at_least: Duration, jitter: f64, now: Instant) -> Duration {
@@ -157,6 +169,35 @@ mod tests {
         }
         let due = queue.next_due().unwrap_or(now);
         assert_eq!(queue.take_due(due).len(), 3);
+    }
+
+    #[test]
+    fn services_at_rest_stay_together_however_long_each_pass_takes() {
+        let origin = Instant::now();
+        let mut queue = WorkQueue::new(origin);
+        let names = ["a", "b", "c", "d"];
+        for name in names {
+            queue.push(&key(name), origin);
+        }
+        for pass in 1..100 {
+            let now = queue.next_due().unwrap_or(origin);
+            assert_eq!(queue.take_due(now).len(), names.len(), "pass {pass}");
+            for (name, milliseconds) in names.iter().zip([1, 470, 900, 4_000 + 7 * pass]) {
+                let ended = now + Duration::from_millis(milliseconds);
+                queue.rest(&key(name), Duration::from_secs(30), ended);
+            }
+        }
+    }
+
+    #[test]
+    fn a_service_that_comes_to_rest_late_joins_the_others() {
+        let origin = Instant::now();
+        let mut queue = WorkQueue::new(origin);
+        for (name, seconds) in [("early", 1), ("late", 14), ("later", 16)] {
+            queue.rest(&key(name), Duration::from_secs(30), origin + Duration::from_secs(seconds));
+        }
+        assert_eq!(queue.take_due(origin + Duration::from_secs(30)), vec![key("early"), key("late")]);
+        assert_eq!(queue.take_due(origin + Duration::from_secs(60)), vec![key("later")]);
     }
 
     #[test]

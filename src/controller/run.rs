@@ -13,7 +13,7 @@ use super::pass::{Engine, Next};
 use super::queue::WorkQueue;
 use super::watch::Wish;
 use crate::journal::{Event, Kind};
-use crate::model::{Desired, ServiceKey};
+use crate::model::{Desired, Digest, ServiceKey};
 use crate::observe::{Observer, Want};
 
 /// How long passes that are under way may take to end after a stop was asked for. Their calls have
@@ -77,7 +77,7 @@ impl Controller {
         let mut state = State::new(Instant::now());
         // Driven by this loop itself, so that dropping the loop drops everything it does.
         let mut sweeps = FuturesUnordered::new();
-        let (results, mut finished) = mpsc::unbounded_channel::<(ServiceKey, Next)>();
+        let (results, mut finished) = mpsc::unbounded_channel::<Finished>();
         let permits = Arc::new(Semaphore::new(self.timing.concurrency_max));
         let mut wishes_open = true;
         let outcome = loop {
@@ -92,6 +92,7 @@ impl Controller {
                         desired,
                         permits: permits.clone(),
                         results: results.clone(),
+                        stop: cancel.clone(),
                     };
                     sweeps.push(sweep.go());
                 }
@@ -103,11 +104,11 @@ impl Controller {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => break Outcome::Ended(state.standing),
-                Some((key, next)) = finished.recv() => {
-                    if let Next::Stop(why) = &next {
+                Some(pass) = finished.recv() => {
+                    if let Next::Stop(why) = &pass.next {
                         break Outcome::Lost(why.clone());
                     }
-                    state.finished(&key, next, self.timing.resync, Instant::now());
+                    state.finished(pass, self.timing.resync, Instant::now());
                 }
                 wish = wishes.recv(), if wishes_open => match wish {
                     Some(wish) => self.take(&mut state, wish),
@@ -174,24 +175,29 @@ impl State {
         depends_on.iter().filter(|it| self.standing.get(it) != Some(&Next::Settled)).cloned().collect()
     }
 
-    fn finished(&mut self, key: &ServiceKey, next: Next, resync: Duration, now: Instant) {
+    fn finished(&mut self, pass: Finished, resync: Duration, now: Instant) {
+        let Finished { key, digest, next } = pass;
+        let wanted = self.desired.as_ref().and_then(|it| it.services.get(&key)).map(|it| &it.digest);
+        if wanted != Some(&digest) {
+            // Git has moved on meanwhile: what was found out is about something else.
+            self.queue.done(&key, Duration::ZERO, now);
+            if wanted.is_none() {
+                self.queue.retain(|it| *it != key);
+            }
+            return;
+        }
         match &next {
-            Next::Settled | Next::Held(_) => self.queue.done(key, resync, now),
-            Next::Watch(after) => self.queue.done(key, *after, now),
+            Next::Settled | Next::Held(_) | Next::Waits(_) => self.queue.rest(&key, resync, now),
+            Next::Watch(after) => self.queue.done(&key, *after, now),
             Next::Retry { at_least, .. } => {
-                self.queue.failed(key, *at_least, spread(key), now);
+                self.queue.failed(&key, *at_least, spread(&key), now);
             }
             Next::Stop(_) => {}
         }
-        let newly_settled = next == Next::Settled && self.standing.get(key) != Some(&Next::Settled);
-        let known = self.desired.as_ref().is_some_and(|it| it.services.contains_key(key));
-        if known {
-            self.standing.insert(key.clone(), next);
-        } else {
-            self.queue.retain(|it| it != key);
-        }
+        let newly_settled = next == Next::Settled && self.standing.get(&key) != Some(&Next::Settled);
+        self.standing.insert(key.clone(), next);
         if newly_settled {
-            self.wake_dependents(key, now);
+            self.wake_dependents(&key, now);
         }
     }
 
@@ -205,16 +211,30 @@ impl State {
         }
     }
 
-    /// Whether every service of the wish is settled or held.
+    /// Whether every service of the wish is settled or held, or waits for one that is held.
     fn at_rest(&self) -> bool {
         self.desired.as_ref().is_some_and(|desired| {
-            self.queue.busy() == 0
-                && desired
-                    .services
-                    .keys()
-                    .all(|key| matches!(self.standing.get(key), Some(Next::Settled | Next::Held(_))))
+            self.queue.busy() == 0 && desired.services.keys().all(|key| self.is_at_rest(key))
         })
     }
+
+    /// Cycles of dependencies are refused with the manifests, so this ends.
+    fn is_at_rest(&self, key: &ServiceKey) -> bool {
+        match self.standing.get(key) {
+            Some(Next::Settled | Next::Held(_)) => true,
+            Some(Next::Waits(first)) => {
+                self.standing.get(first) != Some(&Next::Settled) && self.is_at_rest(first)
+            }
+            Some(Next::Watch(_) | Next::Retry { .. } | Next::Stop(_)) | None => false,
+        }
+    }
+}
+
+/// How a pass ended, and for which spec.
+struct Finished {
+    key: ServiceKey,
+    digest: Digest,
+    next: Next,
 }
 
 /// A number from 0 to 1 that differs from service to service, so that back-offs spread without a
@@ -231,7 +251,8 @@ struct Sweep {
     desired: Arc<Desired>,
     waiting: BTreeMap<ServiceKey, BTreeSet<ServiceKey>>,
     permits: Arc<Semaphore>,
-    results: mpsc::UnboundedSender<(ServiceKey, Next)>,
+    results: mpsc::UnboundedSender<Finished>,
+    stop: CancellationToken,
 }
 
 impl Sweep {
@@ -249,6 +270,9 @@ impl Sweep {
             async move {
                 // The semaphore is never closed; without a permit the pass is simply not bounded.
                 let _permit = sweep.permits.acquire().await.ok();
+                if sweep.stop.is_cancelled() {
+                    return;
+                }
                 let none = BTreeSet::new();
                 let waiting_for = sweep.waiting.get(&service.key).unwrap_or(&none);
                 let next = match live.services.get(&service.key) {
@@ -256,7 +280,8 @@ impl Sweep {
                     None => Next::Retry { at_least: Duration::from_secs(5), why: "not observed".to_owned() },
                 };
                 // Nobody listens any more only when the loop has ended.
-                let _ = sweep.results.send((service.key.clone(), next));
+                let pass = Finished { key: service.key.clone(), digest: service.digest.clone(), next };
+                let _ = sweep.results.send(pass);
             }
         });
         futures_util::future::join_all(passes).await;

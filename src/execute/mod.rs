@@ -18,7 +18,7 @@ use crate::model::{
 use crate::plan::{Action, Decision, ServicePlan, Step};
 
 pub use recover::recover;
-use step::Outcome;
+use step::{Call, Outcome};
 
 /// The wall clock, handed down from `main`.
 pub type Clock = dyn Fn() -> Timestamp + Send + Sync;
@@ -54,31 +54,31 @@ pub enum Execution {
 
 /// Carries the plan out, up to the first step that fails. A plan that changes nothing removes the
 /// intent that a crash left behind.
+///
+/// An error of the ledger is not an outcome: without the ledger nothing may be done any more.
 pub async fn execute(
     work: &Work<'_>,
     writer: &Writer,
     ledger: &Ledger,
     journal: &Journal,
     clock: &Clock,
-) -> Execution {
+) -> Result<Execution, ledger::Error> {
     let mut run = Run { work, writer, ledger, journal, clock, outcome: Outcome::of(work), intended: None };
     let steps = match &work.plan.decision {
         Decision::Change { steps, .. } => steps,
         Decision::Unchanged => return run.nothing_left(),
-        Decision::Held { .. } => return Execution::Done { started: None },
+        Decision::Held { .. } => return Ok(Execution::Done { started: None }),
     };
     for step in steps {
         match run.take(step).await {
             Ok(()) => (),
             Err(Stop::Call(error)) => return run.stopped(&error),
-            Err(Stop::Ledger(error)) => return run.unrecorded(&error),
-            Err(Stop::Plan(message)) => return Execution::Rejected { message },
+            Err(Stop::Ledger(error)) => return Err(error),
+            Err(Stop::Plan(message)) => return Ok(Execution::Rejected { message }),
         }
     }
-    match run.finish() {
-        Ok(()) => Execution::Done { started: run.outcome.started },
-        Err(error) => run.unrecorded(&error),
-    }
+    run.finish()?;
+    Ok(Execution::Done { started: run.outcome.started })
 }
 
 /// Why the steps end early.
@@ -115,9 +115,9 @@ struct Run<'a> {
 impl Run<'_> {
     async fn take(&mut self, step: &Step) -> Result<(), Stop> {
         let call = self.outcome.call(self.work, &step.action).map_err(Stop::Plan)?;
-        // Without the lease not even the ledger is ours to write.
-        let permit = self.ledger.permit()?;
-        self.intend(&step.action)?;
+        let turn = self.writer.turn(call.category()).await;
+        self.intend(&step.action, &call)?;
+        let permit = self.ledger.permit(turn)?;
         let answer = call.send(self.writer, permit).await?;
         let told = self.outcome.learn(self.work, &step.action, &answer, (self.clock)());
         if told.starts_deployment {
@@ -143,7 +143,7 @@ impl Run<'_> {
     }
 
     /// On disk before the call: whoever comes after a crash knows that it may have been made.
-    fn intend(&mut self, action: &Action) -> Result<(), ledger::Error> {
+    fn intend(&mut self, action: &Action, call: &Call) -> Result<(), ledger::Error> {
         let kind = match self.work.kind {
             RolloutKind::RollBack => IntentKind::RollBack,
             RolloutKind::Deploy => intent_kind(action),
@@ -152,7 +152,15 @@ impl Run<'_> {
         if self.intended == Some(kind) {
             return Ok(());
         }
-        let intent = Intent { kind, digest: self.work.plan.digest.clone(), at: (self.clock)() };
+        let intent = Intent {
+            revision: self.work.revision.to_owned(),
+            task_definition: call.task_definition().or_else(|| match self.work.kind {
+                RolloutKind::RollBack => self.work.back_to.cloned(),
+                RolloutKind::Deploy => self.outcome.task_definition.clone(),
+            }),
+            before: self.outcome.primary.clone(),
+            ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
+        };
         self.ledger.update(self.service(), |record| record.intent = Some(intent))?;
         self.intended = Some(kind);
         Ok(())
@@ -160,22 +168,16 @@ impl Run<'_> {
 
     /// The deployment runs from here on, whatever becomes of the steps that are left.
     fn record_rollout(&self) -> Result<(), ledger::Error> {
-        let applied = self.applied();
-        self.ledger.update(self.service(), |record| {
-            record.rollout.clone_from(&self.outcome.started);
-            if applied.is_some() {
-                record.applied = applied;
-            }
-        })
+        self.ledger.update(self.service(), |record| record.rollout.clone_from(&self.outcome.started))
     }
 
     /// All is as Git wants it, so an intent that is left over has had its effect, or needs none.
-    fn nothing_left(&self) -> Execution {
+    fn nothing_left(&self) -> Result<Execution, ledger::Error> {
         let left_over = self.ledger.record(self.service()).is_some_and(|record| record.intent.is_some());
-        if left_over && let Err(error) = self.ledger.update(self.service(), |record| record.intent = None) {
-            return self.unrecorded(&error);
+        if left_over {
+            self.ledger.update(self.service(), |record| record.intent = None)?;
         }
-        Execution::Done { started: None }
+        Ok(Execution::Done { started: None })
     }
 
     fn finish(&self) -> Result<(), ledger::Error> {
@@ -202,27 +204,20 @@ impl Run<'_> {
         }
     }
 
-    fn stopped(&self, error: &aws::Error) -> Execution {
+    fn stopped(&self, error: &aws::Error) -> Result<Execution, ledger::Error> {
         let message = error.to_string();
         if !error.is_ambiguous() {
             // The call certainly did nothing, so nothing has to be looked up.
-            if let Err(error) = self.ledger.update(self.service(), |record| record.intent = None) {
-                return self.unrecorded(&error);
-            }
+            self.ledger.update(self.service(), |record| record.intent = None)?;
         }
-        let Some(after) = retry_after(error.kind) else {
-            return Execution::Rejected { message };
+        // An answer to a roll-back that no other look will change: the revision to go back to is gone.
+        let hopeless = self.work.kind == RolloutKind::RollBack && message.contains("is inactive");
+        let Some(after) = retry_after(error.kind).filter(|_| !hopeless) else {
+            return Ok(Execution::Rejected { message });
         };
         let event = self.event(Kind::Retry, message.clone()).request(error.request_id.as_deref());
         self.journal.tell_once(event);
-        Execution::Retry { after, message }
-    }
-
-    fn unrecorded(&self, error: &ledger::Error) -> Execution {
-        let source = std::error::Error::source(error).map(|source| format!(": {source}"));
-        let message = format!("{error}{}", source.unwrap_or_default());
-        self.journal.tell_once(self.event(Kind::Retry, message.clone()));
-        Execution::Retry { after: Duration::from_secs(5), message }
+        Ok(Execution::Retry { after, message })
     }
 
     fn event(&self, kind: Kind, sentence: String) -> Event {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, Deployment, DesiredService, EcsService, Intent, IntentKind, LiveService, Part, Rollout,
-    RolloutKind, TaskDefinitionArn, Timestamp,
+    Deployment, DesiredService, EcsService, Intent, IntentKind, LiveService, Part, Rollout, RolloutKind,
+    TaskDefinitionArn, Timestamp,
 };
 
 /// How far our clock may run ahead of ECS's.
@@ -21,7 +21,6 @@ const CLOCK_SKEW_MAX: Duration = Duration::from_secs(60);
 pub fn recover(
     desired: &DesiredService,
     live: &LiveService,
-    revision: &str,
     back_to: Option<&TaskDefinitionArn>,
     ledger: &Ledger,
     journal: &Journal,
@@ -42,24 +41,17 @@ pub fn recover(
         digest: intent.digest.clone(),
         task_definition: primary.task_definition(),
         deployment: Some(primary.id().to_owned()),
-        started_at: primary.created_at().unwrap_or(intent.at),
-        revision: revision.to_owned(),
+        started_at: match kind {
+            RolloutKind::Deploy => primary.created_at().unwrap_or(intent.at),
+            RolloutKind::RollBack => intent.at,
+        },
+        revision: intent.revision.clone(),
         back_to: back_to.filter(|_| kind == RolloutKind::Deploy).cloned(),
     };
-    // Git may have moved on since the intent: then what was applied is not what is desired now.
-    let applied = (kind == RolloutKind::Deploy && intent.digest == desired.digest).then(|| Applied {
-        digest: desired.digest.clone(),
-        task_definition_digest: desired.task_definition_digest.clone(),
-        task_definition: rollout.task_definition.clone(),
-        revision: revision.to_owned(),
-        at: now,
-    });
+    // Not yet `applied`: the steps after this one may not have been made.
     ledger.update(&desired.key, |record| {
         record.intent = None;
         record.rollout = Some(rollout.clone());
-        if applied.is_some() {
-            record.applied = applied;
-        }
     })?;
     let sentence =
         format!("{} {} · deployment {} found started", desired.key, rollout.task_definition, primary.id());
@@ -67,7 +59,7 @@ pub fn recover(
         Event::new(now, Kind::Progress, sentence)
             .of(&desired.key)
             .digest(&rollout.digest)
-            .revision(revision)
+            .revision(&rollout.revision)
             .deployment(rollout.deployment.as_deref()),
     );
     Ok(Some(rollout))
@@ -109,7 +101,17 @@ fn rollout_kind(intent: IntentKind) -> Option<RolloutKind> {
     }
 }
 
+/// Another deployment leads than before the call, and it runs what the call asked for.
 fn is_of(intent: &Intent, primary: &Deployment<'_>, known: Option<&str>) -> bool {
-    let began = primary.created_at().is_some_and(|at| at.plus(CLOCK_SKEW_MAX) >= intent.at);
-    began && !primary.id().is_empty() && known != Some(primary.id())
+    let target = intent.task_definition.as_ref().map(TaskDefinitionArn::family_and_revision);
+    let runs = primary.task_definition();
+    let began = match intent.kind {
+        // ECS goes back to the old deployment itself, with the time it always had.
+        IntentKind::RollBack => true,
+        _ => primary.created_at().is_some_and(|at| at.plus(CLOCK_SKEW_MAX) >= intent.at),
+    };
+    began
+        && !primary.id().is_empty()
+        && ![known, intent.before.as_deref()].contains(&Some(primary.id()))
+        && target.is_none_or(|target| target == runs.family_and_revision())
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Work;
-use crate::aws::{self, Answer, Permit, Writer, resource_id};
+use crate::aws::{self, Answer, Category, Permit, Writer, resource_id};
 use crate::journal::Kind;
 use crate::model::{EcsService, Json, Rollout, RolloutKind, TaskDefinitionArn, Timestamp, tag};
 use crate::plan::{Action, RevisionSource};
@@ -17,7 +17,7 @@ pub(super) struct Outcome {
     pub(super) task_definition: Option<TaskDefinitionArn>,
     service_arn: Option<String>,
     /// The PRIMARY deployment's id as it was last seen.
-    primary: Option<String>,
+    pub(super) primary: Option<String>,
     pub(super) started: Option<Rollout>,
 }
 
@@ -46,6 +46,32 @@ pub(super) enum Call {
 }
 
 impl Call {
+    /// The revision that the service will point to, where the call says so.
+    pub(super) fn task_definition(&self) -> Option<TaskDefinitionArn> {
+        match self {
+            Call::CreateService(body) | Call::UpdateService(body) => {
+                body["taskDefinition"].as_str().map(|arn| TaskDefinitionArn(arn.to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The bucket of AWS's that it draws from.
+    pub(super) fn category(&self) -> Category {
+        match self {
+            Call::RegisterTaskDefinition(_) => Category::TaskDefinitionModify,
+            Call::CreateService(_) | Call::UpdateService(_) => Category::ServiceModify,
+            Call::TagService { .. } => Category::TagModify,
+            Call::StopServiceDeployment { .. } => Category::DeploymentStop,
+            Call::RegisterScalableTarget(_)
+            | Call::PutScalingPolicy(_)
+            | Call::DeleteScalingPolicy(_)
+            | Call::PutScheduledAction(_)
+            | Call::DeleteScheduledAction(_)
+            | Call::DeregisterScalableTarget(_) => Category::Scaling,
+        }
+    }
+
     pub(super) async fn send(&self, writer: &Writer, permit: Permit) -> Result<Answer, aws::Error> {
         match self {
             Call::RegisterTaskDefinition(body) => writer.register_task_definition(permit, body).await,

@@ -13,10 +13,10 @@ pub enum Error {
     Held { path: PathBuf, pid: Option<u32> },
     #[error("the ledger's lock is gone: `{}` was removed or replaced", path.display())]
     Lost { path: PathBuf },
-    #[error("can't read `{}`", path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
-    #[error("can't write `{}`", path.display())]
-    Unwritable { path: PathBuf, source: io::Error },
+    #[error("can't read `{}`: {why}", path.display())]
+    Unreadable { path: PathBuf, why: io::Error },
+    #[error("can't write `{}`: {why}", path.display())]
+    Unwritable { path: PathBuf, why: io::Error },
     #[error("the ledger can't be understood: {message} ({}:{line}:{column})", path.display())]
     Malformed { path: PathBuf, line: usize, column: usize, message: String },
     #[error("`{}` is a ledger of version {found}; this program knows version {known}", path.display())]
@@ -26,11 +26,11 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
-        Self::Unreadable { path: path.to_owned(), source }
+    pub(super) fn unreadable(path: &Path, why: io::Error) -> Self {
+        Self::Unreadable { path: path.to_owned(), why }
     }
 
-    pub(super) fn unwritable(path: &Path, source: io::Error) -> Self {
-        Self::Unwritable { path: path.to_owned(), source }
+    pub(super) fn unwritable(path: &Path, why: io::Error) -> Self {
+        Self::Unwritable { path: path.to_owned(), why }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 pub use error::Error;
 use file::Lines;
 
-use crate::aws::Permit;
+use crate::aws::{Permit, Turn};
 use crate::model::{ServiceKey, ServiceRecord};
 
 pub type Records = BTreeMap<ServiceKey, ServiceRecord>;
@@ -84,7 +84,8 @@ impl Ledger {
         self.lock_state().records.get(service).cloned()
     }
 
-    /// Changes one record and writes it down. If writing fails, nothing has changed.
+    /// Changes one record and writes it down. If writing fails, or the lock is no longer ours, nothing
+    /// has changed.
     pub fn update(&self, service: &ServiceKey, change: impl FnOnce(&mut ServiceRecord)) -> Result<(), Error> {
         let mut state = self.lock_state();
         let before = state.records.get(service).cloned();
@@ -93,6 +94,7 @@ impl Ledger {
         if before.as_ref() == Some(&after) {
             return Ok(());
         }
+        self.check_lock()?;
         state.set(service, after).map_err(|error| Error::unwritable(&self.path, error.into()))?;
         let written = file::write(&self.path, &state.lines);
         if written.is_err() {
@@ -101,13 +103,18 @@ impl Ledger {
         written
     }
 
-    /// The right to make one mutating call, now.
-    pub fn permit(&self) -> Result<Permit, Error> {
+    /// The right to make one mutating call, now that its turn has come.
+    pub fn permit(&self, turn: Turn) -> Result<Permit, Error> {
+        self.check_lock()?;
+        Ok(Permit::grant(turn))
+    }
+
+    fn check_lock(&self) -> Result<(), Error> {
         // Somebody may have removed the lock file; then a second process can lock a new one.
         let ours = self.lock.metadata().map_err(|source| Error::unreadable(&self.lock_path, source))?;
         let there = fs::metadata(&self.lock_path).ok();
         match there {
-            Some(there) if there.ino() == ours.ino() && there.dev() == ours.dev() => Ok(Permit::grant()),
+            Some(there) if there.ino() == ours.ino() && there.dev() == ours.dev() => Ok(()),
             Some(_) | None => Err(Error::Lost { path: self.lock_path.clone() }),
         }
     }
@@ -174,7 +181,7 @@ mod tests {
     use crate::model::{Digest, Intent, IntentKind, Timestamp};
 
     fn intent() -> Intent {
-        Intent { kind: IntentKind::Create, digest: Digest::from_tag("7be1"), at: Timestamp(5) }
+        Intent::of(IntentKind::Create, &Digest::from_tag("7be1"), Timestamp(5))
     }
 
     fn place() -> (tempfile::TempDir, PathBuf) {
@@ -253,12 +260,26 @@ mod tests {
     fn nothing_is_permitted_once_the_lock_file_is_gone() {
         let (_folder, path) = place();
         let ledger = Ledger::open(&path).unwrap();
-        assert!(ledger.permit().is_ok());
+        assert!(ledger.permit(Turn::has_come()).is_ok());
         fs::remove_file(beside(&path, "lock")).unwrap();
-        assert!(matches!(ledger.permit().unwrap_err(), Error::Lost { .. }));
+        assert!(matches!(ledger.permit(Turn::has_come()).unwrap_err(), Error::Lost { .. }));
         // Also when another process took a new one.
         let _second = Ledger::open(&path).unwrap();
-        assert!(matches!(ledger.permit().unwrap_err(), Error::Lost { .. }));
+        assert!(matches!(ledger.permit(Turn::has_come()).unwrap_err(), Error::Lost { .. }));
+    }
+
+    #[test]
+    fn nothing_is_written_once_the_lock_file_is_gone() {
+        let (_folder, path) = place();
+        let ledger = Ledger::open(&path).unwrap();
+        let api = ServiceKey::new("api");
+        fs::remove_file(beside(&path, "lock")).unwrap();
+        let second = Ledger::open(&path).unwrap();
+        second.update(&api, |record| record.intent = Some(intent())).unwrap();
+        let refused = ledger.update(&ServiceKey::new("web"), |record| record.intent = Some(intent()));
+        assert!(matches!(refused.unwrap_err(), Error::Lost { .. }));
+        assert_eq!(LedgerView::read(&path).unwrap().records(), &second.records());
+        assert_eq!(ledger.records(), Records::new());
     }
 
     #[test]

@@ -98,6 +98,19 @@ impl EcsService {
         self.0["runningCount"].as_i64().unwrap_or_default()
     }
 
+    /// The members of UpdateService that start a deployment and can be read from the service itself.
+    pub fn deployed_settings(&self) -> Json {
+        const MEMBERS: [&str; 5] = [
+            "capacityProviderStrategy",
+            "loadBalancers",
+            "networkConfiguration",
+            "platformVersion",
+            "serviceRegistries",
+        ];
+        let there = MEMBERS.iter().filter_map(|name| Some(((*name).to_owned(), self.0.get(*name)?.clone())));
+        Json::Object(there.collect())
+    }
+
     /// The value of a tag.
     pub fn tag(&self, name: &str) -> Option<&str> {
         tags::read(self.0.get("tags"), name)

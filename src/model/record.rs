@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Failure, TaskDefinitionArn, Timestamp};
+use super::{Digest, EcsService, Failure, Json, TaskDefinitionArn, Timestamp};
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
 /// says what was tried.
@@ -31,7 +31,30 @@ pub struct Intent {
     pub kind: IntentKind,
     /// Of the spec that the call serves.
     pub digest: Digest,
+    /// The Git commit.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub revision: String,
+    /// The revision that the service will point to, where the call says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<TaskDefinitionArn>,
+    /// The PRIMARY deployment before the call: whatever became of the call, it did not start this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
     pub at: Timestamp,
+}
+
+impl Intent {
+    /// An intent that names neither a revision nor the deployment before.
+    pub fn of(kind: IntentKind, digest: &Digest, at: Timestamp) -> Self {
+        Self {
+            kind,
+            digest: digest.clone(),
+            revision: String::new(),
+            task_definition: None,
+            before: None,
+            at,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,8 +107,12 @@ pub enum RolloutKind {
 #[serde(rename_all = "camelCase")]
 pub struct Quarantine {
     pub digest: Digest,
-    /// The task definition that failed.
-    pub task_definition: TaskDefinitionArn,
+    /// The task definition that failed; none where AWS refused a call, for then none was tried.
+    #[serde(default)]
+    pub task_definition: Option<TaskDefinitionArn>,
+    /// The deployment that was judged. It may still be going on: another digest may replace it.
+    #[serde(default)]
+    pub deployment: Option<String>,
     pub revision: String,
     pub failure: Failure,
 }
@@ -96,5 +123,25 @@ pub struct Quarantine {
 pub struct LastGood {
     pub digest: Digest,
     pub task_definition: TaskDefinitionArn,
+    /// `ecs-svc/<number>`, so that one deployment is not judged twice.
+    #[serde(default)]
+    pub deployment: Option<String>,
+    /// The service's own settings that a deployment brings along, as AWS had them: what a roll-back
+    /// puts back besides the task definition.
+    #[serde(default)]
+    pub settings: Json,
     pub completed_at: Timestamp,
+}
+
+impl LastGood {
+    /// Of the deployment that leads now, which has completed.
+    pub fn of(service: &EcsService, digest: Digest, completed_at: Timestamp) -> Self {
+        Self {
+            digest,
+            task_definition: service.task_definition(),
+            deployment: service.primary().map(|primary| primary.id().to_owned()),
+            settings: service.deployed_settings(),
+            completed_at,
+        }
+    }
 }

@@ -71,12 +71,18 @@ impl Observer {
     /// Looks at the services once. `now` is the wall clock's.
     pub async fn observe(&self, wants: &[Want<'_>], now: Timestamp) -> Live {
         let calls_before = self.reader.calls();
-        let services = self.services(wants, now).await;
+        let mut services = self.services(wants, now).await;
         let details = wants.iter().map(|want| read(self.details(want, &services, now))).collect();
         let (mut scaling, live) = tokio::join!(self.scaling(wants, &services), in_parallel(details),);
         let services = live
             .into_iter()
             .map(|(key, mut live)| {
+                // What stands in the way of creating it outweighs that it is not there.
+                if !matches!(live.service, Part::Unreadable(_))
+                    && let Some(service) = services.remove(&key)
+                {
+                    live.service = service;
+                }
                 if let Some(scaling) = scaling.remove(&key) {
                     live.scaling = scaling;
                 }
@@ -87,25 +93,25 @@ impl Observer {
         Live { services, read_at: now, calls }
     }
 
-    /// What has to be read of one service alone.
+    /// What has to be read of one service alone. The service itself is left out, unless what was read
+    /// makes it unreadable.
     async fn details(
         &self,
         want: &Want<'_>,
         services: &BTreeMap<ServiceKey, Part<EcsService>>,
         now: Timestamp,
     ) -> (ServiceKey, LiveService) {
-        let unread = Part::Unreadable("it was not asked for".to_owned());
-        let service = services.get(want.key()).cloned().unwrap_or(unread);
-        let mut live = LiveService { service: service.clone(), ..LiveService::absent() };
-        match &service {
+        let mut live = LiveService::absent();
+        match services.get(want.key()) {
+            None => live.service = Part::Unreadable("it was not asked for".to_owned()),
             // What a service runs that can't be read is nobody's guess either.
-            Part::Unreadable(why) => live.task_definition = Part::Unreadable(why.clone()),
-            Part::Absent => match self.reusable(want, None).await {
+            Some(Part::Unreadable(why)) => live.task_definition = Part::Unreadable(why.clone()),
+            Some(Part::Absent) => match self.reusable(want, None).await {
                 Ok(reusable) => live.reusable = reusable,
                 // To create the service now could register a double of a revision that is there.
                 Err(error) => live.service = Part::Unreadable(error.to_string()),
             },
-            Part::Present(service) => {
+            Some(Part::Present(service)) => {
                 live.task_definition = self.task_definition(want, service).await;
                 if let Part::Present(running) = &live.task_definition {
                     match self.reusable(want, Some(running)).await {

@@ -1,6 +1,6 @@
 //! DescribeServices, ten names at a time, and when to believe that a service is not there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +11,10 @@ use crate::model::{EcsService, Json, Part, ServiceKey, Timestamp};
 
 /// ECS may not see a service yet, seconds after it was created.
 const MISSING_AT_LEAST: Duration = Duration::from_secs(10);
+
+/// Events that are kept of a service while a rollout is watched; among them are those of deployments
+/// before it. ECS sends up to the newest hundred of every service, and nobody has a use for them at rest.
+const EVENTS_WATCHED_MAX: usize = 30;
 
 /// Since when ECS says MISSING of a service that we applied.
 #[derive(Debug, Default)]
@@ -43,8 +47,9 @@ impl Observer {
         wants: &[Want<'_>],
         now: Timestamp,
     ) -> BTreeMap<ServiceKey, Part<EcsService>> {
-        let names: BTreeSet<&str> = wants.iter().map(|want| want.key().name()).collect();
-        let names: Vec<&str> = names.into_iter().collect();
+        let names: BTreeMap<&str, usize> =
+            wants.iter().map(|want| (want.key().name(), events_max(want))).collect();
+        let names: Vec<(&str, usize)> = names.into_iter().collect();
         let batches = names.chunks(SERVICES_MAX).map(|batch| read(self.batch(batch))).collect();
         let batches = in_parallel(batches).await;
         let mut said: BTreeMap<String, Said> = batches.into_iter().flatten().collect();
@@ -59,9 +64,14 @@ impl Observer {
             .collect()
     }
 
-    async fn batch(&self, names: &[&str]) -> Vec<(String, Said)> {
-        match self.reader.describe_services(&self.cluster, names).await {
-            Ok(answer) => names.iter().map(|name| ((*name).to_owned(), said(&answer, name))).collect(),
+    /// Asks for each name, of which so many events are kept.
+    async fn batch(&self, asked: &[(&str, usize)]) -> Vec<(String, Said)> {
+        let names: Vec<&str> = asked.iter().map(|(name, _)| *name).collect();
+        match self.reader.describe_services(&self.cluster, &names).await {
+            Ok(mut answer) => asked
+                .iter()
+                .map(|(name, events_max)| ((*name).to_owned(), said(&mut answer, name, *events_max)))
+                .collect(),
             Err(error) => {
                 let why = error.to_string();
                 names.iter().map(|name| ((*name).to_owned(), Said::Nothing(why.clone()))).collect()
@@ -88,12 +98,23 @@ impl Observer {
     }
 }
 
-/// Finds one name in an answer of DescribeServices.
-fn said(answer: &Json, name: &str) -> Said {
+fn events_max(want: &Want<'_>) -> usize {
+    // After a crash an intent may turn out to be a rollout.
+    let watched = want.record.is_some_and(|record| record.rollout.is_some() || record.intent.is_some());
+    if watched { EVENTS_WATCHED_MAX } else { 0 }
+}
+
+/// Finds one name in an answer of DescribeServices, and takes it out of there.
+fn said(answer: &mut Json, name: &str, events_max: usize) -> Said {
     let named = |value: &Json, member: &str| tail(value[member].as_str().unwrap_or_default()) == name;
-    let mut services = answer["services"].as_array().into_iter().flatten();
+    let mut services = answer["services"].as_array_mut().into_iter().flatten();
     if let Some(service) = services.find(|it| it["serviceName"] == name || named(it, "serviceArn")) {
-        let service = EcsService(service.clone());
+        let mut service = service.take();
+        if let Some(events) = service["events"].as_array_mut() {
+            events.truncate(events_max);
+            events.shrink_to_fit();
+        }
+        let service = EcsService(service);
         return if service.status() == "INACTIVE" { Said::Inactive } else { Said::Service(service) };
     }
     let mut failures = answer["failures"].as_array().into_iter().flatten();

@@ -158,7 +158,7 @@ fn remembered(want: &Want<'_>) -> Vec<TaskDefinitionArn> {
         .quarantine
         .as_ref()
         .filter(|quarantine| quarantine.digest == want.desired.digest)
-        .map(|quarantine| &quarantine.task_definition);
+        .and_then(|quarantine| quarantine.task_definition.as_ref());
     let good = record
         .last_good
         .as_ref()

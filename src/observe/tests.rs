@@ -124,6 +124,27 @@ async fn ten_settled_services_cost_one_call() {
 }
 
 #[tokio::test]
+async fn the_hundred_events_that_ecs_sends_are_kept_only_while_a_rollout_is_watched() {
+    let stub = Stub::new(|_: &Seen| {
+        let events: Vec<_> = (0..100).map(|number| json!({"message": number.to_string()})).collect();
+        let mut service = settled("api");
+        service["events"] = json!(events);
+        Reply::Json(json!({"services": [service], "failures": []}))
+    });
+    let desired = [desired("api")];
+    let observer = observer(&stub).await;
+    let unsettled = ServiceRecord {
+        intent: Some(Intent { kind: IntentKind::Update, digest: digest("api"), at: NOW }),
+        ..applied()
+    };
+    for (record, newest, kept) in [(applied(), None, 0), (unsettled, Some("0"), 30)] {
+        let live = observer.observe(&wants(&desired, Some(&record)), NOW).await;
+        let service = live.services[&desired[0].key].service.present().unwrap();
+        assert_eq!((service.events().next(), service.events().count()), (newest, kept));
+    }
+}
+
+#[tokio::test]
 async fn twenty_five_names_are_asked_for_in_three_calls() {
     let stub = Stub::new(all_settled);
     let desired: Vec<_> = (0..25).map(|number| desired(&format!("s{number:03}"))).collect();
@@ -166,7 +187,7 @@ async fn our_own_write_makes_policies_be_read_again() {
     record.applied.as_mut().unwrap().at = Timestamp(7);
     observer.observe(&wants(&desired, Some(&record)), NOW).await;
     assert_eq!(reads(&stub), 2);
-    record.intent = Some(Intent { kind: IntentKind::Scale, digest: digest("api"), at: NOW });
+    record.intent = Some(Intent::of(IntentKind::Scale, &digest("api"), NOW));
     observer.observe(&wants(&desired, Some(&record)), NOW).await;
     assert_eq!(reads(&stub), 3);
     observer.forget(&ServiceKey::new("api"));
@@ -461,7 +482,8 @@ async fn a_quarantined_digest_costs_no_list_at_each_pass() {
     });
     let quarantine = Quarantine {
         digest: digest("api"),
-        task_definition: TaskDefinitionArn(arn("api", 2)),
+        task_definition: Some(TaskDefinitionArn(arn("api", 2))),
+        deployment: None,
         revision: "4c1f9e2".to_owned(),
         failure: crate::model::Failure {
             at: NOW,

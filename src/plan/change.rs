@@ -282,15 +282,15 @@ fn was_applied(look: Look<'_>, service: Option<&EcsService>) -> bool {
     let desired = &look.desired.digest;
     // CreateService writes the tag before scaling is set up: an apply that was cut short there has
     // nobody but us to blame. Where the ledger knows what was applied whole, it knows better.
-    let interrupted =
-        look.record.and_then(|record| record.intent.as_ref()).is_some_and(|intent| intent.digest == *desired);
-    let applied = look.record.and_then(|record| record.applied.as_ref()).map(|applied| &applied.digest);
-    let tagged = service.and_then(EcsService::digest);
-    !interrupted
-        && match applied {
-            Some(applied) => applied == desired,
-            None => tagged.as_ref() == Some(desired),
-        }
+    let Some(record) = look.record else {
+        return service.and_then(EcsService::digest).as_ref() == Some(desired);
+    };
+    let interrupted = record.intent.as_ref().is_some_and(|intent| intent.digest == *desired);
+    match &record.applied {
+        Some(applied) => applied.digest == *desired && !interrupted,
+        None if record.rollout.is_some() || record.last_good.is_some() => false,
+        None => service.and_then(EcsService::digest).as_ref() == Some(desired) && !interrupted,
+    }
 }
 
 /// Whether the service runs an older revision because a rollout of this very spec was rolled back: a

@@ -144,7 +144,7 @@ fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
 fn is_rejected(look: Look<'_>, moving: Deployment<'_>) -> bool {
     let quarantine = look.record.and_then(|record| record.quarantine.as_ref());
     quarantine.is_some_and(|quarantine| {
-        quarantine.task_definition == moving.task_definition() && quarantine.digest != look.desired.digest
+        quarantine.digest != look.desired.digest && quarantine.deployment.as_deref() == Some(moving.id())
     })
 }
 

@@ -117,7 +117,8 @@ pub(super) fn failure() -> Failure {
 pub(super) fn quarantine(name: &str) -> Quarantine {
     Quarantine {
         digest: digest(),
-        task_definition: arn(&format!("{name}:42")),
+        task_definition: Some(arn(&format!("{name}:42"))),
+        deployment: Some("ecs-svc/3081".to_owned()),
         revision: revision().id,
         failure: failure(),
     }

@@ -190,6 +190,26 @@ pub(super) fn target(target: &UnhealthyTarget) -> String {
     format!("{what} (target group {group})")
 }
 
+/// The target that a service event tells of. ECS takes an unhealthy target out at once, so the event
+/// is often all that is left of it.
+pub(super) fn told_target(message: &str) -> Option<UnhealthyTarget> {
+    let (subject, rest) = message.split_once(" is unhealthy in (target-group ")?;
+    let (target_group, rest) = rest.split_once(')')?;
+    let description = rest.split_once("(reason ")?.1.trim_end_matches('.').strip_suffix(')')?;
+    let reason = match description {
+        "Request timed out" => "Target.Timeout",
+        "Health checks failed" => "Target.FailedHealthChecks",
+        codes if codes.contains("with these codes") => "Target.ResponseCodeMismatch",
+        _ => "",
+    };
+    Some(UnhealthyTarget {
+        target_group: target_group.to_owned(),
+        target: subject.split_once(") ").map_or(subject, |(_, target)| target).to_owned(),
+        reason: reason.to_owned(),
+        description: description.to_owned(),
+    })
+}
+
 /// `jobs-api` of `arn:aws:elasticloadbalancing:…:targetgroup/jobs-api/0123456789abcdef`
 fn group_name(arn: &str) -> &str {
     arn.split_once(":targetgroup/").and_then(|(_, rest)| rest.split('/').next()).unwrap_or(arn)

@@ -10,10 +10,15 @@ const EVENTS_MAX: usize = 5;
 /// Gathers what AWS shows of a failed rollout, and says in one sentence what probably happened.
 pub fn diagnose(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) -> Failure {
     let stopped = bad_tasks(live, rollout);
-    let events = live.service.present().map(|service| events(service, rollout)).unwrap_or_default();
+    let told = || live.service.present().into_iter().flat_map(|service| events(service, rollout));
+    let unhealthy_targets = match live.unhealthy_targets.as_slice() {
+        [] => told().filter_map(cause::told_target).collect(),
+        seen => seen.to_vec(),
+    };
+    let events: Vec<String> = told().take(EVENTS_MAX).map(str::to_owned).collect();
     let likely_cause = commonest(&stopped)
-        .map(|cause| cause.sentence(&live.unhealthy_targets))
-        .or_else(|| live.unhealthy_targets.first().map(cause::target))
+        .map(|cause| cause.sentence(&unhealthy_targets))
+        .or_else(|| unhealthy_targets.first().map(cause::target))
         .or_else(|| events.iter().find_map(|event| cause::event(event)))
         .unwrap_or_else(|| last_resort(live, rollout, gate));
     Failure {
@@ -21,7 +26,7 @@ pub fn diagnose(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestam
         gate,
         likely_cause,
         stopped_tasks: stopped.into_iter().cloned().collect(),
-        unhealthy_targets: live.unhealthy_targets.clone(),
+        unhealthy_targets,
         events,
     }
 }
@@ -62,7 +67,7 @@ fn commonest(stopped: &[&StoppedTask]) -> Option<Cause> {
 }
 
 /// The newest events of our deployment, or of no deployment in particular, since it started.
-fn events(service: &EcsService, rollout: &Rollout) -> Vec<String> {
+fn events<'a>(service: &'a EcsService, rollout: &'a Rollout) -> impl Iterator<Item = &'a str> {
     let start = not_before(rollout);
     let is_ours = |message: &str| match (message.split_once("ecs-svc/"), &rollout.deployment) {
         (Some((_, rest)), Some(ours)) => {
@@ -75,12 +80,11 @@ fn events(service: &EcsService, rollout: &Rollout) -> Vec<String> {
         .as_array()
         .into_iter()
         .flatten()
-        .filter(|event| event["createdAt"].as_f64().is_none_or(|at| Timestamp::from_seconds(at) >= start))
+        .filter(move |event| {
+            event["createdAt"].as_f64().is_none_or(|at| Timestamp::from_seconds(at) >= start)
+        })
         .filter_map(|event| event["message"].as_str())
-        .filter(|message| is_ours(message) && !message.contains("has reached a steady state"))
-        .take(EVENTS_MAX)
-        .map(str::to_owned)
-        .collect()
+        .filter(move |message| is_ours(message) && !message.contains("has reached a steady state"))
 }
 
 fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {

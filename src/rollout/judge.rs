@@ -192,7 +192,10 @@ impl Case<'_> {
     /// revive a deployment made long ago: that one counts from when it was asked for.
     fn deadline(&self, ours: Deployment<'_>) -> Timestamp {
         let start = match self.rollout.kind {
-            RolloutKind::Deploy => ours.created_at().unwrap_or(self.rollout.started_at),
+            // One that we adopted may be old: it gets its time from then on.
+            RolloutKind::Deploy => {
+                ours.created_at().map_or(self.rollout.started_at, |at| at.max(self.rollout.started_at))
+            }
             RolloutKind::RollBack => self.rollout.started_at,
         };
         start.plus(self.policy.timeout)

@@ -11,5 +11,5 @@ mod types;
 
 pub use diagnose::diagnose;
 pub use judge::judge;
-pub use roll_back::{RollBack, last_good, roll_back};
+pub use roll_back::{RollBack, by_update, last_good, roll_back};
 pub use types::Verdict;

@@ -27,7 +27,7 @@ pub enum RollBack {
 ///
 /// Never to "the revision before" by number, to a deregistered revision (UpdateService refuses those),
 /// or to the one that just failed.
-pub fn roll_back(rollout: &Rollout, live: &LiveService) -> RollBack {
+pub fn roll_back(rollout: &Rollout, live: &LiveService, record: &ServiceRecord) -> RollBack {
     let nowhere = |why: &str| RollBack::Nowhere { why: why.to_owned() };
     let Some(service) = live.service.present() else {
         return nowhere("the service can't be seen");
@@ -42,19 +42,43 @@ pub fn roll_back(rollout: &Rollout, live: &LiveService) -> RollBack {
     let stop = ours
         .filter(|ours| is_stoppable(&ours.status) && came_after_success(&ours.arn, live))
         .map(|ours| RollBack::Stop { arn: ours.arn.clone() });
-    let back_to = match (&rollout.back_to, stop.as_ref()) {
-        (Some(back_to), _) if *back_to != rollout.task_definition => back_to,
-        // Only what is around the revision has changed, such as its network: ECS knows what that was.
-        (Some(_), Some(stop)) => return stop.clone(),
-        (Some(_), None) | (None, _) => return nowhere("no other revision has completed a deployment"),
+    let Some(back_to) = &rollout.back_to else {
+        return nowhere("no other revision has completed a deployment");
     };
-    if service.primary().is_some_and(|primary| primary.task_definition() == *back_to) {
+    let same_revision = *back_to == rollout.task_definition;
+    if !same_revision && service.primary().is_some_and(|primary| primary.task_definition() == *back_to) {
         return RollBack::ByEcs;
     }
     if live.task_definition.present().is_some_and(|one| one.arn == *back_to && !one.is_active()) {
         return RollBack::Nowhere { why: format!("{back_to} is deregistered") };
     }
-    stop.unwrap_or_else(|| RollBack::Update { steps: vec![update(service, back_to)] })
+    stop.unwrap_or_else(|| by_update(rollout, service, record))
+}
+
+/// The way back by UpdateService: to the revision of the last good deployment, and to the settings it
+/// had, as far as the ledger remembers them.
+pub fn by_update(rollout: &Rollout, service: &EcsService, record: &ServiceRecord) -> RollBack {
+    let Some(back_to) = &rollout.back_to else {
+        return RollBack::Nowhere { why: "no other revision has completed a deployment".to_owned() };
+    };
+    let good = record.last_good.as_ref().filter(|good| good.task_definition == *back_to);
+    let settings = good.and_then(|good| good.settings.as_object()).cloned().unwrap_or_default();
+    let changed: Vec<_> =
+        settings.into_iter().filter(|(name, value)| service.0.get(name) != Some(value)).collect();
+    if changed.is_empty() && *back_to == rollout.task_definition {
+        return RollBack::Nowhere { why: "no other revision has completed a deployment".to_owned() };
+    }
+    let mut body = json!({
+        "cluster": service.0["clusterArn"],
+        "service": service.0["serviceName"],
+        "taskDefinition": back_to.0,
+    });
+    for (name, value) in changed {
+        body[name] = value;
+    }
+    let task_definition = Some(RevisionSource::Existing(back_to.clone()));
+    let action = Action::UpdateService { task_definition, body, starts_deployment: true };
+    RollBack::Update { steps: vec![Step { action, because: Vec::new() }] }
 }
 
 fn is_stoppable(status: &ServiceDeploymentStatus) -> bool {
@@ -67,26 +91,14 @@ fn came_after_success(arn: &str, live: &LiveService) -> bool {
     older.next().is_some_and(|before| before.status == ServiceDeploymentStatus::Successful)
 }
 
-fn update(service: &EcsService, back_to: &TaskDefinitionArn) -> Step {
-    Step {
-        action: Action::UpdateService {
-            task_definition: Some(RevisionSource::Existing(back_to.clone())),
-            body: json!({
-                "cluster": service.0["clusterArn"],
-                "service": service.0["serviceName"],
-                "taskDefinition": back_to.0,
-            }),
-            starts_deployment: true,
-        },
-        because: Vec::new(),
-    }
-}
-
 /// The revision that completed a deployment last, as far as AWS still shows it; else what the ledger
 /// remembers. Never one that is quarantined: it may have completed before it failed a later gate.
 pub fn last_good(live: &LiveService, record: Option<&ServiceRecord>) -> Option<TaskDefinitionArn> {
-    let rejected =
-        record.and_then(|record| record.quarantine.as_ref()).map(|quarantine| &quarantine.task_definition);
+    let known_good = record.and_then(|record| record.last_good.as_ref()).map(|good| &good.task_definition);
+    // A revision that once was good may have failed for the settings around it.
+    let rejected = record
+        .and_then(|record| record.quarantine.as_ref()?.task_definition.as_ref())
+        .filter(|rejected| Some(*rejected) != known_good);
     let service = live.service.present();
     let good = |deployment: &Deployment<'_>| Some(&deployment.task_definition()) != rejected;
     let succeeded = live
@@ -101,9 +113,8 @@ pub fn last_good(live: &LiveService, record: Option<&ServiceRecord>) -> Option<T
         let mut all = service?.deployments();
         all.find(|deployment| deployment.rollout_state() == Some("COMPLETED") && good(deployment))
     };
-    let remembered = || Some(record?.last_good.as_ref()?.task_definition.clone());
     succeeded
         .or_else(completed)
         .map(|deployment| deployment.task_definition())
-        .or_else(|| remembered().filter(|arn| Some(arn) != rejected))
+        .or_else(|| known_good.cloned())
 }

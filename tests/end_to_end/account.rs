@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::operator::{Finished, Operator, finish, reconciler, with_credentials};
 use super::repository::Repository;
+use super::wait_until;
 
 /// An AWS endpoint, asked as any client asks it.
 #[derive(Clone)]
@@ -134,6 +135,28 @@ impl Account {
             .arg("--repository")
             .arg(&self.repository);
         command
+    }
+
+    /// Submits a job that takes this long, through the load balancer.
+    pub fn submit_job(&self, milliseconds: u64) -> String {
+        let body = json!({"kind": "sleep", "payload": {"milliseconds": milliseconds}}).to_string();
+        let text = ureq::post(format!("{}/submit-job", self.balancer))
+            .header("Content-Type", "application/json")
+            .send(body)
+            .and_then(|mut answer| answer.body_mut().read_to_string())
+            .unwrap_or_else(|error| panic!("POST /submit-job: {error}"));
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    pub fn wait_for_job(&self, id: &str, status: &str) -> Value {
+        let path = format!("/jobs/{id}");
+        wait_until(&format!("job {id} is {status}"), || {
+            let job = self.get(&path);
+            assert!(status == "FAILED" || job["status"] != "FAILED", "{job}");
+            job["status"] == status
+        });
+        self.get(&path)
     }
 
     pub fn get(&self, path: &str) -> Value {

@@ -114,12 +114,26 @@ fn credentials_for_another_account_are_refused() {
 #[test]
 fn an_endpoint_that_refuses_connections_is_one_error_with_its_address() {
     let served = Served::away();
-    let (repository, _) = repository_of("1");
+    let (mut repository, _) = repository_of("1");
     let installation = Installation::new(&repository, &served);
-    for verb in ["plan", "apply"] {
+    let refused = |verb| {
         let finished = finish(&mut installation.verb(verb));
         is_one_error(&finished, &["can't sign in to AWS", "connection refused", &served.endpoint()]);
-    }
+    };
+    refused("plan");
+    // Also where the environment takes any account.
+    repository.edit("manifests/environment.yaml", "account: '123456789012', ", "").commit("Any account");
+    refused("apply");
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_one_error() {
+    let served = Served::start();
+    let (mut repository, _) = repository_of("1");
+    repository.edit("manifests/environment.yaml", "cluster: jobs", "cluster: jbos").commit("Move");
+    let installation = Installation::new(&repository, &served);
+    let plan = finish(&mut installation.verb("plan"));
+    is_one_error(&plan, &["can't read cluster `jbos` in eu-west-1", "ClusterNotFoundException"]);
 }
 
 #[test]
@@ -195,7 +209,7 @@ fn a_broken_manifest_is_refused_whole_and_the_next_good_commit_goes_out() {
     for words in ["manifests/web.yaml:7:5", "`memroy`", "did you mean `memory`?", "stays in force"] {
         assert!(reason.contains(words), "`{words}` is missing in: {reason}");
     }
-    served.wait_for_calls("DescribeServices", served.count("DescribeServices"), 3);
+    served.wait_for_count("DescribeServices", served.count("DescribeServices") + 3);
     assert_eq!(served.mutations(), mutations);
     let refusals = operator.events(mark).iter().filter(|event| event["event"] == "refused").count();
     assert_eq!(refusals, 1, "told once, not at every poll\n{}", operator.told());

@@ -14,7 +14,16 @@ mod jobs;
 mod releases;
 mod stopping;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a test waits for a state before it fails. Far beyond what a loaded machine needs.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Asks again and again until it is so, for states that nobody announces.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

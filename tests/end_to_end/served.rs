@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use simulator::Simulator;
@@ -15,10 +15,10 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::PATIENCE;
 use super::account::Aws;
 use super::operator::{Operator, reconciler, with_credentials};
 use super::repository::Repository;
+use super::wait_until;
 
 /// An account with the cluster `jobs`, whose containers follow a script.
 pub struct Served {
@@ -99,17 +99,13 @@ impl Served {
         crate::world::mutating(&self.calls())
     }
 
-    /// Waits until a call of this name has been answered `times` more often than `before`.
-    pub fn wait_for_calls(&self, operation: &str, before: usize, times: usize) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.count(operation) < before + times {
-            assert!(Instant::now() < deadline, "{operation} is not called; calls: {:?}", self.calls());
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-    }
-
     pub fn count(&self, operation: &str) -> usize {
         self.calls().iter().filter(|call| *call == operation).count()
+    }
+
+    /// Waits until calls of this name were answered so often.
+    pub fn wait_for_count(&self, operation: &str, count: usize) {
+        wait_until(&format!("{operation} is called"), || self.count(operation) >= count);
     }
 }
 

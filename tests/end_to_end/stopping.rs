@@ -23,6 +23,9 @@ fn local_ends_within_ten_seconds_of_sigterm_also_during_a_rollout() {
     let mut repository = Repository::of_the_job_system();
     let first = repository.commit("Deploy the job system");
     let mut account = Account::with_healthy_services(&repository, &first);
+    // A worker that would finish its job first is no reason to stay, either.
+    let job = account.submit_job(120_000);
+    account.wait_for_job(&job, "RUNNING");
     let release = repository.edit(API, "job-api:1.0.0", "job-api:1.1.0").commit("Release 1.1.0");
     account.operator.wait_for_event(0, "the rollout begins", |event| {
         event["event"] == "update" && event["revision"] == release.as_str()
@@ -65,7 +68,7 @@ fn a_killed_run_goes_on_where_it_was_without_a_second_revision() {
     assert_eq!(served.aws().attempts("web"), (2, 2), "{}", operator.told());
 
     let third = repository.edit("manifests/web.yaml", "app:2", "app:3").commit("Release 3");
-    served.wait_for_calls("RegisterTaskDefinition", 2, 1);
+    served.wait_for_count("RegisterTaskDefinition", 3);
     operator.kill();
     let operator = installation.run();
     wait_until_settled(&operator, &third);

@@ -57,8 +57,13 @@ fn quarantine(digest: &Digest) -> ServiceRecord {
         unhealthy_targets: Vec::new(),
         events: Vec::new(),
     };
-    let quarantine =
-        Quarantine { digest: digest.clone(), task_definition: arn(2), revision: "b".repeat(40), failure };
+    let quarantine = Quarantine {
+        digest: digest.clone(),
+        task_definition: Some(arn(2)),
+        deployment: Some("ecs-svc/2".to_owned()),
+        revision: "b".repeat(40),
+        failure,
+    };
     ServiceRecord { quarantine: Some(quarantine), ..ServiceRecord::default() }
 }
 
@@ -292,7 +297,7 @@ fn an_apply_that_was_cut_short_is_no_drift() {
     let mut account = Account::running(&desired);
     account.scaling = None;
     let scale = "RegisterScalableTarget, PutScalingPolicy, PutScheduledAction";
-    let intent = Intent { kind: IntentKind::Scale, digest: desired.digest.clone(), at: Timestamp(0) };
+    let intent = Intent::of(IntentKind::Scale, &desired.digest, Timestamp(0));
     let record = ServiceRecord { intent: Some(intent), ..ServiceRecord::default() };
     check(&desired, &account, Some(&record), scale);
     check(&desired, &account, None, "held: DriftTolerated");
@@ -306,7 +311,13 @@ fn another_try_after_a_roll_back_is_no_drift() {
     account.apply(&plan(&desired, &account.look(), None));
     account.service()["taskDefinition"] = arn(1).0.into();
     check(&desired, &account, None, "held: DriftTolerated");
-    let last_good = LastGood { digest: api().digest, task_definition: arn(1), completed_at: Timestamp(0) };
+    let last_good = LastGood {
+        digest: api().digest,
+        task_definition: arn(1),
+        deployment: None,
+        settings: crate::model::Json::Null,
+        completed_at: Timestamp(0),
+    };
     let record = ServiceRecord { last_good: Some(last_good), ..ServiceRecord::default() };
     let plan = plan(&desired, &account.look_for(&desired), Some(&record));
     assert_eq!(outcome(&plan), "UpdateService");

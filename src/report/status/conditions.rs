@@ -229,7 +229,9 @@ impl<'a> Facts<'a> {
     /// Whether the way back from the quarantined revision has been taken.
     fn runs_another_revision(&self) -> bool {
         match (self.quarantine, self.ecs) {
-            (Some(quarantine), Some(ecs)) => ecs.task_definition() != quarantine.task_definition,
+            (Some(quarantine), Some(ecs)) => {
+                quarantine.task_definition.as_ref().is_some_and(|failed| ecs.task_definition() != *failed)
+            }
             (Some(_), None) | (None, _) => false,
         }
     }

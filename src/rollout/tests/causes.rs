@@ -149,6 +149,28 @@ fn a_failed_health_check_says_what_the_load_balancer_got() {
 }
 
 #[test]
+fn what_the_load_balancer_got_is_read_from_the_events_once_the_target_is_gone() {
+    let group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/jobs-api/0123456789abcdef";
+    let task = stopped(Some(143), "", &format!("Task failed ELB health checks in (target-group {group})"));
+    let cases = [
+        ("Health checks failed with these codes: [503]", "GET health check answers 503"),
+        ("Request timed out", "GET health check does not answer in time"),
+        ("Health checks failed", "health check finds nobody listening"),
+    ];
+    for (why, expected) in cases {
+        let message = format!(
+            "(service worker) (task 0f3a) (port 8080) is unhealthy in (target-group {group}) due to (reason {why})."
+        );
+        let mut live = failing(vec![task.clone()], Vec::new());
+        let event = |seconds: i64| json!({"createdAt": seconds as f64, "message": message});
+        set(&mut live, "/events", json!([event(START + 60), event(START + 50), event(START - 60)]));
+        let failure = diagnose(&live, &rollout(), Gate::EcsCircuitBreaker, at(START + 90));
+        assert_eq!(failure.likely_cause, format!("{expected} (target group jobs-api)"));
+        assert_eq!(failure.unhealthy_targets.len(), 2, "as many as since the start");
+    }
+}
+
+#[test]
 fn a_containers_own_health_check_is_told_before_its_exit_code() {
     check(
         stopped(Some(137), "", "Task failed container health checks"),

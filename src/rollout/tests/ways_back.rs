@@ -11,7 +11,7 @@ use crate::plan::{Action, RevisionSource};
 use crate::rollout::{RollBack, last_good, roll_back};
 
 fn told(rollout: &Rollout, live: &LiveService) -> String {
-    match roll_back(rollout, live) {
+    match roll_back(rollout, live, &ServiceRecord::default()) {
         RollBack::ByEcs => "by ECS".to_owned(),
         RollBack::Stop { arn } => format!("stop {}", arn.rsplit('/').next().unwrap()),
         RollBack::Update { steps } => {
@@ -100,10 +100,17 @@ fn remembering(good: u64, rejected: Option<u64>) -> ServiceRecord {
         events: Vec::new(),
     };
     ServiceRecord {
-        last_good: Some(LastGood { digest: digest.clone(), task_definition: arn(good), completed_at: at(0) }),
+        last_good: Some(LastGood {
+            digest: digest.clone(),
+            task_definition: arn(good),
+            deployment: None,
+            settings: crate::model::Json::Null,
+            completed_at: at(0),
+        }),
         quarantine: rejected.map(|number| Quarantine {
             digest,
-            task_definition: arn(number),
+            task_definition: Some(arn(number)),
+            deployment: None,
             revision: String::new(),
             failure,
         }),
@@ -132,8 +139,8 @@ fn the_service_deployments_view_tells_success_where_the_classic_one_says_nothing
 }
 
 #[test]
-fn a_quarantined_revision_is_never_good() {
+fn a_quarantined_revision_is_not_good_unless_it_was_good_with_other_settings() {
     let live = live(json!([ours("COMPLETED", 3)]));
     assert_eq!(last_good(&live, Some(&remembering(41, Some(42)))), Some(arn(41)));
-    assert_eq!(last_good(&live, Some(&remembering(42, Some(42)))), None);
+    assert_eq!(last_good(&live, Some(&remembering(42, Some(42)))), Some(arn(42)));
 }

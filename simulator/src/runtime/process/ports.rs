@@ -13,8 +13,7 @@ const COUNT: u16 = 12_000;
 /// `None` if there is none.
 pub(super) fn free() -> Option<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Simulators in other processes look for ports too; they start elsewhere in the range.
-    let start = (std::process::id() % u32::from(COUNT)) as u16;
+    let start = start(std::process::id());
     (0..COUNT).find_map(|_| {
         let step = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
         let port = FIRST + (start + step) % COUNT;
@@ -23,11 +22,29 @@ pub(super) fn free() -> Option<u16> {
     })
 }
 
+/// Where a process begins to look. Simulators in other processes look for ports too, and those that
+/// are started together have neighbouring numbers: they begin far apart.
+fn start(process: u32) -> u16 {
+    // About the golden section of the range, and coprime to it.
+    const STRIDE: u64 = 7_417;
+    (u64::from(process) * STRIDE % u64::from(COUNT)) as u16
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn simulators_that_are_started_together_look_far_apart() {
+        for first in [1, 4_711, u32::MAX - 20] {
+            for second in first + 1..first + 20 {
+                let apart = start(first).abs_diff(start(second));
+                assert!(apart.min(COUNT - apart) > 200, "{first} and {second} are {apart} apart");
+            }
+        }
+    }
 
     #[test]
     fn a_port_in_use_is_not_given_out_and_none_twice() {

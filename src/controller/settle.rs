@@ -1,0 +1,269 @@
+//! What becomes of a rollout: watched until it is judged, then recorded as good, or taken back.
+
+use super::pass::{Engine, Next, WATCH_EVERY, running};
+use crate::execute::{self, Execution, Work};
+use crate::journal::{Event, Kind};
+use crate::ledger;
+use crate::model::{
+    Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, OnFailure, Ownership,
+    Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, tag,
+};
+use crate::plan::{Action, Decision, ServicePlan, Step};
+use crate::report;
+use crate::rollout::{self, RollBack, Verdict};
+
+/// What a rollout is judged with.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    desired: &'a Desired,
+    service: &'a DesiredService,
+    live: &'a LiveService,
+    rollout: &'a Rollout,
+}
+
+impl Engine {
+    /// Judges the rollout under way, if there is one. `None`: nothing stands against planning.
+    pub(super) async fn settle(
+        &self,
+        desired: &Desired,
+        service: &DesiredService,
+        live: &LiveService,
+    ) -> Result<Option<Next>, ledger::Error> {
+        let record = self.ledger.record(&service.key).unwrap_or_default();
+        let back_to = rollout::last_good(live, Some(&record));
+        // First, what became of a call that a crash cut off.
+        let recovered =
+            execute::recover(service, live, back_to.as_ref(), &self.ledger, &self.journal, (self.now)())?;
+        match recovered.or(record.rollout) {
+            Some(rollout) => self.judge(Case { desired, service, live, rollout: &rollout }).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn judge(&self, case: Case<'_>) -> Result<Option<Next>, ledger::Error> {
+        let Case { service, live, rollout, .. } = case;
+        match rollout::judge(rollout, &service.rollout, live, (self.now)()) {
+            Verdict::Progressing { sentence } | Verdict::Unknown { sentence } => {
+                self.journal.tell_once(self.event(case, Kind::Progress, sentence));
+                Ok(watch_on(service, rollout))
+            }
+            Verdict::Failing { sentence } => {
+                self.journal.tell_once(self.event(case, Kind::Failing, sentence));
+                Ok(watch_on(service, rollout))
+            }
+            Verdict::Completed => self.completed(case).map(|()| None),
+            Verdict::Superseded { sentence } => {
+                self.journal.tell(self.event(case, Kind::Drift, sentence));
+                self.ledger.update(&service.key, |record| record.rollout = None)?;
+                Ok(None)
+            }
+            Verdict::RolledBackByEcs(failure) | Verdict::Failed(failure) => {
+                self.failed(case, *failure).await.map(Some)
+            }
+        }
+    }
+
+    fn completed(&self, case: Case<'_>) -> Result<(), ledger::Error> {
+        let Case { service, live, rollout, .. } = case;
+        let now = (self.now)();
+        self.journal.moved_on(&service.key);
+        self.ledger.update(&service.key, |record| {
+            record.rollout = None;
+            if rollout.kind == RolloutKind::Deploy {
+                // A refusal of a later step stands, whatever became of the deployment.
+                record.quarantine = record
+                    .quarantine
+                    .take()
+                    .filter(|it| it.digest == rollout.digest && it.failure.gate == Gate::RefusedByAws);
+                if let Some(ecs) = live.service.present() {
+                    record.last_good = Some(LastGood::of(ecs, rollout.digest.clone(), now));
+                }
+            }
+        })?;
+        let took = now.since(rollout.started_at).as_secs();
+        let (kind, again) = match rollout.kind {
+            RolloutKind::Deploy => (Kind::Settled, ""),
+            RolloutKind::RollBack => (Kind::Rollback, " again"),
+        };
+        let count = live.service.present().map(|ecs| format!(", {}", running(ecs))).unwrap_or_default();
+        let sentence = format!("runs {}{again}{count}, after {took} s", rollout.task_definition);
+        self.journal.tell_once(self.event(case, kind, sentence));
+        Ok(())
+    }
+
+    /// Quarantines the digest and goes back, or follows ECS going back.
+    async fn failed(&self, case: Case<'_>, failure: Failure) -> Result<Next, ledger::Error> {
+        let Case { service, live, rollout, .. } = case;
+        let key = &service.key;
+        if rollout.kind == RolloutKind::RollBack {
+            return self.roll_back_failed(case, &failure);
+        }
+        let before = self.ledger.record(key).unwrap_or_default();
+        let told = before.quarantine.as_ref().is_some_and(|it| it.deployment == rollout.deployment);
+        if !told {
+            self.journal.moved_on(key);
+            let sentence = report::failure_sentence(rollout, &failure);
+            self.journal.tell(self.event(case, Kind::Failed, sentence));
+            // The failed rollout stays in the ledger until the way back has begun: after a crash in
+            // between it is judged as failed once more, which leads to the same way back.
+            self.ledger.update(key, |record| {
+                record.quarantine = Some(Quarantine {
+                    digest: rollout.digest.clone(),
+                    task_definition: Some(rollout.task_definition.clone()),
+                    deployment: rollout.deployment.clone(),
+                    revision: rollout.revision.clone(),
+                    failure,
+                });
+            })?;
+        }
+        if let Some(why) = hands_off(live, &self.installation) {
+            let sentence = format!("not taken back now: {why}");
+            self.journal.tell_once(self.event(case, Kind::Held, sentence.clone()));
+            return Ok(Next::Held(sentence));
+        }
+        let back = match rollout::roll_back(rollout, live, &before) {
+            RollBack::ByEcs => RollBack::ByEcs,
+            _ if service.rollout.on_failure == OnFailure::Hold => {
+                RollBack::Nowhere { why: "`rollout.onFailure` is hold".to_owned() }
+            }
+            back => back,
+        };
+        match back {
+            RollBack::Nowhere { why } => self.stay(case, &why),
+            RollBack::ByEcs => self.follow(case),
+            RollBack::Update { steps } => self.go_back(case, steps).await,
+            RollBack::Stop { arn } => {
+                let step = Step { action: Action::StopServiceDeployment { arn }, because: Vec::new() };
+                match self.go_back(case, vec![step]).await? {
+                    // Refused, for example because it ended in between: there is another way.
+                    Next::Held(_) => match live.service.present() {
+                        Some(ecs) => match rollout::by_update(rollout, ecs, &before) {
+                            RollBack::Update { steps } => self.go_back(case, steps).await,
+                            RollBack::Nowhere { why } => self.stay(case, &why),
+                            RollBack::ByEcs | RollBack::Stop { .. } => Ok(Next::Watch(WATCH_EVERY)),
+                        },
+                        None => Ok(Next::Watch(WATCH_EVERY)),
+                    },
+                    next => Ok(next),
+                }
+            }
+        }
+    }
+
+    /// The way back failed as well: a person has to look. The quarantine stays; what Git asks for next
+    /// may replace the deployment.
+    fn roll_back_failed(&self, case: Case<'_>, failure: &Failure) -> Result<Next, ledger::Error> {
+        let sentence = report::failure_sentence(case.rollout, failure);
+        self.journal.tell(self.event(case, Kind::Failed, sentence));
+        self.ledger.update(&case.service.key, |record| {
+            record.rollout = None;
+            if let Some(quarantine) = &mut record.quarantine {
+                quarantine.deployment.clone_from(&case.rollout.deployment);
+            }
+        })?;
+        Ok(Next::Held(format!("the roll-back failed too: {}", failure.likely_cause)))
+    }
+
+    /// Nothing to go back to, or not wanted: what runs is left as evidence.
+    fn stay(&self, case: Case<'_>, why: &str) -> Result<Next, ledger::Error> {
+        let key = &case.service.key;
+        self.ledger.update(key, |record| record.rollout = None)?;
+        self.journal.tell(self.event(case, Kind::Rollback, format!("{key}: not taken back: {why}")));
+        Ok(Next::Held(why.to_owned()))
+    }
+
+    /// ECS goes back by itself; that is watched like a roll-back of ours.
+    fn follow(&self, case: Case<'_>) -> Result<Next, ledger::Error> {
+        let Case { service, live, rollout, .. } = case;
+        let to = rollout.back_to.clone().or_else(|| live.service.present().map(EcsService::task_definition));
+        let Some(to) = to else { return Ok(Next::Watch(WATCH_EVERY)) };
+        let sentence = format!("{} -> {to}, the last that completed; ECS does it by itself", service.key);
+        self.journal.tell(self.event(case, Kind::Rollback, sentence));
+        let watch = Rollout {
+            kind: RolloutKind::RollBack,
+            task_definition: to,
+            deployment: None,
+            started_at: (self.now)(),
+            back_to: None,
+            ..rollout.clone()
+        };
+        self.ledger.update(&service.key, |record| record.rollout = Some(watch))?;
+        Ok(Next::Watch(WATCH_EVERY))
+    }
+
+    /// Makes the calls of a roll-back. [`Next::Held`]: AWS refuses them.
+    async fn go_back(&self, case: Case<'_>, steps: Vec<Step>) -> Result<Next, ledger::Error> {
+        let Case { desired, service, live, rollout } = case;
+        let plan = ServicePlan {
+            service: service.key.clone(),
+            digest: rollout.digest.clone(),
+            decision: Decision::Change { differences: Vec::new(), steps },
+            quiet: Vec::new(),
+        };
+        let work = Work {
+            plan: &plan,
+            desired: service,
+            live,
+            cluster: &desired.environment.cluster,
+            revision: &rollout.revision,
+            kind: RolloutKind::RollBack,
+            back_to: rollout.back_to.as_ref(),
+        };
+        match execute::execute(&work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await? {
+            Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
+            Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
+            Execution::Rejected { message } => {
+                let why = format!("AWS refuses the way back: {message}");
+                self.journal.tell_once(self.event(case, Kind::Failed, why.clone()));
+                Ok(Next::Held(why))
+            }
+        }
+    }
+
+    fn event(&self, case: Case<'_>, kind: Kind, sentence: String) -> Event {
+        Event::new((self.now)(), kind, sentence)
+            .of(&case.service.key)
+            .digest(&case.rollout.digest)
+            .revision(&case.rollout.revision)
+            .deployment(case.rollout.deployment.as_deref())
+    }
+}
+
+/// Goes on watching, unless Git asks for something else by now: a fix must not wait.
+fn watch_on(service: &DesiredService, rollout: &Rollout) -> Option<Next> {
+    let wants_another = rollout.kind == RolloutKind::Deploy && rollout.digest != service.digest;
+    (!wants_another).then_some(Next::Watch(WATCH_EVERY))
+}
+
+/// Why even a failed rollout is left alone: a person is looking at it, or it is no longer ours.
+fn hands_off(live: &LiveService, installation: &str) -> Option<String> {
+    let service = live.service.present()?;
+    if let Ownership::Foreign { owner } = service.ownership(installation) {
+        return Some(format!("it belongs to {owner}"));
+    }
+    service.tag(tag::SUSPENDED).map(|text| format!("suspended, \"{text}\""))
+}
+
+/// A deployment of what Git wants that nobody watches: somebody forced it by hand.
+pub(super) fn adoptable(
+    desired: &Desired,
+    service: &DesiredService,
+    live: &LiveService,
+    record: &ServiceRecord,
+    now: Timestamp,
+) -> Option<Rollout> {
+    let primary = live.service.present()?.primary()?;
+    let is_news = primary.rollout_state() == Some("IN_PROGRESS");
+    let rejected = record.quarantine.as_ref().is_some_and(|it| it.digest == service.digest);
+    // Some emulators never move the state of a deployment, whatever was judged of it.
+    let judged = record.last_good.as_ref().is_some_and(|it| it.deployment.as_deref() == Some(primary.id()));
+    (is_news && !rejected && !judged).then(|| Rollout {
+        kind: RolloutKind::Deploy,
+        digest: service.digest.clone(),
+        task_definition: primary.task_definition(),
+        deployment: Some(primary.id().to_owned()),
+        started_at: now,
+        revision: desired.revision.id.clone(),
+        back_to: rollout::last_good(live, Some(record)),
+    })
+}
