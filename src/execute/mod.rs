@@ -210,8 +210,9 @@ impl Run<'_> {
             // The call certainly did nothing, so nothing has to be looked up.
             self.ledger.update(self.service(), |record| record.intent = None)?;
         }
-        // An answer to a roll-back that no other look will change: the revision to go back to is gone.
-        let hopeless = self.work.kind == RolloutKind::RollBack && message.contains("is inactive");
+        // A roll-back has to know at once: there may be another way.
+        let hopeless = self.work.kind == RolloutKind::RollBack
+            && (error.kind == ErrorKind::AccessDenied || message.contains("is inactive"));
         let Some(after) = retry_after(error.kind).filter(|_| !hopeless) else {
             return Ok(Execution::Rejected { message });
         };
