@@ -1,5 +1,6 @@
 //! The operator's settings: the command line and the environment, read here and nowhere else.
 
+use std::fmt;
 #[cfg(feature = "local")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,7 +36,7 @@ pub enum Verb {
     /// Show what would change, and why; changes nothing.
     Plan(PlanSettings),
     /// Make the changes of one commit, and wait until every service is settled.
-    Apply(Operate),
+    Apply(ApplySettings),
     /// Watch a Git repository and reconcile for ever.
     Run(RunSettings),
     /// Show how each service stands.
@@ -66,10 +67,33 @@ pub struct Source {
     pub git_user: String,
     /// Password or token for the repository; only from the environment.
     #[arg(long, env = "RECONCILER_GIT_TOKEN", hide = true, hide_env_values = true)]
-    pub git_token: Option<String>,
+    pub git_token: Option<Secret>,
     /// PEM file with the certificate authority of a private Git server.
     #[arg(long, env = "RECONCILER_GIT_CA_FILE", value_name = "FILE")]
     pub git_ca_file: Option<PathBuf>,
+}
+
+/// A text that is never shown.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// For the one who needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// How AWS is reached and what this installation remembers.
@@ -123,6 +147,15 @@ pub struct Operate {
 }
 
 #[derive(Clone, Debug, Args)]
+pub struct ApplySettings {
+    #[command(flatten)]
+    pub operate: Operate,
+    /// How long to wait until every service is settled or held.
+    #[arg(long, default_value = "30m", value_parser = duration, value_name = "TIME")]
+    pub timeout: Duration,
+}
+
+#[derive(Clone, Debug, Args)]
 pub struct RunSettings {
     #[command(flatten)]
     pub operate: Operate,
@@ -162,7 +195,7 @@ pub struct LocalSettings {
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub balancer: SocketAddr,
     /// Folder for the ledger and the copy of the repository.
-    #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler", value_name = "FOLDER")]
+    #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler/local", value_name = "FOLDER")]
     pub state: PathBuf,
     /// How often the repository is asked for new commits.
     #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
@@ -215,6 +248,21 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Settings::command().debug_assert();
+    }
+
+    #[cfg(feature = "local")]
+    #[test]
+    fn a_simulated_account_keeps_its_memory_apart_from_a_real_one() {
+        let parsed = Settings::try_parse_from(["reconciler", "local"]);
+        let Ok(Settings { verb: Verb::Local(local), .. }) = parsed else { panic!("{parsed:?}") };
+        assert_eq!(local.state, PathBuf::from(".reconciler/local"));
+    }
+
+    #[test]
+    fn the_token_of_the_repository_is_not_shown_with_the_settings() {
+        let line = ["reconciler", "plan", "--git-token", "canary-7f3a"];
+        let settings = Settings::try_parse_from(line).map(|it| format!("{it:?}"));
+        assert!(settings.is_ok_and(|it| it.contains("Secret") && !it.contains("canary")));
     }
 
     #[test]

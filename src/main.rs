@@ -11,6 +11,10 @@ use reconciler::config::{Settings, When};
 use reconciler::model::Timestamp;
 use reconciler::report::Colour;
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// clap's own code for a usage error, 2, would read as "there are changes".
 const USAGE: u8 = 64;
@@ -57,18 +61,25 @@ fn wall_clock() -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// What libraries have to say goes to standard error; decisions go through the journal. The AWS SDK
-/// and the HTTP stack are capped: at trace level they print credentials and bodies.
+/// What libraries have to say goes to standard error; decisions go through the journal.
+///
+/// Libraries are capped at WARN whatever RUST_LOG asks for: at trace level the AWS SDK and the HTTP
+/// stack print credentials and bodies, and a directive for one of their modules is more specific than
+/// any cap that is a directive, too.
 fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing::Level::WARN.into())
-        .from_env_lossy();
-    let filter =
-        ["aws_config", "aws_runtime", "aws_sigv4", "aws_smithy_runtime", "hyper", "h2", "rustls", "ureq"]
-            .iter()
-            .filter_map(|target| format!("{target}=warn").parse().ok())
-            .fold(filter, tracing_subscriber::EnvFilter::add_directive);
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let asked =
+        tracing_subscriber::EnvFilter::builder().with_default_directive(Level::WARN.into()).from_env_lossy();
+    let _ = tracing_subscriber::registry()
+        .with(asked)
+        .with(filter_fn(|metadata| may_be_told(metadata.target(), *metadata.level())))
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .try_init();
+}
+
+/// Ours at any level, others from WARN on.
+fn may_be_told(target: &str, level: Level) -> bool {
+    let root = target.split("::").next().unwrap_or_default();
+    matches!(root, "reconciler" | "simulator") || level <= Level::WARN
 }
 
 fn stop_on_signals(stop: CancellationToken) {
@@ -85,5 +96,31 @@ fn stop_on_signals(stop: CancellationToken) {
             _ = interrupt.recv() => {}
         }
         stop.cancel();
+        // Who asks twice means it. What is cut off has left its intent in the ledger.
+        let number = tokio::select! {
+            _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
+            _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+        };
+        std::process::exit(128 + number);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_ours_is_told_below_warnings() {
+        let table = [
+            ("reconciler::controller::run", Level::TRACE, true),
+            ("simulator", Level::DEBUG, true),
+            ("aws_smithy_runtime::client", Level::TRACE, false),
+            ("hyper", Level::INFO, false),
+            ("reconciler_lookalike", Level::DEBUG, false),
+            ("aws_config", Level::WARN, true),
+        ];
+        for (target, level, told) in table {
+            assert_eq!(may_be_told(target, level), told, "{target} {level}");
+        }
+    }
 }

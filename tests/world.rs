@@ -9,7 +9,7 @@ use std::time::Duration;
 use reconciler::aws;
 use reconciler::controller::{Controller, Engine, Outcome, Standing, Timing, Wish};
 use reconciler::journal::Journal;
-use reconciler::ledger::Ledger;
+use reconciler::ledger::{Ledger, LedgerView, Place};
 use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
 use reconciler::observe::{Observer, Want};
@@ -193,9 +193,7 @@ impl World {
     /// What somebody who may only look would see: `plan`, with or without this installation's ledger.
     pub async fn plan(&self, wish: &Wish, memory: Memory) -> Plan {
         let records = match memory {
-            Memory::Ledger => {
-                reconciler::ledger::LedgerView::read(self.ledger_path()).unwrap().records().clone()
-            }
+            Memory::Ledger => LedgerView::read(self.ledger_path(), &place()).unwrap().records().clone(),
             Memory::Nothing => BTreeMap::new(),
         };
         let live = self.look(wish, &records).await;
@@ -218,7 +216,7 @@ impl World {
     }
 
     pub fn record(&self, service: &str) -> ServiceRecord {
-        let records = reconciler::ledger::LedgerView::read(self.ledger_path()).unwrap();
+        let records = LedgerView::read(self.ledger_path(), &place()).unwrap();
         records.records().get(&ServiceKey::new(service)).cloned().unwrap_or_default()
     }
 
@@ -234,7 +232,7 @@ impl World {
         let clock = self.clock.clone();
         let engine = Engine {
             writer: aws.writer(),
-            ledger: Arc::new(Ledger::open(self.ledger_path()).unwrap()),
+            ledger: Arc::new(Ledger::open(self.ledger_path(), &place()).unwrap()),
             journal: self.journal.clone(),
             installation: "reconciler".to_owned(),
             now: Arc::new(move || Timestamp(i64::try_from(clock.now().0).unwrap())),
@@ -301,6 +299,16 @@ pub fn compact(calls: &[String]) -> Vec<String> {
             length => format!("{} x{length}", run[0]),
         })
         .collect()
+}
+
+/// What the ledger of a world is for.
+fn place() -> Place {
+    Place {
+        installation: "reconciler".to_owned(),
+        account: Some("123456789012".to_owned()),
+        region: "eu-west-1".to_owned(),
+        cluster: "jobs".to_owned(),
+    }
 }
 
 /// A small Fargate service named `name` that runs `image`.

@@ -19,10 +19,10 @@ const SIZES: [usize; 4] = [10, 100, 300, 1_000];
 const COMPARED_AT: usize = 300;
 
 /// Passes of `run` are this far apart, so that silence between them tells them apart.
-const RESYNC: Duration = Duration::from_secs(4);
-const SILENCE: Duration = Duration::from_millis(1_500);
+const RESYNC: Duration = Duration::from_millis(2_500);
+const SILENCE: Duration = Duration::from_secs(1);
 /// Policies are read again from the eleventh pass on: the dearest pass is among these.
-const PASSES: usize = 13;
+const PASSES: usize = 12;
 const PASSES_WITHIN: Duration = Duration::from_secs(180);
 
 fn main() -> ExitCode {

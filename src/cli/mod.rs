@@ -60,12 +60,13 @@ impl From<Exit> for ExitCode {
 /// Runs one verb.
 pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
     let colour_of_errors = surroundings.colour_of_errors;
+    let stop = &surroundings.stop;
     let ended = match settings.verb {
-        Verb::Validate(source) => road::validate(&source, &surroundings).await,
-        Verb::Plan(settings) => plan::run(&settings, &surroundings).await,
+        Verb::Validate(source) => unless_stopped(stop, road::validate(&source, &surroundings)).await,
+        Verb::Plan(settings) => unless_stopped(stop, plan::run(&settings, &surroundings)).await,
         Verb::Apply(settings) => apply::run(&settings, &surroundings).await,
         Verb::Run(settings) => run::run(&settings, &surroundings).await,
-        Verb::Status(settings) => status::run(&settings, &surroundings).await,
+        Verb::Status(settings) => unless_stopped(stop, status::run(&settings, &surroundings)).await,
         #[cfg(feature = "local")]
         Verb::Local(settings) => local::run(&settings, &surroundings).await,
         Verb::Schema => {
@@ -79,5 +80,17 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
             eprintln!("{}", road::error_text(&error, colour_of_errors));
             Exit::Error.into()
         }
+    }
+}
+
+/// Does work that may be cut off anywhere, because it only looks.
+async fn unless_stopped<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => anyhow::bail!("stopped"),
+        ended = work => ended,
     }
 }

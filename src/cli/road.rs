@@ -1,6 +1,7 @@
 //! The stations that several verbs share: source, desired, AWS, ledger, controller.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::aws::{self, ErrorKind, Reader};
 use crate::config::{Account, Source};
 use crate::controller::{Controller, Engine, Timing};
 use crate::journal::Journal;
-use crate::ledger::{Ledger, LedgerView};
+use crate::ledger::{Ledger, LedgerView, Place};
 use crate::manifest;
 use crate::model::{Checkout, Desired, Environment, Live, Part, ServiceKey, ServiceRecord, Timestamp};
 use crate::observe::{Observer, Want};
@@ -31,10 +32,10 @@ pub fn git(source: &Source, cache_dir: PathBuf) -> anyhow::Result<GitSource> {
         url: url.clone(),
         branch: source.branch.clone(),
         path: source.path.clone(),
-        credentials: source
-            .git_token
-            .clone()
-            .map(|password| Credentials { username: source.git_user.clone(), password }),
+        credentials: source.git_token.as_ref().map(|token| Credentials {
+            username: source.git_user.clone(),
+            password: token.reveal().to_owned(),
+        }),
         ca_file: source.git_ca_file.clone(),
         cache_dir,
     })?)
@@ -187,7 +188,9 @@ fn ledger_path(account: &Account, environment: &Environment) -> PathBuf {
 
 /// What the ledger says, read beside whoever holds it.
 pub fn records(account: &Account, desired: &Desired) -> anyhow::Result<BTreeMap<ServiceKey, ServiceRecord>> {
-    Ok(LedgerView::read(ledger_path(account, &desired.environment))?.records().clone())
+    let environment = &desired.environment;
+    let place = Place::of(&account.installation, environment);
+    Ok(LedgerView::read(ledger_path(account, environment), &place)?.records().clone())
 }
 
 /// The ledger's path, if there is no ledger: what was attempted is then not known here.
@@ -196,21 +199,28 @@ pub fn missing_ledger(account: &Account, environment: &Environment) -> Option<Pa
     (!path.exists()).then_some(path)
 }
 
+/// Writes a line to standard output. A reader that went away must not end the work: `println!` would
+/// panic.
+fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
 /// A journal that writes to standard output: for people on a terminal, as JSON otherwise.
 pub fn journal(surroundings: &Surroundings) -> Arc<Journal> {
     let (terminal, colour) = (surroundings.terminal, surroundings.colour);
     Arc::new(Journal::new(move |event| {
         if terminal {
-            println!("{}", report::log::terminal_line(event, colour));
+            line(&report::log::terminal_line(event, colour));
         } else {
-            println!("{}", report::log::json_line(event));
+            line(&report::log::json_line(event));
         }
     }))
 }
 
 /// Takes the lease on the environment: from now on, nobody else acts on it.
 pub fn ledger(account: &Account, environment: &Environment) -> anyhow::Result<Arc<Ledger>> {
-    Ok(Arc::new(Ledger::open(ledger_path(account, environment))?))
+    let place = Place::of(&account.installation, environment);
+    Ok(Arc::new(Ledger::open(ledger_path(account, environment), &place)?))
 }
 
 /// Connects to AWS and wires a controller.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Surroundings, road};
 use crate::config::RunSettings;
 use crate::controller::{Controller, Outcome, SourceWatch, Timing, Wish};
-use crate::journal::{Event, Journal, Kind};
+use crate::journal::{Event, Journal, Kind, Level};
 use crate::model::Environment;
 use crate::report;
 
@@ -21,17 +23,14 @@ pub async fn run(settings: &RunSettings, surroundings: &Surroundings) -> anyhow:
     let operate = &settings.operate;
     let journal = road::journal(surroundings);
     let source = road::git(&operate.source, operate.account.state.join("repository"))?;
-    let tell = |kind, sentence: String| journal.tell(Event::new((surroundings.now)(), kind, sentence));
-    tell(
-        Kind::Start,
-        format!(
-            "reconciler {} watches {} ({}) every {}",
-            env!("CARGO_PKG_VERSION"),
-            operate.source.repository.as_deref().unwrap_or_default(),
-            operate.source.branch,
-            report::span(settings.poll)
-        ),
+    let starts = format!(
+        "reconciler {} watches {} ({}) every {}",
+        env!("CARGO_PKG_VERSION"),
+        operate.source.repository.as_deref().unwrap_or_default(),
+        operate.source.branch,
+        report::span(settings.poll)
     );
+    journal.tell(Event::new((surroundings.now)(), Kind::Start, starts));
     let watch = SourceWatch {
         source,
         environment: operate.source.environment.clone(),
@@ -39,31 +38,79 @@ pub async fn run(settings: &RunSettings, surroundings: &Surroundings) -> anyhow:
         journal: journal.clone(),
         now: surroundings.now.clone(),
     };
-    let (sender, mut wishes) = mpsc::channel(1);
-    let watching = tokio::spawn(watch.watch(sender, surroundings.stop.clone()));
+    let (sender, wishes) = mpsc::channel(1);
+    let stop = surroundings.stop.child_token();
+    let watching = tokio::spawn(watch.watch(sender, stop.clone()));
+    let reconciling = reconcile(settings, surroundings, &journal, wishes, &stop);
+    unless_blind(watching, reconciling, &stop, |blind| {
+        let mut event = Event::new((surroundings.now)(), Kind::Source, blind);
+        event.level = Level::Error;
+        journal.tell(event);
+    })
+    .await
+}
+
+/// Works until its own end. If the source is no longer watched before that, though nobody asked for
+/// a stop, the work is ended cleanly and the process with it: reconciling one commit for ever,
+/// blind to Git, looks healthy and is not.
+async fn unless_blind(
+    mut watching: JoinHandle<Result<(), JoinError>>,
+    working: impl Future<Output = anyhow::Result<Exit>>,
+    stop: &CancellationToken,
+    tell: impl FnOnce(&str),
+) -> anyhow::Result<Exit> {
+    tokio::pin!(working);
+    let ended = tokio::select! {
+        biased;
+        ended = &mut working => {
+            watching.abort();
+            return ended;
+        }
+        ended = &mut watching => ended,
+    };
+    if stop.is_cancelled() {
+        return working.await;
+    }
+    let why = match ended {
+        Ok(Ok(())) => String::new(),
+        Ok(Err(error)) | Err(error) => format!(": {error}"),
+    };
+    let blind = format!("the repository is no longer watched{why}");
+    tell(&blind);
+    stop.cancel();
+    working.await?;
+    anyhow::bail!(blind)
+}
+
+async fn reconcile(
+    settings: &RunSettings,
+    surroundings: &Surroundings,
+    journal: &Arc<Journal>,
+    mut wishes: mpsc::Receiver<Wish>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Exit> {
+    let tell = |kind, sentence: &str| journal.tell(Event::new((surroundings.now)(), kind, sentence));
     // The first commit decides which account and cluster this process is for.
     let first = tokio::select! {
         biased;
         // A fetch that hangs must not keep the process.
-        () = surroundings.stop.cancelled() => None,
-        first = wishes.recv() => first,
+        () = stop.cancelled() => None,
+        Some(first) = wishes.recv() => Some(first),
     };
     let Some(first) = first else {
-        tell(Kind::Stop, "stopped before the first commit was in force".to_owned());
+        tell(Kind::Stop, "stopped before the first commit was in force");
         return Ok(Exit::Good);
     };
-    let Some(controller) = reach(settings, &first.environment, &journal, surroundings).await? else {
-        tell(Kind::Stop, "stopped before AWS could be reached".to_owned());
+    let Some(controller) = reach(settings, &first.environment, journal, surroundings, stop).await? else {
+        tell(Kind::Stop, "stopped before AWS could be reached");
         return Ok(Exit::Good);
     };
     let (sender, in_place) = mpsc::channel(1);
     tokio::spawn(relay(first, wishes, sender, journal.clone(), surroundings.now.clone()));
-    let outcome = controller.run(in_place, surroundings.stop.clone()).await;
-    watching.abort();
-    match outcome {
+    match controller.run(in_place, stop.clone()).await {
         Outcome::Lost(why) => anyhow::bail!("{why}"),
         Outcome::Ended(_) => {
-            tell(Kind::Stop, "stopped; running services are untouched".to_owned());
+            tell(Kind::Stop, "stopped; running services are untouched");
             Ok(Exit::Good)
         }
     }
@@ -77,6 +124,7 @@ async fn reach(
     environment: &Environment,
     journal: &Arc<Journal>,
     surroundings: &Surroundings,
+    stop: &CancellationToken,
 ) -> anyhow::Result<Option<Controller>> {
     let account = &settings.operate.account;
     let ledger = road::ledger(account, environment)?;
@@ -93,7 +141,7 @@ async fn reach(
         );
         let wired = tokio::select! {
             biased;
-            () = surroundings.stop.cancelled() => return Ok(None),
+            () = stop.cancelled() => return Ok(None),
             wired = wiring => wired,
         };
         let error = match wired {
@@ -107,7 +155,7 @@ async fn reach(
         let sentence = format!("{why}; tried again until it answers");
         journal.tell_once(Event::new((surroundings.now)(), Kind::Retry, sentence));
         tokio::select! {
-            () = surroundings.stop.cancelled() => return Ok(None),
+            () = stop.cancelled() => return Ok(None),
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(REACH_AGAIN_MAX),
         }
     }
@@ -138,5 +186,46 @@ async fn relay(
             return;
         }
         next = wishes.recv().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_source_watch_that_panics_ends_the_process_with_an_error_after_the_work_was_ended() {
+        let stop = CancellationToken::new();
+        let watching = tokio::spawn(async { panic!("a wild pointer") });
+        let working = async {
+            stop.cancelled().await;
+            Ok(Exit::Good)
+        };
+        let mut told = String::new();
+        let ended = unless_blind(watching, working, &stop, |blind| told.push_str(blind)).await;
+        let error = ended.map_err(|error| error.to_string());
+        assert_eq!(error.as_ref().err(), Some(&told));
+        assert!(told.starts_with("the repository is no longer watched: "), "{told}");
+        assert!(told.contains("a wild pointer"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_source_watch_that_ends_because_of_a_stop_is_no_error() {
+        let stop = CancellationToken::new();
+        let (watched, working) = (stop.clone(), stop.clone());
+        let watching = tokio::spawn(async move {
+            watched.cancelled().await;
+            Ok(())
+        });
+        stop.cancel();
+        let working = async move {
+            working.cancelled().await;
+            // The watch ends first.
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            Ok(Exit::Good)
+        };
+        let ended = unless_blind(watching, working, &stop, |blind| panic!("{blind}")).await;
+        assert_eq!(ended.ok(), Some(Exit::Good));
     }
 }

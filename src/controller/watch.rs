@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Event, Journal, Kind, Level};
@@ -28,7 +29,13 @@ pub struct SourceWatch {
 impl SourceWatch {
     /// Sends a wish for every commit that can be loaded. A source that can't be read is told once
     /// for each outage, a commit that is refused once, and what was in force stays in force.
-    pub async fn watch(mut self, wishes: mpsc::Sender<Wish>, cancel: CancellationToken) {
+    ///
+    /// Ends when it is told to or nobody listens any more; with an error when reading has panicked.
+    pub async fn watch(
+        mut self,
+        wishes: mpsc::Sender<Wish>,
+        cancel: CancellationToken,
+    ) -> Result<(), JoinError> {
         let mut in_force: Option<Wish> = None;
         // The outage that was told last, and is not over.
         let mut outage: Option<String> = None;
@@ -39,13 +46,7 @@ impl SourceWatch {
                 let fetched = source.fetch();
                 (source, fetched)
             });
-            let (source, fetched) = match fetched.await {
-                Ok(both) => both,
-                Err(error) => {
-                    tracing::error!("the Git thread ended: {error}");
-                    return;
-                }
-            };
+            let (source, fetched) = fetched.await?;
             self.source = source;
             if fetched.is_ok() && outage.take().is_some() {
                 let mut event = self.event(Kind::Source, "the repository can be read again");
@@ -61,7 +62,7 @@ impl SourceWatch {
                             self.told(&wish, in_force.as_deref());
                             in_force = Some(wish.clone());
                             if wishes.send(wish).await.is_err() {
-                                return;
+                                return Ok(());
                             }
                         }
                         Err(diagnostics) => {
@@ -89,7 +90,7 @@ impl SourceWatch {
             }
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => return,
+                () = cancel.cancelled() => return Ok(()),
                 () = tokio::time::sleep(self.every) => {}
             }
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::aws::stub::{Reply, Seen, Stub};
-use crate::ledger::LedgerView;
+use crate::ledger::{LedgerView, Place};
 use crate::model::{Digest, EcsService, Json, Origins, Part, RolloutPolicy, ServiceRecord, SyncPolicy, tag};
 use crate::plan::RevisionSource;
 
@@ -37,6 +37,15 @@ fn healthy(seen: &Seen) -> Reply {
     }
 }
 
+fn place() -> Place {
+    Place {
+        installation: "reconciler".to_owned(),
+        account: None,
+        region: "eu-west-1".to_owned(),
+        cluster: "jobs".to_owned(),
+    }
+}
+
 struct Stage {
     _folder: tempfile::TempDir,
     path: PathBuf,
@@ -51,7 +60,7 @@ impl Stage {
         let path = folder.path().join("ledger.json");
         let key = ServiceKey::new("api");
         Self {
-            ledger: Ledger::open(&path).unwrap(),
+            ledger: Ledger::open(&path, &place()).unwrap(),
             journal: Journal::new(|_| ()),
             desired: DesiredService {
                 key,
@@ -126,7 +135,7 @@ impl Stage {
     }
 
     fn record(&self) -> ServiceRecord {
-        LedgerView::read(&self.path).unwrap().records()[&self.desired.key].clone()
+        LedgerView::read(&self.path, &place()).unwrap().records()[&self.desired.key].clone()
     }
 
     fn told(&self) -> Vec<(Kind, String)> {
@@ -205,7 +214,7 @@ async fn the_intent_is_on_disk_before_each_call_and_the_rollout_right_after_its_
     let on_disk = Arc::new(Mutex::new(Vec::new()));
     let (path, noted) = (stage.path.clone(), on_disk.clone());
     let stub = Stub::new(move |seen| {
-        let record = LedgerView::read(&path).unwrap().records()[&ServiceKey::new("api")].clone();
+        let record = LedgerView::read(&path, &place()).unwrap().records()[&ServiceKey::new("api")].clone();
         noted.lock().unwrap().push((record.intent.unwrap().kind, record.rollout.is_some()));
         healthy(seen)
     });

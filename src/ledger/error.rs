@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Place;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
@@ -21,6 +23,12 @@ pub enum Error {
     Malformed { path: PathBuf, line: usize, column: usize, message: String },
     #[error("`{}` is a ledger of version {found}; this program knows version {known}", path.display())]
     Version { path: PathBuf, found: u64, known: u64 },
+    #[error(
+        "`{}` is the ledger of {found}, not of {wanted}\n  \
+         give this one a `--state` folder of its own, or move the file away if that place is gone",
+        path.display()
+    )]
+    Elsewhere { path: PathBuf, found: Box<Place>, wanted: Box<Place> },
     #[error("the ledger would be {bytes} bytes large, more than {max} (`{}`)", path.display())]
     TooLarge { path: PathBuf, bytes: u64, max: u64 },
 }

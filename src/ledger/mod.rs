@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod place;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub use error::Error;
 use file::Lines;
+pub use place::Place;
 
 use crate::aws::{Permit, Turn};
 use crate::model::{ServiceKey, ServiceRecord};
@@ -27,6 +29,7 @@ pub type Records = BTreeMap<ServiceKey, ServiceRecord>;
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
+    place: Place,
     lock_path: PathBuf,
     /// Locked; the kernel lets go of it when the process ends, however it ends.
     lock: File,
@@ -59,17 +62,18 @@ impl State {
 }
 
 impl Ledger {
-    /// Opens the ledger and becomes the only one who holds it. A ledger that is not there is empty.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+    /// Opens the ledger and becomes the only one who holds it. A ledger that is not there is empty;
+    /// that of another place is refused.
+    pub fn open(path: impl Into<PathBuf>, place: &Place) -> Result<Self, Error> {
         let path = path.into();
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|source| Error::unwritable(folder, source))?;
         }
         let lock_path = beside(&path, "lock");
         let lock = take_lock(&lock_path)?;
-        let records = file::read(&path)?;
+        let (place, records) = file::read(&path, place)?;
         let lines = Lines::of(&records).map_err(|error| Error::unreadable(&path, error.into()))?;
-        Ok(Self { path, lock_path, lock, state: Mutex::new(State { records, lines }) })
+        Ok(Self { path, place, lock_path, lock, state: Mutex::new(State { records, lines }) })
     }
 
     pub fn path(&self) -> &Path {
@@ -96,7 +100,7 @@ impl Ledger {
         }
         self.check_lock()?;
         state.set(service, after).map_err(|error| Error::unwritable(&self.path, error.into()))?;
-        let written = file::write(&self.path, &state.lines);
+        let written = file::write(&self.path, &self.place, &state.lines);
         if written.is_err() {
             state.restore(service, before);
         }
@@ -132,8 +136,8 @@ pub struct LedgerView {
 
 impl LedgerView {
     /// Reads without locking: the file is replaced as a whole, so it is never half written.
-    pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Ok(Self { records: file::read(path.as_ref())? })
+    pub fn read(path: impl AsRef<Path>, place: &Place) -> Result<Self, Error> {
+        Ok(Self { records: file::read(path.as_ref(), place)?.1 })
     }
 
     pub fn records(&self) -> &Records {
@@ -190,21 +194,83 @@ mod tests {
         (folder, path)
     }
 
+    fn of(cluster: &str) -> Place {
+        Place {
+            installation: "reconciler".to_owned(),
+            account: None,
+            region: "eu-west-1".to_owned(),
+            cluster: cluster.to_owned(),
+        }
+    }
+
+    fn in_account(account: &str) -> Place {
+        Place { account: Some(account.to_owned()), ..of("jobs") }
+    }
+
+    #[test]
+    fn a_ledger_of_another_place_is_refused_and_only_what_is_known_is_compared() {
+        let other = |change: fn(&mut Place)| {
+            let mut place = in_account("123456789012");
+            change(&mut place);
+            place
+        };
+        let table = [
+            (in_account("123456789012"), true),
+            (of("jobs"), true),
+            (in_account("111122223333"), false),
+            (of("web"), false),
+            (other(|it| it.region = "us-east-1".to_owned()), false),
+            (other(|it| it.installation = "second".to_owned()), false),
+        ];
+        for (place, ours) in table {
+            let (_folder, path) = place_on_disk(&in_account("123456789012"));
+            assert_eq!(LedgerView::read(&path, &place).is_ok(), ours, "{place}");
+            assert_eq!(Ledger::open(&path, &place).is_ok(), ours, "{place}");
+        }
+        let (_folder, path) = place_on_disk(&in_account("123456789012"));
+        let refused = Ledger::open(&path, &in_account("111122223333")).unwrap_err();
+        assert_eq!(
+            refused.to_string().replace(&path.display().to_string(), "LEDGER"),
+            "`LEDGER` is the ledger of installation `reconciler` in cluster `jobs`, eu-west-1, account \
+             123456789012, not of installation `reconciler` in cluster `jobs`, eu-west-1, account \
+             111122223333\n  give this one a `--state` folder of its own, or move the file away if that \
+             place is gone"
+        );
+    }
+
+    #[test]
+    fn the_account_is_not_forgotten_when_the_environment_no_longer_names_it() {
+        let (_folder, path) = place_on_disk(&in_account("123456789012"));
+        let ledger = Ledger::open(&path, &of("jobs")).unwrap();
+        ledger.update(&ServiceKey::new("web"), |record| record.intent = Some(intent())).unwrap();
+        drop(ledger);
+        assert!(matches!(Ledger::open(&path, &in_account("111122223333")), Err(Error::Elsewhere { .. })));
+    }
+
+    /// A ledger with one record.
+    fn place_on_disk(of: &Place) -> (tempfile::TempDir, PathBuf) {
+        let (folder, path) = place();
+        let ledger = Ledger::open(&path, of).unwrap();
+        ledger.update(&ServiceKey::new("api"), |record| record.intent = Some(intent())).unwrap();
+        (folder, path)
+    }
+
     #[test]
     fn what_was_written_is_there_after_a_restart() {
         let (_folder, path) = place();
         let api = ServiceKey::new("api");
         {
-            let ledger = Ledger::open(&path).unwrap();
+            let ledger = Ledger::open(&path, &of("jobs")).unwrap();
             ledger.update(&api, |record| record.intent = Some(intent())).unwrap();
         }
-        let ledger = Ledger::open(&path).unwrap();
+        let ledger = Ledger::open(&path, &of("jobs")).unwrap();
         assert_eq!(ledger.record(&api).unwrap().intent, Some(intent()));
-        assert_eq!(LedgerView::read(&path).unwrap().records(), &ledger.records());
+        assert_eq!(LedgerView::read(&path, &of("jobs")).unwrap().records(), &ledger.records());
         // A line a service, for people with `grep`.
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
-            "{\"version\": 1, \"services\": {\n\
+            "{\"version\": 2, \"place\": {\"installation\":\"reconciler\",\"region\":\"eu-west-1\",\
+             \"cluster\":\"jobs\"}, \"services\": {\n\
              \"api\": {\"intent\":{\"kind\":\"create\",\"digest\":\"7be1\",\"at\":5}}\n}}\n"
         );
     }
@@ -212,38 +278,38 @@ mod tests {
     #[test]
     fn a_second_holder_is_refused_and_told_who_holds_it() {
         let (_folder, path) = place();
-        let first = Ledger::open(&path).unwrap();
-        let refused = Ledger::open(&path).unwrap_err();
+        let first = Ledger::open(&path, &of("jobs")).unwrap();
+        let refused = Ledger::open(&path, &of("jobs")).unwrap_err();
         assert!(
             matches!(refused, Error::Held { pid: Some(pid), .. } if pid == std::process::id()),
             "{refused}"
         );
         assert!(refused.to_string().contains(&std::process::id().to_string()));
         drop(first);
-        assert!(Ledger::open(&path).is_ok());
+        assert!(Ledger::open(&path, &of("jobs")).is_ok());
     }
 
     #[test]
     fn a_torn_temporary_file_of_a_crash_is_ignored() {
         let (_folder, path) = place();
         let api = ServiceKey::new("api");
-        let ledger = Ledger::open(&path).unwrap();
+        let ledger = Ledger::open(&path, &of("jobs")).unwrap();
         ledger.update(&api, |record| record.intent = Some(intent())).unwrap();
         drop(ledger);
-        fs::write(beside(&path, "new"), r#"{"version":1,"services":{"ap"#).unwrap();
-        let ledger = Ledger::open(&path).unwrap();
+        fs::write(beside(&path, "new"), r#"{"version":2,"services":{"ap"#).unwrap();
+        let ledger = Ledger::open(&path, &of("jobs")).unwrap();
         assert_eq!(ledger.record(&api).unwrap().intent, Some(intent()));
         ledger.update(&api, |record| record.intent = None).unwrap();
-        assert_eq!(LedgerView::read(&path).unwrap().records()[&api].intent, None);
+        assert_eq!(LedgerView::read(&path, &of("jobs")).unwrap().records()[&api].intent, None);
     }
 
     #[test]
     fn a_ledger_that_cannot_be_read_is_refused_with_its_place_and_left_as_it_is() {
         let (_folder, path) = place();
-        drop(Ledger::open(&path).unwrap());
-        let damaged = "{\n  \"version\": 1,\n  \"services\": {\"api\": oops}\n}";
+        drop(Ledger::open(&path, &of("jobs")).unwrap());
+        let damaged = "{\n  \"version\": 2,\n  \"services\": {\"api\": oops}\n}";
         fs::write(&path, damaged).unwrap();
-        let refused = Ledger::open(&path).unwrap_err();
+        let refused = Ledger::open(&path, &of("jobs")).unwrap_err();
         assert!(matches!(refused, Error::Malformed { line: 3, .. }), "{refused}");
         assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
     }
@@ -251,41 +317,41 @@ mod tests {
     #[test]
     fn a_ledger_of_a_newer_version_is_refused() {
         let (_folder, path) = place();
-        drop(Ledger::open(&path).unwrap());
-        fs::write(&path, r#"{"version": 2, "leases": []}"#).unwrap();
-        assert!(matches!(Ledger::open(&path).unwrap_err(), Error::Version { found: 2, .. }));
+        drop(Ledger::open(&path, &of("jobs")).unwrap());
+        fs::write(&path, r#"{"version": 3, "leases": []}"#).unwrap();
+        assert!(matches!(Ledger::open(&path, &of("jobs")).unwrap_err(), Error::Version { found: 3, .. }));
     }
 
     #[test]
     fn nothing_is_permitted_once_the_lock_file_is_gone() {
         let (_folder, path) = place();
-        let ledger = Ledger::open(&path).unwrap();
+        let ledger = Ledger::open(&path, &of("jobs")).unwrap();
         assert!(ledger.permit(Turn::has_come()).is_ok());
         fs::remove_file(beside(&path, "lock")).unwrap();
         assert!(matches!(ledger.permit(Turn::has_come()).unwrap_err(), Error::Lost { .. }));
         // Also when another process took a new one.
-        let _second = Ledger::open(&path).unwrap();
+        let _second = Ledger::open(&path, &of("jobs")).unwrap();
         assert!(matches!(ledger.permit(Turn::has_come()).unwrap_err(), Error::Lost { .. }));
     }
 
     #[test]
     fn nothing_is_written_once_the_lock_file_is_gone() {
         let (_folder, path) = place();
-        let ledger = Ledger::open(&path).unwrap();
+        let ledger = Ledger::open(&path, &of("jobs")).unwrap();
         let api = ServiceKey::new("api");
         fs::remove_file(beside(&path, "lock")).unwrap();
-        let second = Ledger::open(&path).unwrap();
+        let second = Ledger::open(&path, &of("jobs")).unwrap();
         second.update(&api, |record| record.intent = Some(intent())).unwrap();
         let refused = ledger.update(&ServiceKey::new("web"), |record| record.intent = Some(intent()));
         assert!(matches!(refused.unwrap_err(), Error::Lost { .. }));
-        assert_eq!(LedgerView::read(&path).unwrap().records(), &second.records());
+        assert_eq!(LedgerView::read(&path, &of("jobs")).unwrap().records(), &second.records());
         assert_eq!(ledger.records(), Records::new());
     }
 
     #[test]
     fn a_change_that_cannot_be_written_is_not_kept_in_memory() {
         let (_folder, path) = place();
-        let ledger = Ledger::open(&path).unwrap();
+        let ledger = Ledger::open(&path, &of("jobs")).unwrap();
         let api = ServiceKey::new("api");
         // A folder of that name can't be replaced by a file.
         fs::create_dir_all(path.join("in-the-way")).unwrap();
@@ -296,7 +362,7 @@ mod tests {
     #[test]
     fn many_tasks_may_write_at_once() {
         let (_folder, path) = place();
-        let ledger = Ledger::open(&path).unwrap();
+        let ledger = Ledger::open(&path, &of("jobs")).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let ledger = &ledger;
@@ -308,6 +374,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(LedgerView::read(&path).unwrap().records().len(), 20);
+        assert_eq!(LedgerView::read(&path, &of("jobs")).unwrap().records().len(), 20);
     }
 }

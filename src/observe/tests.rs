@@ -133,10 +133,8 @@ async fn the_hundred_events_that_ecs_sends_are_kept_only_while_a_rollout_is_watc
     });
     let desired = [desired("api")];
     let observer = observer(&stub).await;
-    let unsettled = ServiceRecord {
-        intent: Some(Intent { kind: IntentKind::Update, digest: digest("api"), at: NOW }),
-        ..applied()
-    };
+    let unsettled =
+        ServiceRecord { intent: Some(Intent::of(IntentKind::Update, &digest("api"), NOW)), ..applied() };
     for (record, newest, kept) in [(applied(), None, 0), (unsettled, Some("0"), 30)] {
         let live = observer.observe(&wants(&desired, Some(&record)), NOW).await;
         let service = live.services[&desired[0].key].service.present().unwrap();

@@ -12,6 +12,7 @@ mod bad_input;
 mod drift;
 mod jobs;
 mod releases;
+mod secrets;
 mod stopping;
 
 use std::time::{Duration, Instant};

@@ -119,6 +119,16 @@ impl Operator {
         self.wait_for_end();
     }
 
+    /// Asks again and again, until it ends.
+    pub fn terminate_until_it_ends(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+            self.terminate();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.wait_for_end()
+    }
+
     fn signal(&mut self, signal: Signal) {
         // A process that has ended already needs no signal.
         let _ = kill_process(Pid::from_child(&self.child), signal);

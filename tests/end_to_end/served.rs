@@ -131,7 +131,7 @@ pub fn repository_of(tag: &str) -> (Repository, String) {
 pub struct Installation {
     pub home: tempfile::TempDir,
     repository: String,
-    endpoint: String,
+    pub endpoint: String,
 }
 
 impl Installation {

@@ -1,6 +1,8 @@
 //! It ends when it is told to, goes on after a crash, and is the only one who acts.
 
-use std::time::Instant;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use super::account::Account;
 use super::operator::{Operator, STOPS_WITHIN, finish};
@@ -91,4 +93,70 @@ fn apply_refuses_while_run_holds_the_ledger() {
     assert_eq!(refused.stderr.lines().filter(|line| line.starts_with("error:")).count(), 1);
     assert_eq!(served.mutations(), mutations);
     assert_eq!(finish(&mut installation.verb("plan")).code, Some(0), "plan needs no ledger of its own");
+}
+
+/// An endpoint that takes connections and never answers.
+fn silence() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    (listener, endpoint)
+}
+
+#[test]
+fn a_verb_that_only_looks_ends_at_once_when_it_is_told_to() {
+    let served = Served::start();
+    let (repository, _) = repository_of("1");
+    let mut installation = Installation::new(&repository, &served);
+    for verb in ["plan", "status", "apply"] {
+        let (listener, endpoint) = silence();
+        installation.endpoint = endpoint;
+        let mut operator = Operator::start(&mut installation.verb(verb));
+        // It asks who it is, and would do so for 30 s.
+        let _connection = listener.accept().unwrap();
+        let asked = Instant::now();
+        operator.terminate();
+        assert_eq!(operator.wait_for_end().code(), Some(1), "{}", operator.told());
+        assert!(asked.elapsed() < Duration::from_secs(5), "{verb} took {:?}", asked.elapsed());
+        assert!(operator.told().ends_with("error: stopped\n"), "{}", operator.told());
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let served = Served::start();
+    let (mut repository, _) = repository_of("1");
+    // Without an account to check, the first call is the loop's own, which gets time to end.
+    repository.edit("manifests/environment.yaml", "account: '123456789012', ", "").commit("Anywhere");
+    let mut installation = Installation::new(&repository, &served);
+    let (listener, endpoint) = silence();
+    installation.endpoint = endpoint;
+    let mut operator = Operator::start(&mut installation.verb("apply"));
+    let _connection = listener.accept().unwrap();
+    let asked = Instant::now();
+    assert_eq!(operator.terminate_until_it_ends().code(), Some(128 + 15), "{}", operator.told());
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn apply_gives_up_after_its_time_and_says_what_is_not_at_rest() {
+    let served = Served::start();
+    let (mut repository, _) = repository_of("1");
+    repository.edit("manifests/web.yaml", "app:1", "app:unhealthy-slow").commit("Never healthy");
+    let installation = Installation::new(&repository, &served);
+    let finished = finish(installation.verb("apply").args(["--timeout", "4s"]));
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let told = "error: not at rest after 4 s (`--timeout`): 0 settled, 0 held, 1 still under way\n  web: ";
+    assert!(finished.stderr.contains(told), "{finished:?}");
+}
+
+#[test]
+fn a_reader_of_its_journal_that_goes_away_does_not_end_the_work() {
+    let served = Served::start();
+    let (repository, _) = repository_of("1");
+    let installation = Installation::new(&repository, &served);
+    let mut command = installation.verb("apply");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(served.aws().service("web")["runningCount"], 2);
 }

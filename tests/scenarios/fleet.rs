@@ -9,7 +9,7 @@ const SIZE: usize = 100;
 /// A pass over the fleet that changes nothing makes at most this many calls.
 const CALLS_MAX: usize = SIZE / 10 + 2 * SIZE / 50 + 10;
 /// More than what is remembered of policies serves for.
-const PASSES: u32 = 25;
+const PASSES: u32 = 13;
 const RESYNC: Duration = Duration::from_secs(30);
 
 const SCALING: &str = "  scaling:
