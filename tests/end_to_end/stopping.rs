@@ -4,6 +4,8 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use simulator::faults::Fault;
+
 use super::account::Account;
 use super::operator::{Operator, STOPS_WITHIN, finish};
 use super::repository::{API, Repository};
@@ -124,14 +126,15 @@ fn a_verb_that_only_looks_ends_at_once_when_it_is_told_to() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let served = Served::start();
-    let (mut repository, _) = repository_of("1");
-    // Without an account to check, the first call is the loop's own, which gets time to end.
-    repository.edit("manifests/environment.yaml", "account: '123456789012', ", "").commit("Anywhere");
-    let mut installation = Installation::new(&repository, &served);
-    let (listener, endpoint) = silence();
-    installation.endpoint = endpoint;
+    let (repository, _) = repository_of("1");
+    let installation = Installation::new(&repository, &served);
+    // The loop's own first call, which gets time to end.
+    served.simulator.set_fault(Box::new(|site| match site.operation.as_str() {
+        "DescribeServices" => Fault::NeverAnswer,
+        _ => Fault::None,
+    }));
     let mut operator = Operator::start(&mut installation.verb("apply"));
-    let _connection = listener.accept().unwrap();
+    served.wait_for_count("DescribeServices", 1);
     let asked = Instant::now();
     assert_eq!(operator.terminate_until_it_ends().code(), Some(128 + 15), "{}", operator.told());
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
