@@ -48,7 +48,7 @@ struct Stage {
     stop: CancellationToken,
 }
 
-/// An account twenty times as fast as the wall clock, with a cluster and a load balancer.
+/// An account five times as fast as the wall clock, with a cluster and a load balancer.
 async fn stage() -> Stage {
     let mut images = Images::default();
     let python = |script: &str| Image {
@@ -58,7 +58,7 @@ async fn stage() -> Stage {
     };
     images.insert("server", python(SERVER));
     images.insert("crash", python("print('no such table'); raise SystemExit(3)"));
-    let clock = Clock::starting_at(Time(1_800_000_000_000), 20.0);
+    let clock = Clock::starting_at(Time(1_800_000_000_000), 5.0);
     let runtime = Arc::new(ProcessRuntime::new(clock.clone(), images, BTreeMap::new()));
     let simulator = Simulator::new(clock, runtime.clone());
     let elb = |operation: &str, input: Value| {
@@ -130,6 +130,7 @@ impl Stage {
             "serviceName": "api", "taskDefinition": definition, "desiredCount": 2,
             "launchType": "FARGATE", "networkConfiguration": subnets,
             "loadBalancers": [balancer], "deploymentConfiguration": breaker,
+            "healthCheckGracePeriodSeconds": 60,
         });
         self.ecs("CreateService", service).await;
     }
