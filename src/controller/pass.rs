@@ -188,9 +188,11 @@ impl Engine {
                 .digest(&service.digest)
                 .revision(&desired.revision.id),
         );
-        match reason {
+        if record.rollout.is_some() {
             // Whatever holds the change, a rollout under way goes on being judged.
-            _ if record.rollout.is_some() => Next::Watch(WATCH_EVERY),
+            return Next::Watch(WATCH_EVERY);
+        }
+        match reason {
             Held::RolloutInFlight { .. } | Held::Draining => Next::Watch(WATCH_EVERY),
             Held::WaitsFor { service } => Next::Waits(service.clone()),
             // Told, and left as Git's author wants it: nobody has to wait for that.
