@@ -416,7 +416,7 @@ fn a_line_for_which_the_disk_has_no_room_is_taken_back() {
         return write_until_full(Path::new(&path));
     }
     let (_folder, path) = on_disk(&header());
-    // A file may grow to 8 blocks of 512 bytes here: the write that crosses that is cut short, and the
+    // A file may grow to 8 blocks here, of 512 or 1,024 bytes: the write that crosses that is cut short, and the
     // next one fails. A limit on a file's size can be had without being root; a full disk can't.
     let name = std::thread::current().name().unwrap().to_owned();
     let child = std::process::Command::new("sh")
@@ -434,7 +434,7 @@ fn a_line_for_which_the_disk_has_no_room_is_taken_back() {
 fn write_until_full(path: &Path) {
     let ledger = Ledger::open(path, &of("jobs")).unwrap();
     let (last, error) =
-        (0..100).find_map(|second| set(&ledger, "api", second).err().map(|why| (second, why))).unwrap();
+        (0..500).find_map(|second| set(&ledger, "api", second).err().map(|why| (second, why))).unwrap();
     assert!(matches!(error, Error::Unwritable { .. }), "{error}");
     // Neither in memory nor on disk, where a part of the line was.
     let wanted = header() + &(0..last).map(|second| line("api", second)).collect::<String>();
