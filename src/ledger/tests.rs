@@ -416,8 +416,8 @@ fn a_line_for_which_the_disk_has_no_room_is_taken_back() {
         return write_until_full(Path::new(&path));
     }
     let (_folder, path) = on_disk(&header());
-    // A file may grow to 8 blocks here, of 512 or 1,024 bytes: the write that crosses that is cut short, and the
-    // next one fails. A limit on a file's size can be had without being root; a full disk can't.
+    // A file may grow to 8 blocks here, of 512 or 1,024 bytes: the write that crosses that is cut short, and
+    // the next one fails. A limit on a file's size can be had without being root; a full disk can't.
     let name = std::thread::current().name().unwrap().to_owned();
     let child = std::process::Command::new("sh")
         .args(["-c", "trap '' XFSZ; ulimit -f 8 && exec \"$0\" --exact --nocapture \"$1\""])
