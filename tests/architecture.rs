@@ -240,6 +240,35 @@ fn deployed() -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
+fn is_accepted(service: &str) {
+    const ENVIRONMENT: &str = "\
+apiVersion: reconciler/v1
+kind: Environment
+metadata: {name: production}
+spec:
+  region: eu-west-1
+  cluster: jobs
+  variables:
+    registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com
+    private_subnets: [subnet-0a1b2c3d4e5f60001]
+";
+    let checkout = Checkout {
+        revision: Revision {
+            id: "4c1f9e2".to_owned(),
+            branch: "main".to_owned(),
+            author: "ada".to_owned(),
+            subject: "Deploy".to_owned(),
+            committed_at: Timestamp(0),
+        },
+        files: [("environment.yaml", ENVIRONMENT), ("service.yaml", service)]
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into(),
+    };
+    if let Err(errors) = manifest::load(&checkout, None, Api::builtin()) {
+        panic!("{errors}");
+    }
+}
+
 #[test]
 fn our_own_task_definition_is_one_that_we_would_accept() {
     let mut definition = deployed();
@@ -258,28 +287,15 @@ fn our_own_task_definition_is_one_that_we_would_accept() {
             },
         },
     });
-    let environment = json!({
-        "apiVersion": "reconciler/v1",
-        "kind": "Environment",
-        "metadata": {"name": "production"},
-        "spec": {"region": "eu-west-1", "cluster": "jobs"},
-    });
-    let checkout = Checkout {
-        revision: Revision {
-            id: "4c1f9e2".to_owned(),
-            branch: "main".to_owned(),
-            author: "ada".to_owned(),
-            subject: "Deploy the operator".to_owned(),
-            committed_at: Timestamp(0),
-        },
-        // JSON is YAML.
-        files: [("environment.yaml", environment), ("reconciler.yaml", service)]
-            .map(|(name, document)| (name.to_owned(), document.to_string()))
-            .into(),
-    };
-    if let Err(errors) = manifest::load(&checkout, None, Api::builtin()) {
-        panic!("{errors}");
-    }
+    // JSON is YAML.
+    is_accepted(&service.to_string());
+}
+
+#[test]
+fn the_manifest_in_the_readme_is_one_that_we_would_accept() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let manifest = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    is_accepted(manifest.expect("README shows a manifest"));
 }
 
 #[test]
