@@ -9,6 +9,8 @@
 
 FROM rust:1.95-bookworm AS source
 WORKDIR /source
+# libz-sys links to libz.so where the build image has one, and the image below promises none.
+ENV LIBZ_SYS_STATIC=1
 COPY . .
 
 # Without default features: the simulator has no place in production.
@@ -33,13 +35,14 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
+COPY LICENSE NOTICE /usr/share/doc/reconciler/
 USER 65532:65532
 
 FROM runtime AS reconciler
 LABEL org.opencontainers.image.title="reconciler" \
       org.opencontainers.image.description="GitOps for Amazon ECS in one binary"
 COPY --from=build-reconciler /out/reconciler /usr/local/bin/reconciler
-# The clone and, without DynamoDB, the ledger: the only place it writes to.
+# The clone and the ledger: the only place it writes to.
 COPY --from=build-reconciler --chown=65532:65532 /out/data /data
 WORKDIR /data
 # ECS gives a mounted volume the directory's owner only if the image declares it.

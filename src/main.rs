@@ -72,7 +72,11 @@ fn log_to_stderr() {
     let _ = tracing_subscriber::registry()
         .with(asked)
         .with(filter_fn(|metadata| may_be_told(metadata.target(), *metadata.level())))
-        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(
+            tracing_subscriber::fmt::layer()
+                .with_ansi(std::io::stderr().is_terminal())
+                .with_writer(std::io::stderr),
+        )
         .try_init();
 }
 

@@ -1,10 +1,18 @@
-//! Holds the floors of ARCHITECTURE.md: who may import whom, and who may touch the outside.
+//! Holds the pages to the code: the floors of ARCHITECTURE.md, the promises, and what `deploy/` asks for.
 
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use clap::CommandFactory as _;
+use reconciler::aws::{Reader, Writer};
+use reconciler::config::Settings;
+use reconciler::manifest;
+use reconciler::model::{Checkout, Revision, Timestamp};
+use reconciler::shape::api::Api;
+use serde_json::{Value, json};
 
 /// Modules by floor. A module imports only from floors below its own.
 const FLOORS: [&[&str]; 7] = [
@@ -18,8 +26,7 @@ const FLOORS: [&[&str]; 7] = [
 ];
 
 /// The sideways imports that are meant: a rollback is a plan, and verbs read their settings.
-const SIDEWAYS: [(&str, &str); 5] =
-    [("rollout", "plan"), ("shape", "model"), ("cli", "config"), ("config", "cli"), ("model", "shape")];
+const SIDEWAYS: [(&str, &str); 3] = [("rollout", "plan"), ("shape", "model"), ("cli", "config")];
 
 /// No I/O, clock, randomness, environment, async or tracing.
 const PURE: [&str; 5] = ["model", "shape", "manifest", "plan", "rollout"];
@@ -115,6 +122,19 @@ fn every_module_has_a_floor() {
 }
 
 #[test]
+fn the_page_draws_these_floors() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let page = fs::read_to_string(page).unwrap();
+    let drawn: Vec<BTreeSet<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && line[2..].starts_with(|it: char| it.is_ascii_digit()))
+        .map(|line| line.split('|').nth(2).unwrap().split('`').skip(1).step_by(2).collect())
+        .collect();
+    let held: Vec<BTreeSet<&str>> = FLOORS.iter().map(|names| names.iter().copied().collect()).collect();
+    assert_eq!(drawn, held);
+}
+
+#[test]
 fn the_pure_core_touches_nothing_outside() {
     let mut wrong = Vec::new();
     for (module, path) in production_files() {
@@ -174,5 +194,123 @@ fn every_test_that_the_promises_name_exists() {
     for line in lines {
         let name = line.rsplit('`').nth(1).unwrap_or_else(|| panic!("no test is named: {line}"));
         assert!(tests.contains(name), "no test `{name}`, promised in: {line}");
+    }
+}
+
+/// What a policy allows. Denied or inverted statements would make the list say something else.
+fn allowed(policy: &str) -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/iam").join(policy);
+    let policy: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let mut actions = BTreeSet::new();
+    for statement in policy["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Effect"], "Allow", "{statement}");
+        match &statement["Action"] {
+            Value::String(action) => drop(actions.insert(action.clone())),
+            Value::Array(list) => actions.extend(list.iter().map(|it| it.as_str().unwrap().to_owned())),
+            other => panic!("not an action: {other} in {statement}"),
+        }
+    }
+    actions
+}
+
+fn allows_exactly(policy: &str, called: &[&[&str]]) {
+    let called: BTreeSet<String> = called.concat().into_iter().map(str::to_owned).collect();
+    let allowed = allowed(policy);
+    let missing: Vec<_> = called.difference(&allowed).collect();
+    let needless: Vec<_> = allowed.difference(&called).collect();
+    assert!(
+        missing.is_empty() && needless.is_empty(),
+        "deploy/iam/{policy}: missing {missing:?}, needless {needless:?}"
+    );
+}
+
+#[test]
+fn the_policy_for_plan_allows_what_is_read_and_nothing_else() {
+    allows_exactly("plan.json", &[&Reader::ACTIONS]);
+}
+
+#[test]
+fn the_policy_for_apply_allows_what_is_called_and_nothing_else() {
+    // No method of ours: AWS asks for it when a task definition names a role.
+    allows_exactly("apply.json", &[&Reader::ACTIONS, &Writer::ACTIONS, &["iam:PassRole"]]);
+}
+
+fn deployed() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/reconciler-task-definition.json");
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn is_accepted(service: &str) {
+    const ENVIRONMENT: &str = "\
+apiVersion: reconciler/v1
+kind: Environment
+metadata: {name: production}
+spec:
+  region: eu-west-1
+  cluster: jobs
+  variables:
+    registry: 123456789012.dkr.ecr.eu-west-1.amazonaws.com
+    private_subnets: [subnet-0a1b2c3d4e5f60001]
+";
+    let checkout = Checkout {
+        revision: Revision {
+            id: "4c1f9e2".to_owned(),
+            branch: "main".to_owned(),
+            author: "ada".to_owned(),
+            subject: "Deploy".to_owned(),
+            committed_at: Timestamp(0),
+        },
+        files: [("environment.yaml", ENVIRONMENT), ("service.yaml", service)]
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into(),
+    };
+    if let Err(errors) = manifest::load(&checkout, None, Api::builtin()) {
+        panic!("{errors}");
+    }
+}
+
+#[test]
+fn our_own_task_definition_is_one_that_we_would_accept() {
+    let mut definition = deployed();
+    // A manifest's family is the name of its service.
+    definition.as_object_mut().unwrap().remove("family");
+    let service = json!({
+        "apiVersion": "reconciler/v1",
+        "kind": "Service",
+        "metadata": {"name": "reconciler"},
+        "spec": {
+            "taskDefinition": definition,
+            "service": {
+                "desiredCount": 1,
+                "launchType": "FARGATE",
+                "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a1b2c3d4e5f60001"]}},
+            },
+        },
+    });
+    // JSON is YAML.
+    is_accepted(&service.to_string());
+}
+
+#[test]
+fn the_manifest_in_the_readme_is_one_that_we_would_accept() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let manifest = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    is_accepted(manifest.expect("README shows a manifest"));
+}
+
+#[test]
+fn our_own_task_definition_starts_a_verb_with_settings_that_it_has() {
+    let definition = deployed();
+    let container = &definition["containerDefinitions"][0];
+    let verb = container["command"][0].as_str().unwrap();
+    let settings = Settings::command();
+    let verb = settings.find_subcommand(verb).unwrap_or_else(|| panic!("no verb `{verb}`"));
+    let read: BTreeSet<&str> =
+        verb.get_arguments().filter_map(|it| it.get_env()).filter_map(|it| it.to_str()).collect();
+    for list in ["environment", "secrets"] {
+        for entry in container[list].as_array().unwrap() {
+            let name = entry["name"].as_str().unwrap();
+            assert!(read.contains(name), "nothing reads {name}; there is {read:?}");
+        }
     }
 }

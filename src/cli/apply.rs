@@ -43,7 +43,7 @@ pub async fn run(settings: &ApplySettings, surroundings: &Surroundings) -> anyho
         anyhow::bail!("not at rest after {after} (`--timeout`): {counts}{restless}");
     }
     if surroundings.terminal {
-        println!("\n{settled} settled, {held} held.");
+        road::line(&format!("\n{settled} settled, {held} held."));
     }
     Ok(if held == 0 { Exit::Good } else { Exit::Held })
 }

@@ -107,7 +107,7 @@ pub async fn run(settings: &LocalSettings, surroundings: &Surroundings) -> anyho
     let balancer = match listener {
         Some(arn) => {
             let socket = listen(settings.balancer, "--balancer").await?;
-            println!("load balancer  http://{}", socket.local_addr()?);
+            super::road::line(&format!("load balancer  http://{}", socket.local_addr()?));
             Some(tokio::spawn(simulator::balancer::serve_balancer(
                 simulator.clone(),
                 arn,
@@ -117,7 +117,7 @@ pub async fn run(settings: &LocalSettings, surroundings: &Surroundings) -> anyho
         }
         None => None,
     };
-    println!("aws            {endpoint}  (account 123456789012, region eu-west-1)");
+    super::road::line(&format!("aws            {endpoint}  (account 123456789012, region eu-west-1)"));
 
     let ended = super::run::run(&operate(settings, &state, &endpoint), surroundings).await;
     closing.cancel();

@@ -70,7 +70,7 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
         #[cfg(feature = "local")]
         Verb::Local(settings) => local::run(&settings, &surroundings).await,
         Verb::Schema => {
-            print!("{}", schema::run(Api::builtin()));
+            road::print(&schema::run(Api::builtin()));
             Ok(Exit::Good)
         }
     };

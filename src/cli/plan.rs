@@ -11,7 +11,7 @@ pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow
     let desired = road::desired(&settings.source, &settings.account.state).await?;
     let plan = look(settings, surroundings, &desired).await?;
     match settings.output {
-        Output::Json => println!("{:#}", report::plan_json(&plan)),
+        Output::Json => road::line(&format!("{:#}", report::plan_json(&plan))),
         Output::Text => {
             let options = report::PlanTextOptions {
                 colour: surroundings.colour,
@@ -19,7 +19,7 @@ pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow
                 now: (surroundings.now)(),
                 width: None,
             };
-            print!("{}", report::plan_text(&plan, &desired, &options));
+            road::print(&report::plan_text(&plan, &desired, &options));
         }
     }
     Ok(match (settings.detailed_exitcode, plan.held().count(), plan.changes().count()) {

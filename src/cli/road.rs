@@ -67,7 +67,7 @@ pub async fn validate(source: &Source, surroundings: &Surroundings) -> anyhow::R
     let colour = surroundings.colour_of_errors == Colour::Ansi;
     let outcome = super::validate::run(&checkout, source.environment.as_deref(), Api::builtin(), colour);
     if outcome.exit_code == 0 {
-        print!("{}", outcome.text);
+        print(&outcome.text);
         return Ok(Exit::Good);
     }
     eprint!("{}", outcome.text);
@@ -199,10 +199,16 @@ pub fn missing_ledger(account: &Account, environment: &Environment) -> Option<Pa
     (!path.exists()).then_some(path)
 }
 
-/// Writes a line to standard output. A reader that went away must not end the work: `println!` would
-/// panic.
-fn line(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+/// Writes to standard output. A reader that went away, as `head` does, must neither end the work nor
+/// change the exit code: `print!` would panic.
+pub fn print(text: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+}
+
+/// Writes a line to standard output, as [`print`] does.
+pub fn line(text: &str) {
+    print(&format!("{text}\n"));
 }
 
 /// A journal that writes to standard output: for people on a terminal, as JSON otherwise.

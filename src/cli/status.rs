@@ -22,11 +22,11 @@ pub async fn run(settings: &StatusSettings, surroundings: &Surroundings) -> anyh
     let plan = plan::plan(&desired, &live, &context);
     let status = status::fold(&desired, &live, &records, &plan, live.read_at, (surroundings.now)());
     match settings.output {
-        Output::Json => println!("{:#}", status_json(&status)),
+        Output::Json => road::line(&format!("{:#}", status_json(&status))),
         Output::Text => {
             let show = if settings.all { Show::Everything } else { Show::Attention };
             let options = StatusTextOptions { colour: surroundings.colour, show };
-            print!("{}", status_text(&status, &options));
+            road::print(&status_text(&status, &options));
         }
     }
     Ok(Exit::Good)

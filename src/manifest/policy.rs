@@ -48,7 +48,14 @@ pub fn sync(key: &Key, node: &Node, file: &str, api: &Api, diagnostics: &mut Vec
         Some(Json::String(word)) if word == "ignore" => policy.drift = Drift::Ignore,
         _ => {}
     }
-    policy.prune = fields.scalar("prune", &Shape::Boolean {}, diagnostics) == Some(Json::Bool(true));
+    // Accepted and ignored, it would read like a promise.
+    if fields.scalar("prune", &Shape::Boolean {}, diagnostics) == Some(Json::Bool(true))
+        && let Some((_, node)) = fields.get("prune")
+    {
+        let note = "a service that leaves Git is left running; delete it by hand";
+        let diagnostic = Diagnostic::at(file, node.span, "pruning is not there yet");
+        diagnostics.push(diagnostic.label("leave it out").note(note));
+    }
     for node in fields.list("ignore", diagnostics) {
         match scalar::read(node, &super::fields::text()) {
             Ok(Json::String(pointer)) => {

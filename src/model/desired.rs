@@ -84,7 +84,6 @@ pub enum OnFailure {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SyncPolicy {
     pub drift: Drift,
-    pub prune: bool,
     /// JSON pointers from `spec`; the diff and the write both leave these fields alone.
     pub ignore: Vec<String>,
 }

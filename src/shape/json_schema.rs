@@ -104,7 +104,7 @@ impl Writer {
                 }), &[]),
                 "sync": object(json!({
                     "drift": or_variable(json!({ "enum": layout::DRIFT })),
-                    "prune": or_variable(json!({ "type": "boolean" })),
+                    "prune": or_variable(json!({ "const": false })),
                     "ignore": or_variable(json!({ "type": "array", "items": { "type": "string" } })),
                 }), &[]),
                 "dependsOn": or_variable(json!({ "type": "array", "items": text() })),

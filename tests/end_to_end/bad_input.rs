@@ -1,6 +1,6 @@
 //! What is wrong from outside gets one clear error, changes nothing, and the loop goes on where it can.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::operator::{Finished, Operator, finish, reconciler};
@@ -48,6 +48,17 @@ fn a_repository_that_cannot_be_used_is_one_error() {
     verbs(&repository, &["--path", "deploy"], &["has no folder `deploy`; there is `manifests`"]);
     verbs(&repository, &["--environment", "prod"], &["no environment `prod`", "there is test"]);
     assert_eq!(served.calls(), Vec::<String>::new());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = reconciler(home.path());
+    // More than a pipe holds: part of it is always left to write when nobody reads any more.
+    let mut child = command.arg("schema").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), String::from_utf8(ended.stderr).unwrap().as_str()), (Some(0), ""));
 }
 
 #[test]
