@@ -1,6 +1,7 @@
 //! What the manifests of a commit say, after overlay and substitution.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -101,7 +102,8 @@ pub enum Drift {
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Origin {
-    pub file: String,
+    /// Shared by all values of a file.
+    pub file: Arc<str>,
     /// From 1.
     pub line: usize,
     /// From 1, in characters.

@@ -114,6 +114,12 @@ fn said(answer: &mut Json, name: &str, events_max: usize) -> Said {
             events.truncate(events_max);
             events.shrink_to_fit();
         }
+        // The service says the same of itself; a thousand services twice is worth several MiB.
+        for deployment in service["deployments"].as_array_mut().into_iter().flatten() {
+            if let Some(deployment) = deployment.as_object_mut() {
+                deployment.remove("networkConfiguration");
+            }
+        }
         let service = EcsService(service);
         return if service.status() == "INACTIVE" { Said::Inactive } else { Said::Service(service) };
     }

@@ -66,7 +66,7 @@ fn origins() -> Origins {
     let task = FieldPath::root().field("taskDefinition");
     let image = task.field("containerDefinitions").key("search").field("image");
     let lines = [(FieldPath::root(), 5), (task.field("memory"), 7), (image, 10)];
-    let at = |line| Origin { file: "manifests/base/search.yaml".to_owned(), line, column: 5 };
+    let at = |line| Origin { file: "manifests/base/search.yaml".into(), line, column: 5 };
     Origins(lines.into_iter().map(|(path, line)| (path, at(line))).collect())
 }
 
@@ -84,7 +84,7 @@ pub(super) fn difference(path: FieldPath, live: Json, desired: Json, consequence
 }
 
 fn origin(file: &str, line: usize) -> Option<Origin> {
-    Some(Origin { file: format!("manifests/{file}"), line, column: 5 })
+    Some(Origin { file: format!("manifests/{file}").into(), line, column: 5 })
 }
 
 pub(super) fn failure() -> Failure {

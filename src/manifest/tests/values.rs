@@ -106,7 +106,7 @@ fn each_value_knows_the_line_that_named_it() {
     assert_eq!(line(&FieldPath::root().field("service").field("desiredCount")), Some((20, 5)));
     assert_eq!(line(&api.field("cpu")), Some((14, 9)));
     let file = &service.origins.nearest(&api).unwrap().file;
-    assert_eq!(file, "service.yaml");
+    assert_eq!(&**file, "service.yaml");
 }
 
 #[test]

@@ -335,7 +335,7 @@ fn a_difference_says_where_git_asks_for_it() {
         (container.field("image"), 5),
         (container.field("environment").key("LEVEL"), 7),
     ];
-    let origin = |line| Origin { file: "api.yaml".to_owned(), line, column: 1 };
+    let origin = |line| Origin { file: "api.yaml".into(), line, column: 1 };
     desired.origins = Origins(written.into_iter().map(|(path, line)| (path, origin(line))).collect());
     desired.task_definition["containerDefinitions"][0]["command"] = json!(["serve"]);
     let plan = plan(&desired, &Account::running(&api()).look(), None);
