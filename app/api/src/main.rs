@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use jobs::environment::Environment;
 use jobs::log::chain;
 use jobs::queue::{Queue, aws_settings};
 use jobs::relay::relay_until;
@@ -19,7 +18,7 @@ use jobs::store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::routes::{Api, router};
 use crate::serve::serve;
@@ -30,25 +29,7 @@ const LAST_RELAY: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let settings = match Settings::read(Environment::of_process()) {
-        Ok(settings) => settings,
-        Err(invalid) => {
-            eprintln!("error: {invalid}");
-            return ExitCode::FAILURE;
-        }
-    };
-    if let Some(message) = &settings.common.fail_at_start {
-        println!("{message}");
-        return ExitCode::FAILURE;
-    }
-    jobs::log::start(settings.common.log_level);
-    match run(settings).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            error!(error = format!("{failure:#}"), "failed");
-            ExitCode::FAILURE
-        }
-    }
+    jobs::start::process(Settings::read, |settings| &settings.common, run).await
 }
 
 async fn run(settings: Settings) -> anyhow::Result<()> {

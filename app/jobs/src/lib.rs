@@ -16,3 +16,4 @@ pub mod environment;
 pub mod log;
 pub mod settings;
 pub mod shutdown;
+pub mod start;

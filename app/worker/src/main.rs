@@ -10,12 +10,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use jobs::environment::Environment;
 use jobs::log::chain;
 use jobs::queue::{Message, Queue, QueueError, aws_settings};
 use jobs::store::Store;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::poll::{Next, poll_until};
 use crate::process::{Settled, Terms, process};
@@ -27,25 +26,7 @@ const HAND_BACK: Duration = Duration::from_secs(2);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let settings = match Settings::read(Environment::of_process()) {
-        Ok(settings) => settings,
-        Err(invalid) => {
-            eprintln!("error: {invalid}");
-            return ExitCode::FAILURE;
-        }
-    };
-    if let Some(message) = &settings.common.fail_at_start {
-        println!("{message}");
-        return ExitCode::FAILURE;
-    }
-    jobs::log::start(settings.common.log_level);
-    match run(settings).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            error!(error = format!("{failure:#}"), "failed");
-            ExitCode::FAILURE
-        }
-    }
+    jobs::start::process(Settings::read, |settings| &settings.common, run).await
 }
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
