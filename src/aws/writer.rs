@@ -18,7 +18,7 @@ pub struct Writer {
     line: Arc<Line>,
 }
 
-const ACTIONS: [&str; 12] = [
+const ACTIONS: [&str; 11] = [
     "application-autoscaling:DeleteScalingPolicy",
     "application-autoscaling:DeleteScheduledAction",
     "application-autoscaling:DeregisterScalableTarget",
@@ -29,7 +29,6 @@ const ACTIONS: [&str; 12] = [
     "ecs:RegisterTaskDefinition",
     "ecs:StopServiceDeployment",
     "ecs:TagResource",
-    "ecs:UntagResource",
     "ecs:UpdateService",
 ];
 
@@ -44,7 +43,7 @@ macro_rules! send {
 
 impl Writer {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 12] = ACTIONS;
+    pub const ACTIONS: [&str; 11] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -84,11 +83,6 @@ impl Writer {
         let tags: Vec<Json> = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
         let call = Call::permitted("ecs:TagResource", format!("tag `{arn}`"));
         send!(self, ecs.tag_resource, call, &json!({"resourceArn": arn, "tags": tags}))
-    }
-
-    pub async fn untag_resource(&self, _permit: Permit, arn: &str, keys: &[String]) -> Result<Answer, Error> {
-        let call = Call::permitted("ecs:UntagResource", format!("untag `{arn}`"));
-        send!(self, ecs.untag_resource, call, &json!({"resourceArn": arn, "tagKeys": keys}))
     }
 
     /// With `stopType` ROLLBACK: ECS takes the service back to the revision it came from.
