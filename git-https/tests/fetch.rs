@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with the tests of `source`, which use another part of it")]
 mod server;
 
 use std::path::Path;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../../git-https/tests/server/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with the tests of `git-https`, which use another part of it")]
 mod server;
 
 use server::{GitServer, Manner};
