@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Time;
 use crate::ecs::Pace;
 use crate::runtime::Runtime;
-use crate::{autoscaling, ecr, ecs, elb, logs, secrets, sqs, ssm};
+use crate::{autoscaling, ecr, ecs, elb, logs, scheduler, secrets, sqs, ssm};
 
 pub struct World {
     pub account: String,
@@ -21,6 +21,7 @@ pub struct World {
     pub secrets: secrets::Secrets,
     pub ssm: ssm::Ssm,
     pub logs: logs::Logs,
+    pub scheduler: scheduler::Scheduler,
 }
 
 impl World {
@@ -38,6 +39,7 @@ impl World {
             secrets: secrets::Secrets::default(),
             ssm: ssm::Ssm::default(),
             logs: logs::Logs::default(),
+            scheduler: scheduler::Scheduler::default(),
         }
     }
 
@@ -52,6 +54,7 @@ impl World {
         while let Some(step) = next_step(self.now, now, self.pace.step) {
             self.now = step;
             self.elb.advance(runtime, step);
+            scheduler::advance(self, runtime);
             ecs::advance(self, runtime);
         }
         self.now = std::cmp::max(self.now, now);

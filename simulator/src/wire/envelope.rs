@@ -15,6 +15,8 @@ pub(super) enum Protocol {
     Json11,
     /// awsQuery: form-encoded questions, XML answers
     Query,
+    /// restJson1: an operation is a method and a path
+    RestJson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,7 @@ pub(super) enum Service {
     Logs,
     Sts,
     Elb,
+    Scheduler,
 }
 
 impl Service {
@@ -42,6 +45,7 @@ impl Service {
             Service::Logs => "logs",
             Service::Sts => "sts",
             Service::Elb => "elb",
+            Service::Scheduler => "scheduler",
         }
     }
 }
@@ -78,6 +82,12 @@ fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
         "Logs_20140328" => (Service::Logs, Protocol::Json11),
         _ => return Err(unknown()),
     };
+    let input = read_json(body)?;
+    Ok(Envelope { service, operation: operation.to_owned(), protocol, input })
+}
+
+/// A body that is a JSON object; an empty one is one without members.
+pub(super) fn read_json(body: &[u8]) -> Result<Value, ApiError> {
     let input = match body {
         [] => Value::Object(Map::new()),
         body => serde_json::from_slice(body)
@@ -85,7 +95,7 @@ fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
             .filter(Value::is_object)
             .ok_or_else(|| ApiError::new("SerializationException", "the body is not a JSON object"))?,
     };
-    Ok(Envelope { service, operation: operation.to_owned(), protocol, input: without_nulls(input) })
+    Ok(without_nulls(input))
 }
 
 fn open_query(body: &[u8]) -> Result<Envelope, ApiError> {
