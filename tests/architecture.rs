@@ -231,8 +231,10 @@ fn the_policy_for_plan_allows_what_is_read_and_nothing_else() {
 
 #[test]
 fn the_policy_for_apply_allows_what_is_called_and_nothing_else() {
-    // No method of ours: AWS asks for it when a task definition names a role.
-    allows_exactly("apply.json", &[&Reader::ACTIONS, &Writer::ACTIONS, &["iam:PassRole"]]);
+    // No methods of ours: AWS asks for the one when a task definition or a schedule names a role, for the
+    // other when a schedule group is created with tags.
+    let asked_along = ["iam:PassRole", "scheduler:TagResource"];
+    allows_exactly("apply.json", &[&Reader::ACTIONS, &Writer::ACTIONS, &asked_along]);
 }
 
 fn deployed() -> Value {

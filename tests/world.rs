@@ -12,7 +12,7 @@ use reconciler::journal::Journal;
 use reconciler::ledger::{Ledger, LedgerView, Place};
 use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
-use reconciler::observe::{Observer, Want};
+use reconciler::observe::{Observer, Owner, Want, WantTask};
 use reconciler::plan::{self, Plan};
 use reconciler::report::Colour;
 use reconciler::shape::api::Api;
@@ -99,6 +99,20 @@ impl World {
             .unwrap();
         let response = self.simulator.call(request).await;
         serde_json::from_slice(response.body()).unwrap()
+    }
+
+    /// The same for EventBridge Scheduler: REST, so by method and path.
+    pub async fn scheduler(&self, method: &str, path: &str, input: Value) -> Value {
+        let body = if input.is_null() { String::new() } else { input.to_string() };
+        let request =
+            http::Request::builder().method(method).uri(path).body(bytes::Bytes::from(body)).unwrap();
+        let response = self.simulator.call(request).await;
+        serde_json::from_slice(response.body()).unwrap()
+    }
+
+    /// A schedule of this installation's group, as GetSchedule answers.
+    pub async fn schedule(&self, name: &str) -> Value {
+        self.scheduler("GET", &format!("/schedules/{name}?groupName=reconciler-test"), Value::Null).await
     }
 
     /// The bounds of a service's scalable target, if it has one.
@@ -208,7 +222,15 @@ impl World {
             .values()
             .map(|desired| Want { desired, record: records.get(&desired.key) })
             .collect();
-        observer.observe(&wants, self.now()).await
+        let tasks: Vec<WantTask<'_>> = wish
+            .scheduled_tasks
+            .values()
+            .map(|desired| WantTask { desired, record: records.get(&desired.key) })
+            .collect();
+        let mut live = observer.observe(&wants, self.now()).await;
+        let owner = Owner { installation: "reconciler", environment: "test" };
+        observer.observe_scheduled_tasks(&tasks, owner, &mut live).await;
+        live
     }
 
     fn ledger_path(&self) -> PathBuf {
@@ -339,6 +361,41 @@ spec:
       awsvpcConfiguration: {{subnets: [subnet-1], securityGroups: [sg-1]}}
     deploymentConfiguration:
       deploymentCircuitBreaker: {{enable: true, rollback: true}}
+{more}"
+    )
+}
+
+/// A small Fargate task named `name` that runs `image` on a schedule.
+pub fn scheduled(name: &str, image: &str, expression: &str) -> String {
+    scheduled_with(name, image, expression, "")
+}
+
+/// The same, with more lines in `schedule` (indented by four).
+pub fn scheduled_with(name: &str, image: &str, expression: &str, more: &str) -> String {
+    format!(
+        "apiVersion: reconciler/v1
+kind: ScheduledTask
+metadata: {{name: {name}}}
+spec:
+  taskDefinition:
+    cpu: 256
+    memory: 512
+    networkMode: awsvpc
+    requiresCompatibilities: [FARGATE]
+    containerDefinitions:
+      - name: app
+        image: {image}
+        environment: {{LOG_LEVEL: info}}
+  schedule:
+    ScheduleExpression: {expression}
+    ScheduleExpressionTimezone: Europe/Dublin
+    FlexibleTimeWindow: {{Mode: 'OFF'}}
+    Target:
+      RoleArn: arn:aws:iam::123456789012:role/scheduler
+      EcsParameters:
+        LaunchType: FARGATE
+        NetworkConfiguration:
+          awsvpcConfiguration: {{Subnets: [subnet-1], SecurityGroups: [sg-1]}}
 {more}"
     )
 }

@@ -30,7 +30,8 @@ pub(crate) enum Reply {
 /// One request as it came over the wire.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Seen {
-    /// The operation's name: the tail of `x-amz-target`; for query services `Action`'s value.
+    /// The operation's name: the tail of `x-amz-target`; for query services `Action`'s value; for REST
+    /// services the method, the path and the query.
     pub(crate) operation: String,
     pub(crate) host: String,
     pub(crate) body: String,
@@ -94,9 +95,14 @@ impl HttpConnector for Stub {
         let query = body.strip_prefix("Action=").and_then(|rest| rest.split('&').next());
         let operation = header("x-amz-target")
             .and_then(|target| target.rsplit('.').next().map(str::to_owned))
-            .or(query.map(str::to_owned))
-            .unwrap_or_default();
-        let host = request.uri().parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+            .or(query.map(str::to_owned));
+        let uri = request.uri().parse::<http::Uri>().ok();
+        let rest = || {
+            let place = uri.as_ref().and_then(|uri| uri.path_and_query()).map(ToString::to_string);
+            format!("{} {}", request.method(), place.unwrap_or_default())
+        };
+        let operation = operation.unwrap_or_else(rest);
+        let host = uri.as_ref().and_then(|uri| uri.host().map(str::to_owned));
         let seen = Seen {
             operation,
             host: host.unwrap_or_default(),

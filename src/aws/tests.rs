@@ -242,6 +242,37 @@ async fn settings_without_region_or_with_a_broken_endpoint_are_refused() {
     assert!(error.to_string().contains("`not a url`"), "{error}");
 }
 
+#[tokio::test]
+async fn a_rest_service_has_its_names_in_the_url_and_the_rest_of_our_tree_in_the_body() {
+    let stub = Stub::new(|_| Reply::Json(json!({"ScheduleArn": "a", "newerThanTheCrate": 1})));
+    let aws = stub.connect().await;
+    let body =
+        json!({"Name": "nightly email", "GroupName": "jobs", "StartDate": 1_800_000_000, "Quantum": 1});
+    let answer = aws.writer().update_schedule(permit(), &body).await.unwrap();
+    assert_eq!(answer.body["newerThanTheCrate"], 1);
+    aws.reader().get_schedule("jobs", "nightly").await.unwrap();
+    aws.reader().list_schedule_group_tags("arn:aws:scheduler:eu-west-1:1:schedule-group/jobs").await.unwrap();
+    assert_eq!(
+        stub.operations(),
+        [
+            "PUT /schedules/nightly%20email",
+            "GET /schedules/nightly?groupName=jobs",
+            "GET /tags/arn%3Aaws%3Ascheduler%3Aeu-west-1%3A1%3Aschedule-group%2Fjobs",
+        ]
+    );
+    let seen = stub.seen();
+    assert_eq!(seen[0].body, r#"{"GroupName":"jobs","Quantum":1,"StartDate":1800000000}"#);
+    assert_eq!((seen[1].body.as_str(), &seen[1].content_length), ("", &None));
+    assert!(seen[1].authorization.contains("/eu-west-1/scheduler/aws4_request"), "{}", seen[1].authorization);
+}
+
+#[tokio::test]
+async fn a_list_of_schedules_that_repeats_its_token_ends_and_is_not_complete() {
+    let stub = Stub::new(|_| Reply::Json(json!({"Schedules": [{"Name": "a"}], "NextToken": "again"})));
+    let pages = stub.connect().await.reader().list_schedules("jobs").await.unwrap();
+    assert_eq!((pages.items.len(), pages.complete), (2, false));
+}
+
 #[test]
 fn the_lists_of_actions_name_every_call_and_no_other() {
     for (source, actions) in
@@ -249,7 +280,8 @@ fn the_lists_of_actions_name_every_call_and_no_other() {
     {
         let after_list = source.split_once("impl ").unwrap().1;
         let named = after_list.split('"').filter(|text| {
-            let prefixes = ["ecs:", "sts:", "logs:", "application-autoscaling:", "elasticloadbalancing:"];
+            let prefixes =
+                ["ecs:", "sts:", "logs:", "scheduler:", "application-autoscaling:", "elasticloadbalancing:"];
             text.chars().all(|it| it.is_ascii_alphanumeric() || ":-".contains(it))
                 && prefixes.iter().any(|prefix| {
                     text.strip_prefix(prefix)

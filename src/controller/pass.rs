@@ -203,6 +203,7 @@ impl Engine {
             | Held::Suspended { .. }
             | Held::NotOwned { .. }
             | Held::GroupNotOwned { .. }
+            | Held::GroupSuspended { .. }
             | Held::NeedsReplacement { .. } => Next::Held(sentence),
         }
     }

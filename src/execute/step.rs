@@ -197,7 +197,8 @@ impl Outcome {
             ),
             Action::TagService { .. } => Told::of(Kind::Tag, format!("{name} records what was applied")),
             Action::CreateScheduleGroup { body } => {
-                Told::of(Kind::Create, format!("schedule group {} for {name}", text(body, "Name")))
+                let group = text(body, "Name");
+                Told::of(Kind::Create, format!("{name}: schedule group {group}, as there is none yet"))
             }
             Action::CreateSchedule { task_definition, body } => {
                 let sentence = self.scheduled(name, task_definition, body);

@@ -9,7 +9,9 @@ use serde_json::json;
 use super::*;
 use crate::aws::stub::{Reply, Seen, Stub};
 use crate::ledger::{LedgerView, Place};
-use crate::model::{Digest, EcsService, Json, Origins, Part, RolloutPolicy, ServiceRecord, SyncPolicy, tag};
+use crate::model::{
+    DesiredService, Json, LiveService, Origins, Part, RolloutPolicy, ServiceRecord, SyncPolicy, Workload, tag,
+};
 use crate::plan::RevisionSource;
 
 const SERVICE_ARN: &str = "arn:aws:ecs:eu-west-1:123456789012:service/jobs/api";
@@ -99,6 +101,7 @@ impl Stage {
         let steps = actions.into_iter().map(|action| Step { action, because: Vec::new() }).collect();
         let plan = ServicePlan {
             service: self.desired.key.clone(),
+            workload: Workload::Service,
             digest: self.desired.digest.clone(),
             decision: Decision::Change { differences: Vec::new(), steps },
             quiet: Vec::new(),
@@ -106,8 +109,8 @@ impl Stage {
         let back_to = arn(1);
         let work = Work {
             plan: &plan,
-            desired: &self.desired,
-            live,
+            task_definition_digest: &self.desired.task_definition_digest,
+            service: live.service.present(),
             cluster: "jobs",
             revision: "4c1f9e2",
             kind,
@@ -397,6 +400,7 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
     let stub = Stub::new(healthy);
     let plan = ServicePlan {
         service: stage.desired.key.clone(),
+        workload: Workload::Service,
         digest: stage.desired.digest.clone(),
         decision: Decision::Unchanged,
         quiet: Vec::new(),
@@ -404,8 +408,8 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
     let live = live();
     let work = Work {
         plan: &plan,
-        desired: &stage.desired,
-        live: &live,
+        task_definition_digest: &stage.desired.task_definition_digest,
+        service: live.service.present(),
         cluster: "jobs",
         revision: "4c1f9e2",
         kind: RolloutKind::Deploy,
@@ -424,6 +428,7 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
     let stub = Stub::new(healthy);
     let plan = ServicePlan {
         service: stage.desired.key.clone(),
+        workload: Workload::Service,
         digest: stage.desired.digest.clone(),
         decision: Decision::Unchanged,
         quiet: Vec::new(),
@@ -431,8 +436,8 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
     let live = live();
     let work = Work {
         plan: &plan,
-        desired: &stage.desired,
-        live: &live,
+        task_definition_digest: &stage.desired.task_definition_digest,
+        service: live.service.present(),
         cluster: "jobs",
         revision: "4c1f9e2",
         kind: RolloutKind::Deploy,

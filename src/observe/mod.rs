@@ -6,6 +6,8 @@ mod evidence;
 mod parallel;
 mod redact;
 mod scaling;
+#[cfg(test)]
+mod schedule_tests;
 mod scheduled_tasks;
 mod services;
 mod task_definitions;

@@ -54,17 +54,33 @@ struct Remembered {
     uses: u32,
 }
 
+impl Remembered {
+    /// Otherwise a revision has to be found or registered, and memory knows nothing of those that were
+    /// registered since.
+    fn starts_what_is_wanted(&self, want: &WantTask<'_>) -> bool {
+        let revision = self.live.task_definition.present();
+        revision.is_some_and(|revision| {
+            revision.is_active() && revision.digest().as_ref() == Some(&want.desired.task_definition_digest)
+        })
+    }
+}
+
 /// What held when a schedule was read: our own writes show at once.
 #[derive(Clone, Debug, PartialEq)]
 struct ReadUnder {
     digest: Digest,
+    applied_digest: Option<Digest>,
     applied_at: Option<Timestamp>,
 }
 
 impl ReadUnder {
     fn of(want: &WantTask<'_>) -> Self {
         let applied = want.record.and_then(|record| record.applied.as_ref());
-        Self { digest: want.desired.digest.clone(), applied_at: applied.map(|applied| applied.at) }
+        Self {
+            digest: want.desired.digest.clone(),
+            applied_digest: applied.map(|applied| applied.digest.clone()),
+            applied_at: applied.map(|applied| applied.at),
+        }
     }
 }
 
@@ -159,6 +175,7 @@ impl Observer {
             let unsettled = want.record.is_some_and(|record| record.intent.is_some());
             let Some(there) = memory.tasks.get_mut(key).filter(|there| {
                 !unsettled
+                    && there.starts_what_is_wanted(want)
                     && there.read_under == ReadUnder::of(want)
                     && modified.get(key.name()) == Some(&&there.modified)
             }) else {

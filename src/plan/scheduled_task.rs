@@ -90,8 +90,9 @@ fn not_owned(look: Look<'_>) -> Option<Held> {
 }
 
 fn suspended(look: Look<'_>) -> Option<Held> {
-    let text = look.live.group.present()?.suspended()?;
-    Some(Held::Suspended { text: text.to_owned() })
+    let group = look.live.group.present()?;
+    let text = group.suspended()?.to_owned();
+    Some(Held::GroupSuspended { group: group.name.clone(), text })
 }
 
 fn quarantined(look: Look<'_>) -> Option<Held> {

@@ -63,6 +63,8 @@ pub enum Held {
     Suspended { text: String },
     /// Another owner holds the service.
     NotOwned { owner: String },
+    /// A person asked for it by a tag of the schedule group: schedules can't carry tags.
+    GroupSuspended { group: String, text: String },
     /// The schedule group of our name holds somebody else's schedules.
     GroupNotOwned { group: String, owner: String },
     /// The service is still DRAINING; its name is free once ECS is done.

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::model::{
     Desired, DesiredService, Digest, Environment, Failure, FieldPath, Gate, Json, Origin, Origins,
     Quarantine, Revision, RolloutPolicy, ServiceKey, StoppedContainer, StoppedTask, TaskDefinitionArn,
-    Timestamp,
+    Timestamp, Workload,
 };
 use crate::plan::{
     Action, Cause, Consequence, Decision, Difference, Held, Plan, Quiet, RevisionSource, ServicePlan, Step,
@@ -59,6 +59,7 @@ pub(super) fn desired() -> Desired {
             variables: BTreeMap::new(),
         },
         services: SERVICES.iter().map(|name| (ServiceKey::new(*name), service(name))).collect(),
+        scheduled_tasks: BTreeMap::new(),
     }
 }
 
@@ -159,6 +160,7 @@ pub(super) fn plan() -> Plan {
     let decisions = vec![api(), Decision::Unchanged, search(), worker(), cron()];
     let services = SERVICES.iter().zip(decisions).map(|(name, decision)| ServicePlan {
         service: ServiceKey::new(*name),
+        workload: Workload::Service,
         digest: digest(),
         decision,
         quiet: if *name == "job-migrate" { quiet() } else { Vec::new() },
@@ -171,6 +173,7 @@ pub(super) fn plan() -> Plan {
         read_at: READ_AT,
         calls: 9,
         services: services.collect(),
+        left_in_place: Vec::new(),
     }
 }
 

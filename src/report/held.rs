@@ -45,12 +45,17 @@ impl HeldText {
             Held::Suspended { text } => Self::new(
                 "Suspended",
                 format!("suspended, \"{}\"", plain(text)),
-                &format!("to go on: remove the tag `{}`", tag::SUSPENDED),
+                &format!("to go on: remove the tag `{}` from the service", tag::SUSPENDED),
             ),
             Held::NotOwned { owner } => Self::new(
                 "NotOwned",
                 format!("it belongs to {}", plain(owner)),
                 "to take it over: release it there first, or give the service another name here",
+            ),
+            Held::GroupSuspended { group, text } => Self::new(
+                "Suspended",
+                format!("all schedules are suspended, \"{}\"", plain(text)),
+                &format!("to go on: remove the tag `{}` from the schedule group `{group}`", tag::SUSPENDED),
             ),
             Held::GroupNotOwned { group, owner } => Self::new(
                 "NotOwned",

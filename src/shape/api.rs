@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-pub use pattern::Pattern;
+pub use pattern::{ArnOf, Pattern};
 
 const ECS: &str = include_str!("ecs.json");
 const APPLICATION_AUTOSCALING: &str = include_str!("application-autoscaling.json");

@@ -156,3 +156,51 @@ async fn the_aws_cli_registers_creates_updates_and_waits_for_stability() {
     assert_eq!(printed[7], "123456789012");
     assert_eq!(printed[8], "0");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_schedules_a_task_and_sees_it_run() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/schedule.py");
+    let printed = python(&[&[script]]).await;
+    assert_eq!(printed[0], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_aws_cli_schedules_a_task() {
+    let scheduler = |arguments: &[&'static str]| -> Vec<&'static str> {
+        [&["-m", "awscli", "scheduler"], arguments].concat()
+    };
+    let target = r#"{"Arn":"arn:aws:ecs:eu-west-1:123456789012:cluster/jobs","RoleArn":"arn:aws:iam::123456789012:role/scheduler","EcsParameters":{"TaskDefinitionArn":"mail:1","LaunchType":"FARGATE"}}"#;
+    let written =
+        ["--name", "mail", "--group-name", "jobs", "--flexible-time-window", "Mode=OFF", "--target", target];
+    let text = ["--output", "text", "--query"];
+    let commands = [
+        scheduler(&["create-schedule-group", "--name", "jobs", "--tags", "Key=team,Value=jobs"]),
+        [scheduler(&["create-schedule", "--schedule-expression", "rate(1 day)"]), written.to_vec()].concat(),
+        [scheduler(&["update-schedule", "--schedule-expression", "cron(0 6 * * ? *)"]), written.to_vec()]
+            .concat(),
+        [
+            scheduler(&["get-schedule", "--name", "mail", "--group-name", "jobs"]),
+            text.to_vec(),
+            vec!["ScheduleExpression"],
+        ]
+        .concat(),
+        [scheduler(&["list-schedules", "--group-name", "jobs"]), text.to_vec(), vec!["Schedules[].Name"]]
+            .concat(),
+        [
+            scheduler(&[
+                "list-tags-for-resource",
+                "--resource-arn",
+                "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/jobs",
+            ]),
+            text.to_vec(),
+            vec!["Tags[0].Value"],
+        ]
+        .concat(),
+        scheduler(&["delete-schedule", "--name", "mail", "--group-name", "jobs"]),
+        [scheduler(&["list-schedules"]), text.to_vec(), vec!["length(Schedules)"]].concat(),
+    ];
+    let borrowed: Vec<&[&str]> = commands.iter().map(Vec::as_slice).collect();
+    let printed = python(&borrowed).await;
+    assert_eq!(printed[3..6], ["cron(0 6 * * ? *)", "mail", "jobs"]);
+    assert_eq!(printed[7], "0");
+}

@@ -50,7 +50,10 @@ async fn killed(story: Story, at: usize, kill: Kill) -> End {
     world.simulator.clear_fault();
     world.settle(&wish).await;
     // Nobody but us was at work, so no content is taken for somebody else's.
-    let blamed = world.told().contains("behind our back, set back by a deployment");
+    let blamed = match story {
+        Story::Schedule | Story::Reschedule => world.told().contains("behind our back"),
+        _ => world.told().contains("behind our back, set back by a deployment"),
+    };
     assert!(!blamed || matches!(story, Story::Drift), "{story:?}, {kill:?} {at}:\n{}", world.told());
     End::of(&world).await
 }
@@ -98,4 +101,19 @@ async fn killed_at_any_call_of_a_roll_back_by_deadline_it_converges() {
 #[tokio::test(start_paused = true)]
 async fn killed_at_any_call_of_a_drift_correction_it_converges() {
     converges(Story::Drift).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_first_schedule_it_converges() {
+    converges(Story::Schedule).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_change_of_a_schedule_it_converges() {
+    converges(Story::Reschedule).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_while_a_schedule_is_set_back_it_converges() {
+    converges(Story::ScheduleDrift).await;
 }

@@ -8,7 +8,15 @@ use simulator::faults::Fault;
 use super::story::{End, Story};
 use crate::world::{World, mutating};
 
-const STORIES: [Story; 4] = [Story::FirstDeploy, Story::FirstDeployInFull, Story::Update, Story::Drift];
+const STORIES: [Story; 7] = [
+    Story::FirstDeploy,
+    Story::FirstDeployInFull,
+    Story::Update,
+    Story::Drift,
+    Story::Schedule,
+    Story::Reschedule,
+    Story::ScheduleDrift,
+];
 
 /// Plays the story with a script of faults; answers its end and its calls.
 async fn played(
@@ -59,7 +67,7 @@ async fn throttled_at_every_call_it_still_converges() {
         })
         .await;
         assert_eq!(end, expected, "{story:?}");
-        assert!(calls.len() > 10, "{calls:?}");
+        assert!(calls.len() >= 10, "{calls:?}");
     }
 }
 

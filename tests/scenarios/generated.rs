@@ -389,3 +389,84 @@ fn scaling(choices: &mut Choices<'_>) -> Value {
     );
     scaling
 }
+
+/// A task that this account can start, on a schedule.
+pub fn scheduled_manifest(name: &str, choices: &mut Choices<'_>, offer: &Offer) -> Value {
+    let placement = choices.one(&[Placement::Fargate, Placement::Ec2Awsvpc, Placement::Ec2Bridge]);
+    let task_definition = task_definition(placement, choices, offer);
+    let spec = json!({"taskDefinition": task_definition, "schedule": schedule(placement, choices)});
+    json!({"apiVersion": "reconciler/v1", "kind": "ScheduledTask", "metadata": {"name": name}, "spec": spec})
+}
+
+fn schedule(placement: Placement, choices: &mut Choices<'_>) -> Value {
+    let expressions =
+        ["rate(5 hours)", "cron(0 6 * * ? *)", "cron(0/15 8-17 ? * MON-FRI *)", "at(2027-06-01T06:00:00)"];
+    let windows = [json!({"Mode": "OFF"}), json!({"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 10})];
+    let mut target = json!({"RoleArn": "arn:aws:iam::123456789012:role/scheduler"});
+    target["EcsParameters"] = ecs_parameters(placement, choices);
+    choices.some(
+        &mut target,
+        &[
+            (
+                "RetryPolicy",
+                &[json!({}), json!({"MaximumRetryAttempts": 185}), json!({"MaximumEventAgeInSeconds": 60})],
+            ),
+            ("DeadLetterConfig", &[json!({}), json!({"Arn": "arn:aws:sqs:eu-west-1:123456789012:late"})]),
+            ("Input", &[json!("{}"), json!(r#"{"containerOverrides": [{"name": "app", "cpu": 64}]}"#)]),
+        ],
+    );
+    let mut schedule = json!({
+        "ScheduleExpression": choices.one(&expressions),
+        "FlexibleTimeWindow": choices.one(&windows),
+        "Target": target,
+    });
+    choices.some(
+        &mut schedule,
+        &[
+            ("ScheduleExpressionTimezone", &[json!("UTC"), json!("America/Lima")]),
+            ("State", &[json!("ENABLED"), json!("DISABLED")]),
+            ("Description", &[json!(""), json!("sends mail")]),
+            ("ActionAfterCompletion", &[json!("NONE")]),
+            ("StartDate", &[json!(1_810_000_000), json!("2027-05-11T10:26:40Z")]),
+            ("EndDate", &[json!(1_890_000_000.5)]),
+        ],
+    );
+    schedule
+}
+
+fn ecs_parameters(placement: Placement, choices: &mut Choices<'_>) -> Value {
+    let mut ecs = json!({});
+    if placement == Placement::Fargate {
+        ecs["LaunchType"] = "FARGATE".into();
+        choices.some(&mut ecs, &[("PlatformVersion", &[json!("LATEST"), json!("1.4.0")])]);
+    } else {
+        choices.some(
+            &mut ecs,
+            &[
+                ("LaunchType", &[json!("EC2")]),
+                ("PlacementConstraints", &[json!([]), json!([{"type": "distinctInstance"}])]),
+                ("PlacementStrategy", &[json!([]), json!([{"type": "spread", "field": "instanceId"}])]),
+            ],
+        );
+    }
+    if placement != Placement::Ec2Bridge {
+        let networks = [
+            json!({"Subnets": ["subnet-1", "subnet-2"]}),
+            json!({"Subnets": ["subnet-2"], "SecurityGroups": ["sg-2", "sg-1"], "AssignPublicIp": "DISABLED"}),
+        ];
+        ecs["NetworkConfiguration"] = json!({"awsvpcConfiguration": choices.one(&networks)});
+    }
+    choices.some(
+        &mut ecs,
+        &[
+            ("TaskCount", &[json!(1), json!(3)]),
+            ("Group", &[json!("mail")]),
+            ("EnableECSManagedTags", &[json!(false), json!(true)]),
+            ("EnableExecuteCommand", &[json!(false)]),
+            ("PropagateTags", &[json!("TASK_DEFINITION")]),
+            ("ReferenceId", &[json!(""), json!("mail-1")]),
+            ("Tags", &[json!([]), json!([{"key": "team", "value": "jobs"}])]),
+        ],
+    );
+    ecs
+}

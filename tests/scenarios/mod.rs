@@ -11,6 +11,7 @@ mod ownership;
 mod planning;
 mod rollouts;
 mod scaling;
+mod scheduled_tasks;
 mod second_thoughts;
 mod steady;
 mod story;

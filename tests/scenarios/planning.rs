@@ -8,7 +8,7 @@ use reconciler::plan::{Decision, Plan};
 use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text};
 use serde_json::{Value, json};
 
-use super::generated::{Choices, Offer, manifest};
+use super::generated::{Choices, Offer, manifest, scheduled_manifest};
 use crate::world::{Memory, World};
 
 /// Another seed may be given, as a number, in this variable.
@@ -18,9 +18,18 @@ const CASES: u32 = 40;
 
 #[test]
 fn planning_again_after_an_apply_is_empty_whatever_the_manifest() {
+    whatever_the_choices(CASES, play);
+}
+
+#[test]
+fn planning_again_after_a_schedule_was_applied_is_empty_whatever_the_manifest() {
+    whatever_the_choices(CASES, play_scheduled);
+}
+
+fn whatever_the_choices(cases: u32, play: fn(&[u8]) -> Result<(), TestCaseError>) {
     let seed = std::env::var(SEED_VARIABLE).ok().and_then(|it| it.parse().ok()).unwrap_or(SEED);
     let config = Config {
-        cases: CASES,
+        cases,
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         max_shrink_iters: 40,
@@ -32,6 +41,23 @@ fn planning_again_after_an_apply_is_empty_whatever_the_manifest() {
         panic!("{why}\nfor the choices {choices:?}\n{SEED_VARIABLE}={seed} repeats it");
     }
     outcome.unwrap();
+}
+
+/// A scheduled task's life, likewise: applied, looked at with and without a memory, applied again.
+fn play_scheduled(choices: &[u8]) -> Result<(), TestCaseError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let mut world = World::new().await;
+        let offer = Offer { target_group: String::new(), secret: world.secret("token") };
+        let mut choices = Choices::new(choices);
+        for _ in 0..2 {
+            let manifest = scheduled_manifest("app", &mut choices, &offer);
+            let wish = load(&mut world, &manifest)?;
+            applied(&world, &wish, &manifest).await?;
+        }
+        Ok(())
+    })
 }
 
 /// One manifest's life, in a world and a time of its own.

@@ -3,7 +3,7 @@
 use reconciler::controller::Wish;
 use serde_json::{Value, json};
 
-use crate::world::{World, service, service_with};
+use crate::world::{World, scheduled, service, service_with};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Story {
@@ -17,6 +17,12 @@ pub enum Story {
     RollBackByDeadline,
     /// Security groups and the desired count were changed by hand.
     Drift,
+    /// A scheduled task, and with it the group of the installation.
+    Schedule,
+    /// Another image at another hour.
+    Reschedule,
+    /// Somebody disabled the schedule and took its retries away.
+    ScheduleDrift,
 }
 
 /// How the world looks when everything is over.
@@ -31,6 +37,10 @@ pub struct End {
     quarantined: bool,
     bounds: Option<(i64, i64)>,
     policies: Vec<String>,
+    /// Without its dates.
+    schedule: Value,
+    /// Names of all schedules of the account.
+    schedules: Vec<String>,
 }
 
 const SCALING: &str = "  scaling:
@@ -102,6 +112,19 @@ impl Story {
                 world.ecs("UpdateService", by_hand).await;
                 wish
             }
+            Story::Schedule => world.commit(&[scheduled("api", "app:1", "cron(0 6 * * ? *)")]),
+            Story::Reschedule => {
+                settled(world, scheduled("api", "app:1", "cron(0 6 * * ? *)")).await;
+                world.commit(&[scheduled("api", "app:2", "cron(0 7 * * ? *)")])
+            }
+            Story::ScheduleDrift => {
+                let wish = settled(world, scheduled("api", "app:1", "cron(0 6 * * ? *)")).await;
+                let mut by_hand = world.schedule("api").await;
+                by_hand["State"] = "DISABLED".into();
+                by_hand["Target"]["RetryPolicy"]["MaximumRetryAttempts"] = 0.into();
+                world.scheduler("PUT", "/schedules/api", by_hand).await;
+                wish
+            }
         };
         world.take_calls();
         wish
@@ -141,6 +164,12 @@ impl End {
         let policies = world.scaling("DescribeScalingPolicies", "api", json!({})).await;
         let policies = policies["ScalingPolicies"].as_array().cloned().unwrap_or_default();
         let live = world.service("api").await;
+        let mut schedule = world.schedule("api").await;
+        if let Some(members) = schedule.as_object_mut() {
+            members.retain(|name, _| !name.ends_with("Date"));
+        }
+        let schedules = world.scheduler("GET", "/schedules", Value::Null).await;
+        let schedules = schedules["Schedules"].as_array().cloned().unwrap_or_default();
         Self {
             runs: world.runs("api").await,
             running: live["runningCount"].as_i64(),
@@ -151,6 +180,8 @@ impl End {
             quarantined: world.record("api").quarantine.is_some(),
             bounds: world.bounds("api").await,
             policies: policies.iter().map(|it| it["PolicyName"].as_str().unwrap().to_owned()).collect(),
+            schedule,
+            schedules: schedules.iter().map(|it| it["Name"].as_str().unwrap().to_owned()).collect(),
         }
     }
 }

@@ -7,7 +7,7 @@ use reconciler::controller::Wish;
 use reconciler::report::status::{Show, StatusTextOptions, fold, status_text};
 use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text};
 
-use crate::world::{Memory, World, service};
+use crate::world::{Memory, World, scheduled, service};
 
 async fn settled(image: &str) -> (World, Wish) {
     let mut world = World::new().await;
@@ -158,9 +158,124 @@ async fn a_drift_reads_like_this() {
     "#);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_scheduled_task_reads_like_this() {
+    let mut world = World::new().await;
+    let six = scheduled("nightly-email", "mail:1", "cron(0 6 * * ? *)");
+    let wish = world.commit(&[six.clone(), scheduled("report", "report:1", "rate(1 day)")]);
+    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    test (eu-west-1, cluster jobs)   main@4c1f9e1 "Change 1" · read 0 s ago, 3 calls
+
+    + nightly-email  new schedule, cron(0 6 * * ? *) Europe/Dublin
+        taskDefinition.cpu                          "256"                service-0.yaml:6
+        taskDefinition.family                       "nightly-email"      service-0.yaml:3
+        taskDefinition.memory                       "512"                service-0.yaml:7
+        taskDefinition.networkMode                  "awsvpc"             service-0.yaml:8
+        taskDefinition.requiresCompatibilities      ["FARGATE"]          service-0.yaml:9
+        taskDefinition.containerDefinitions[app]
+          environment.LOG_LEVEL                     "info"               service-0.yaml:13
+          image                                     "mail:1"             service-0.yaml:12
+        schedule.FlexibleTimeWindow.Mode            "OFF"                service-0.yaml:17
+        schedule.ScheduleExpression                 "cron(0 6 * * ? *)"  service-0.yaml:15
+        schedule.ScheduleExpressionTimezone         "Europe/Dublin"      service-0.yaml:16
+        schedule.Target.EcsParameters.LaunchType    "FARGATE"            service-0.yaml:21
+        schedule.Target.EcsParameters.NetworkConfiguration.awsvpcConfiguration.SecurityGroups  ["sg-1"]             service-0.yaml:23
+        schedule.Target.EcsParameters.NetworkConfiguration.awsvpcConfiguration.Subnets  ["subnet-1"]         service-0.yaml:23
+        schedule.Target.RoleArn                     "arn:aws:iam::123456789012:role/scheduler"  service-0.yaml:19
+        will: register nightly-email, create schedule group reconciler-test, create schedule
+    + report         new schedule, rate(1 day)
+        taskDefinition.cpu                          "256"            service-1.yaml:6
+        taskDefinition.family                       "report"         service-1.yaml:3
+        taskDefinition.memory                       "512"            service-1.yaml:7
+        taskDefinition.networkMode                  "awsvpc"         service-1.yaml:8
+        taskDefinition.requiresCompatibilities      ["FARGATE"]      service-1.yaml:9
+        taskDefinition.containerDefinitions[app]
+          environment.LOG_LEVEL                     "info"           service-1.yaml:13
+          image                                     "report:1"       service-1.yaml:12
+        schedule.FlexibleTimeWindow.Mode            "OFF"            service-1.yaml:17
+        schedule.ScheduleExpression                 "rate(1 day)"    service-1.yaml:15
+        schedule.ScheduleExpressionTimezone         "Europe/Dublin"  service-1.yaml:16
+        schedule.Target.EcsParameters.LaunchType    "FARGATE"        service-1.yaml:21
+        schedule.Target.EcsParameters.NetworkConfiguration.awsvpcConfiguration.SecurityGroups  ["sg-1"]         service-1.yaml:23
+        schedule.Target.EcsParameters.NetworkConfiguration.awsvpcConfiguration.Subnets  ["subnet-1"]     service-1.yaml:23
+        schedule.Target.RoleArn                     "arn:aws:iam::123456789012:role/scheduler"  service-1.yaml:19
+        will: register report, create schedule group reconciler-test, create schedule
+
+    2 to create.
+    "#);
+    world.settle(&wish).await;
+    insta::assert_snapshot!(world.told(), @r#"
+    08:00:00  plan       nightly-email: new schedule (cron(0 6 * * ? *) Europe/Dublin of mail:1)
+    08:00:00  register   nightly-email:1
+    08:00:00  create     nightly-email: schedule group reconciler-test, as there is none yet
+    08:00:00  create     nightly-email -> nightly-email:1 at cron(0 6 * * ? *) Europe/Dublin
+    08:00:00  settled    nightly-email runs nightly-email:1 at cron(0 6 * * ? *) Europe/Dublin, as Git wants it
+    08:00:00  plan       report: new schedule (rate(1 day) of report:1)
+    08:00:00  register   report:1
+    08:00:00  create     report: schedule group reconciler-test, as there is none yet
+    08:00:00  create     report -> report:1 at rate(1 day)
+    08:00:00  settled    report runs report:1 at rate(1 day), as Git wants it
+    "#);
+    let later = six.replace("cron(0 6", "cron(30 7").replace("mail:1", "mail:2");
+    let wish = world.commit(&[later]);
+    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
+
+    ~ nightly-email  new revision, from the next run on
+        taskDefinition.containerDefinitions[app]
+          image                        "mail:1" -> "mail:2"  service-0.yaml:12 · changed in 4c1f9e2
+        schedule.ScheduleExpression    "cron(0 6 * * ? *)" -> "cron(30 7 * * ? *)"  service-0.yaml:15
+        will: register nightly-email, update schedule
+    = report         left in place: its schedule goes on running, and Git no longer has it
+
+    1 to change, 1 left in place.
+    "#);
+    world.settle(&wish).await;
+    insta::assert_snapshot!(since(&world, "new revision"), @r#"
+    08:00:00  plan       nightly-email: new revision from the next run on (app image "mail:1" -> "mail:2", ScheduleExpression "cron(0 6 * * ? *)" -> "cron(30 7 * * ? *)")
+    08:00:00  register   nightly-email:2
+    08:00:00  update     nightly-email -> nightly-email:2 at cron(30 7 * * ? *) Europe/Dublin
+    08:00:00  settled    nightly-email runs nightly-email:2 at cron(30 7 * * ? *) Europe/Dublin, as Git wants it
+    "#);
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let mut by_hand = world.schedule("nightly-email").await;
+    by_hand["State"] = "DISABLED".into();
+    world.scheduler("PUT", "/schedules/nightly-email", by_hand).await;
+    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
+
+    ~ nightly-email  schedule changed, cron(30 7 * * ? *) Europe/Dublin
+        schedule.State  "DISABLED" -> "ENABLED"  service-0.yaml:14 · changed behind our back: Git says "ENABLED"
+        will: update schedule
+    = report         left in place: its schedule goes on running, and Git no longer has it
+
+    1 to change, 1 left in place.
+    "#);
+    insta::assert_snapshot!(status_of(&world, &wish, "nightly-email").await, @r#"
+    test   main@4c1f9e2, seen 0 s ago · 1 scheduled task: 1 reconciling
+
+      Reconciling  nightly-email  runs :2 at cron(30 7 * * ? *) Europe/Dublin, disabled; schedule changed, cron(30 7 * * ? *) Europe/Dublin
+    "#);
+    world.settle(&wish).await;
+    insta::assert_snapshot!(since(&world, "drift"), @r#"
+    08:00:01  drift      nightly-email: changed behind our back, set back in place (State "DISABLED" -> "ENABLED")
+    08:00:01  update     nightly-email -> nightly-email:2 at cron(30 7 * * ? *) Europe/Dublin
+    08:00:01  settled    nightly-email runs nightly-email:2 at cron(30 7 * * ? *) Europe/Dublin, as Git wants it
+    "#);
+    insta::assert_snapshot!(status_of(&world, &wish, "nightly-email").await, @r#"
+    test   main@4c1f9e2, seen 0 s ago · 1 scheduled task: 1 ready
+
+      Ready        nightly-email  runs :2 at cron(30 7 * * ? *) Europe/Dublin
+    "#);
+}
+
 async fn status(world: &World, wish: &Wish) -> String {
+    status_of(world, wish, "api").await
+}
+
+async fn status_of(world: &World, wish: &Wish, name: &str) -> String {
     let plan = world.plan(wish, Memory::Ledger).await;
-    let records = BTreeMap::from([(reconciler::model::ServiceKey::new("api"), world.record("api"))]);
+    let records = BTreeMap::from([(reconciler::model::ServiceKey::new(name), world.record(name))]);
     let live = world.look(wish, &records).await;
     let status = fold(wish, &live, &records, &plan, world.now(), world.now());
     status_text(&status, &StatusTextOptions { colour: Colour::Plain, show: Show::Attention })

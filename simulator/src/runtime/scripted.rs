@@ -82,6 +82,13 @@ impl Script {
                 reason: Some("OutOfMemoryError: Container killed due to memory usage".to_owned()),
                 last_line: "loading everything into memory".to_owned(),
             });
+        } else if image.contains("one-off") {
+            script.exits = Some(Exit {
+                after: Duration::from_secs(10),
+                code: 0,
+                reason: None,
+                last_line: "done".to_owned(),
+            });
         }
         script
     }

@@ -9,7 +9,9 @@ use crate::manifest::yaml;
 use crate::model::FieldPath;
 use crate::shape::api::{Api, Pattern, Shape, Type};
 use crate::shape::json_schema;
-use crate::shape::layout::{Root, SCALING_POLICY, SCHEDULED_ACTION, SERVICE, TASK_DEFINITION};
+use crate::shape::layout::{
+    Root, SCALING_POLICY, SCHEDULE, SCHEDULED_ACTION, SERVICE, TASK_DEFINITION, filled_in,
+};
 
 /// Deep enough for every structure of the model but shapes that hold themselves.
 const DEPTH_MAX: usize = 7;
@@ -44,6 +46,8 @@ fn value(shape: Type<'_>, choices: &mut Choices<'_>, depth: usize) -> Json {
                 json!("arn:aws:application-autoscaling:eu-west-1:123456789012:scalable-target/a")
             }
             Some(Pattern::InstanceType) => json!("m5.*"),
+            Some(Pattern::Name | Pattern::Token) => json!("a-name"),
+            Some(Pattern::Arn(of)) => json!(of.example()),
             _ => {
                 let texts = ["a", "0123", "1.10", "true", "two words", "ümlaut", "x: y", "- z", ""];
                 let allowed = texts.len() - usize::from(min.is_some_and(|min| min > 0));
@@ -63,8 +67,10 @@ fn value(shape: Type<'_>, choices: &mut Choices<'_>, depth: usize) -> Json {
 
 fn structure(shape: Type<'_>, choices: &mut Choices<'_>, depth: usize, left_out: &[&str]) -> Json {
     let Shape::Structure { required, union, .. } = shape.shape() else { return Json::Null };
-    let members: Vec<(&str, Type<'_>)> =
-        shape.members().filter(|(name, _)| !left_out.contains(name)).collect();
+    let members: Vec<(&str, Type<'_>)> = shape
+        .members()
+        .filter(|(name, _)| !left_out.contains(name) && filled_in(shape.name(), name).is_none())
+        .collect();
     if *union {
         let (name, member) = members[choices.below(members.len())];
         return json!({ name: value(member, choices, depth + 1) });
@@ -89,7 +95,13 @@ fn any_choices() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn any_root() -> impl Strategy<Value = Root> {
-    prop_oneof![Just(TASK_DEFINITION), Just(SERVICE), Just(SCALING_POLICY), Just(SCHEDULED_ACTION)]
+    prop_oneof![
+        Just(TASK_DEFINITION),
+        Just(SERVICE),
+        Just(SCALING_POLICY),
+        Just(SCHEDULED_ACTION),
+        Just(SCHEDULE)
+    ]
 }
 
 proptest! {
@@ -136,5 +148,15 @@ proptest! {
         });
         let schema = json_schema::schema(Api::builtin());
         prop_assert_eq!(super::schema::refusal(&schema, &schema, &manifest, "$"), None);
+        let (schedule, _) = input(SCHEDULE, &mut choices);
+        let scheduled = json!({
+            "apiVersion": "reconciler/v1", "kind": "ScheduledTask", "metadata": {"name": "mail"},
+            "spec": {
+                "taskDefinition": manifest["spec"]["taskDefinition"],
+                "schedule": schedule,
+                "dependsOn": ["web"],
+            },
+        });
+        prop_assert_eq!(super::schema::refusal(&schema, &schema, &scheduled, "$"), None);
     }
 }

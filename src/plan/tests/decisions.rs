@@ -537,6 +537,7 @@ fn a_service_waits_until_what_it_depends_on_is_settled() {
             (migrate.key.clone(), migrate.clone()),
             (dependent.key.clone(), dependent),
         ]),
+        scheduled_tasks: BTreeMap::new(),
     };
     let records = BTreeMap::new();
     let context = Context { installation: INSTALLATION, records: &records };

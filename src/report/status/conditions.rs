@@ -165,6 +165,7 @@ impl<'a> Facts<'a> {
                 | Held::Suspended { .. }
                 | Held::NotOwned { .. }
                 | Held::GroupNotOwned { .. }
+                | Held::GroupSuspended { .. }
                 | Held::DriftTolerated
                 | Held::NeedsReplacement { .. } => return None,
             },
@@ -186,6 +187,7 @@ impl<'a> Facts<'a> {
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
             | Held::Suspended { .. }
+            | Held::GroupSuspended { .. }
             | Held::Draining
             | Held::DriftTolerated
             | Held::WaitsFor { .. } => false,
@@ -259,7 +261,9 @@ pub(super) fn drifted(decision: &Decision, unreadable: Option<String>) -> Condit
 pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
     let reason = held(decision)?;
     match reason {
-        Held::Suspended { .. } => Some(waiting_for_a_person(ConditionKind::Suspended, reason)),
+        Held::Suspended { .. } | Held::GroupSuspended { .. } => {
+            Some(waiting_for_a_person(ConditionKind::Suspended, reason))
+        }
         Held::Unreadable { .. }
         | Held::NotOwned { .. }
         | Held::GroupNotOwned { .. }

@@ -43,7 +43,7 @@ impl ArnOf {
         }
     }
 
-    fn example(self) -> &'static str {
+    pub fn example(self) -> &'static str {
         match self {
             ArnOf::Queue => "arn:aws:sqs:eu-west-1:123456789012:my-queue",
             ArnOf::Key => "arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
