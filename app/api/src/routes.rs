@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jobs::job::{Job, JobId};
 use jobs::log::chain;
-use jobs::store::Store;
+use jobs::store::{NewJob, Store, Submitted};
 use jobs::timestamp::Timestamp;
 use jobs::work::Work;
 use serde::Deserialize;
@@ -86,7 +86,12 @@ async fn submit_job(
 ) -> Result<Response, Problem> {
     let Json(submission) = body.map_err(Problem::Body)?;
     Work::parse(&submission.kind, &submission.payload).map_err(Problem::Work)?;
-    let job = api.store.submit(&submission.kind, &submission.payload, Timestamp::now()).await?;
+    let new = NewJob::new(&submission.kind, submission.payload);
+    let job = match api.store.submit(new, Timestamp::now()).await? {
+        Submitted::New(job) | Submitted::Repeated(job) => job,
+        // Only a submission with a key can meet one.
+        Submitted::KeyTaken => return Err(Problem::NoSuchJob),
+    };
     api.submitted.notify_one();
     info!(job_id = %job.id, kind = job.kind, "submitted");
     let location = format!("/jobs/{}", job.id);
