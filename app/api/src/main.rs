@@ -14,7 +14,6 @@ use anyhow::Context;
 use jobs::log::chain;
 use jobs::queue::{Queue, aws_settings};
 use jobs::relay::relay_until;
-use jobs::store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -34,8 +33,7 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
-    let store = Store::open_with(&settings.common.database_url, settings.common.database_limits).await?;
-    store.migrate().await?;
+    let store = jobs::start::store(&settings.common).await?;
     let queue = Arc::new(Queue::new(&aws_settings().await, settings.common.queue));
 
     let submitted = Arc::new(Notify::new());
