@@ -1,9 +1,13 @@
 //! The job API: takes jobs, stores them, and hands them to the queue through the outbox.
 
+mod answers;
+mod document;
 mod problem;
+mod requests;
 mod routes;
 mod serve;
 mod settings;
+mod state;
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -20,9 +24,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::routes::{Api, router};
+use crate::routes::router;
 use crate::serve::serve;
 use crate::settings::Settings;
+use crate::state::Api;
 
 /// The part of the shutdown that is kept for the relay's last round.
 const LAST_RELAY: Duration = Duration::from_secs(1);

@@ -1,74 +1,136 @@
-//! What the API answers when it can't do what was asked: a status, a stable code and a sentence.
+//! What the API answers when it can't do what was asked: a status, a stable code and a sentence (RFC 9457).
 
-use axum::Json;
+use std::time::Duration;
+
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jobs::log::chain;
 use jobs::store::StoreError;
 use jobs::work::InvalidWork;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Debug)]
-pub enum Problem {
-    /// The body is no JSON, too large, or not of the documented shape.
-    Body(JsonRejection),
-    Work(InvalidWork),
+/// Every refusal there is. The code is for programs and never changes its meaning; the sentence may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    InvalidJson,
+    InvalidBody,
+    UnknownKind,
+    InvalidPayload,
+    UnsupportedMediaType,
+    BodyTooLarge,
     NoSuchJob,
     NoSuchPath,
-    /// The database is away; nothing was stored.
-    Store(StoreError),
+    MethodNotAllowed,
+    Unavailable,
+}
+
+impl Code {
+    pub fn status(self) -> StatusCode {
+        match self {
+            Code::InvalidJson => StatusCode::BAD_REQUEST,
+            Code::InvalidBody | Code::UnknownKind | Code::InvalidPayload => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::NoSuchJob | Code::NoSuchPath => StatusCode::NOT_FOUND,
+            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// A refusal. Handlers return it as their error; [`crate::requests`] writes its body, which names the request.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    retry_after: Option<Duration>,
+}
+
+/// The body of a refusal.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// Always `about:blank`: the problem is told by `code`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    #[schema(example = "Not Found")]
+    title: &'static str,
+    #[schema(example = 404)]
+    status: u16,
+    /// What is wrong with this request, and the way out, for people.
+    #[schema(example = "there is no job with this id")]
+    detail: String,
+    code: Code,
+    /// The request as the log names it; also in the header `x-request-id`.
+    request_id: String,
 }
 
 impl Problem {
-    fn status(&self) -> StatusCode {
-        match self {
-            Problem::Body(rejection) => rejection.status(),
-            Problem::Work(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Problem::NoSuchJob | Problem::NoSuchPath => StatusCode::NOT_FOUND,
-            Problem::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-        }
+    /// A refusal with a sentence that says what is wrong and the way out.
+    pub fn new(code: Code, detail: impl Into<String>) -> Problem {
+        Problem { code, detail: detail.into(), retry_after: None }
     }
 
-    fn code(&self) -> &'static str {
-        match self {
-            Problem::Body(_) => "invalid_body",
-            Problem::Work(InvalidWork::UnknownKind(_)) => "unknown_kind",
-            Problem::Work(InvalidWork::Payload { .. }) => "invalid_payload",
-            Problem::NoSuchJob => "no_such_job",
-            Problem::NoSuchPath => "no_such_path",
-            Problem::Store(_) => "unavailable",
-        }
+    /// Says when to try again.
+    pub fn retry_after(self, pause: Duration) -> Problem {
+        Problem { retry_after: Some(pause), ..self }
     }
 
-    fn message(&self) -> String {
-        match self {
-            Problem::Body(rejection) => rejection.body_text(),
-            Problem::Work(invalid) => invalid.to_string(),
-            Problem::NoSuchJob => "there is no job with this id".to_owned(),
-            Problem::NoSuchPath => "there is nothing at this path".to_owned(),
-            // The cause is for the log; it may name hosts and files.
-            Problem::Store(_) => "the database can't be reached; try again".to_owned(),
+    pub fn body(self, request_id: String) -> ProblemBody {
+        let status = self.code.status();
+        ProblemBody {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Problem"),
+            status: status.as_u16(),
+            detail: self.detail,
+            code: self.code,
+            request_id,
         }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        if let Problem::Store(error) = &self {
-            tracing::error!(error = chain(error), "a request failed");
+        let mut response = self.code.status().into_response();
+        if let Some(pause) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)));
         }
-        let body = json!({"error": {"code": self.code(), "message": self.message()}});
-        let mut response = (self.status(), Json(body)).into_response();
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
+        response.extensions_mut().insert(self);
         response
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
-        Problem::Store(error)
+        // The cause is for the log; it may name hosts and files.
+        tracing::error!(error = chain(&error), "the database failed");
+        Problem::new(Code::Unavailable, "the database can't be reached; try again")
+            .retry_after(Duration::from_secs(1))
+    }
+}
+
+impl From<InvalidWork> for Problem {
+    fn from(invalid: InvalidWork) -> Problem {
+        let code = match &invalid {
+            InvalidWork::UnknownKind(_) => Code::UnknownKind,
+            InvalidWork::Payload { .. } => Code::InvalidPayload,
+        };
+        Problem::new(code, invalid.to_string())
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Problem {
+        let code = match rejection.status() {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
+            StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
+            StatusCode::UNPROCESSABLE_ENTITY => Code::InvalidBody,
+            _ => Code::InvalidJson,
+        };
+        Problem::new(code, rejection.body_text())
     }
 }

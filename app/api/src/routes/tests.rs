@@ -2,13 +2,24 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::jobs::job::JobId;
+use ::jobs::store::Store;
+use ::jobs::timestamp::Timestamp;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::Method;
 use http_body_util::BodyExt;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::settings::Health;
 
 struct World {
     _folder: tempfile::TempDir,
@@ -43,7 +54,7 @@ impl Answer {
     }
 
     fn error_code(&self) -> Value {
-        self.json()["error"]["code"].clone()
+        self.json()["code"].clone()
     }
 
     fn header(&self, name: &str) -> Option<&str> {
@@ -116,7 +127,7 @@ async fn a_submission_that_can_not_be_done_is_refused_and_not_stored() {
         (r#"{"kind":"sleep"}"#, 422, "invalid_payload"),
         (r#"{"kind":"sleep","payload":{"milliseconds":-1}}"#, 422, "invalid_payload"),
         (r#"{"kind":"sleep","pay_load":{}}"#, 422, "invalid_body"),
-        (r#"{"kind":"#, 400, "invalid_body"),
+        (r#"{"kind":"#, 400, "invalid_json"),
     ] {
         let answer = submit(&api, body).await;
         assert_eq!(answer.status, status, "{body}: {}", answer.text);

@@ -1,0 +1,77 @@
+//! Jobs: submitted and read.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, StatusCode, header};
+use jobs::job::{Job, JobId};
+use jobs::timestamp::Timestamp;
+use jobs::work::Work;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tracing::info;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::answers::JobAnswer;
+use crate::problem::{Code, Problem, ProblemBody};
+use crate::state::Api;
+
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(submit_job)).routes(routes!(read_job))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Submission {
+    /// What to do.
+    #[schema(example = "sleep")]
+    kind: String,
+    /// What the kind needs to know.
+    #[serde(default = "empty_payload")]
+    #[schema(value_type = Object, example = json!({"milliseconds": 50}))]
+    payload: Value,
+}
+
+fn empty_payload() -> Value {
+    json!({})
+}
+
+#[derive(Serialize, ToSchema)]
+struct Accepted {
+    #[schema(value_type = String, format = "uuid")]
+    id: JobId,
+    #[schema(example = "SUBMITTED")]
+    status: String,
+}
+
+/// Submits a job. Answers 202 once the job and its message are stored; the queue need not be up for that.
+#[utoipa::path(post, path = "/submit-job", tag = "jobs", request_body = Submission, responses(
+    (status = 202, description = "accepted", body = Accepted, headers(("location" = String))),
+    (status = 400, description = "the body is no JSON", body = ProblemBody, content_type = "application/problem+json"),
+))]
+async fn submit_job(
+    State(api): State<Api>,
+    body: Result<Json<Submission>, JsonRejection>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Accepted>), Problem> {
+    let Json(submission) = body?;
+    Work::parse(&submission.kind, &submission.payload)?;
+    let job: Job = api.store.submit(&submission.kind, &submission.payload, Timestamp::now()).await?;
+    api.submitted.notify_one();
+    info!(job_id = %job.id, kind = job.kind, "submitted");
+    let location = [(header::LOCATION, format!("/jobs/{}", job.id))];
+    Ok((StatusCode::ACCEPTED, location, Json(Accepted { id: job.id, status: job.status.to_string() })))
+}
+
+/// Reads one job.
+#[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "a job's id")), responses(
+    (status = 200, body = JobAnswer),
+    (status = 404, description = "no such job", body = ProblemBody, content_type = "application/problem+json"),
+))]
+async fn read_job(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<JobAnswer>, Problem> {
+    let unknown = || Problem::new(Code::NoSuchJob, "there is no job with this id");
+    let id: JobId = id.parse().map_err(|_| unknown())?;
+    let job = api.store.read(id).await?.ok_or_else(unknown)?;
+    Ok(Json(JobAnswer::from(job)))
+}
