@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
-    let store = Store::open(&settings.common.database_url).await?;
+    let store = Store::open_with(&settings.common.database_url, settings.common.database_limits).await?;
     store.migrate().await?;
     let queue = Arc::new(Queue::new(&aws_settings().await, settings.common.queue));
 

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
-use jobs::job::{Job, JobId};
+use jobs::job::JobId;
+use jobs::store::{NewJob, Submitted};
 use jobs::timestamp::Timestamp;
 use jobs::work::Work;
 use serde::{Deserialize, Serialize};
@@ -63,7 +64,13 @@ async fn submit_job(
     JsonBody(submission): JsonBody<Submission>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Accepted>), Problem> {
     Work::parse(&submission.kind, &submission.payload)?;
-    let job: Job = api.store.submit(&submission.kind, &submission.payload, Timestamp::now()).await?;
+    let new = NewJob::new(&submission.kind, submission.payload);
+    let job = match api.store.submit(new, Timestamp::now()).await? {
+        Submitted::New(job) | Submitted::Repeated(job) => job,
+        Submitted::KeyTaken => {
+            return Err(Problem::new(Code::IdempotencyKeyReused, "this key was used with another body"));
+        }
+    };
     api.submitted.notify_one();
     info!(job_id = %job.id, kind = job.kind, "submitted");
     let location = [(header::LOCATION, format!("/jobs/{}", job.id))];
