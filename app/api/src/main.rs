@@ -11,6 +11,10 @@ mod routes;
 mod serve;
 mod settings;
 mod state;
+mod submissions;
+#[cfg(test)]
+mod testing;
+mod uploads;
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -31,6 +35,7 @@ use crate::routes::router;
 use crate::serve::{Drain, serve};
 use crate::settings::Settings;
 use crate::state::Api;
+use crate::uploads::Uploads;
 
 /// The part of the shutdown that is kept for the relay's last round.
 const LAST_RELAY: Duration = Duration::from_secs(1);
@@ -62,8 +67,12 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("listening on port {}", settings.port))?;
     let version: Arc<str> = settings.common.version.into();
     info!(version = &*version, address = %listener.local_addr()?, "listening");
+    let objects = objects();
+    let uploads = Uploads::new(objects.clone(), settings.uploads);
     let api = Api {
         store: store.clone(),
+        objects,
+        uploads: uploads.clone(),
         submitted,
         ping_queue: Arc::new(move || {
             let queue = queue.clone();
@@ -79,9 +88,20 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();
-    if tokio::time::timeout(LAST_RELAY, relay).await.is_err() {
+    let (relayed, cleaned) = tokio::join!(
+        tokio::time::timeout(LAST_RELAY, relay),
+        tokio::time::timeout(LAST_RELAY, uploads.finish())
+    );
+    if relayed.is_err() {
         warn!("the queue is slow; the outbox keeps what is unsent for the next process");
+    }
+    if cleaned.is_err() {
+        warn!("the object store is slow; parts of an upload that was cut off may be left there");
     }
     info!(?drained, "stopped");
     Ok(())
+}
+
+fn objects() -> Arc<dyn object_store::ObjectStore> {
+    Arc::new(object_store::memory::InMemory::new())
 }

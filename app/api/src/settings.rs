@@ -16,7 +16,9 @@ use std::time::Duration;
 use jobs::environment::{Environment, InvalidSettings};
 use jobs::settings::CommonSettings;
 
+use crate::body::Patience;
 use crate::serve::Bounds;
+use crate::uploads;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -25,8 +27,7 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     pub shutdown_timeout: Duration,
     pub bounds: Bounds,
-    pub upload_bytes_max: u64,
-    pub uploads_at_once: usize,
+    pub uploads: uploads::Limits,
     pub health: Health,
 }
 
@@ -55,12 +56,11 @@ impl Settings {
                     100..=600_000,
                 )),
             },
-            upload_bytes_max: environment.number(
-                "UPLOAD_BYTES_MAX",
-                100 * 1024 * 1024,
-                1..=UPLOAD_BYTES_LIMIT,
-            ),
-            uploads_at_once: environment.number("UPLOADS_AT_ONCE", 8, 1..=1000),
+            uploads: uploads::Limits {
+                bytes_max: environment.number("UPLOAD_BYTES_MAX", 100 * 1024 * 1024, 1..=UPLOAD_BYTES_LIMIT),
+                at_once: environment.number("UPLOADS_AT_ONCE", 8, 1..=1000),
+                patience: Patience::default(),
+            },
             health: health(&mut environment),
         };
         if settings.shutdown_grace >= settings.shutdown_timeout {
@@ -94,7 +94,7 @@ mod tests {
         let settings = Settings::read(Environment::of([])).unwrap();
         assert_eq!((settings.port, settings.health), (8080, Health::Ok));
         assert_eq!(settings.shutdown_grace, Duration::from_millis(500));
-        assert_eq!((settings.upload_bytes_max, settings.uploads_at_once), (104_857_600, 8));
+        assert_eq!((settings.uploads.bytes_max, settings.uploads.at_once), (104_857_600, 8));
         assert!(settings.bounds.head_timeout > Duration::from_secs(60), "a load balancer's idle time-out");
     }
 
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn an_upload_may_be_5_gib_and_no_larger() {
         let largest = Settings::read(Environment::of([("UPLOAD_BYTES_MAX", "5368709120")])).unwrap();
-        assert_eq!(largest.upload_bytes_max, 5 << 30);
+        assert_eq!(largest.uploads.bytes_max, 5 << 30);
         let refused = Settings::read(Environment::of([("UPLOAD_BYTES_MAX", "5368709121")])).unwrap_err();
         assert!(refused.to_string().contains("from 1 to 5368709120"), "{refused}");
     }

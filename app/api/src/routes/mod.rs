@@ -2,16 +2,17 @@
 
 mod health;
 mod jobs;
+mod reports;
+mod submit;
+mod uploads;
 mod version;
 
-use std::sync::Arc;
-
+use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::{Router, routing};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::document::{self, Document};
+use crate::document;
 use crate::problem::{Code, Problem};
 use crate::requests::{around_each_request, close_while_draining};
 use crate::state::Api;
@@ -20,8 +21,12 @@ use crate::state::Api;
 fn documented() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(document::frame())
         .merge(version::routes())
+        .merge(submit::routes())
         .merge(jobs::routes())
+        .merge(reports::routes())
+        .merge(uploads::routes())
         .merge(health::routes())
+        .merge(document::routes())
 }
 
 /// The document of all paths, as it is served at `/openapi.json`.
@@ -30,9 +35,7 @@ pub fn openapi() -> OpenApi {
 }
 
 pub fn router(api: Api) -> Router {
-    let document: Document = Arc::new(openapi());
     Router::from(documented())
-        .route("/openapi.json", routing::get(document::serve).with_state(document))
         .fallback(async || Problem::new(Code::NoSuchPath, "there is nothing at this path; see /openapi.json"))
         .method_not_allowed_fallback(async || {
             Problem::new(

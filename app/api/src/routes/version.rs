@@ -14,7 +14,7 @@ pub fn routes() -> OpenApiRouter<Api> {
 }
 
 /// Name and version, for people.
-#[utoipa::path(get, path = "/", tag = "service", responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/", tag = "service", responses((status = 200, description = "One line", body = String, content_type = "text/plain", example = "job-api 1.4.2\n")))]
 async fn index(State(api): State<Api>) -> String {
     format!("job-api {}\n", api.version)
 }
@@ -28,7 +28,7 @@ struct Version {
 }
 
 /// Name and version.
-#[utoipa::path(get, path = "/version", tag = "service", responses((status = 200, body = Version)))]
+#[utoipa::path(get, path = "/version", tag = "service", responses((status = 200, description = "The version", body = Version)))]
 async fn version(State(api): State<Api>) -> Json<Version> {
     Json(Version { service: "job-api", version: api.version.to_string() })
 }
