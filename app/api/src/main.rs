@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jobs::log::chain;
+use jobs::objects::Objects;
 use jobs::queue::{Queue, aws_settings};
 use jobs::relay::relay_until;
 use tokio::net::TcpListener;
@@ -47,7 +48,9 @@ async fn main() -> ExitCode {
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
     let store = jobs::start::store(&settings.common).await?;
-    let queue = Arc::new(Queue::new(&aws_settings().await, settings.common.queue));
+    let aws = aws_settings().await;
+    let queue = Arc::new(Queue::new(&aws, settings.common.queue));
+    let objects = Objects::open(&settings.common.objects, &aws)?.store();
 
     let submitted = Arc::new(Notify::new());
     let relay_stop = CancellationToken::new();
@@ -65,7 +68,6 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("listening on port {}", settings.port))?;
     let version: Arc<str> = settings.common.version.into();
     info!(version = &*version, address = %listener.local_addr()?, "listening");
-    let objects = objects();
     let uploads = Uploads::new(objects.clone(), settings.uploads);
     let api = Api {
         store: store.clone(),
@@ -98,8 +100,4 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     info!(?drained, "stopped");
     Ok(())
-}
-
-fn objects() -> Arc<dyn object_store::ObjectStore> {
-    Arc::new(object_store::memory::InMemory::new())
 }
