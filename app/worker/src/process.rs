@@ -86,7 +86,7 @@ async fn settle(
         outcome = while_renewing(terms.hold / 3, || renew(store, &job, terms.hold), perform(&job)) => outcome,
         () = overdue.cancelled() => {
             warn!(%job_id, "takes too long to finish before the stop; handing it to another worker");
-            store.release(job_id, job.attempts, &terms.worker, Timestamp::now()).await?;
+            store.release(job_id, job.attempts, &terms.worker, "its worker stops", Timestamp::now()).await?;
             return Ok(Settled::HandBack);
         }
     };
