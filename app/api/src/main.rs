@@ -1,9 +1,20 @@
 //! The job API: takes jobs, stores them, and hands them to the queue through the outbox.
 
+mod answers;
+mod body;
+mod document;
+mod file_name;
 mod problem;
+mod query;
+mod requests;
 mod routes;
 mod serve;
 mod settings;
+mod state;
+mod submissions;
+#[cfg(test)]
+mod testing;
+mod uploads;
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -14,15 +25,16 @@ use anyhow::Context;
 use jobs::log::chain;
 use jobs::queue::{Queue, aws_settings};
 use jobs::relay::relay_until;
-use jobs::store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::routes::{Api, router};
-use crate::serve::serve;
+use crate::routes::router;
+use crate::serve::{Drain, serve};
 use crate::settings::Settings;
+use crate::state::Api;
+use crate::uploads::Uploads;
 
 /// The part of the shutdown that is kept for the relay's last round.
 const LAST_RELAY: Duration = Duration::from_secs(1);
@@ -34,8 +46,7 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
-    let store = Store::open_with(&settings.common.database_url, settings.common.database_limits).await?;
-    store.migrate().await?;
+    let store = jobs::start::store(&settings.common).await?;
     let queue = Arc::new(Queue::new(&aws_settings().await, settings.common.queue));
 
     let submitted = Arc::new(Notify::new());
@@ -54,8 +65,12 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("listening on port {}", settings.port))?;
     let version: Arc<str> = settings.common.version.into();
     info!(version = &*version, address = %listener.local_addr()?, "listening");
+    let objects = objects();
+    let uploads = Uploads::new(objects.clone(), settings.uploads);
     let api = Api {
         store: store.clone(),
+        objects,
+        uploads: uploads.clone(),
         submitted,
         ping_queue: Arc::new(move || {
             let queue = queue.clone();
@@ -66,13 +81,25 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         draining: stop.clone(),
     };
     let limit = settings.shutdown_timeout.saturating_sub(LAST_RELAY).max(settings.shutdown_grace);
-    let served = serve(listener, router(api), stop, settings.shutdown_grace, limit).await;
+    let drain = Drain { grace: settings.shutdown_grace, limit };
+    let drained = serve(listener, router(api), settings.bounds, stop, drain).await;
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();
-    if tokio::time::timeout(LAST_RELAY, relay).await.is_err() {
+    let (relayed, cleaned) = tokio::join!(
+        tokio::time::timeout(LAST_RELAY, relay),
+        tokio::time::timeout(LAST_RELAY, uploads.finish())
+    );
+    if relayed.is_err() {
         warn!("the queue is slow; the outbox keeps what is unsent for the next process");
     }
-    info!(drained = ?served?, "stopped");
+    if cleaned.is_err() {
+        warn!("the object store is slow; parts of an upload that was cut off may be left there");
+    }
+    info!(?drained, "stopped");
     Ok(())
+}
+
+fn objects() -> Arc<dyn object_store::ObjectStore> {
+    Arc::new(object_store::memory::InMemory::new())
 }
