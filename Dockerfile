@@ -75,12 +75,7 @@ ENV APP_VERSION=${VERSION}
 ENTRYPOINT ["/usr/local/bin/worker"]
 
 FROM runtime AS migrate
-ARG VERSION=0.0.0-dev
 LABEL org.opencontainers.image.title="job-migrate" \
-      org.opencontainers.image.description="Brings the database of the bundled apps up to their schema"
+      org.opencontainers.image.description="Brings the job system's database to its schema, once per release"
 COPY --from=build-apps /out/job-migrate /usr/local/bin/job-migrate
-COPY --from=build-apps --chown=65532:65532 /out/data /data
-WORKDIR /data
-VOLUME /data
-ENV APP_VERSION=${VERSION}
 ENTRYPOINT ["/usr/local/bin/job-migrate"]

@@ -55,8 +55,10 @@ deny: ## Licences, bans and sources; advisories where their database can be had
 	  && PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny check advisories \
 	  || echo "make: the advisory database can't be had here; advisories are not checked"
 
-bench: ## Calls, time and memory at 10, 100 and 1,000 services
+bench: ## What a fleet costs the operator, and what one API process holds
 	$(CARGO) bench --locked --bench fleet
+	$(CARGO) build --locked --profile bench -p api -p migrate --bins
+	DURABLE=1 tools/postgres with $(CARGO) bench --locked --bench jobs
 
 api-model: ## Refresh the copy of AWS's API model from botocore
 	@rm -rf $(TOOLS)/botocore
