@@ -242,6 +242,7 @@ impl Engine {
                     stopped_tasks: Vec::new(),
                     unhealthy_targets: Vec::new(),
                     events: Vec::new(),
+                    hook: None,
                 },
             });
         })

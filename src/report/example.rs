@@ -111,6 +111,7 @@ pub(super) fn failure() -> Failure {
             "(service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start."
                 .to_owned(),
         ],
+        hook: None,
     }
 }
 

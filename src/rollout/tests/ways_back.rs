@@ -98,6 +98,7 @@ fn remembering(good: u64, rejected: Option<u64>) -> ServiceRecord {
         stopped_tasks: Vec::new(),
         unhealthy_targets: Vec::new(),
         events: Vec::new(),
+        hook: None,
     };
     ServiceRecord {
         last_good: Some(LastGood {
