@@ -93,7 +93,10 @@ pub struct OpenHook {
     /// Its ARN, once RunTask or ListTasks has told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
-    /// Written before StopTask.
+    /// When ECS showed that task first. From then on its absence is no sign that it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
+    /// Written before StopTask, which is asked for until ECS shows that it heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<Timestamp>,
     pub judged_by: Vec<String>,
@@ -119,11 +122,18 @@ impl OpenHook {
             task_definition: None,
             asked_at: None,
             task: None,
+            seen_at: None,
             stopped_at: None,
             judged_by: hook.judged_by.clone(),
             timeout_seconds: hook.timeout.as_secs(),
             attempts: hook.attempts,
         }
+    }
+
+    /// `migrate (1 of 2)`
+    pub fn title(&self) -> String {
+        let (number, of) = self.place;
+        format!("{} ({number} of {of})", self.name)
     }
 
     pub fn timeout(&self) -> Duration {
@@ -154,6 +164,7 @@ impl OpenHook {
         self.not_before = not_before;
         self.asked_at = None;
         self.task = None;
+        self.seen_at = None;
         self.stopped_at = None;
     }
 }

@@ -89,8 +89,8 @@ pub struct LiveHook {
 #[derive(Clone, Debug, PartialEq)]
 pub struct HookTask {
     pub arn: String,
-    /// ECS's own state, such as `PROVISIONING`.
-    pub last_status: String,
+    /// ECS is bringing it down, for whatever reason.
+    pub stopping: bool,
     pub created_at: Option<Timestamp>,
     pub started_at: Option<Timestamp>,
     /// How it ended, once it has.

@@ -163,6 +163,7 @@ pub(super) fn plan() -> Plan {
         digest: digest(),
         decision,
         quiet: if *name == "job-migrate" { quiet() } else { Vec::new() },
+        hooks: crate::plan::Hooks::default(),
     });
     Plan {
         revision: revision(),
