@@ -147,6 +147,11 @@ impl World {
         made["ARN"].as_str().unwrap().to_owned()
     }
 
+    /// Removes what this installation remembers.
+    pub fn lose_the_ledger(&self) {
+        std::fs::remove_file(self.ledger_path()).unwrap();
+    }
+
     pub async fn service(&self, name: &str) -> Value {
         let answer = self
             .ecs("DescribeServices", json!({"cluster": "jobs", "services": [name], "include": ["TAGS"]}))

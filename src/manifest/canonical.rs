@@ -47,9 +47,11 @@ pub fn digest(service: &DesiredService) -> Digest {
     }))
 }
 
-/// Of what a hook does, and of the task definition of its service. How long and how often it is tried
-/// is no part of it: a migration that was done is done.
-pub fn hook_digest(hook: &Hook, service_task_definition: &Digest) -> Digest {
+/// Of what a hook does, and of the task definition of its service. How long and how often it is tried,
+/// and what it takes from its service besides, is no part of it: a migration that was done is done.
+///
+/// `written`: the members of RunTask that the hook has itself.
+pub fn hook_digest(hook: &Hook, written: &Json, service_task_definition: &Digest) -> Digest {
     let definition = match &hook.definition {
         HookDefinition::OfTheService => None,
         HookDefinition::Own { digest, .. } => Some(digest),
@@ -58,7 +60,7 @@ pub fn hook_digest(hook: &Hook, service_task_definition: &Digest) -> Digest {
         "name": hook.name,
         "stage": hook.stage,
         "taskDefinition": definition,
-        "run": canonical_run(&hook.run),
+        "run": canonical_run(written),
         "service": service_task_definition,
     }))
 }

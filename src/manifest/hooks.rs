@@ -199,7 +199,7 @@ impl Draft {
             attempts: self.attempts,
             digest: Digest::of(&Json::Null),
         };
-        hook.digest = canonical::hook_digest(&hook, service_digest);
+        hook.digest = canonical::hook_digest(&hook, &Json::Object(self.run), service_digest);
         hook
     }
 
