@@ -8,7 +8,7 @@ use crate::model::{
     Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, OnFailure, Ownership,
     Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, tag,
 };
-use crate::plan::{Action, Decision, ServicePlan, Step};
+use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 use crate::report;
 use crate::rollout::{self, RollBack, Verdict};
 
@@ -199,6 +199,8 @@ impl Engine {
             digest: rollout.digest.clone(),
             decision: Decision::Change { differences: Vec::new(), steps },
             quiet: Vec::new(),
+            extent: Extent::Whole,
+            left_git: None,
         };
         let work = Work {
             plan: &plan,

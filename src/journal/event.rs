@@ -57,6 +57,10 @@ pub enum Kind {
     Update,
     Tag,
     Scale,
+    /// An administrator's bounds stand in for Git's, or would if they were understood.
+    Override,
+    /// A service that left Git goes, step by step.
+    Delete,
     /// A rollout moves on.
     Progress,
     /// Tasks of a rollout fail.
@@ -88,6 +92,8 @@ impl Event {
             | Kind::Update
             | Kind::Tag
             | Kind::Scale
+            | Kind::Override
+            | Kind::Delete
             | Kind::Progress
             | Kind::Settled => Level::Info,
         };
@@ -151,6 +157,8 @@ impl Kind {
             Kind::Update => "update",
             Kind::Tag => "tag",
             Kind::Scale => "scale",
+            Kind::Override => "override",
+            Kind::Delete => "delete",
             Kind::Progress => "progress",
             Kind::Failing => "failing",
             Kind::Failed => "failed",

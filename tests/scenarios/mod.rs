@@ -7,6 +7,7 @@ mod failures;
 mod faults;
 mod fleet;
 mod generated;
+mod overriding;
 mod ownership;
 mod planning;
 mod rollouts;
