@@ -326,6 +326,27 @@ impl World {
         plan_text(&plan, wish, &options)
     }
 
+    /// Lines of the ledger; the first says what it is for.
+    pub fn ledger_lines(&self) -> usize {
+        lines_of(&self.ledger_path())
+    }
+
+    /// The same, for whoever can't ask the world itself.
+    pub fn count_ledger_lines(&self) -> impl Fn() -> usize + Send + 'static {
+        let path = self.ledger_path();
+        move || lines_of(&path)
+    }
+
+    /// Leaves the ledger as it was when it had so many lines: what a crash before the next line does.
+    pub fn cut_ledger(&self, lines: usize) {
+        let text = std::fs::read_to_string(self.ledger_path()).unwrap();
+        let kept: String = text.split_inclusive('\n').take(lines).collect();
+        match kept.is_empty() {
+            true => std::fs::remove_file(self.ledger_path()).unwrap(),
+            false => std::fs::write(self.ledger_path(), kept).unwrap(),
+        }
+    }
+
     fn ledger_path(&self) -> PathBuf {
         self.folder.path().join("test.ledger.json")
     }
@@ -443,6 +464,10 @@ impl World {
         let start = told[..start].rfind('\n').map_or(0, |place| place + 1);
         told[start..].to_owned()
     }
+}
+
+fn lines_of(path: &std::path::Path) -> usize {
+    std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
 }
 
 /// What a plan knows of the past.

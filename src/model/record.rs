@@ -280,3 +280,38 @@ impl LastGood {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn past(number: usize, outcome: HookOutcome) -> PastHook {
+        let digest = Digest::from_tag(&number.to_string());
+        PastHook { name: "migrate".to_owned(), digest, runs: 2, outcome, at: Timestamp(0) }
+    }
+
+    #[test]
+    fn a_content_is_remembered_once_and_the_oldest_is_forgotten() {
+        let mut record = ServiceRecord::default();
+        for number in 0..PAST_HOOKS_MAX + 2 {
+            record.note_hook(past(number, HookOutcome::Failed));
+            record.note_hook(past(number, HookOutcome::Succeeded));
+        }
+        assert_eq!(record.hooks.len(), PAST_HOOKS_MAX);
+        assert!(!record.hook_is_done(&Digest::from_tag("1")));
+        assert!(record.hook_is_done(&Digest::from_tag("2")));
+        assert_eq!(
+            (record.hook_runs(&Digest::from_tag("2")), record.hook_runs(&Digest::from_tag("1"))),
+            (2, 0)
+        );
+    }
+
+    #[test]
+    fn what_failed_is_not_done_and_keeps_its_numbers() {
+        let mut record = ServiceRecord::default();
+        record.note_hook(past(1, HookOutcome::Failed));
+        assert!(!record.hook_is_done(&Digest::from_tag("1")));
+        assert_eq!(record.hook_runs(&Digest::from_tag("1")), 2);
+        assert!(!record.knows_no_end());
+    }
+}
