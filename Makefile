@@ -31,7 +31,7 @@ clippy: ## Lint, warnings are errors
 unit: tools ## Unit, scenario and end-to-end tests
 	$(CARGO) build --locked --workspace --bins --examples
 	RECONCILER_TEST_PYTHON=$(VENV)/bin/python PATH="$(TOOLS)/bin:$$PATH" \
-	  $(CARGO) nextest run --locked --workspace --no-fail-fast
+	  tools/postgres with $(CARGO) nextest run --locked --workspace --no-fail-fast
 
 doc-test: ## Examples in the documentation
 	$(CARGO) test --locked --workspace --doc --quiet

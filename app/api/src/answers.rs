@@ -21,6 +21,13 @@ pub struct JobAnswer {
     /// Why the job failed; only on a FAILED job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The request that submitted it, for finding everything that is logged about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What the job brought; only on a COMPLETED job, and not for every kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub result: Option<Value>,
     /// How often a worker has begun this job.
     pub attempts: u32,
     #[schema(value_type = String, format = DateTime)]
@@ -31,7 +38,8 @@ pub struct JobAnswer {
 
 impl From<Job> for JobAnswer {
     fn from(job: Job) -> JobAnswer {
-        let Job { id, kind, payload, status, reason, attempts, created_at, updated_at } = job;
-        JobAnswer { id, kind, payload, status, reason, attempts, created_at, updated_at }
+        let Job { id, kind, payload, status, reason, request_id, result, attempts, created_at, updated_at } =
+            job;
+        JobAnswer { id, kind, payload, status, reason, request_id, result, attempts, created_at, updated_at }
     }
 }

@@ -1,8 +1,11 @@
 //! The job API: takes jobs, stores them, and hands them to the queue through the outbox.
 
 mod answers;
+mod body;
 mod document;
+mod file_name;
 mod problem;
+mod query;
 mod requests;
 mod routes;
 mod serve;
@@ -25,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::routes::router;
-use crate::serve::serve;
+use crate::serve::{Drain, serve};
 use crate::settings::Settings;
 use crate::state::Api;
 
@@ -39,7 +42,7 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
-    let store = Store::open(&settings.common.database_url).await?;
+    let store = Store::open_with(&settings.common.database_url, settings.common.database_limits).await?;
     store.migrate().await?;
     let queue = Arc::new(Queue::new(&aws_settings().await, settings.common.queue));
 
@@ -71,13 +74,14 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         draining: stop.clone(),
     };
     let limit = settings.shutdown_timeout.saturating_sub(LAST_RELAY).max(settings.shutdown_grace);
-    let served = serve(listener, router(api), stop, settings.shutdown_grace, limit).await;
+    let drain = Drain { grace: settings.shutdown_grace, limit };
+    let drained = serve(listener, router(api), settings.bounds, stop, drain).await;
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();
     if tokio::time::timeout(LAST_RELAY, relay).await.is_err() {
         warn!("the queue is slow; the outbox keeps what is unsent for the next process");
     }
-    info!(drained = ?served?, "stopped");
+    info!(?drained, "stopped");
     Ok(())
 }

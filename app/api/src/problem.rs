@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jobs::log::chain;
@@ -12,31 +11,85 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// Every refusal there is. The code is for programs and never changes its meaning; the sentence may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    InvalidJson,
-    InvalidBody,
-    UnknownKind,
-    InvalidPayload,
-    UnsupportedMediaType,
+    BodyInterrupted,
+    BodyStalled,
     BodyTooLarge,
+    Busy,
+    EmptyUpload,
+    IdempotencyKeyReused,
+    Internal,
+    InvalidBody,
+    InvalidHeader,
+    InvalidJson,
+    InvalidPayload,
+    InvalidQuery,
+    MethodNotAllowed,
+    NoReport,
     NoSuchJob,
     NoSuchPath,
-    MethodNotAllowed,
+    NoSuchUpload,
+    NotCompleted,
+    TooLate,
     Unavailable,
+    UnknownImport,
+    UnknownKind,
+    UnknownUpload,
+    UnsupportedMediaType,
 }
 
 impl Code {
     pub fn status(self) -> StatusCode {
+        self.entry().0
+    }
+
+    /// What the code means, for the document.
+    pub fn meaning(self) -> &'static str {
+        self.entry().1
+    }
+
+    fn entry(self) -> (StatusCode, &'static str) {
         match self {
-            Code::InvalidJson => StatusCode::BAD_REQUEST,
-            Code::InvalidBody | Code::UnknownKind | Code::InvalidPayload => StatusCode::UNPROCESSABLE_ENTITY,
-            Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::NoSuchJob | Code::NoSuchPath => StatusCode::NOT_FOUND,
-            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::BodyInterrupted => (StatusCode::BAD_REQUEST, "the body ended before it was complete"),
+            Code::BodyStalled => (StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+            Code::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than is taken"),
+            Code::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too much of this is going on already"),
+            Code::EmptyUpload => (StatusCode::UNPROCESSABLE_ENTITY, "the uploaded file is empty"),
+            Code::IdempotencyKeyReused => {
+                (StatusCode::CONFLICT, "the idempotency key was used with another body")
+            }
+            Code::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "a defect of this service"),
+            Code::InvalidBody => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "the body is JSON, but not of the documented shape")
+            }
+            Code::InvalidHeader => (StatusCode::BAD_REQUEST, "a header is not of the documented shape"),
+            Code::InvalidJson => (StatusCode::BAD_REQUEST, "the body is not JSON"),
+            Code::InvalidPayload => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "the payload is not what this kind of job takes")
+            }
+            Code::InvalidQuery => (StatusCode::BAD_REQUEST, "a query parameter is unknown or not valid"),
+            Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "the path does not take this method"),
+            Code::NoReport => (StatusCode::NOT_FOUND, "the job has no report"),
+            Code::NoSuchJob => (StatusCode::NOT_FOUND, "there is no such job"),
+            Code::NoSuchPath => (StatusCode::NOT_FOUND, "there is nothing at this path"),
+            Code::NoSuchUpload => (StatusCode::NOT_FOUND, "there is no such upload"),
+            Code::NotCompleted => (StatusCode::CONFLICT, "the job is not COMPLETED"),
+            Code::TooLate => (StatusCode::CONFLICT, "a worker has begun the job, or it has ended"),
+            Code::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "database, queue or object store can't be reached")
+            }
+            Code::UnknownImport => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "the payload names an import that is not there")
+            }
+            Code::UnknownKind => (StatusCode::UNPROCESSABLE_ENTITY, "there is no such kind of job"),
+            Code::UnknownUpload => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "the payload names an upload that is not there")
+            }
+            Code::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is not of a type that is taken")
+            }
         }
     }
 }
@@ -44,35 +97,43 @@ impl Code {
 /// A refusal. Handlers return it as their error; [`crate::requests`] writes its body, which names the request.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    code: Code,
-    detail: String,
+    pub code: Code,
+    pub detail: String,
     retry_after: Option<Duration>,
 }
 
-/// The body of a refusal.
+/// The body of a refusal (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
     /// Always `about:blank`: the problem is told by `code`.
     #[serde(rename = "type")]
-    kind: &'static str,
+    pub kind: &'static str,
     /// The status in words.
-    #[schema(example = "Not Found")]
-    title: &'static str,
-    #[schema(example = 404)]
-    status: u16,
+    pub title: &'static str,
+    pub status: u16,
     /// What is wrong with this request, and the way out, for people.
-    #[schema(example = "there is no job with this id")]
-    detail: String,
-    code: Code,
+    pub detail: String,
+    pub code: Code,
     /// The request as the log names it; also in the header `x-request-id`.
-    request_id: String,
+    pub request_id: String,
 }
 
 impl Problem {
     /// A refusal with a sentence that says what is wrong and the way out.
     pub fn new(code: Code, detail: impl Into<String>) -> Problem {
         Problem { code, detail: detail.into(), retry_after: None }
+    }
+
+    /// Something behind the API did not answer as it should. The cause goes to the log only: it may
+    /// name hosts and files.
+    pub fn unavailable(what: &str, cause: &dyn std::error::Error) -> Problem {
+        tracing::error!(error = chain(cause), "the {what} failed");
+        Problem::new(
+            Code::Unavailable,
+            format!("the {what} can't be reached; nothing was changed, try again"),
+        )
+        .retry_after(Duration::from_secs(1))
     }
 
     /// Says when to try again.
@@ -106,10 +167,7 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
-        // The cause is for the log; it may name hosts and files.
-        tracing::error!(error = chain(&error), "the database failed");
-        Problem::new(Code::Unavailable, "the database can't be reached; try again")
-            .retry_after(Duration::from_secs(1))
+        Problem::unavailable("database", &error)
     }
 }
 
@@ -120,17 +178,5 @@ impl From<InvalidWork> for Problem {
             InvalidWork::Payload { .. } => Code::InvalidPayload,
         };
         Problem::new(code, invalid.to_string())
-    }
-}
-
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Problem {
-        let code = match rejection.status() {
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
-            StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
-            StatusCode::UNPROCESSABLE_ENTITY => Code::InvalidBody,
-            _ => Code::InvalidJson,
-        };
-        Problem::new(code, rejection.body_text())
     }
 }

@@ -1,5 +1,6 @@
 //! What happens around each request: its id, its line in the log, the body of a refusal, and the drain.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use axum::Json;
@@ -7,13 +8,15 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, info_span};
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID_PATTERN: &str = "^[A-Za-z0-9._-]{1,64}$";
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
 /// The name of one request, in the answer, in the log, on the job and in its message.
@@ -42,7 +45,12 @@ pub async fn around_each_request(mut request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
     let span = info_span!("request", request_id = id.0);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+    let mut response = answered.unwrap_or_else(|_| {
+        // What it panicked with is on standard error.
+        Problem::new(Code::Internal, "this service has a defect; it is in its log by `request_id`")
+            .into_response()
+    });
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = written(problem, response, &id);
     }

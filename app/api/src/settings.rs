@@ -5,6 +5,10 @@
 //! | `PORT` | where it listens, on all addresses; 0 for any free port | `8080` |
 //! | `SHUTDOWN_GRACE_MS` | how long it goes on accepting connections after SIGTERM | `500` |
 //! | `SHUTDOWN_TIMEOUT_MS` | how long after SIGTERM it is gone, whatever is unfinished | `10000` |
+//! | `CONNECTIONS_MAX` | connections at once; those beyond wait to be accepted | `1000` |
+//! | `HEAD_TIMEOUT_MS` | how long a connection may take until the head of its next request is there; longer than a load balancer keeps an idle connection, which is 60 s | `75000` |
+//! | `UPLOAD_BYTES_MAX` | the largest file that `/uploads` takes, at most 5 GiB | `104857600` |
+//! | `UPLOADS_AT_ONCE` | uploads at once; those beyond are answered 503 | `8` |
 //! | `HEALTH` | for demonstrations: `failing` makes `/api/health` answer 500 | `ok` |
 
 use std::time::Duration;
@@ -12,14 +16,22 @@ use std::time::Duration;
 use jobs::environment::{Environment, InvalidSettings};
 use jobs::settings::CommonSettings;
 
+use crate::serve::Bounds;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub common: CommonSettings,
     pub port: u16,
     pub shutdown_grace: Duration,
     pub shutdown_timeout: Duration,
+    pub bounds: Bounds,
+    pub upload_bytes_max: u64,
+    pub uploads_at_once: usize,
     pub health: Health,
 }
+
+/// What can be set at most: 1,024 parts of 5 MiB, of which S3 takes 10,000.
+const UPLOAD_BYTES_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
 
 /// What `/api/health` says of a process that is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +47,20 @@ impl Settings {
             port: environment.number("PORT", 8080, 0..=u16::MAX),
             shutdown_grace: environment.milliseconds("SHUTDOWN_GRACE_MS", 500, 60_000),
             shutdown_timeout: environment.milliseconds("SHUTDOWN_TIMEOUT_MS", 10_000, 120_000),
+            bounds: Bounds {
+                connections_max: environment.number("CONNECTIONS_MAX", 1000, 1..=100_000),
+                head_timeout: Duration::from_millis(environment.number(
+                    "HEAD_TIMEOUT_MS",
+                    75_000,
+                    100..=600_000,
+                )),
+            },
+            upload_bytes_max: environment.number(
+                "UPLOAD_BYTES_MAX",
+                100 * 1024 * 1024,
+                1..=UPLOAD_BYTES_LIMIT,
+            ),
+            uploads_at_once: environment.number("UPLOADS_AT_ONCE", 8, 1..=1000),
             health: health(&mut environment),
         };
         if settings.shutdown_grace >= settings.shutdown_timeout {
@@ -68,6 +94,8 @@ mod tests {
         let settings = Settings::read(Environment::of([])).unwrap();
         assert_eq!((settings.port, settings.health), (8080, Health::Ok));
         assert_eq!(settings.shutdown_grace, Duration::from_millis(500));
+        assert_eq!((settings.upload_bytes_max, settings.uploads_at_once), (104_857_600, 8));
+        assert!(settings.bounds.head_timeout > Duration::from_secs(60), "a load balancer's idle time-out");
     }
 
     #[test]
@@ -75,6 +103,14 @@ mod tests {
         let environment = Environment::of([("SHUTDOWN_GRACE_MS", "10000")]);
         let refused = Settings::read(environment).unwrap_err().to_string();
         assert!(refused.contains("SHUTDOWN_GRACE_MS must be shorter"), "{refused}");
+    }
+
+    #[test]
+    fn an_upload_may_be_5_gib_and_no_larger() {
+        let largest = Settings::read(Environment::of([("UPLOAD_BYTES_MAX", "5368709120")])).unwrap();
+        assert_eq!(largest.upload_bytes_max, 5 << 30);
+        let refused = Settings::read(Environment::of([("UPLOAD_BYTES_MAX", "5368709121")])).unwrap_err();
+        assert!(refused.to_string().contains("from 1 to 5368709120"), "{refused}");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! | variable | meaning | default |
 //! | --- | --- | --- |
-//! | `DATABASE_URL` | `sqlite:<path>` | `sqlite:jobs.db` |
+//! | `DATABASE_URL` | `sqlite:<path>` or `postgres://<user>:<password>@<host>/<database>`, with `?sslmode=verify-full` for TLS | `sqlite:jobs.db` |
+//! | `DATABASE_POOL_MAX` | connections to PostgreSQL that are open at once | `10` |
 //! | `QUEUE_URL` | the queue | |
 //! | `QUEUE_NAME` | the queue by name, when there is no `QUEUE_URL` | `jobs` |
 //! | `APP_VERSION` | the version that is shown and logged | the crate's |
@@ -14,10 +15,12 @@
 use tracing::level_filters::LevelFilter;
 
 use crate::environment::Environment;
+use crate::store::Limits;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct CommonSettings {
     pub database_url: String,
+    pub database_limits: Limits,
     pub queue: QueueAddress,
     pub version: String,
     pub log_level: LevelFilter,
@@ -37,10 +40,21 @@ impl CommonSettings {
             Some(url) => QueueAddress::Url(url),
             None => QueueAddress::Name(or("QUEUE_NAME", "jobs")),
         };
+        let database_url = or("DATABASE_URL", "sqlite:jobs.db");
+        let version = or("APP_VERSION", own_version);
+        let database_limits = Limits {
+            connections_max: environment.number(
+                "DATABASE_POOL_MAX",
+                Limits::default().connections_max,
+                1..=500,
+            ),
+            ..Limits::default()
+        };
         CommonSettings {
-            database_url: or("DATABASE_URL", "sqlite:jobs.db"),
+            database_url,
+            database_limits,
             queue,
-            version: or("APP_VERSION", own_version),
+            version,
             log_level: log_level(environment),
             fail_at_start: environment.text("FAIL_AT_START"),
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use jobs::log::chain;
 use jobs::queue::{Message, Queue, QueueError, aws_settings};
-use jobs::store::Store;
+use jobs::store::{Store, WorkerId};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -32,14 +32,15 @@ async fn main() -> ExitCode {
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
     let overdue = overdue_after(&stop, settings.shutdown_timeout.saturating_sub(HAND_BACK));
-    let store = Store::open(&settings.common.database_url).await?;
+    let store = Store::open_with(&settings.common.database_url, settings.common.database_limits).await?;
     store.migrate().await?;
     let queue = Queue::new(&aws_settings().await, settings.common.queue.clone());
-    info!(version = settings.common.version, "polling");
+    let worker = WorkerId::fresh();
+    info!(version = settings.common.version, %worker, "polling");
     poll_until(
         &stop,
         || queue.receive(settings.visibility),
-        async |message| settle(&store, &queue, &settings, &overdue, message).await,
+        async |message| settle(&store, &queue, &settings, &worker, &overdue, message).await,
     )
     .await;
     store.close().await;
@@ -52,17 +53,18 @@ async fn settle(
     store: &Store,
     queue: &Queue,
     settings: &Settings,
+    worker: &WorkerId,
     overdue: &CancellationToken,
     message: Message,
 ) -> Next {
     let receipt = &*message.receipt;
     // A dead worker's hold lapses before its message comes back, so that the next one finds the job free.
     let hold = settings.visibility * 2 / 3;
-    let terms = Terms { attempts_max: settings.attempts_max, hold };
+    let terms = Terms { worker: worker.clone(), attempts_max: settings.attempts_max, hold };
     let settled = while_renewing(
         settings.visibility / 3,
         || keep_hidden(queue, receipt, settings.visibility),
-        process(store, &message.body, terms, overdue),
+        process(store, &message.body, &terms, overdue),
     )
     .await;
     let told = match settled {

@@ -17,9 +17,12 @@ pub async fn perform(job: &Job) -> Outcome {
         Work::Sleep { duration, fail_with } => {
             tokio::time::sleep(duration).await;
             match fail_with {
-                None => Outcome::Completed,
+                None => Outcome::Completed { result: None },
                 Some(reason) => Outcome::Failed { reason },
             }
+        }
+        Work::CsvImport { .. } | Work::Email { .. } | Work::Report { .. } => {
+            Outcome::Failed { reason: format!("this worker can't do `{}` jobs yet", job.kind) }
         }
     }
 }

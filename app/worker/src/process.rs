@@ -5,7 +5,7 @@ use std::time::Duration;
 use jobs::job::Job;
 use jobs::log::chain;
 use jobs::message::JobMessage;
-use jobs::store::{Begin, Finish, Store, StoreError};
+use jobs::store::{Begin, Finish, Store, StoreError, WorkerId};
 use jobs::timestamp::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -27,14 +27,15 @@ pub enum Settled {
 }
 
 /// On what terms a job is taken.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Terms {
+    pub worker: WorkerId,
     pub attempts_max: u32,
     /// How long a job counts as in hand without being renewed.
     pub hold: Duration,
 }
 
-pub async fn process(store: &Store, body: &str, terms: Terms, overdue: &CancellationToken) -> Settled {
+pub async fn process(store: &Store, body: &str, terms: &Terms, overdue: &CancellationToken) -> Settled {
     let message = match JobMessage::from_body(body) {
         Ok(message) => message,
         Err(error) => {
@@ -54,11 +55,11 @@ pub async fn process(store: &Store, body: &str, terms: Terms, overdue: &Cancella
 async fn settle(
     store: &Store,
     message: &JobMessage,
-    terms: Terms,
+    terms: &Terms,
     overdue: &CancellationToken,
 ) -> Result<Settled, StoreError> {
     let job_id = message.job_id;
-    let begin = store.begin(job_id, terms.attempts_max, terms.hold, Timestamp::now()).await?;
+    let begin = store.begin(job_id, &terms.worker, terms.attempts_max, terms.hold, Timestamp::now()).await?;
     let job = match begin {
         Begin::Begun(job) => job,
         Begin::InHand => {
@@ -69,8 +70,8 @@ async fn settle(
             info!(%job_id, %status, "delivered again; nothing to do");
             return Ok(Settled::Delete);
         }
-        Begin::GivenUp => {
-            warn!(%job_id, attempts_max = terms.attempts_max, "given up");
+        Begin::GivenUp { reason } => {
+            warn!(%job_id, reason, "given up");
             return Ok(Settled::Delete);
         }
         Begin::Unknown => {
@@ -85,11 +86,11 @@ async fn settle(
         outcome = while_renewing(terms.hold / 3, || renew(store, &job, terms.hold), perform(&job)) => outcome,
         () = overdue.cancelled() => {
             warn!(%job_id, "takes too long to finish before the stop; handing it to another worker");
-            store.hold_until(job_id, job.attempts, Timestamp::now()).await?;
+            store.release(job_id, job.attempts, &terms.worker, Timestamp::now()).await?;
             return Ok(Settled::HandBack);
         }
     };
-    let finish = store.finish(job_id, job.attempts, &outcome, Timestamp::now()).await?;
+    let finish = store.finish(job_id, job.attempts, &terms.worker, &outcome, Timestamp::now()).await?;
     match finish {
         Finish::Written => info!(%job_id, ?outcome, "finished"),
         Finish::Superseded => warn!(%job_id, "another worker took over; its result counts"),

@@ -3,26 +3,35 @@
 #![allow(clippy::unwrap_used)]
 
 use jobs::job::{JobId, Status};
+use jobs::store::{NewJob, Submitted};
+use jobs::testing::on_each_database;
 use serde_json::{Value, json};
 
 use super::*;
 
-const TERMS: Terms = Terms { attempts_max: 3, hold: Duration::from_secs(30) };
+const ATTEMPTS_MAX: u32 = 3;
+const HOLD: Duration = Duration::from_secs(30);
 
-async fn fresh(folder: &tempfile::TempDir) -> Store {
-    let url = format!("sqlite:{}", folder.path().join("jobs.db").display());
-    let store = Store::open(&url).await.unwrap();
-    store.migrate().await.unwrap();
-    store
+fn terms() -> Terms {
+    Terms { worker: WorkerId::new("worker-1"), attempts_max: ATTEMPTS_MAX, hold: HOLD }
+}
+
+/// Begins a job as another worker does.
+async fn begun_elsewhere(store: &Store, id: JobId, hold: Duration) -> Begin {
+    let other = WorkerId::new("worker-2");
+    store.begin(id, &other, ATTEMPTS_MAX, hold, Timestamp::now()).await.unwrap()
 }
 
 async fn processed(store: &Store, body: &str) -> Settled {
-    process(store, body, TERMS, &CancellationToken::new()).await
+    process(store, body, &terms(), &CancellationToken::new()).await
 }
 
 async fn submitted(store: &Store, kind: &str, payload: Value) -> (JobId, String) {
-    let job = store.submit(kind, &payload, Timestamp::now()).await.unwrap();
-    (job.id, JobMessage { job_id: job.id }.to_body())
+    let Submitted::New(job) = store.submit(NewJob::new(kind, payload), Timestamp::now()).await.unwrap()
+    else {
+        panic!("not new");
+    };
+    (job.id, JobMessage { job_id: job.id, request_id: None }.to_body())
 }
 
 async fn read(store: &Store, id: JobId) -> Job {
@@ -31,89 +40,105 @@ async fn read(store: &Store, id: JobId) -> Job {
 
 #[tokio::test]
 async fn a_job_is_done_and_its_message_deleted() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = fresh(&folder).await;
-    let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
-    assert_eq!(processed(&store, &body).await, Settled::Delete);
-    let job = read(&store, id).await;
-    assert_eq!((job.status, job.attempts), (Status::Completed, 1));
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
+        assert_eq!(processed(&store, &body).await, Settled::Delete);
+        let job = read(&store, id).await;
+        assert_eq!((job.status, job.attempts), (Status::Completed, 1));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_completed_job_that_is_delivered_again_is_only_deleted() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = fresh(&folder).await;
-    let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
-    processed(&store, &body).await;
-    let before = read(&store, id).await;
-    assert_eq!(processed(&store, &body).await, Settled::Delete);
-    assert_eq!(read(&store, id).await, before);
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
+        processed(&store, &body).await;
+        let before = read(&store, id).await;
+        assert_eq!(processed(&store, &body).await, Settled::Delete);
+        assert_eq!(read(&store, id).await, before);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_job_that_fails_says_why() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = fresh(&folder).await;
-    for (kind, payload, reason) in [
-        ("sleep", json!({"milliseconds": 0, "fail_with": "no luck"}), "no luck"),
-        ("dance", json!({}), "there is no job kind `dance`; kinds are: sleep"),
-    ] {
-        let (id, body) = submitted(&store, kind, payload).await;
-        assert_eq!(processed(&store, &body).await, Settled::Delete);
-        let job = read(&store, id).await;
-        assert_eq!((job.status, job.reason.as_deref()), (Status::Failed, Some(reason)));
-    }
+    on_each_database(async |database| {
+        let store = database.store().await;
+        for (kind, payload, reason) in [
+            ("sleep", json!({"milliseconds": 0, "fail_with": "no luck"}), "no luck"),
+            ("dance", json!({}), "there is no job kind `dance`; kinds are: sleep, csv-import, email, report"),
+        ] {
+            let (id, body) = submitted(&store, kind, payload).await;
+            assert_eq!(processed(&store, &body).await, Settled::Delete);
+            let job = read(&store, id).await;
+            assert_eq!((job.status, job.reason.as_deref()), (Status::Failed, Some(reason)));
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_job_whose_worker_died_is_taken_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = fresh(&folder).await;
-    let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
-    store.begin(id, TERMS.attempts_max, Duration::ZERO, Timestamp::now()).await.unwrap();
-    assert_eq!(processed(&store, &body).await, Settled::Delete);
-    let job = read(&store, id).await;
-    assert_eq!((job.status, job.attempts), (Status::Completed, 2));
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
+        begun_elsewhere(&store, id, Duration::ZERO).await;
+        assert_eq!(processed(&store, &body).await, Settled::Delete);
+        let job = read(&store, id).await;
+        assert_eq!((job.status, job.attempts), (Status::Completed, 2));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_message_that_can_not_be_understood_or_has_no_job_is_left() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = fresh(&folder).await;
-    let orphan = JobMessage { job_id: JobId::fresh() };
-    for body in ["", "{}", "not json", &orphan.to_body()] {
-        let settled = processed(&store, body).await;
-        assert_eq!(settled, Settled::Leave, "{body}");
-    }
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let orphan = JobMessage { job_id: JobId::fresh(), request_id: None };
+        for body in ["", "{}", "not json", &orphan.to_body()] {
+            let settled = processed(&store, body).await;
+            assert_eq!(settled, Settled::Leave, "{body}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn no_more_messages_are_taken_while_the_database_is_away() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = fresh(&folder).await;
-    let (_, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
-    store.close().await;
-    assert_eq!(processed(&store, &body).await, Settled::PauseAndLeave);
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let (_, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
+        store.close().await;
+        assert_eq!(processed(&store, &body).await, Settled::PauseAndLeave);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_job_another_worker_has_in_hand_is_left_to_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = fresh(&folder).await;
-    let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
-    store.begin(id, TERMS.attempts_max, TERMS.hold, Timestamp::now()).await.unwrap();
-    assert_eq!(processed(&store, &body).await, Settled::Leave);
-    assert_eq!(read(&store, id).await.attempts, 1);
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 0})).await;
+        begun_elsewhere(&store, id, HOLD).await;
+        assert_eq!(processed(&store, &body).await, Settled::Leave);
+        assert_eq!(read(&store, id).await.attempts, 1);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_job_that_outlasts_the_shutdown_is_handed_to_another_worker_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = fresh(&folder).await;
-    let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 600_000})).await;
-    let overdue = CancellationToken::new();
-    overdue.cancel();
-    assert_eq!(process(&store, &body, TERMS, &overdue).await, Settled::HandBack);
-    let next = store.begin(id, TERMS.attempts_max, TERMS.hold, Timestamp::now()).await.unwrap();
-    assert!(matches!(next, Begin::Begun(_)), "{next:?}");
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let (id, body) = submitted(&store, "sleep", json!({"milliseconds": 600_000})).await;
+        let overdue = CancellationToken::new();
+        overdue.cancel();
+        assert_eq!(process(&store, &body, &terms(), &overdue).await, Settled::HandBack);
+        let next = begun_elsewhere(&store, id, HOLD).await;
+        assert!(matches!(next, Begin::Begun(_)), "{next:?}");
+    })
+    .await;
 }

@@ -1,10 +1,10 @@
 //! Jobs: submitted and read.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
-use jobs::job::{Job, JobId};
+use jobs::job::JobId;
+use jobs::store::{NewJob, Submitted};
 use jobs::timestamp::Timestamp;
 use jobs::work::Work;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answers::JobAnswer;
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::body::JsonBody;
+use crate::document::refusals;
+use crate::problem::{Code, Problem};
 use crate::state::Api;
 
 pub fn routes() -> OpenApiRouter<Api> {
@@ -46,18 +48,29 @@ struct Accepted {
     status: String,
 }
 
+refusals!(
+    SubmitRefusals: InvalidJson, InvalidBody, UnknownKind, InvalidPayload, UnsupportedMediaType, BodyTooLarge,
+    BodyStalled, BodyInterrupted, Unavailable
+);
+refusals!(ReadRefusals: NoSuchJob, Unavailable);
+
 /// Submits a job. Answers 202 once the job and its message are stored; the queue need not be up for that.
 #[utoipa::path(post, path = "/submit-job", tag = "jobs", request_body = Submission, responses(
     (status = 202, description = "accepted", body = Accepted, headers(("location" = String))),
-    (status = 400, description = "the body is no JSON", body = ProblemBody, content_type = "application/problem+json"),
+    SubmitRefusals,
 ))]
 async fn submit_job(
     State(api): State<Api>,
-    body: Result<Json<Submission>, JsonRejection>,
+    JsonBody(submission): JsonBody<Submission>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Accepted>), Problem> {
-    let Json(submission) = body?;
     Work::parse(&submission.kind, &submission.payload)?;
-    let job: Job = api.store.submit(&submission.kind, &submission.payload, Timestamp::now()).await?;
+    let new = NewJob::new(&submission.kind, submission.payload);
+    let job = match api.store.submit(new, Timestamp::now()).await? {
+        Submitted::New(job) | Submitted::Repeated(job) => job,
+        Submitted::KeyTaken => {
+            return Err(Problem::new(Code::IdempotencyKeyReused, "this key was used with another body"));
+        }
+    };
     api.submitted.notify_one();
     info!(job_id = %job.id, kind = job.kind, "submitted");
     let location = [(header::LOCATION, format!("/jobs/{}", job.id))];
@@ -67,7 +80,7 @@ async fn submit_job(
 /// Reads one job.
 #[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "a job's id")), responses(
     (status = 200, body = JobAnswer),
-    (status = 404, description = "no such job", body = ProblemBody, content_type = "application/problem+json"),
+    ReadRefusals,
 ))]
 async fn read_job(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<JobAnswer>, Problem> {
     let unknown = || Problem::new(Code::NoSuchJob, "there is no job with this id");

@@ -6,7 +6,6 @@ mod version;
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Router, routing};
 use utoipa::openapi::OpenApi;
@@ -16,9 +15,6 @@ use crate::document::{self, Document};
 use crate::problem::{Code, Problem};
 use crate::requests::{around_each_request, close_while_draining};
 use crate::state::Api;
-
-/// The largest body of a request that is read into memory.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The paths of each module. A module's `routes` returns an [`OpenApiRouter`] of annotated handlers.
 fn documented() -> OpenApiRouter<Api> {
@@ -44,7 +40,6 @@ pub fn router(api: Api) -> Router {
                 "this path does not take this method; `allow` names those it takes",
             )
         })
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(api.draining.clone(), close_while_draining))
         .layer(from_fn(around_each_request))
         .with_state(api)

@@ -141,7 +141,7 @@ async fn a_submission_that_can_not_be_done_is_refused_and_not_stored() {
 #[tokio::test]
 async fn a_body_that_is_too_large_or_not_json_is_refused() {
     let World { api, _folder } = world().await;
-    let large = format!(r#"{{"kind":"{}"}}"#, "x".repeat(BODY_BYTES_MAX));
+    let large = format!(r#"{{"kind":"{}"}}"#, "x".repeat(64 * 1024));
     assert_eq!(submit(&api, large).await.status, 413);
     let form = Request::builder()
         .method(Method::POST)
