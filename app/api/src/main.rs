@@ -1,13 +1,17 @@
 //! The job API: takes jobs, stores them, and hands them to the queue through the outbox.
 
+mod admin;
 mod answers;
 mod body;
 mod document;
 mod file_name;
+mod live;
+mod metrics;
 mod problem;
 mod query;
 mod requests;
 mod routes;
+mod scaling;
 mod serve;
 mod settings;
 mod state;
@@ -27,10 +31,15 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::live::Feed;
+use crate::live::watch::Watcher;
+use crate::metrics::Metrics;
 use crate::routes::router;
+use crate::scaling::account::Account;
+use crate::scaling::change::Scaling;
 use crate::serve::{Drain, serve};
 use crate::settings::Settings;
-use crate::state::Api;
+use crate::state::{Administration, Api};
 
 /// The part of the shutdown that is kept for the relay's last round.
 const LAST_RELAY: Duration = Duration::from_secs(1);
@@ -44,7 +53,13 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
     let store = Store::open_with(&settings.common.database_url, settings.common.database_limits).await?;
     store.migrate().await?;
-    let queue = Arc::new(Queue::new(&aws_settings().await, settings.common.queue));
+    let aws = aws_settings().await;
+    let queue = Arc::new(Queue::new(&aws, settings.common.queue));
+    let metrics = Metrics::new(&settings.common.version).context("setting up the metrics")?;
+    let feed = Feed::new();
+    let scaling = settings
+        .worker
+        .map(|worker| Scaling::new(Account::new(&aws, worker), store.clone(), settings.scaling_maximum));
 
     let submitted = Arc::new(Notify::new());
     let relay_stop = CancellationToken::new();
@@ -56,6 +71,20 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
             async move { queue.send(body).await.map_err(|error| chain(&error)) }
         })
     });
+
+    let watcher = Watcher {
+        store: store.clone(),
+        depth: {
+            let queue = queue.clone();
+            Arc::new(move || {
+                let queue = queue.clone();
+                Box::pin(async move { queue.depth().await.map_err(|error| chain(&error)) })
+            })
+        },
+        metrics: metrics.clone(),
+        feed: feed.clone(),
+    };
+    tokio::spawn(watcher.watch(stop.clone()));
 
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, settings.port))
         .await
@@ -71,6 +100,9 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         }),
         version,
         health: settings.health,
+        metrics,
+        feed,
+        admin: Administration { token: settings.admin_token, scaling },
         draining: stop.clone(),
     };
     let limit = settings.shutdown_timeout.saturating_sub(LAST_RELAY).max(settings.shutdown_grace);

@@ -9,9 +9,12 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use jobs::job::Status;
 use jobs::timestamp::Timestamp;
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 
 use crate::live::census::Census;
 use crate::live::pulse::Pulse;
@@ -44,8 +47,7 @@ const GAUGES: [(&str, &str); 8] = [
     (MESSAGES, "Messages of the queue, visible or in flight; NaN while the queue is away."),
     (WORKERS, "Workers seen lately; NaN while the database is away."),
 ];
-const LATENCY_SECONDS: [f64; 12] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const LATENCY_SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
@@ -105,9 +107,9 @@ impl Metrics {
 
     /// Sets what was counted in the database at `now`; `None` makes it NaN.
     pub fn census(&self, census: Option<&Census>, now: Timestamp) {
-        for (status, name) in crate::live::census::STATUSES {
+        for status in Status::ALL {
             let jobs = census.map(|census| census.jobs.get(&status).copied().unwrap_or_default());
-            self.gauge(JOBS, vec![Label::from_static_parts("status", name)], number(jobs));
+            self.gauge(JOBS, vec![Label::from_static_parts("status", status.name())], number(jobs));
         }
         self.gauge(UNSENT, Vec::new(), number(census.map(|census| census.unsent)));
         let age = |since: fn(&Census) -> Option<Timestamp>| match census {

@@ -74,7 +74,9 @@ impl ScalingRequest {
         }
         let tasks = |number: i64| u32::try_from(number).ok().filter(|number| *number <= maximum_allowed);
         let (Some(minimum), Some(maximum)) = (tasks(minimum), tasks(maximum)) else {
-            return Err(format!("maximum must be at most {maximum_allowed} (SCALING_MAXIMUM), not {maximum}"));
+            return Err(format!(
+                "maximum must be at most {maximum_allowed} (SCALING_MAXIMUM), not {maximum}"
+            ));
         };
         if !(1..=MINUTES_MAX).contains(&minutes) {
             return Err(format!("minutes must be from 1 to {MINUTES_MAX}, not {minutes}"));
@@ -156,8 +158,7 @@ mod tests {
         );
         assert_eq!(refusal(request(2, 8, 0)), "minutes must be from 1 to 1440, not 0");
         assert_eq!(refusal(request(2, 8, 1441)), "minutes must be from 1 to 1440, not 1441");
-        let because =
-            |reason: String| refusal(ScalingRequest { reason: Some(reason), ..request(2, 8, 60) });
+        let because = |reason: String| refusal(ScalingRequest { reason: Some(reason), ..request(2, 8, 60) });
         assert_eq!(because("é".repeat(201)), "reason must have at most 200 characters");
         assert_eq!(because("a\u{0}b".to_owned()), "reason must be one line without control characters");
     }

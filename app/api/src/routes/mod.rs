@@ -1,7 +1,11 @@
 //! Which paths there are: one module each for what belongs together, merged here with their documentation.
 
+mod events;
 mod health;
 mod jobs;
+mod metrics;
+mod page;
+mod scaling;
 mod version;
 
 use std::sync::Arc;
@@ -19,8 +23,12 @@ use crate::state::Api;
 /// The paths of each module. A module's `routes` returns an [`OpenApiRouter`] of annotated handlers.
 fn documented() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(document::frame())
+        .merge(page::routes())
         .merge(version::routes())
         .merge(jobs::routes())
+        .merge(events::routes())
+        .merge(scaling::routes())
+        .merge(metrics::routes())
         .merge(health::routes())
 }
 
@@ -32,6 +40,7 @@ pub fn openapi() -> OpenApi {
 pub fn router(api: Api) -> Router {
     let document: Document = Arc::new(openapi());
     Router::from(documented())
+        .merge(page::files())
         .route("/openapi.json", routing::get(document::serve).with_state(document))
         .fallback(async || Problem::new(Code::NoSuchPath, "there is nothing at this path; see /openapi.json"))
         .method_not_allowed_fallback(async || {
@@ -42,6 +51,7 @@ pub fn router(api: Api) -> Router {
         })
         .layer(from_fn_with_state(api.draining.clone(), close_while_draining))
         .layer(from_fn(around_each_request))
+        .layer(from_fn_with_state(api.metrics.clone(), crate::metrics::around_each_request))
         .with_state(api)
 }
 

@@ -150,8 +150,11 @@ mod tests {
     #[test]
     fn nothing_is_asked_of_another_host_and_no_markup_is_made_of_text() {
         for file in FILES.iter().chain([&INDEX]) {
-            let links = file.text.replace("http://www.w3.org/2000/svg", "").replace("placeholder=\"https://\"", "");
-            for bad in ["http://", "https://", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write"] {
+            let links =
+                file.text.replace("http://www.w3.org/2000/svg", "").replace("placeholder=\"https://\"", "");
+            for bad in
+                ["http://", "https://", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write"]
+            {
                 assert!(!links.contains(bad), "{} in {}", bad, file.name);
             }
         }
