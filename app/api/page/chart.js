@@ -5,9 +5,9 @@ import { svg } from "./dom.js";
 const SPAN_MS = 10 * 60 * 1000;
 /** Between two points that are further apart nobody looked, and no line is drawn. */
 const GAP_MS = 15_000;
-const WIDTH = 520;
-const HEIGHT = 132;
-const PLOT = { left: 30, right: WIDTH - 4, top: 8, bottom: HEIGHT - 22 };
+const WIDTH = 340;
+const HEIGHT = 120;
+const PLOT = { left: 28, right: WIDTH - 3, top: 8, bottom: HEIGHT - 22 };
 
 /**
  * `read` takes the number out of a pulse, or null; `sentence` names what is drawn;

@@ -27,7 +27,7 @@ export function row(job, changed) {
   const refusal = element("p", { class: "refusal", role: "alert", hidden: true });
   const panel = element("div", { class: "details", id: `details-${job.id}`, hidden: true });
   const cancel = element("button", { type: "button", class: "quiet", onclick: stop }, "Cancel");
-  const more = element("button", { type: "button", class: "quiet", "aria-expanded": "false", "aria-controls": panel.id, onclick: toggle }, "Details");
+  const more = element("button", { type: "button", class: "plain", "aria-expanded": "false", "aria-controls": panel.id, onclick: toggle }, "Details");
   for (const button of [cancel, more]) {
     button.append(element("span", { class: "unseen" }, ` of ${kindWord(job.kind)} ${shortId(job.id)}`));
   }
@@ -35,7 +35,15 @@ export function row(job, changed) {
   const item = element(
     "li",
     { class: "row", "data-id": job.id },
-    element("div", { class: "summary" }, element("span", { class: "state" }, icon, status), element("span", { class: "what" }, name, id), outcome, time, element("span", { class: "buttons" }, cancel, more)),
+    element(
+      "div",
+      { class: "summary" },
+      element("span", { class: "state" }, icon, status),
+      element("span", { class: "what" }, name, " ", id),
+      outcome,
+      time,
+      element("span", { class: "buttons" }, cancel, more),
+    ),
     refusal,
     panel,
   );
