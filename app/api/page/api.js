@@ -13,12 +13,14 @@ export const readJob = (id) => ask("GET", `/jobs/${encodeURIComponent(id)}`);
 
 export const cancelJob = (id) => ask("DELETE", `/jobs/${encodeURIComponent(id)}`);
 
-export function listJobs({ status, after, limit }) {
+/** The first page of jobs; each page says in `next` where the following one is. */
+export function listJobs(status, limit) {
   const query = new URLSearchParams({ limit: String(limit) });
   if (status) query.set("status", status);
-  if (after) query.set("after", after);
-  return ask("GET", `/jobs?${query}`);
+  return listMore(`/jobs?${query}`);
 }
+
+export const listMore = (next) => ask("GET", next);
 
 /** `key` is the same for every try of one submission, so that no try can make a second job of it. */
 export function submitJob(kind, payload, key) {

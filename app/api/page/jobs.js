@@ -1,6 +1,6 @@
 // The list of jobs: newest first, filtered by status, kept up to date by what is heard.
 
-import { listJobs } from "./api.js";
+import { listJobs, listMore } from "./api.js";
 import { byId } from "./dom.js";
 import { row } from "./row.js";
 
@@ -64,9 +64,10 @@ export function jobList({ heardOf }) {
   function trim() {
     for (const id of [...rows.keys()].slice(ROWS_MAX)) {
       drop(id);
-      next = [...rows.keys()].at(-1);
+      // What follows the rows that are left is known to nobody now.
+      next = null;
     }
-    more.hidden = next === null || rows.size >= ROWS_MAX;
+    more.hidden = next === null;
   }
 
   function sayIfEmpty() {
@@ -99,7 +100,7 @@ export function jobList({ heardOf }) {
     const mine = (reading += 1);
     more.disabled = true;
     try {
-      const page = await listJobs({ status: filter, after, limit: PAGE });
+      const page = await (after === undefined ? listJobs(filter, PAGE) : listMore(after));
       // Another filter was chosen meanwhile.
       if (mine !== reading) return;
       if (after === undefined) {

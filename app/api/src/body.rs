@@ -118,7 +118,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         while let Some(part) = arriving.next().await? {
             whole.extend_from_slice(&part);
         }
-        serde_json::from_slice(&whole).map(JsonBody).map_err(|error| match error.classify() {
+        let read = serde_json::from_slice(&whole);
+        // A list would be read as the members in their order, which nobody documented.
+        if read.is_ok() && whole.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(Problem::new(Code::InvalidBody, "the body must be a JSON object"));
+        }
+        read.map(JsonBody).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => Problem::new(Code::InvalidBody, error.to_string()),
             _ if whole.is_empty() => {
                 Problem::new(Code::InvalidJson, "there is no body; send a JSON object".to_owned())

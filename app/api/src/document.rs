@@ -1,10 +1,9 @@
 //! The OpenAPI document: made from the handlers' annotations, completed with what holds for every path.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::LazyLock;
 
-use axum::Json;
-use axum::extract::State;
+use axum::http::{HeaderName, header};
 use serde_json::json;
 use utoipa::OpenApi as _;
 use utoipa::openapi::example::ExampleBuilder;
@@ -13,11 +12,12 @@ use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Header, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::problem::{Code, Problem, ProblemBody};
 use crate::requests::{REQUEST_ID, REQUEST_ID_PATTERN};
-
-pub type Document = Arc<OpenApi>;
+use crate::state::Api;
 
 /// What `/openapi.json` can't be asked of the handlers: its frame.
 #[derive(utoipa::OpenApi)]
@@ -137,6 +137,17 @@ macro_rules! refusals {
 }
 pub(crate) use refusals;
 
-pub async fn serve(State(document): State<Document>) -> Json<OpenApi> {
-    Json((*document).clone())
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(serve))
+}
+
+/// The text that is served, made once.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| json!(crate::routes::openapi()).to_string());
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "service",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object))
+)]
+async fn serve() -> ([(HeaderName, &'static str); 1], &'static str) {
+    ([(header::CONTENT_TYPE, "application/json")], &DOCUMENT)
 }

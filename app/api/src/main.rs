@@ -15,6 +15,10 @@ mod scaling;
 mod serve;
 mod settings;
 mod state;
+mod submissions;
+#[cfg(test)]
+mod testing;
+mod uploads;
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -40,6 +44,7 @@ use crate::scaling::change::Scaling;
 use crate::serve::{Drain, serve};
 use crate::settings::Settings;
 use crate::state::{Administration, Api};
+use crate::uploads::Uploads;
 
 /// The part of the shutdown that is kept for the relay's last round.
 const LAST_RELAY: Duration = Duration::from_secs(1);
@@ -91,8 +96,12 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("listening on port {}", settings.port))?;
     let version: Arc<str> = settings.common.version.into();
     info!(version = &*version, address = %listener.local_addr()?, "listening");
+    let objects = objects();
+    let uploads = Uploads::new(objects.clone(), settings.uploads);
     let api = Api {
         store: store.clone(),
+        objects,
+        uploads: uploads.clone(),
         submitted,
         ping_queue: Arc::new(move || {
             let queue = queue.clone();
@@ -111,9 +120,20 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();
-    if tokio::time::timeout(LAST_RELAY, relay).await.is_err() {
+    let (relayed, cleaned) = tokio::join!(
+        tokio::time::timeout(LAST_RELAY, relay),
+        tokio::time::timeout(LAST_RELAY, uploads.finish())
+    );
+    if relayed.is_err() {
         warn!("the queue is slow; the outbox keeps what is unsent for the next process");
+    }
+    if cleaned.is_err() {
+        warn!("the object store is slow; parts of an upload that was cut off may be left there");
     }
     info!(?drained, "stopped");
     Ok(())
+}
+
+fn objects() -> Arc<dyn object_store::ObjectStore> {
+    Arc::new(object_store::memory::InMemory::new())
 }

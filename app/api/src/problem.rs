@@ -188,6 +188,16 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
+        if let StoreError::Stored { .. } = &error {
+            tracing::error!(
+                error = chain(&error),
+                "the database holds what no version of this service wrote"
+            );
+            return Problem::new(
+                Code::Internal,
+                "what is stored can't be read; the log says what, by `request_id`",
+            );
+        }
         Problem::unavailable("database", &error)
     }
 }

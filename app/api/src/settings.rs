@@ -20,8 +20,10 @@ use jobs::environment::{Environment, InvalidSettings};
 use jobs::settings::CommonSettings;
 
 use crate::admin::AdminToken;
+use crate::body::Patience;
 use crate::scaling::account::WorkerService;
 use crate::serve::Bounds;
+use crate::uploads;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -30,8 +32,7 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     pub shutdown_timeout: Duration,
     pub bounds: Bounds,
-    pub upload_bytes_max: u64,
-    pub uploads_at_once: usize,
+    pub uploads: uploads::Limits,
     pub admin_token: Option<AdminToken>,
     pub worker: Option<WorkerService>,
     pub scaling_maximum: u32,
@@ -66,12 +67,11 @@ impl Settings {
                     100..=600_000,
                 )),
             },
-            upload_bytes_max: environment.number(
-                "UPLOAD_BYTES_MAX",
-                100 * 1024 * 1024,
-                1..=UPLOAD_BYTES_LIMIT,
-            ),
-            uploads_at_once: environment.number("UPLOADS_AT_ONCE", 8, 1..=1000),
+            uploads: uploads::Limits {
+                bytes_max: environment.number("UPLOAD_BYTES_MAX", 100 * 1024 * 1024, 1..=UPLOAD_BYTES_LIMIT),
+                at_once: environment.number("UPLOADS_AT_ONCE", 8, 1..=1000),
+                patience: Patience::default(),
+            },
             admin_token: admin_token(&mut environment),
             worker: worker(&mut environment),
             scaling_maximum: environment.number("SCALING_MAXIMUM", 50, 1..=SCALING_MAXIMUM_LIMIT),
@@ -132,7 +132,7 @@ mod tests {
         let settings = Settings::read(Environment::of([])).unwrap();
         assert_eq!((settings.port, settings.health), (8080, Health::Ok));
         assert_eq!(settings.shutdown_grace, Duration::from_millis(500));
-        assert_eq!((settings.upload_bytes_max, settings.uploads_at_once), (104_857_600, 8));
+        assert_eq!((settings.uploads.bytes_max, settings.uploads.at_once), (104_857_600, 8));
         assert!(settings.bounds.head_timeout > Duration::from_secs(60), "a load balancer's idle time-out");
     }
 
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn an_upload_may_be_5_gib_and_no_larger() {
         let largest = Settings::read(Environment::of([("UPLOAD_BYTES_MAX", "5368709120")])).unwrap();
-        assert_eq!(largest.upload_bytes_max, 5 << 30);
+        assert_eq!(largest.uploads.bytes_max, 5 << 30);
         let refused = Settings::read(Environment::of([("UPLOAD_BYTES_MAX", "5368709121")])).unwrap_err();
         assert!(refused.to_string().contains("from 1 to 5368709120"), "{refused}");
     }

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use jobs::store::Store;
+use object_store::ObjectStore;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,7 @@ use crate::live::Feed;
 use crate::metrics::Metrics;
 use crate::scaling::change::Scaling;
 use crate::settings::Health;
+use crate::uploads::Uploads;
 
 /// An answer that is on its way; an error says in words what is wrong.
 pub type Asked<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
@@ -25,6 +27,8 @@ pub struct Api {
     /// Rouses the relay when the outbox has something new.
     pub submitted: Arc<Notify>,
     pub ping_queue: Arc<QueuePing>,
+    pub objects: Arc<dyn ObjectStore>,
+    pub uploads: Uploads,
     pub version: Arc<str>,
     pub health: Health,
     pub metrics: Metrics,

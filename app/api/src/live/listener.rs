@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::live::frame::{HEARTBEAT, frame};
 use crate::live::line::line;
 use crate::live::{Feed, Seat, Told};
+use crate::routes::jobs::path_after;
 
 /// Load balancers take a connection for dead that says nothing for a minute.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
@@ -96,7 +97,7 @@ impl Listener {
         let snapshot = json!({
             "version": &*self.version,
             "jobs": page.jobs.iter().map(line).collect::<Vec<_>>(),
-            "next": page.next,
+            "next": page.next.map(|last| path_after(last, SNAPSHOT_JOBS, None)),
             "counts": self.feed.counts(),
             "pulses": self.feed.pulses(),
         });

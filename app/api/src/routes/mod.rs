@@ -2,20 +2,21 @@
 
 mod events;
 mod health;
-mod jobs;
+pub mod jobs;
 mod metrics;
 mod page;
+mod reports;
 mod scaling;
+mod submit;
+mod uploads;
 mod version;
 
-use std::sync::Arc;
-
+use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::{Router, routing};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::document::{self, Document};
+use crate::document;
 use crate::problem::{Code, Problem};
 use crate::requests::{around_each_request, close_while_draining};
 use crate::state::Api;
@@ -25,11 +26,15 @@ fn documented() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(document::frame())
         .merge(page::routes())
         .merge(version::routes())
+        .merge(submit::routes())
         .merge(jobs::routes())
         .merge(events::routes())
         .merge(scaling::routes())
         .merge(metrics::routes())
+        .merge(reports::routes())
+        .merge(uploads::routes())
         .merge(health::routes())
+        .merge(document::routes())
 }
 
 /// The document of all paths, as it is served at `/openapi.json`.
@@ -38,10 +43,8 @@ pub fn openapi() -> OpenApi {
 }
 
 pub fn router(api: Api) -> Router {
-    let document: Document = Arc::new(openapi());
     Router::from(documented())
         .merge(page::files())
-        .route("/openapi.json", routing::get(document::serve).with_state(document))
         .fallback(async || Problem::new(Code::NoSuchPath, "there is nothing at this path; see /openapi.json"))
         .method_not_allowed_fallback(async || {
             Problem::new(

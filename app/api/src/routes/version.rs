@@ -22,7 +22,7 @@ struct Version {
 }
 
 /// Name and version.
-#[utoipa::path(get, path = "/version", tag = "service", responses((status = 200, body = Version)))]
+#[utoipa::path(get, path = "/version", tag = "service", responses((status = 200, description = "The version", body = Version)))]
 async fn version(State(api): State<Api>) -> Json<Version> {
     Json(Version { service: "job-api", version: api.version.to_string() })
 }

@@ -43,7 +43,7 @@ pub struct HistoryEntry {
 }
 
 impl HistoryEvent {
-    const ALL: [HistoryEvent; 6] = [
+    pub const ALL: [HistoryEvent; 6] = [
         HistoryEvent::Submitted,
         HistoryEvent::Begun,
         HistoryEvent::Released,

@@ -69,13 +69,12 @@ impl Store {
                 return Ok(Begin::Unknown);
             };
             let held_until = Timestamp::from_milliseconds(row.try_get("held_until")?);
-            let (job, begin) = match decide(job(&row)?, held_until, attempts_max, now) {
-                Ok(decided) => decided,
-                Err(nothing) => {
-                    transaction.rollback().await?;
-                    return Ok(nothing);
-                }
-            };
+            let mut job = job(&row)?;
+            if let Some(nothing) = nothing_to_do(&job, held_until, now) {
+                transaction.rollback().await?;
+                return Ok(nothing);
+            }
+            let event = begin_or_give_up(&mut job, attempts_max, now);
             sqlx::query(
                 "UPDATE jobs SET status = $2, reason = $3, attempts = $4, held_until = $5, updated_at = $6
                  WHERE id = $1",
@@ -88,17 +87,19 @@ impl Store {
             .bind(now.milliseconds())
             .execute(&mut *transaction)
             .await?;
-            let event = if job.status == Status::Failed { HistoryEvent::Failed } else { HistoryEvent::Begun };
             let entry = HistoryEntry {
                 at: now,
                 event,
                 attempt: job.attempts,
                 worker: Some(worker.clone()),
-                detail: job.reason,
+                detail: job.reason.clone(),
             };
             record(&mut transaction, id, entry).await?;
             transaction.commit().await?;
-            Ok(begin)
+            Ok(match job.reason {
+                Some(reason) => Begin::GivenUp { reason },
+                None => Begin::Begun(job),
+            })
         })
         .await
     }
@@ -193,28 +194,23 @@ impl Store {
     }
 }
 
-/// The job as it is to be written and what to tell the worker; or, where nothing is to be written, only that.
-fn decide(
-    mut job: Job,
-    held_until: Timestamp,
-    attempts_max: u32,
-    now: Timestamp,
-) -> Result<(Job, Begin), Begin> {
-    if job.status.is_final() {
-        return Err(Begin::AlreadyFinal(job.status));
+/// What the worker is told of a job that stays as it is.
+fn nothing_to_do(job: &Job, held_until: Timestamp, now: Timestamp) -> Option<Begin> {
+    match job.status {
+        Status::Submitted => None,
+        Status::Running => (now < held_until).then_some(Begin::InHand),
+        Status::Completed | Status::Failed | Status::Cancelled => Some(Begin::AlreadyFinal(job.status)),
     }
-    if job.status == Status::Running && now < held_until {
-        return Err(Begin::InHand);
-    }
+}
+
+fn begin_or_give_up(job: &mut Job, attempts_max: u32, now: Timestamp) -> HistoryEvent {
     job.updated_at = now;
     if job.attempts >= attempts_max {
-        let reason = format!("given up: begun {} times and never finished", job.attempts);
         job.status = Status::Failed;
-        job.reason = Some(reason.clone());
-        return Ok((job, Begin::GivenUp { reason }));
+        job.reason = Some(format!("given up: begun {} times and never finished", job.attempts));
+        return HistoryEvent::Failed;
     }
     job.status = Status::Running;
     job.attempts += 1;
-    let begun = Begin::Begun(job.clone());
-    Ok((job, begun))
+    HistoryEvent::Begun
 }

@@ -1,0 +1,89 @@
+//! Files that jobs work on: taken in, and described.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderName, StatusCode, header};
+use jobs::store::{Upload, UploadId};
+use jobs::timestamp::Timestamp;
+use tracing::info;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::answers::UploadAnswer;
+use crate::body::{Arriving, MediaType};
+use crate::document::refusals;
+use crate::file_name;
+use crate::problem::{Code, Problem};
+use crate::query::Parameters;
+use crate::state::Api;
+
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(upload)).routes(routes!(read_upload))
+}
+
+refusals!(
+    UploadRefusals: InvalidQuery, BodyInterrupted, BodyStalled, BodyTooLarge, UnsupportedMediaType, EmptyUpload,
+    Busy, Unavailable
+);
+refusals!(ReadRefusals: NoSuchUpload, Unavailable);
+
+/// Takes in a CSV file, as it is: no form around it. Its columns are order_id, ordered_on, product,
+/// quantity and unit_price; they are checked when a `csv-import` job reads it.
+#[utoipa::path(post, path = "/uploads", tag = "uploads",
+    params(
+        ("name" = Option<String>, Query, description = "what to call the file; only ever shown", example = "orders.csv"),
+        ("content-disposition" = Option<String>, Header,
+            description = "names the file when the query does not", example = "attachment; filename=orders.csv"),
+    ),
+    request_body(content = String, content_type = "text/csv", description = "UTF-8; at most UPLOAD_BYTES_MAX bytes",
+        example = "order_id,ordered_on,product,quantity,unit_price\n1001,2026-11-21,keyboard,2,49.90\n"),
+    responses(
+        (status = 201, description = "The file is stored", body = UploadAnswer,
+            headers(("location" = String, description = "the upload's path"))),
+        UploadRefusals,
+    )
+)]
+async fn upload(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<UploadAnswer>), Problem> {
+    let (parts, body) = request.into_parts();
+    let query = Parameters::read(&parts.uri, &["name"])?;
+    let name = file_name::shown(query.get("name"), &parts.headers);
+    MediaType::of(&parts.headers).expect("text/csv")?;
+    let limits = &api.uploads.limits;
+    let arriving = Arriving::new(&parts.headers, body, limits.bytes_max, limits.patience)?;
+    let place = api.uploads.place()?;
+
+    let id = UploadId::fresh();
+    let object = object_store::path::Path::from(format!("uploads/{id}.csv"));
+    let received = api.uploads.receive(place, arriving, object.clone()).await?;
+    let upload = Upload {
+        id,
+        object: object.to_string(),
+        name,
+        bytes: received.bytes,
+        sha256: received.sha256,
+        created_at: Timestamp::now(),
+    };
+    if let Err(error) = api.store.record_upload(&upload).await {
+        api.uploads.remove(&object).await;
+        return Err(error.into());
+    }
+    api.metrics.uploaded(upload.bytes);
+    info!(upload_id = %id, bytes = upload.bytes, "uploaded");
+    let location = [(header::LOCATION, format!("/uploads/{id}"))];
+    Ok((StatusCode::CREATED, location, Json(UploadAnswer::from(upload))))
+}
+
+/// Describes an upload.
+#[utoipa::path(get, path = "/uploads/{id}", tag = "uploads",
+    params(("id" = String, Path, description = "An upload's id", format = "uuid")),
+    responses((status = 200, description = "The upload", body = UploadAnswer), ReadRefusals)
+)]
+async fn read_upload(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<UploadAnswer>, Problem> {
+    let unknown = || Problem::new(Code::NoSuchUpload, "there is no upload with this id");
+    let id: UploadId = id.parse().map_err(|_| unknown())?;
+    let upload = api.store.upload(&id).await?.ok_or_else(unknown)?;
+    Ok(Json(UploadAnswer::from(upload)))
+}
