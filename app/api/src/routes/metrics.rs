@@ -13,7 +13,7 @@ pub fn routes() -> OpenApiRouter<Api> {
 
 /// Metrics in the text format of Prometheus. What can't be seen at the moment is NaN.
 #[utoipa::path(get, path = "/metrics", tag = "service", responses(
-    (status = 200, body = String, content_type = "text/plain"),
+    (status = 200, description = "Metrics", body = String, content_type = "text/plain"),
 ))]
 async fn metrics(State(api): State<Api>) -> ([(HeaderName, &'static str); 1], String) {
     api.metrics.listeners(api.feed.listeners());

@@ -44,7 +44,6 @@ pub fn openapi() -> OpenApi {
 
 pub fn router(api: Api) -> Router {
     Router::from(documented())
-        .merge(page::files())
         .fallback(async || Problem::new(Code::NoSuchPath, "there is nothing at this path; see /openapi.json"))
         .method_not_allowed_fallback(async || {
             Problem::new(

@@ -3,11 +3,11 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Router, routing};
 use sha2::{Digest, Sha256};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::document::refusals;
 use crate::problem::{Code, Problem};
 use crate::state::Api;
 
@@ -47,13 +47,10 @@ const FILES: [File; 11] = [
 ];
 
 pub fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default().routes(routes!(index))
+    OpenApiRouter::default().routes(routes!(index)).routes(routes!(file))
 }
 
-/// The files that the page is made of; of no use to programs, so that no document names them.
-pub fn files() -> Router<Api> {
-    Router::new().route("/page/{name}", routing::get(file))
-}
+refusals!(FileRefusals: NoSuchFile);
 
 /// The page, for clients that ask for HTML; name and version as text for all others.
 #[utoipa::path(get, path = "/", tag = "service", responses(
@@ -71,9 +68,20 @@ async fn index(State(api): State<Api>, headers: HeaderMap) -> Response {
     response
 }
 
+/// A file that the page is made of; of no use to programs.
+#[utoipa::path(get, path = "/page/{name}", tag = "service",
+    params(("name" = String, Path, description = "the file's name", example = "icon.svg")),
+    responses(
+        (status = 200, description = "the file", content(
+            (String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml"), (String = "text/csv"),
+        )),
+        (status = 304, description = "the file has not changed since the ETag in `if-none-match`"),
+        FileRefusals,
+    )
+)]
 async fn file(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     let file = FILES.iter().find(|file| file.name == name);
-    let file = file.ok_or_else(|| Problem::new(Code::NoSuchPath, "the page has no such file"))?;
+    let file = file.ok_or_else(|| Problem::new(Code::NoSuchFile, "the page has no such file"))?;
     Ok(file.answer(&headers))
 }
 

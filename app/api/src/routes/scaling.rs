@@ -160,7 +160,7 @@ async fn end_override(
 
 /// How the worker may scale now, and what was asked for lately.
 #[utoipa::path(get, path = "/update-scaling", tag = "administration", security(("administrator" = [])),
-    responses((status = 200, body = ScalingNow), LookRefusals)
+    responses((status = 200, description = "how it is", body = ScalingNow), LookRefusals)
 )]
 async fn read_override(administrator: Administrator) -> Result<Json<ScalingNow>, Problem> {
     let Look { live, records } = administrator.scaling.look().await?;
