@@ -110,6 +110,12 @@ listen(
       takePulses(snapshot.pulses);
       showVersion(snapshot.version);
     },
+    resumed: (missed) => {
+      list.take(missed.jobs);
+      takeCounts(missed.counts);
+      takePulses(missed.pulses);
+      showVersion(missed.version);
+    },
     jobs: (changed) => list.take(changed.jobs),
     pulse: (pulse) => takePulses([pulse]),
     counts: takeCounts,
