@@ -29,7 +29,6 @@ use anyhow::Context;
 use jobs::log::chain;
 use jobs::queue::{Queue, aws_settings};
 use jobs::relay::relay_until;
-use jobs::store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -56,8 +55,7 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
-    let store = Store::open_with(&settings.common.database_url, settings.common.database_limits).await?;
-    store.migrate().await?;
+    let store = jobs::start::store(&settings.common).await?;
     let aws = aws_settings().await;
     let queue = Arc::new(Queue::new(&aws, settings.common.queue));
     let metrics = Metrics::new(&settings.common.version).context("setting up the metrics")?;

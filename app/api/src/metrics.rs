@@ -19,11 +19,11 @@ use metrics_exporter_prometheus::{
 use crate::live::census::Census;
 use crate::live::pulse::Pulse;
 
-const REQUESTS: &str = "job_api_requests_total";
-const LATENCY: &str = "job_api_request_duration_seconds";
-const UPLOADED: &str = "job_api_upload_bytes_total";
-const LISTENERS: &str = "job_api_event_listeners";
-const VERSION: &str = "job_api_info";
+const REQUESTS: &str = "api_requests_total";
+const LATENCY: &str = "api_request_duration_seconds";
+const UPLOADED: &str = "api_upload_bytes_total";
+const LISTENERS: &str = "api_event_listeners";
+const VERSION: &str = "api_info";
 const JOBS: &str = "jobs_by_status";
 const OLDEST_JOB: &str = "jobs_oldest_queued_age_seconds";
 const UNSENT: &str = "jobs_outbox_unsent";

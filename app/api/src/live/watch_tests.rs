@@ -93,7 +93,7 @@ async fn the_pulse_is_told_and_measured() {
         "jobs_by_status{status=\"SUBMITTED\"} 1",
         "jobs_by_status{status=\"FAILED\"} 0",
         "jobs_outbox_unsent 1",
-        "job_api_event_listeners 1",
+        "api_event_listeners 1",
     ] {
         assert!(metrics.lines().any(|it| it == line), "{line}\n{metrics}");
     }

@@ -6,6 +6,9 @@ use axum::http::{HeaderName, StatusCode, header};
 use jobs::store::{Upload, UploadId};
 use jobs::timestamp::Timestamp;
 use tracing::info;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,6 +30,17 @@ refusals!(
 );
 refusals!(ReadRefusals: NoSuchUpload, Unavailable);
 
+/// The schema of an uploaded file.
+struct CsvFile;
+
+impl PartialSchema for CsvFile {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).into()
+    }
+}
+
+impl ToSchema for CsvFile {}
+
 /// Takes in a CSV file, as it is: no form around it. Its columns are order_id, ordered_on, product,
 /// quantity and unit_price; they are checked when a `csv-import` job reads it.
 #[utoipa::path(post, path = "/uploads", tag = "uploads",
@@ -35,7 +49,7 @@ refusals!(ReadRefusals: NoSuchUpload, Unavailable);
         ("content-disposition" = Option<String>, Header,
             description = "names the file when the query does not", example = "attachment; filename=orders.csv"),
     ),
-    request_body(content = String, content_type = "text/csv", description = "UTF-8; at most UPLOAD_BYTES_MAX bytes",
+    request_body(content = inline(CsvFile), content_type = "text/csv", description = "UTF-8; at most UPLOAD_BYTES_MAX bytes",
         example = "order_id,ordered_on,product,quantity,unit_price\n1001,2026-11-21,keyboard,2,49.90\n"),
     responses(
         (status = 201, description = "The file is stored", body = UploadAnswer,

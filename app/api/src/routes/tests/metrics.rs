@@ -14,10 +14,10 @@ async fn requests_are_counted_by_method_template_and_status() {
     let answer = world.read("/metrics").await;
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     for line in [
-        "job_api_requests_total{method=\"GET\",route=\"/jobs/{id}\",status=\"404\"} 3",
-        "job_api_request_duration_seconds_count{method=\"GET\",route=\"/jobs/{id}\"} 3",
-        "job_api_info{version=\"1.4.2\"} 1",
-        "# TYPE job_api_request_duration_seconds histogram",
+        "api_requests_total{method=\"GET\",route=\"/jobs/{id}\",status=\"404\"} 3",
+        "api_request_duration_seconds_count{method=\"GET\",route=\"/jobs/{id}\"} 3",
+        "api_info{version=\"1.4.2\"} 1",
+        "# TYPE api_request_duration_seconds histogram",
     ] {
         assert!(answer.text.lines().any(|it| it == line), "{line}\n{}", answer.text);
     }
@@ -28,7 +28,7 @@ async fn no_client_can_add_a_series_by_inventing_paths_or_methods() {
     let world = World::new().await;
     let series = async || {
         let text = world.read("/metrics").await.text;
-        text.lines().filter(|line| line.starts_with("job_api_requests_total")).count()
+        text.lines().filter(|line| line.starts_with("api_requests_total")).count()
     };
     series().await;
     world.read("/nowhere").await;
@@ -46,5 +46,5 @@ async fn no_client_can_add_a_series_by_inventing_paths_or_methods() {
 async fn the_bytes_of_uploads_are_counted() {
     let world = World::new().await;
     assert_eq!(world.upload("/uploads", "a,b\n1,2\n").await.status, 201);
-    assert!(world.read("/metrics").await.text.contains("\njob_api_upload_bytes_total 8\n"));
+    assert!(world.read("/metrics").await.text.contains("\napi_upload_bytes_total 8\n"));
 }
