@@ -5,8 +5,9 @@ NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/python
-# The AWS CLI and boto3 that drive the simulator in the tests, the newest that work together; Schemathesis asks the API.
-PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 schemathesis==4.32.5
+# The AWS CLI and boto3 that drive the simulator in the tests, moto, which is S3 to the apps, and Schemathesis, which asks
+# the API; the newest that work together.
+PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3]==5.2.5' schemathesis==4.32.5
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help

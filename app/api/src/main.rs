@@ -23,9 +23,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jobs::log::chain;
+use jobs::objects::Objects;
 use jobs::queue::{Queue, aws_settings};
 use jobs::relay::relay_until;
-use jobs::store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -47,9 +47,10 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
-    let store = Store::open_with(&settings.common.database_url, settings.common.database_limits).await?;
-    store.migrate().await?;
-    let queue = Arc::new(Queue::new(&aws_settings().await, settings.common.queue));
+    let store = jobs::start::store(&settings.common).await?;
+    let aws = aws_settings().await;
+    let objects = Objects::open(&settings.common.objects, &aws)?;
+    let queue = Arc::new(Queue::new(&aws, settings.common.queue));
 
     let submitted = Arc::new(Notify::new());
     let relay_stop = CancellationToken::new();
@@ -67,12 +68,10 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("listening on port {}", settings.port))?;
     let version: Arc<str> = settings.common.version.into();
     info!(version = &*version, address = %listener.local_addr()?, "listening");
-    let objects = objects();
-    let uploads = Uploads::new(objects.clone(), settings.uploads);
     let api = Api {
         store: store.clone(),
+        uploads: Uploads::new(objects.clone(), settings.uploads),
         objects,
-        uploads: uploads.clone(),
         submitted,
         ping_queue: Arc::new(move || {
             let queue = queue.clone();
@@ -88,20 +87,9 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();
-    let (relayed, cleaned) = tokio::join!(
-        tokio::time::timeout(LAST_RELAY, relay),
-        tokio::time::timeout(LAST_RELAY, uploads.finish())
-    );
-    if relayed.is_err() {
+    if tokio::time::timeout(LAST_RELAY, relay).await.is_err() {
         warn!("the queue is slow; the outbox keeps what is unsent for the next process");
-    }
-    if cleaned.is_err() {
-        warn!("the object store is slow; parts of an upload that was cut off may be left there");
     }
     info!(?drained, "stopped");
     Ok(())
-}
-
-fn objects() -> Arc<dyn object_store::ObjectStore> {
-    Arc::new(object_store::memory::InMemory::new())
 }

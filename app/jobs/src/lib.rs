@@ -5,6 +5,7 @@ pub mod job;
 pub mod timestamp;
 pub mod work;
 
+pub mod objects;
 pub mod store;
 
 pub mod message;

@@ -32,8 +32,7 @@ async fn main() -> ExitCode {
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
     let overdue = overdue_after(&stop, settings.shutdown_timeout.saturating_sub(HAND_BACK));
-    let store = Store::open_with(&settings.common.database_url, settings.common.database_limits).await?;
-    store.migrate().await?;
+    let store = jobs::start::store(&settings.common).await?;
     let queue = Queue::new(&aws_settings().await, settings.common.queue.clone());
     let worker = WorkerId::fresh();
     info!(version = settings.common.version, %worker, "polling");

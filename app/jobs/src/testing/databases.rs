@@ -1,6 +1,4 @@
-//! For tests: one body that is run on a fresh database of each kind.
-
-#![allow(clippy::unwrap_used, clippy::panic)]
+//! One test body that is run on a fresh database of each kind.
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 
