@@ -5,9 +5,8 @@ NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/python
-# The AWS CLI and boto3 that drive the simulator in the tests, moto, which is S3 to the apps, and Schemathesis, which asks
-# the API; the newest that work together.
-PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3]==5.2.5' schemathesis==4.32.5
+# The AWS CLI and boto3 drive the simulator, moto is S3 and SES to the apps, Schemathesis asks the API.
+PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' schemathesis==4.32.5
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help
@@ -55,8 +54,10 @@ deny: ## Licences, bans and sources; advisories where their database can be had
 	  && PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny check advisories \
 	  || echo "make: the advisory database can't be had here; advisories are not checked"
 
-bench: ## Calls, time and memory at 10, 100 and 1,000 services
+bench: ## What a fleet costs the operator, and what one API process holds
 	$(CARGO) bench --locked --bench fleet
+	$(CARGO) build --locked --profile bench -p api -p migrate --bins
+	DURABLE=1 tools/postgres with $(CARGO) bench --locked --bench jobs
 
 api-model: ## Refresh the copy of AWS's API model from botocore
 	@rm -rf $(TOOLS)/botocore

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::account::Account;
-use super::repository::{Repository, WORKER};
+use super::repository::Repository;
 use super::wait_until;
 
 #[test]

@@ -8,7 +8,7 @@ use simulator::faults::Fault;
 
 use super::account::Account;
 use super::operator::{Operator, STOPS_WITHIN, finish};
-use super::repository::{API, Repository};
+use super::repository::Repository;
 use super::served::{Installation, Served, repository_of, wait_until_settled};
 
 fn stops_cleanly(operator: &mut Operator) {

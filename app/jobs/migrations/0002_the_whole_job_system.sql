@@ -98,6 +98,9 @@ CREATE TABLE imported_rows (
     PRIMARY KEY (job_id, line)
 );
 
+-- Finds an order that comes twice in one file, however large the file.
+CREATE INDEX imported_rows_by_order ON imported_rows (job_id, order_id);
+
 CREATE TABLE workers (
     id         TEXT   NOT NULL PRIMARY KEY,
     version    TEXT   NOT NULL,

@@ -13,15 +13,15 @@ use super::{Store, StoreError, Trouble, WorkerId};
 use crate::job::JobId;
 use crate::timestamp::Timestamp;
 
-/// More than the entries of a job that used up all of its attempts.
-const ENTRIES_MAX: i64 = 1_000;
+/// More than the entries of a job that used up all of its attempts: 100 of them, each released ten times.
+const ENTRIES_MAX: i64 = 2_500;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum HistoryEvent {
     Submitted,
     Begun,
-    /// Its worker had to stop before the job was done.
+    /// Its worker had to stop before the job was done, or something that it needs was away.
     Released,
     Completed,
     Failed,
@@ -37,7 +37,7 @@ pub struct HistoryEntry {
     pub attempt: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<WorkerId>,
-    /// The reason of a failure, or the request that submitted the job.
+    /// The reason of a failure or a release, or the request that submitted the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! The rows of imported files, and what they add up to.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -51,6 +52,34 @@ impl Store {
             new += self.in_time("writing imported rows", self.insert_batch(job, batch)).await?;
         }
         Ok(new)
+    }
+
+    /// Which of these orders the import has rows of already, and the first line of each. At most
+    /// [`ROWS_BATCH_MAX`] orders at once.
+    pub async fn lines_of_orders(
+        &self,
+        job: JobId,
+        orders: &[&str],
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let places: Vec<String> = (0..orders.len()).map(|order| format!("${}", order + 2)).collect();
+        let sql = format!(
+            "SELECT order_id, MIN(line) AS line FROM imported_rows
+             WHERE job_id = $1 AND order_id IN ({}) GROUP BY order_id",
+            places.join(", ")
+        );
+        self.in_time("looking up imported orders", async {
+            if orders.is_empty() {
+                return Ok(BTreeMap::new());
+            }
+            let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(orders.len() == ROWS_BATCH_MAX);
+            query = query.bind(job.to_string());
+            for order in orders {
+                query = query.bind(plain(order));
+            }
+            let rows = query.fetch_all(&self.readers).await?;
+            rows.iter().map(|row| Ok((text(row, "order_id")?, number(row, "line")?))).collect()
+        })
+        .await
     }
 
     async fn insert_batch(&self, job: JobId, batch: &[ImportedRow]) -> Result<u64, Trouble> {

@@ -30,7 +30,7 @@ pub use open::Limits;
 pub use schema::SchemaStep;
 pub use submit::{Cancel, Idempotency, NewJob, Submitted};
 pub use uploads::{Upload, UploadId};
-pub use work::{Begin, Finish, Outcome};
+pub use work::{Begin, Finish, Outcome, RELEASES_PER_ATTEMPT_MAX};
 pub use workers::{OverrideId, ScalingOverride, WORKER_LIVE, WorkerBeat, WorkerId};
 
 /// The database of jobs. Clones share its connections.

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 
-use super::columns::{job, job_columns, plain};
+use super::columns::{job, job_columns, number, plain};
 use super::history::{HistoryEntry, HistoryEvent, record};
-use super::{Store, StoreError, WorkerId};
+use super::{Store, StoreError, Trouble, WorkerId};
 use crate::job::{Job, JobId, Status};
 use crate::timestamp::Timestamp;
+
+/// A job whose attempts are all released is given up after this many times the attempts that it has.
+pub const RELEASES_PER_ATTEMPT_MAX: u32 = 10;
 
 /// What became of a worker's wish to begin a job.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +77,12 @@ impl Store {
                 transaction.rollback().await?;
                 return Ok(nothing);
             }
-            let event = begin_or_give_up(&mut job, attempts_max, now);
+            // Most jobs end before this matters.
+            let releases = match job.attempts < attempts_max {
+                true => Releases::default(),
+                false => releases(&mut transaction, id).await?,
+            };
+            let event = begin_or_give_up(&mut job, &releases, attempts_max, now);
             sqlx::query(
                 "UPDATE jobs SET status = $2, reason = $3, attempts = $4, held_until = $5, updated_at = $6
                  WHERE id = $1",
@@ -120,13 +128,15 @@ impl Store {
         .await
     }
 
-    /// Lets another worker have the job at once: the one that has it must stop. The job stays RUNNING, and the
-    /// attempt counts. Does nothing if `attempt` is no longer the one in progress.
+    /// Lets another worker have the job at once: the one that has it must stop, or something it needs is away. The
+    /// job stays RUNNING. The attempt keeps its number and is not held against the job, up to a bound; see
+    /// [`RELEASES_PER_ATTEMPT_MAX`]. Does nothing if `attempt` is no longer the one in progress.
     pub async fn release(
         &self,
         id: JobId,
         attempt: u32,
         worker: &WorkerId,
+        why: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.in_time("releasing a job", async {
@@ -141,8 +151,8 @@ impl Store {
             .await?;
             if released.rows_affected() > 0 {
                 let event = HistoryEvent::Released;
-                let entry =
-                    HistoryEntry { at: now, event, attempt, worker: Some(worker.clone()), detail: None };
+                let (worker, detail) = (Some(worker.clone()), Some(why.to_owned()));
+                let entry = HistoryEntry { at: now, event, attempt, worker, detail };
                 record(&mut transaction, id, entry).await?;
             }
             transaction.commit().await?;
@@ -194,6 +204,26 @@ impl Store {
     }
 }
 
+/// The attempts that are not held against a job.
+#[derive(Default)]
+struct Releases {
+    attempts: u32,
+    last_why: Option<String>,
+}
+
+async fn releases(connection: &mut AnyConnection, id: JobId) -> Result<Releases, Trouble> {
+    let row = sqlx::query(
+        "SELECT COUNT(DISTINCT attempt) AS attempts,
+                (SELECT detail FROM job_history WHERE job_id = $1 AND event = 'RELEASED'
+                 ORDER BY step DESC LIMIT 1) AS last_why
+         FROM job_history WHERE job_id = $1 AND event = 'RELEASED'",
+    )
+    .bind(id.to_string())
+    .fetch_one(connection)
+    .await?;
+    Ok(Releases { attempts: number(&row, "attempts")?, last_why: row.try_get("last_why")? })
+}
+
 /// What the worker is told of a job that stays as it is.
 fn nothing_to_do(job: &Job, held_until: Timestamp, now: Timestamp) -> Option<Begin> {
     match job.status {
@@ -203,11 +233,14 @@ fn nothing_to_do(job: &Job, held_until: Timestamp, now: Timestamp) -> Option<Beg
     }
 }
 
-fn begin_or_give_up(job: &mut Job, attempts_max: u32, now: Timestamp) -> HistoryEvent {
+fn begin_or_give_up(job: &mut Job, releases: &Releases, attempts_max: u32, now: Timestamp) -> HistoryEvent {
     job.updated_at = now;
-    if job.attempts >= attempts_max {
+    let spent = job.attempts.saturating_sub(releases.attempts);
+    if spent >= attempts_max || job.attempts >= attempts_max.saturating_mul(RELEASES_PER_ATTEMPT_MAX) {
+        let last = releases.last_why.as_ref().map(|why| format!("; released the last time because: {why}"));
+        let last = last.unwrap_or_default();
         job.status = Status::Failed;
-        job.reason = Some(format!("given up: begun {} times and never finished", job.attempts));
+        job.reason = Some(format!("given up: begun {} times and never finished{last}", job.attempts));
         return HistoryEvent::Failed;
     }
     job.status = Status::Running;

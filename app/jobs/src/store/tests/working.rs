@@ -66,7 +66,7 @@ async fn a_worker_whose_job_was_taken_over_cannot_finish_it() {
         let finish = store.finish(id, first.attempts, &worker(), &late, at(30)).await;
         assert_eq!(finish.unwrap(), Finish::Superseded);
         // Nor has it a say in who has the job.
-        store.release(id, first.attempts, &worker(), at(30)).await.unwrap();
+        store.release(id, first.attempts, &worker(), "stopping", at(30)).await.unwrap();
         store.hold_until(id, first.attempts, at(0)).await.unwrap();
         let third = store.begin(id, &worker(), ATTEMPTS_MAX, HOLD, at(21).plus(HOLD)).await;
         assert_eq!(third.unwrap(), Begin::InHand);
@@ -108,7 +108,7 @@ async fn a_released_job_is_begun_by_another_worker_at_once_whatever_its_clock_sa
         let store = database.store().await;
         let id = submitted(&store).await;
         let job = begun(&store, id).await;
-        store.release(id, job.attempts, &worker(), at(25)).await.unwrap();
+        store.release(id, job.attempts, &worker(), "stopping", at(25)).await.unwrap();
         let other = WorkerId::new("worker-2");
         let begin = store.begin(id, &other, ATTEMPTS_MAX, HOLD, at(24)).await.unwrap();
         assert!(matches!(begin, Begin::Begun(Job { attempts: 2, .. })), "{begin:?}");
@@ -138,6 +138,40 @@ async fn a_job_that_kills_every_worker_is_given_up_with_a_reason() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_is_released_is_not_held_against_the_job_up_to_a_bound() {
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let id = submitted(&store).await;
+        let attempts = ATTEMPTS_MAX * RELEASES_PER_ATTEMPT_MAX;
+        for attempt in 1..=attempts {
+            assert_eq!(begun(&store, id).await.attempts, attempt);
+            // Twice, as after an answer that was lost.
+            for _ in 0..2 {
+                store.release(id, attempt, &worker(), "no objects", at(20)).await.unwrap();
+            }
+        }
+        let reason = "given up: begun 30 times and never finished; \
+                      released the last time because: no objects";
+        assert_eq!(
+            store.begin(id, &worker(), ATTEMPTS_MAX, HOLD, at(20)).await.unwrap(),
+            Begin::GivenUp { reason: reason.to_owned() }
+        );
+
+        // Those that are not released count as ever.
+        let id = submitted(&store).await;
+        begun(&store, id).await;
+        store.release(id, 1, &worker(), "stopping", at(20)).await.unwrap();
+        for attempt in 0..ATTEMPTS_MAX {
+            begun_at(&store, id, at(20).plus(HOLD * attempt)).await;
+        }
+        let now = at(20).plus(HOLD * ATTEMPTS_MAX);
+        let begin = store.begin(id, &worker(), ATTEMPTS_MAX, HOLD, now).await.unwrap();
+        assert!(matches!(begin, Begin::GivenUp { .. }), "{begin:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_job_of_another_database_is_unknown() {
     on_each_database(async |database| {
         let store = database.store().await;
@@ -155,7 +189,7 @@ async fn the_history_of_a_job_says_what_happened_in_order_and_by_whom() {
             NewJob { request_id: Some("r-1".to_owned()), ..NewJob::new("sleep", json!({"milliseconds": 5})) };
         let id = new_job(&store, new, at(10)).await.id;
         begun(&store, id).await;
-        store.release(id, 1, &worker(), at(21)).await.unwrap();
+        store.release(id, 1, &worker(), "stopping", at(21)).await.unwrap();
         begun_at(&store, id, at(22)).await;
         let outcome = Outcome::Failed { reason: "no disk".to_owned() };
         // In the same millisecond as the begin.
@@ -172,7 +206,7 @@ async fn the_history_of_a_job_says_what_happened_in_order_and_by_whom() {
             [
                 entry(10, HistoryEvent::Submitted, 0, None, Some("r-1")),
                 entry(20, HistoryEvent::Begun, 1, Some(worker()), None),
-                entry(21, HistoryEvent::Released, 1, Some(worker()), None),
+                entry(21, HistoryEvent::Released, 1, Some(worker()), Some("stopping")),
                 entry(22, HistoryEvent::Begun, 2, Some(worker()), None),
                 entry(22, HistoryEvent::Failed, 2, Some(worker()), Some("no disk")),
             ]
