@@ -52,7 +52,7 @@ export function submitForm({ accepted }) {
       case "report":
         return byId("import").value ? { import: byId("import").value } : {};
       case "email": {
-        const inputs = form.querySelectorAll(`[data-template="${template.value}"] [data-value]`);
+        const inputs = form.querySelectorAll("[data-value]:enabled");
         const values = Object.fromEntries([...inputs].map((input) => [input.dataset.value, input.value]));
         return { to: byId("to").value, template: template.value, values };
       }

@@ -10,7 +10,7 @@ const ROWS_MAX = 500;
 const TICK_MS = 5_000;
 
 export function jobList({ heardOf }) {
-  const list = byId("rows");
+  const list = byId("job-rows");
   const empty = byId("empty");
   const more = byId("more");
   const refusal = byId("list-refusal");

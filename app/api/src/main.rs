@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jobs::log::chain;
+use jobs::objects::Objects;
 use jobs::queue::{Queue, aws_settings};
 use jobs::relay::relay_until;
 use tokio::net::TcpListener;
@@ -57,6 +58,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
     let store = jobs::start::store(&settings.common).await?;
     let aws = aws_settings().await;
+    let objects = Objects::open(&settings.common.objects, &aws)?;
     let queue = Arc::new(Queue::new(&aws, settings.common.queue));
     let metrics = Metrics::new(&settings.common.version).context("setting up the metrics")?;
     let feed = Feed::new();
@@ -94,12 +96,10 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("listening on port {}", settings.port))?;
     let version: Arc<str> = settings.common.version.into();
     info!(version = &*version, address = %listener.local_addr()?, "listening");
-    let objects = objects();
-    let uploads = Uploads::new(objects.clone(), settings.uploads);
     let api = Api {
         store: store.clone(),
+        uploads: Uploads::new(objects.clone(), settings.uploads),
         objects,
-        uploads: uploads.clone(),
         submitted,
         ping_queue: Arc::new(move || {
             let queue = queue.clone();
@@ -118,20 +118,9 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();
-    let (relayed, cleaned) = tokio::join!(
-        tokio::time::timeout(LAST_RELAY, relay),
-        tokio::time::timeout(LAST_RELAY, uploads.finish())
-    );
-    if relayed.is_err() {
+    if tokio::time::timeout(LAST_RELAY, relay).await.is_err() {
         warn!("the queue is slow; the outbox keeps what is unsent for the next process");
-    }
-    if cleaned.is_err() {
-        warn!("the object store is slow; parts of an upload that was cut off may be left there");
     }
     info!(?drained, "stopped");
     Ok(())
-}
-
-fn objects() -> Arc<dyn object_store::ObjectStore> {
-    Arc::new(object_store::memory::InMemory::new())
 }

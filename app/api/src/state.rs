@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use jobs::objects::Objects;
 use jobs::store::Store;
-use object_store::ObjectStore;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,7 @@ pub struct Api {
     /// Rouses the relay when the outbox has something new.
     pub submitted: Arc<Notify>,
     pub ping_queue: Arc<QueuePing>,
-    pub objects: Arc<dyn ObjectStore>,
+    pub objects: Objects,
     pub uploads: Uploads,
     pub version: Arc<str>,
     pub health: Health,
