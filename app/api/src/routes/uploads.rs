@@ -70,20 +70,21 @@ async fn upload(
     let place = api.uploads.place()?;
 
     let id = UploadId::fresh();
-    let object = object_store::path::Path::from(format!("uploads/{id}.csv"));
-    let received = api.uploads.receive(place, arriving, object.clone()).await?;
+    let unrecorded = api.uploads.receive(place, arriving, format!("uploads/{id}.csv")).await?;
     let upload = Upload {
         id,
-        object: object.to_string(),
+        object: unrecorded.name.clone(),
         name,
-        bytes: received.bytes,
-        sha256: received.sha256,
+        bytes: unrecorded.stored.bytes,
+        sha256: unrecorded.stored.sha256.clone(),
         created_at: Timestamp::now(),
     };
     if let Err(error) = api.store.record_upload(&upload).await {
-        api.uploads.remove(&object).await;
+        unrecorded.remove().await;
         return Err(error.into());
     }
+    unrecorded.keep();
+    api.metrics.uploaded(upload.bytes);
     info!(upload_id = %id, bytes = upload.bytes, "uploaded");
     let location = [(header::LOCATION, format!("/uploads/{id}"))];
     Ok((StatusCode::CREATED, location, Json(UploadAnswer::from(upload))))
