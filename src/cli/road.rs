@@ -15,7 +15,8 @@ use crate::journal::Journal;
 use crate::ledger::{Ledger, LedgerView, Place};
 use crate::manifest;
 use crate::model::{Checkout, Desired, Environment, Live, Part, ServiceKey, ServiceRecord, Timestamp};
-use crate::observe::{Observer, Owner, Want, WantTask};
+use crate::observe::{Departing, Observer, Owner, Want, WantTask};
+use crate::plan;
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
 use crate::source::{Credentials, Fetched, GitSettings, GitSource, folder};
@@ -153,8 +154,8 @@ impl std::fmt::Display for NoAws {
 
 impl std::error::Error for NoAws {}
 
-/// One look at every service and scheduled task of the environment. One that can't be read is held; if
-/// none can, there is nothing to tell but why.
+/// One look at every service and scheduled task of the environment, and at services that left it. One
+/// that can't be read is held; if none can, there is nothing to tell but why.
 pub async fn observe(
     reader: &Reader,
     account: &Account,
@@ -168,12 +169,15 @@ pub async fn observe(
         .values()
         .map(|desired| Want { desired, record: records.get(&desired.key) })
         .collect();
+    let departing: Vec<Departing<'_>> = plan::leaving(desired, records)
+        .map(|(key, record)| Departing { key, record: Some(record) })
+        .collect();
     let tasks: Vec<WantTask<'_>> = desired
         .scheduled_tasks
         .values()
         .map(|desired| WantTask { desired, record: records.get(&desired.key) })
         .collect();
-    let mut live = observer.observe(&wants, now).await;
+    let mut live = observer.observe_with(&wants, &departing, now).await;
     let owner = Owner { installation: &account.installation, environment: &desired.environment.name };
     observer.observe_scheduled_tasks(&tasks, owner, &mut live).await;
     let whys: Vec<&String> = live

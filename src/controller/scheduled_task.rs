@@ -8,7 +8,7 @@ use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
     Applied, Desired, DesiredScheduledTask, LiveScheduledTask, RolloutKind, Schedule, ServiceKey,
-    ServiceRecord, TaskDefinitionArn,
+    ServiceRecord, TaskDefinitionArn, Workload,
 };
 use crate::plan::{Decision, plan_scheduled_task};
 
@@ -34,7 +34,7 @@ impl Engine {
         waiting_for: &BTreeSet<ServiceKey>,
     ) -> Result<Next, ledger::Error> {
         let key = &task.key;
-        let record = self.record_of_task(key)?;
+        let record = self.record_as(key, Workload::ScheduledTask)?;
         let mut plan = plan_scheduled_task(
             task,
             live,
@@ -51,10 +51,12 @@ impl Engine {
             Decision::Held { reason, .. } => return Ok(self.held(&plan, desired, &record, reason)),
             Decision::Change { differences, .. } => differences,
         };
-        self.tell_change(&plan, desired, differences);
+        self.journal.moved_on(key);
+        self.journal.tell(self.told_change(&plan, desired, differences));
         let work = Work {
             plan: &plan,
             task_definition_digest: &task.task_definition_digest,
+            prune: None,
             service: None,
             cluster: &desired.environment.cluster,
             revision: &desired.revision.id,
@@ -73,14 +75,25 @@ impl Engine {
         }
     }
 
-    /// The record, without what a service of the same name left behind: it can't be there as well.
-    fn record_of_task(&self, key: &ServiceKey) -> Result<ServiceRecord, ledger::Error> {
-        let mut record = self.ledger.record(key).unwrap_or_default();
-        if record.rollout.is_some() || record.last_good.is_some() {
-            record = ServiceRecord { rollout: None, last_good: None, ..record };
-            self.ledger.update(key, |stored| stored.clone_from(&record))?;
+    /// The record of a name, without what something of the other kind left behind under it.
+    ///
+    /// A service whose name a scheduled task takes goes on running: nobody has said that it may go.
+    pub(super) fn record_as(
+        &self,
+        key: &ServiceKey,
+        workload: Workload,
+    ) -> Result<ServiceRecord, ledger::Error> {
+        let record = self.ledger.record(key).unwrap_or_default();
+        if record.workload == workload {
+            return Ok(record);
         }
-        Ok(record)
+        if record.is_of_a_service() {
+            let sentence = "has become a scheduled task; the service of this name is left running";
+            self.journal.tell(Event::new((self.now)(), Kind::Held, sentence).of(key));
+        }
+        let fresh = ServiceRecord { workload, ..ServiceRecord::default() };
+        self.ledger.update(key, |record| record.clone_from(&fresh))?;
+        Ok(fresh)
     }
 
     /// Nothing differs: the ledger learns so, and what was held is no longer.
@@ -105,6 +118,7 @@ impl Engine {
                     task_definition: runs.clone(),
                     revision: desired.revision.id.clone(),
                     at,
+                    prune: None,
                 });
             })?;
         }

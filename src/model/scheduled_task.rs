@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Desired, DesiredService, Digest, Json, LiveTaskDefinition, Origins, Ownership, Part, ServiceKey,
     SyncPolicy, TaskDefinitionArn, tag,
@@ -11,7 +13,8 @@ use super::{
 const GROUP_NAME_LENGTH_MAX: usize = 64;
 
 /// What a manifest asks AWS to run, by the manifest's `kind`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Workload {
     #[default]
     Service,
@@ -19,6 +22,10 @@ pub enum Workload {
 }
 
 impl Workload {
+    pub fn is_service(&self) -> bool {
+        *self == Workload::Service
+    }
+
     /// The manifest's word for it.
     pub fn kind(self) -> &'static str {
         match self {
@@ -182,6 +189,11 @@ impl Desired {
         let task = || self.scheduled_tasks.get(key).map(|task| task.depends_on.as_slice());
         let service = self.services.get(key).map(|service: &DesiredService| service.depends_on.as_slice());
         service.or_else(task).unwrap_or_default()
+    }
+
+    pub fn sync(&self, key: &ServiceKey) -> Option<&SyncPolicy> {
+        let task = || self.scheduled_tasks.get(key).map(|task| &task.sync);
+        self.services.get(key).map(|service| &service.sync).or_else(task)
     }
 
     pub fn origins(&self, key: &ServiceKey) -> Option<&Origins> {

@@ -135,13 +135,25 @@ impl Observer {
         // A register call that was not answered, or a crash right after it, left a revision that
         // only the family's list knows.
         let family = sought.task_definition["family"].as_str().unwrap_or_default();
+        let found = self.registered(family, wanted).await?;
+        if let Some(arn) = &found {
+            self.task_definitions.propose(arn);
+        }
+        Ok(found)
+    }
+
+    /// An ACTIVE revision among a family's newest that carries a digest.
+    pub(super) async fn registered(
+        &self,
+        family: &str,
+        wanted: &Digest,
+    ) -> Result<Option<TaskDefinitionArn>, aws::Error> {
         if family.is_empty() {
             return Ok(None);
         }
         for arn in self.reader.list_task_definitions(family, SEARCHED_MAX).await? {
             let revision = self.revision(&arn).await?;
             if revision.digest().as_ref() == Some(wanted) && revision.is_active() {
-                self.task_definitions.propose(&arn);
                 return Ok(Some(arn));
             }
         }

@@ -7,7 +7,8 @@ use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::task_definition::{Comparison, Wanted, compare_contents, source_of};
 use super::{
-    Action, Cause, Consequence, Decision, Difference, Held, Quiet, RevisionSource, ServicePlan, body,
+    Action, Cause, Consequence, Decision, Difference, Extent, Held, Hooks, Quiet, RevisionSource,
+    ServicePlan, body,
 };
 use crate::model::{
     DesiredScheduledTask, Digest, Environment, FieldPath, Json, LiveScheduledTask, Ownership, Part, Revision,
@@ -43,6 +44,9 @@ pub fn plan_scheduled_task(
         digest: desired.digest.clone(),
         decision,
         quiet,
+        hooks: Hooks::default(),
+        extent: Extent::Whole,
+        left_git: None,
     }
 }
 
@@ -188,7 +192,7 @@ fn revision(look: Look<'_>, schedule: &Schedule, change: &mut Change) -> Revisio
 fn registration(look: Look<'_>, task_definition: &Json) -> Action {
     let Look { desired, installation, revision, .. } = look;
     let digest = &desired.task_definition_digest;
-    let body = body::register(task_definition, (&desired.key, digest), installation, revision);
+    let body = body::register(task_definition, digest, &desired.key, installation, &revision.id);
     Action::RegisterTaskDefinition { digest: digest.clone(), body }
 }
 

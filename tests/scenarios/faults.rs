@@ -8,7 +8,7 @@ use simulator::faults::Fault;
 use super::story::{End, Story};
 use crate::world::{World, mutating};
 
-const STORIES: [Story; 7] = [
+const STORIES: [Story; 10] = [
     Story::FirstDeploy,
     Story::FirstDeployInFull,
     Story::Update,
@@ -16,6 +16,9 @@ const STORIES: [Story; 7] = [
     Story::Schedule,
     Story::Reschedule,
     Story::ScheduleDrift,
+    Story::FirstDeployWithHooks,
+    Story::UpdateWithHooks,
+    Story::HookIsTooLate,
 ];
 
 /// Plays the story with a script of faults; answers its end and its calls.

@@ -3,10 +3,13 @@
 mod calls;
 mod crash;
 mod drift;
+mod examples;
 mod failures;
 mod faults;
 mod fleet;
 mod generated;
+mod hooks;
+mod overriding;
 mod ownership;
 mod planning;
 mod rollouts;

@@ -69,7 +69,7 @@ async fn a_scheduled_task_is_registered_and_scheduled_in_a_group_of_ours() {
 #[tokio::test(start_paused = true)]
 async fn it_runs_at_its_hour_and_to_its_end() {
     // The time is 08:00 in winter, so it is 08:00 in Dublin too.
-    let (world, _) = settled(scheduled("mail", "app:one-off", "cron(30 8 * * ? *)")).await;
+    let (world, _) = settled(scheduled("mail", "app:once", "cron(30 8 * * ? *)")).await;
     tokio::time::sleep(Duration::from_secs(29 * 60)).await;
     assert!(tasks_of(&world, "mail", "RUNNING").await.is_empty());
     tokio::time::sleep(Duration::from_secs(31 * 60)).await;
@@ -258,7 +258,7 @@ async fn what_left_git_is_left_in_place_and_told() {
     settle(&world, &wish).await;
     let wish = world.commit(&both[..1]);
     let plan = world.plan(&wish, Memory::Ledger).await;
-    assert_eq!(plan.left_in_place, [ServiceKey::new("report")]);
+    assert_eq!(plan.schedules_left, [ServiceKey::new("report")]);
     assert!(plan.is_empty());
     settle(&world, &wish).await;
     assert_eq!(world.schedule("report").await["State"], "ENABLED");

@@ -2,7 +2,7 @@
 
 use super::network::is_awsvpc;
 use super::schedule_expression::{fault_of_expression, fault_of_time_zone};
-use super::{View, elements, section, task_definition_path};
+use super::{View, below, elements};
 use crate::manifest::scheduled_task::ScheduledDraft;
 use crate::manifest::suggest::{any_of, did_you_mean};
 use crate::model::{FieldPath, Json};
@@ -33,7 +33,7 @@ pub fn check(view: &mut View<'_>, draft: &ScheduledDraft) {
 }
 
 fn path(field: &str) -> FieldPath {
-    section("schedule", field)
+    below(&FieldPath::root().field("schedule"), field)
 }
 
 fn ecs_path() -> FieldPath {
@@ -127,7 +127,7 @@ fn capacity(view: &mut View<'_>, ecs: &Json) {
         let title = "LaunchType stands beside CapacityProviderStrategy";
         view.error_at_key(&at, title, "leave one of them out", &[SEE_ECS]);
     }
-    let compatible = task_definition_path("requiresCompatibilities");
+    let compatible = view.task_definition_path("requiresCompatibilities");
     let allowed: Vec<&str> = view.task_definition()["requiresCompatibilities"]
         .as_array()
         .map_or(&[][..], Vec::as_slice)
@@ -147,7 +147,7 @@ fn capacity(view: &mut View<'_>, ecs: &Json) {
 
 fn network(view: &mut View<'_>, ecs: &Json) {
     let at = ecs_path().field("NetworkConfiguration");
-    if !view.sound(&at) || !view.sound(&task_definition_path("networkMode")) {
+    if !view.sound(&at) || !view.sound(&view.task_definition_path("networkMode")) {
         return;
     }
     let given = ecs["NetworkConfiguration"].get("awsvpcConfiguration").is_some();
@@ -180,7 +180,7 @@ fn input(view: &mut View<'_>) {
     }
     let names: Vec<&str> =
         view.containers().filter_map(|(_, container)| container["name"].as_str()).collect();
-    if !view.sound(&task_definition_path("containerDefinitions")) {
+    if !view.sound(&view.task_definition_path("containerDefinitions")) {
         return;
     }
     let containers = overrides.get("containerOverrides").and_then(Json::as_array);

@@ -1,7 +1,7 @@
 //! The rules by which a service gets its conditions.
 
 use super::{Condition, ConditionKind, ServiceStatus, Truth};
-use crate::model::{EcsService, LiveService, Part, Quarantine, RolloutKind, ServiceRecord};
+use crate::model::{EcsService, LiveService, OpenHook, Part, Quarantine, RolloutKind, ServiceRecord};
 use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::{count, plain};
@@ -38,21 +38,28 @@ pub(super) fn service_status(
         digest: planned.digest.clone(),
         quarantine: facts.quarantine.cloned(),
         last_good: record.last_good.clone(),
+        hook: facts.hook().cloned(),
+        overriding: None,
+        left_git: None,
     }
 }
 
 /// What the rules look at.
-struct Facts<'a> {
+pub(super) struct Facts<'a> {
     decision: &'a Decision,
     live: Option<&'a LiveService>,
-    ecs: Option<&'a EcsService>,
+    pub(super) ecs: Option<&'a EcsService>,
     record: &'a ServiceRecord,
     /// Of the digest that Git wants now; an older one no longer matters.
     quarantine: Option<&'a Quarantine>,
 }
 
 impl<'a> Facts<'a> {
-    fn of(planned: &'a ServicePlan, live: Option<&'a LiveService>, record: &'a ServiceRecord) -> Self {
+    pub(super) fn of(
+        planned: &'a ServicePlan,
+        live: Option<&'a LiveService>,
+        record: &'a ServiceRecord,
+    ) -> Self {
         let held = match &planned.decision {
             Decision::Held { reason: Held::Quarantined(quarantine), .. } => Some(&**quarantine),
             Decision::Unchanged | Decision::Change { .. } | Decision::Held { .. } => None,
@@ -67,7 +74,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn held(&self) -> Option<&'a Held> {
+    /// The hook of which there may be a task.
+    fn hook(&self) -> Option<&'a OpenHook> {
+        self.record.hook.as_ref().filter(|open| open.asked_at.is_some())
+    }
+
+    pub(super) fn held(&self) -> Option<&'a Held> {
         held(self.decision)
     }
 
@@ -89,7 +101,7 @@ impl<'a> Facts<'a> {
         self.record.rollout.is_some() || state == Some(true)
     }
 
-    fn healthy(&self) -> Condition {
+    pub(super) fn healthy(&self) -> Condition {
         let kind = ConditionKind::Healthy;
         if let Some(why) = self.unreadable() {
             return condition(kind, Truth::Unknown, "Unreadable", why);
@@ -147,6 +159,10 @@ impl<'a> Facts<'a> {
     }
 
     fn reconciling(&self) -> Option<Condition> {
+        if let Some(open) = self.hook() {
+            let message = format!("runs {}", open.title());
+            return Some(condition(ConditionKind::Reconciling, Truth::True, "HookRunning", message));
+        }
         let (reason, message) = match (&self.record.rollout, self.decision) {
             (Some(rollout), _) => match rollout.kind {
                 RolloutKind::Deploy => ("RollingOut", format!("rolling out {}", rollout.task_definition)),
@@ -156,7 +172,10 @@ impl<'a> Facts<'a> {
             },
             (None, Decision::Change { steps, .. }) => ("Differs", what_happens(steps)),
             (None, Decision::Held { reason, .. }) => match reason {
-                Held::RolloutInFlight { .. } | Held::Draining | Held::WaitsFor { .. } => {
+                Held::RolloutInFlight { .. }
+                | Held::HookRunning { .. }
+                | Held::Draining
+                | Held::WaitsFor { .. } => {
                     let text = HeldText::of(reason);
                     (text.reason, text.headline)
                 }
@@ -167,7 +186,8 @@ impl<'a> Facts<'a> {
                 | Held::GroupNotOwned { .. }
                 | Held::GroupSuspended { .. }
                 | Held::DriftTolerated
-                | Held::NeedsReplacement { .. } => return None,
+                | Held::NeedsReplacement { .. }
+                | Held::NotPruned(_) => return None,
             },
             (None, Decision::Unchanged) if self.rolling_out() => {
                 ("RollingOut", "its deployment has not completed".to_owned())
@@ -183,9 +203,11 @@ impl<'a> Facts<'a> {
             Held::Unreadable { .. }
             | Held::NotOwned { .. }
             | Held::GroupNotOwned { .. }
-            | Held::NeedsReplacement { .. } => true,
+            | Held::NeedsReplacement { .. }
+            | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
+            | Held::HookRunning { .. }
             | Held::Suspended { .. }
             | Held::GroupSuspended { .. }
             | Held::Draining
@@ -216,7 +238,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn suspended(&self) -> Option<Condition> {
+    pub(super) fn suspended(&self) -> Option<Condition> {
         let held = self.held().filter(|held| matches!(held, Held::Suspended { .. }))?;
         Some(waiting_for_a_person(ConditionKind::Suspended, held))
     }
@@ -268,8 +290,13 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         | Held::NotOwned { .. }
         | Held::GroupNotOwned { .. }
         | Held::NeedsReplacement { .. }
+        | Held::NotPruned(_)
         | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, reason)),
-        Held::RolloutInFlight { .. } | Held::Draining | Held::DriftTolerated | Held::WaitsFor { .. } => None,
+        Held::RolloutInFlight { .. }
+        | Held::HookRunning { .. }
+        | Held::Draining
+        | Held::DriftTolerated
+        | Held::WaitsFor { .. } => None,
     }
 }
 

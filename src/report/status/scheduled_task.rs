@@ -40,6 +40,9 @@ pub(super) fn scheduled_task_status(
         digest: planned.digest.clone(),
         quarantine: quarantine.cloned(),
         last_good: None,
+        hook: None,
+        overriding: None,
+        left_git: None,
     }
 }
 
