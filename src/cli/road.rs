@@ -187,7 +187,7 @@ pub async fn observe(
         .chain(live.scheduled_tasks.values().filter_map(|task| unreadable(&task.schedule)))
         .collect();
     match whys.first() {
-        Some(why) if whys.len() == wants.len() + tasks.len() => bail!("{why}"),
+        Some(why) if whys.len() == live.services.len() + live.scheduled_tasks.len() => bail!("{why}"),
         Some(_) | None => Ok(live),
     }
 }

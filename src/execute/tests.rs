@@ -113,6 +113,7 @@ impl Stage {
         let work = Work {
             plan: &plan,
             task_definition_digest: &self.desired.task_definition_digest,
+            prune: self.desired.sync.prune,
             service: live.service.present(),
             cluster: "jobs",
             revision: "4c1f9e2",
@@ -415,6 +416,7 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
     let work = Work {
         plan: &plan,
         task_definition_digest: &stage.desired.task_definition_digest,
+        prune: stage.desired.sync.prune,
         service: live.service.present(),
         cluster: "jobs",
         revision: "4c1f9e2",
@@ -446,6 +448,7 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
     let work = Work {
         plan: &plan,
         task_definition_digest: &stage.desired.task_definition_digest,
+        prune: stage.desired.sync.prune,
         service: live.service.present(),
         cluster: "jobs",
         revision: "4c1f9e2",

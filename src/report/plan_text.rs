@@ -286,7 +286,7 @@ impl Window<'_> {
 
     fn counts(&self) -> String {
         let (mut create, mut change, mut held, mut unchanged) = (0, 0, 0, 0);
-        let (mut delete, mut left) = (0, 0);
+        let (mut delete, mut left) = (0, self.plan.schedules_left.len());
         for service in &self.plan.services {
             match &service.decision {
                 Decision::Unchanged if service.left_git.is_some() => left += 1,
