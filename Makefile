@@ -5,9 +5,8 @@ NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/python
-# The AWS CLI and boto3 that drive the simulator in the tests, and moto, which is S3 to the apps; the newest that work
-# together.
-PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3]==5.2.5'
+# The AWS CLI and boto3 drive the simulator, moto is S3 and SES to the apps, Schemathesis asks the API.
+PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' schemathesis==4.32.5
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help
@@ -42,7 +41,7 @@ tools: $(VENV)/.installed ## Install what the tests need
 	  $(CARGO) install --locked --root $(TOOLS) cargo-nextest@$(NEXTEST_VERSION)
 
 $(VENV)/.installed: Makefile
-	@command -v python3 >/dev/null || { echo "make: python3 is missing: the tests drive the simulator with the AWS CLI and boto3" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "make: python3 is missing: the tests drive the simulator with the AWS CLI and boto3, and the API with Schemathesis" >&2; exit 1; }
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PYTHON_PACKAGES)
 	@touch $@

@@ -63,12 +63,17 @@ impl Arriving {
         Ok(Arriving { parts, bytes_max, patience, received: 0, began: Instant::now() })
     }
 
-    pub fn received(&self) -> u64 {
-        self.received
+    /// The next part, which is not empty, or nothing when the body is complete.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        loop {
+            match self.next_frame().await? {
+                Some(part) if part.is_empty() => {}
+                part => return Ok(part),
+            }
+        }
     }
 
-    /// The next part, or nothing when the body is complete.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+    async fn next_frame(&mut self) -> Result<Option<Bytes>, Problem> {
         let patience = self.patience.left(self.received, self.began.elapsed());
         let part = match tokio::time::timeout(patience, self.parts.next()).await {
             Err(_) => {
@@ -96,7 +101,8 @@ impl Arriving {
     }
 }
 
-fn too_large(bytes_max: u64) -> Problem {
+/// The refusal of a body that has more than so many bytes.
+pub fn too_large(bytes_max: u64) -> Problem {
     Problem::new(
         Code::BodyTooLarge,
         format!("the body is larger than {bytes_max} bytes, the most that is taken"),

@@ -1,13 +1,17 @@
 //! The job API: takes jobs, stores them, and hands them to the queue through the outbox.
 
+mod admin;
 mod answers;
 mod body;
 mod document;
 mod file_name;
+mod live;
+mod metrics;
 mod problem;
 mod query;
 mod requests;
 mod routes;
+mod scaling;
 mod serve;
 mod settings;
 mod state;
@@ -23,6 +27,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jobs::log::chain;
+use jobs::objects::Objects;
 use jobs::queue::{Queue, aws_settings};
 use jobs::relay::relay_until;
 use tokio::net::TcpListener;
@@ -30,10 +35,15 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::live::Feed;
+use crate::live::watch::Watcher;
+use crate::metrics::Metrics;
 use crate::routes::router;
+use crate::scaling::account::Account;
+use crate::scaling::change::Scaling;
 use crate::serve::{Drain, serve};
 use crate::settings::Settings;
-use crate::state::Api;
+use crate::state::{Administration, Api};
 use crate::uploads::Uploads;
 
 /// The part of the shutdown that is kept for the relay's last round.
@@ -47,7 +57,14 @@ async fn main() -> ExitCode {
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
     let store = jobs::start::store(&settings.common).await?;
-    let queue = Arc::new(Queue::new(&aws_settings().await, settings.common.queue));
+    let aws = aws_settings().await;
+    let objects = Objects::open(&settings.common.objects, &aws)?;
+    let queue = Arc::new(Queue::new(&aws, settings.common.queue));
+    let metrics = Metrics::new(&settings.common.version).context("setting up the metrics")?;
+    let feed = Feed::new();
+    let scaling = settings
+        .worker
+        .map(|worker| Scaling::new(Account::new(&aws, worker), store.clone(), settings.scaling_maximum));
 
     let submitted = Arc::new(Notify::new());
     let relay_stop = CancellationToken::new();
@@ -60,17 +77,29 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         })
     });
 
+    let watcher = Watcher {
+        store: store.clone(),
+        depth: {
+            let queue = queue.clone();
+            Arc::new(move || {
+                let queue = queue.clone();
+                Box::pin(async move { queue.depth().await.map_err(|error| chain(&error)) })
+            })
+        },
+        metrics: metrics.clone(),
+        feed: feed.clone(),
+    };
+    tokio::spawn(watcher.watch(stop.clone()));
+
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, settings.port))
         .await
         .with_context(|| format!("listening on port {}", settings.port))?;
     let version: Arc<str> = settings.common.version.into();
     info!(version = &*version, address = %listener.local_addr()?, "listening");
-    let objects = objects();
-    let uploads = Uploads::new(objects.clone(), settings.uploads);
     let api = Api {
         store: store.clone(),
+        uploads: Uploads::new(objects.clone(), settings.uploads),
         objects,
-        uploads: uploads.clone(),
         submitted,
         ping_queue: Arc::new(move || {
             let queue = queue.clone();
@@ -78,6 +107,9 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         }),
         version,
         health: settings.health,
+        metrics,
+        feed,
+        admin: Administration { token: settings.admin_token, scaling },
         draining: stop.clone(),
     };
     let limit = settings.shutdown_timeout.saturating_sub(LAST_RELAY).max(settings.shutdown_grace);
@@ -86,20 +118,9 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();
-    let (relayed, cleaned) = tokio::join!(
-        tokio::time::timeout(LAST_RELAY, relay),
-        tokio::time::timeout(LAST_RELAY, uploads.finish())
-    );
-    if relayed.is_err() {
+    if tokio::time::timeout(LAST_RELAY, relay).await.is_err() {
         warn!("the queue is slow; the outbox keeps what is unsent for the next process");
-    }
-    if cleaned.is_err() {
-        warn!("the object store is slow; parts of an upload that was cut off may be left there");
     }
     info!(?drained, "stopped");
     Ok(())
-}
-
-fn objects() -> Arc<dyn object_store::ObjectStore> {
-    Arc::new(object_store::memory::InMemory::new())
 }

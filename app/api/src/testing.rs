@@ -1,32 +1,33 @@
-//! For tests: the whole API in process, on a fresh database and with objects in memory.
+//! For tests: the whole API in process, on a fresh database and with objects in a folder.
 
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
-use futures_util::TryStreamExt as _;
 use http_body_util::BodyExt as _;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use jobs::job::Job;
 use jobs::job::JobId;
+use jobs::objects::{Objects, ObjectsSettings};
 use jobs::store::{Begin, NewJob, Outcome, Submitted, WorkerId};
 use jobs::testing::Database;
 use jobs::timestamp::Timestamp;
-use object_store::ObjectStore;
-use object_store::memory::InMemory;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Patience;
+use crate::live::Feed;
+use crate::metrics::Metrics;
 use crate::routes::router;
 use crate::settings::Health;
-use crate::state::Api;
+use crate::state::{Administration, Api};
 use crate::uploads::{Limits, Uploads};
 
 pub const UPLOAD_LIMITS: Limits = Limits {
@@ -38,26 +39,35 @@ pub const UPLOAD_LIMITS: Limits = Limits {
 pub struct World {
     pub api: Api,
     _database: Database,
+    /// Where the objects are.
+    pub folder: tempfile::TempDir,
 }
 
 impl World {
     pub async fn new() -> World {
-        World::with_objects(Arc::new(InMemory::new())).await
+        World::with_uploads(UPLOAD_LIMITS).await
     }
 
-    pub async fn with_objects(objects: Arc<dyn ObjectStore>) -> World {
+    pub async fn with_uploads(limits: Limits) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", folder.path().display());
+        let settings = ObjectsSettings { url: Some(url), s3_endpoint: None };
+        let objects = Objects::open(&settings, &SdkConfig::builder().build()).unwrap();
         let database = Database::sqlite();
         let api = Api {
             store: database.store().await,
             objects: objects.clone(),
-            uploads: Uploads::new(objects, UPLOAD_LIMITS),
+            uploads: Uploads::new(objects, limits),
             submitted: Arc::new(Notify::new()),
             ping_queue: Arc::new(|| Box::pin(async { Ok(()) })),
             version: "1.4.2".into(),
             health: Health::Ok,
+            metrics: Metrics::new("1.4.2").unwrap(),
+            feed: Feed::new(),
+            admin: Administration::default(),
             draining: CancellationToken::new(),
         };
-        World { api, _database: database }
+        World { api, _database: database, folder }
     }
 
     pub async fn ask(&self, request: Request) -> Answer {
@@ -120,10 +130,22 @@ impl World {
         owed.into_iter().map(|message| message.job_id).collect()
     }
 
-    /// Where there are objects.
-    pub async fn objects(&self) -> Vec<String> {
-        let found: Vec<_> = self.api.objects.list(None).try_collect().await.unwrap();
-        found.into_iter().map(|it| it.location.to_string()).collect()
+    /// What there is of uploads, half-written ones included.
+    pub fn uploads(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.folder.path().join("uploads"));
+        let names = files.into_iter().flatten().map(|entry| entry.unwrap().file_name());
+        names.map(|name| name.to_string_lossy().into_owned()).collect()
+    }
+
+    /// Waits until nothing of an upload is left.
+    pub async fn uploads_are_gone(&self) {
+        let gone = async {
+            while !self.uploads().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(20), gone).await;
+        assert!(waited.is_ok(), "something is left: {:?}", self.uploads());
     }
 }
 

@@ -3,22 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use jobs::log::chain;
-use object_store::buffered::BufWriter;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
-use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncWriteExt as _;
+use jobs::objects::{Objects, PutError, StoredObject};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{Instrument as _, warn};
+use tracing::warn;
 
-use crate::body::{Arriving, Patience};
+use crate::body::{Arriving, Patience, too_large};
 use crate::problem::{Code, Problem};
 
-/// The size of the parts in which an object is written: the least that S3 takes. An upload holds two in memory.
-const PART_BYTES: usize = 5 * 1024 * 1024;
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// What uploads may take.
@@ -29,26 +22,17 @@ pub struct Limits {
     pub patience: Patience,
 }
 
-/// The uploads in progress. Clones share them.
+/// Takes in uploads. Clones share the places.
 #[derive(Clone, Debug)]
 pub struct Uploads {
-    objects: Arc<dyn ObjectStore>,
+    objects: Objects,
     places: Arc<Semaphore>,
-    in_progress: TaskTracker,
     pub limits: Limits,
 }
 
-/// What is known of a file once it is complete.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Received {
-    pub bytes: u64,
-    pub sha256: String,
-}
-
 impl Uploads {
-    pub fn new(objects: Arc<dyn ObjectStore>, limits: Limits) -> Uploads {
-        let places = Arc::new(Semaphore::new(limits.at_once));
-        Uploads { objects, places, in_progress: TaskTracker::new(), limits }
+    pub fn new(objects: Objects, limits: Limits) -> Uploads {
+        Uploads { objects, places: Arc::new(Semaphore::new(limits.at_once)), limits }
     }
 
     /// A place among the uploads at once.
@@ -60,97 +44,73 @@ impl Uploads {
         })
     }
 
-    /// Writes a body to an object. Unless it is answered with success there is no object, also when
-    /// nobody waits for the answer any more: then the client is gone.
+    /// Writes a body to an object. After an error nothing of it is left, nor when this is dropped, as
+    /// it is when the client goes away.
     pub async fn receive(
         &self,
-        place: OwnedSemaphorePermit,
-        arriving: Arriving,
-        object: Path,
-    ) -> Result<Received, Problem> {
-        // Dropped with this future, when the connection is gone. The task outlives it and cleans up.
-        let gone = CancellationToken::new();
-        let _waits = gone.clone().drop_guard();
-        let objects = self.objects.clone();
-        let task = async move {
-            let _place = place;
-            receive(objects, arriving, object, gone).await
+        _place: OwnedSemaphorePermit,
+        mut arriving: Arriving,
+        name: String,
+    ) -> Result<Unrecorded, Problem> {
+        let Some(first) = arriving.next().await? else {
+            return Err(Problem::new(Code::EmptyUpload, "the file is empty; send its content as the body"));
         };
-        let received = self.in_progress.spawn(task.in_current_span()).await;
-        received.unwrap_or_else(|_| {
-            Err(Problem::new(Code::Internal, "this upload met a defect; nothing was kept"))
-        })
-    }
-
-    /// Removes an object again that could not be recorded.
-    pub async fn remove(&self, object: &Path) {
-        remove(&self.objects, object).await;
-    }
-
-    /// Waits for uploads whose client is gone to clean up behind them.
-    pub async fn finish(&self) {
-        self.in_progress.close();
-        self.in_progress.wait().await;
+        let rest = stream::try_unfold(arriving, async |mut arriving| {
+            Ok::<_, Problem>(arriving.next().await?.map(|part| (part, arriving)))
+        });
+        let body = stream::iter([Ok(first)]).chain(rest);
+        // Before it is written: the answer of the object store may be lost, or nobody may wait for it.
+        let mut unrecorded = Unrecorded {
+            objects: self.objects.clone(),
+            name,
+            stored: StoredObject { bytes: 0, sha256: String::new() },
+            keep: false,
+        };
+        match self.objects.put(&unrecorded.name, body, self.limits.bytes_max).await {
+            Ok(stored) => unrecorded.stored = stored,
+            Err(PutError::Body(problem)) => return Err(problem),
+            Err(PutError::TooLarge { bytes_max }) => return Err(too_large(bytes_max)),
+            Err(PutError::Objects(error)) => return Err(Problem::unavailable("object store", &error)),
+        }
+        Ok(unrecorded)
     }
 }
 
-async fn receive(
-    objects: Arc<dyn ObjectStore>,
-    mut arriving: Arriving,
-    object: Path,
-    gone: CancellationToken,
-) -> Result<Received, Problem> {
-    let mut writer =
-        BufWriter::with_capacity(objects.clone(), object.clone(), PART_BYTES).with_max_concurrency(1);
-    let received = match copy(&mut arriving, &mut writer, &gone).await {
-        Ok(received) => received,
-        Err(problem) => {
-            if let Err(error) = writer.abort().await {
-                warn!(error = chain(&error), %object, "the parts of an upload could not be removed");
-            }
-            return Err(problem);
-        }
-    };
-    if let Err(error) = writer.shutdown().await {
-        // It may have been written all the same, with only the answer lost.
-        remove(&objects, &object).await;
-        return Err(Problem::unavailable("object store", &error));
-    }
-    if gone.is_cancelled() {
-        remove(&objects, &object).await;
-    }
-    Ok(received)
+/// An object that nobody knows of yet. It is removed again unless it is kept.
+#[derive(Debug)]
+pub struct Unrecorded {
+    objects: Objects,
+    pub name: String,
+    pub stored: StoredObject,
+    keep: bool,
 }
 
-async fn copy(
-    arriving: &mut Arriving,
-    writer: &mut BufWriter,
-    gone: &CancellationToken,
-) -> Result<Received, Problem> {
-    let mut hash = Sha256::new();
-    loop {
-        let part = arriving.next().await?;
-        // When the server drops a connection its body seems to end. This comes before that.
-        if gone.is_cancelled() {
-            return Err(Problem::new(Code::BodyInterrupted, "the client went away"));
-        }
-        let Some(part) = part else { break };
-        hash.update(&part);
-        // Copies, so that a part of one byte does not keep the network's buffer alive.
-        writer.write_all(&part).await.map_err(|error| Problem::unavailable("object store", &error))?;
+impl Unrecorded {
+    pub fn keep(mut self) {
+        self.keep = true;
     }
-    if arriving.received() == 0 {
-        return Err(Problem::new(Code::EmptyUpload, "the file is empty; send its content as the body"));
+
+    /// Removes it now.
+    pub async fn remove(mut self) {
+        self.keep = true;
+        remove(&self.objects, &self.name).await;
     }
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Received { bytes: arriving.received(), sha256 })
 }
 
-async fn remove(objects: &Arc<dyn ObjectStore>, object: &Path) {
-    match objects.delete(object).await {
-        Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-        Err(error) => {
-            warn!(error = chain(&error), %object, "an object that nobody knows of could not be removed")
+impl Drop for Unrecorded {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
         }
+        let (objects, name) = (self.objects.clone(), self.name.clone());
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { remove(&objects, &name).await });
+        }
+    }
+}
+
+async fn remove(objects: &Objects, name: &str) {
+    if let Err(error) = objects.delete(name).await {
+        warn!(error = chain(&error), object = name, "an object that nobody knows of could not be removed");
     }
 }

@@ -4,8 +4,10 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::TryStreamExt as _;
 use jobs::job::Status;
-use object_store::ObjectStoreExt as _;
+use jobs::log::chain;
+use tracing::warn;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -41,18 +43,17 @@ async fn read_report(State(api): State<Api>, Path(id): Path<String>) -> Result<R
         let detail = format!("the job is {}; its report is there once it is COMPLETED", job.status);
         return Err(Problem::new(Code::NotCompleted, detail));
     }
-    let object = object_store::path::Path::from(format!("reports/{id}.csv"));
-    let found = match api.objects.get(&object).await {
-        Ok(found) => found,
-        Err(object_store::Error::NotFound { .. }) => {
-            return Err(Problem::new(Code::NoReport, "the report was removed; submit another `report` job"));
-        }
-        Err(error) => return Err(Problem::unavailable("object store", &error)),
-    };
+    let found = api.objects.get(&format!("reports/{id}.csv")).await;
+    let found = found
+        .map_err(|error| Problem::unavailable("object store", &error))?
+        .ok_or_else(|| Problem::new(Code::NoReport, "the report was removed; submit another `report` job"))?;
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_LENGTH, found.meta.size.to_string()),
+        (header::CONTENT_LENGTH, found.bytes.to_string()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"report-{id}.csv\"")),
     ];
-    Ok((headers, Body::from_stream(found.into_stream())).into_response())
+    // The status is sent by then; the client sees that the length is short.
+    let body =
+        found.body.inspect_err(|error| warn!(error = chain(error), "a report could not be read to its end"));
+    Ok((headers, Body::from_stream(body)).into_response())
 }

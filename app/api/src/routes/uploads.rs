@@ -6,6 +6,9 @@ use axum::http::{HeaderName, StatusCode, header};
 use jobs::store::{Upload, UploadId};
 use jobs::timestamp::Timestamp;
 use tracing::info;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,6 +30,17 @@ refusals!(
 );
 refusals!(ReadRefusals: NoSuchUpload, Unavailable);
 
+/// The schema of an uploaded file.
+struct CsvFile;
+
+impl PartialSchema for CsvFile {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).into()
+    }
+}
+
+impl ToSchema for CsvFile {}
+
 /// Takes in a CSV file, as it is: no form around it. Its columns are order_id, ordered_on, product,
 /// quantity and unit_price; they are checked when a `csv-import` job reads it.
 #[utoipa::path(post, path = "/uploads", tag = "uploads",
@@ -35,7 +49,7 @@ refusals!(ReadRefusals: NoSuchUpload, Unavailable);
         ("content-disposition" = Option<String>, Header,
             description = "names the file when the query does not", example = "attachment; filename=orders.csv"),
     ),
-    request_body(content = String, content_type = "text/csv", description = "UTF-8; at most UPLOAD_BYTES_MAX bytes",
+    request_body(content = inline(CsvFile), content_type = "text/csv", description = "UTF-8; at most UPLOAD_BYTES_MAX bytes",
         example = "order_id,ordered_on,product,quantity,unit_price\n1001,2026-11-21,keyboard,2,49.90\n"),
     responses(
         (status = 201, description = "The file is stored", body = UploadAnswer,
@@ -56,20 +70,21 @@ async fn upload(
     let place = api.uploads.place()?;
 
     let id = UploadId::fresh();
-    let object = object_store::path::Path::from(format!("uploads/{id}.csv"));
-    let received = api.uploads.receive(place, arriving, object.clone()).await?;
+    let unrecorded = api.uploads.receive(place, arriving, format!("uploads/{id}.csv")).await?;
     let upload = Upload {
         id,
-        object: object.to_string(),
+        object: unrecorded.name.clone(),
         name,
-        bytes: received.bytes,
-        sha256: received.sha256,
+        bytes: unrecorded.stored.bytes,
+        sha256: unrecorded.stored.sha256.clone(),
         created_at: Timestamp::now(),
     };
     if let Err(error) = api.store.record_upload(&upload).await {
-        api.uploads.remove(&object).await;
+        unrecorded.remove().await;
         return Err(error.into());
     }
+    unrecorded.keep();
+    api.metrics.uploaded(upload.bytes);
     info!(upload_id = %id, bytes = upload.bytes, "uploaded");
     let location = [(header::LOCATION, format!("/uploads/{id}"))];
     Ok((StatusCode::CREATED, location, Json(UploadAnswer::from(upload))))

@@ -1,10 +1,11 @@
 //! What a `report` job made is downloaded once it is there.
 
+use std::convert::Infallible;
+
 use ::jobs::store::Outcome;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::Method;
-use object_store::ObjectStoreExt as _;
-use object_store::path::Path;
+use futures_util::stream;
 use serde_json::json;
 
 use crate::testing::{World, request};
@@ -18,7 +19,8 @@ async fn the_report_of_a_completed_job_is_downloaded_as_csv() {
     assert!(detail.contains("SUBMITTED"), "{detail}");
 
     let object = format!("reports/{id}.csv");
-    world.api.objects.put(&Path::from(object.as_str()), "product,orders\nkeyboard,1\n".into()).await.unwrap();
+    let content = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"product,orders\nkeyboard,1\n"))]);
+    world.api.objects.put(&object, content, 1000).await.unwrap();
     world.finish(id, Outcome::Completed { result: Some(json!({"object": object, "rows": 1})) }).await;
     let report = world.read(&path).await;
     assert_eq!((report.status, &*report.text), (200, "product,orders\nkeyboard,1\n"));

@@ -39,6 +39,22 @@ async fn a_submission_rouses_the_relay() {
 }
 
 #[tokio::test]
+async fn a_whole_number_may_be_written_with_a_point() {
+    let world = World::new().await;
+    for (written, meant) in [("50.0", json!(50)), ("5e1", json!(50)), ("0.0", json!(0)), ("-0.0", json!(0))] {
+        let answer =
+            world.submit(format!(r#"{{"kind":"sleep","payload":{{"milliseconds":{written}}}}}"#)).await;
+        assert_eq!(answer.status, 202, "{written}: {}", answer.text);
+        let job = world.read(answer.header("location").unwrap()).await.json();
+        assert_eq!(job["payload"]["milliseconds"], meant, "{written}");
+    }
+    for no_integer in ["50.5", "1e300", "-1.0"] {
+        let body = format!(r#"{{"kind":"sleep","payload":{{"milliseconds":{no_integer}}}}}"#);
+        world.submit(body).await.refused(422, "invalid_payload");
+    }
+}
+
+#[tokio::test]
 async fn every_kind_is_accepted_when_what_it_names_is_there() {
     let world = World::new().await;
     let upload = world.upload("/uploads", "order_id\n1\n").await.json()["id"].clone();

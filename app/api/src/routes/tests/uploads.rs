@@ -1,34 +1,24 @@
 //! Files are taken in whole or not at all.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::jobs::store::UploadId;
 use axum::body::{Body, Bytes};
 use axum::http::Method;
-use object_store::ObjectStoreExt as _;
-use object_store::local::LocalFileSystem;
-use object_store::path::Path;
-use serde_json::json;
+use futures_util::TryStreamExt as _;
+use serde_json::{Value, json};
 
 use crate::body::Patience;
 use crate::testing::{UPLOAD_LIMITS, World, request, sent_by_hand};
-use crate::uploads::{Limits, Uploads};
+use crate::uploads::Limits;
 
+const NOTHING: [String; 0] = [];
 const CSV: &[(&str, &str)] = &[("content-type", "text/csv")];
 
-/// A world with objects in a folder, where parts that were left behind would be found.
-async fn world_in(folder: &tempfile::TempDir, limits: Limits) -> World {
-    let objects = Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
-    let mut world = World::with_objects(objects.clone()).await;
-    world.api.uploads = Uploads::new(objects, limits);
-    world
-}
-
-fn files(folder: &tempfile::TempDir) -> Vec<String> {
-    let uploads = std::fs::read_dir(folder.path().join("uploads"));
-    let names = uploads.into_iter().flatten().map(|entry| entry.unwrap().file_name());
-    names.map(|name| name.to_string_lossy().into_owned()).collect()
+async fn content(world: &World, upload: &Value) -> Vec<u8> {
+    let name = format!("uploads/{}.csv", upload["id"].as_str().unwrap());
+    let found = world.api.objects.get(&name).await.unwrap().unwrap();
+    found.body.map_ok(|part| part.to_vec()).try_concat().await.unwrap()
 }
 
 #[tokio::test]
@@ -46,28 +36,24 @@ async fn an_upload_is_stored_as_it_came_and_described() {
     assert_eq!(answer.header("location"), Some(&*format!("/uploads/{id}")));
     assert_eq!(world.read(&format!("/uploads/{id}")).await.json(), upload);
 
-    assert_eq!(world.objects().await, [format!("uploads/{id}.csv")]);
-    let stored = world.api.objects.get(&Path::from(format!("uploads/{id}.csv"))).await.unwrap();
-    assert_eq!(stored.bytes().await.unwrap(), "order_id,quantity\n1,2\n");
+    assert_eq!(world.uploads(), [format!("{id}.csv")]);
+    assert_eq!(content(&world, &upload).await, b"order_id,quantity\n1,2\n");
 }
 
 #[tokio::test]
 async fn a_file_of_many_parts_arrives_whole_with_its_digest() {
-    let world_folder = tempfile::tempdir().unwrap();
-    let limits = Limits { bytes_max: 64 << 20, ..UPLOAD_LIMITS };
-    let world = world_in(&world_folder, limits).await;
+    let world = World::with_uploads(Limits { bytes_max: 64 << 20, ..UPLOAD_LIMITS }).await;
     let (send, body) = sent_by_hand();
     let sender = tokio::spawn(async move {
-        for part in 0..13u8 {
+        for part in 0..17u8 {
             send.send(Ok(Bytes::from(vec![part; 1 << 20]))).await.unwrap();
         }
     });
     let upload = world.ask(request(Method::POST, "/uploads", CSV, body)).await.json();
     sender.await.unwrap();
-    assert_eq!(upload["bytes"], 13 << 20);
-    let object = Path::from(format!("uploads/{}.csv", upload["id"].as_str().unwrap()));
-    let stored = world.api.objects.get(&object).await.unwrap().bytes().await.unwrap();
-    let expected: Vec<u8> = (0..13u8).flat_map(|part| vec![part; 1 << 20]).collect();
+    assert_eq!(upload["bytes"], 17 << 20);
+    let stored = content(&world, &upload).await;
+    let expected: Vec<u8> = (0..17u8).flat_map(|part| vec![part; 1 << 20]).collect();
     assert!(stored == expected, "the stored file differs");
     use sha2::Digest as _;
     let digest: String = sha2::Sha256::digest(&expected).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -88,7 +74,7 @@ async fn an_upload_that_is_refused_leaves_nothing_behind() {
     upload("/uploads", &[], Body::from("a")).await.refused(415, "unsupported_media_type");
     upload("/uploads?nmae=a", CSV, Body::from("a")).await.refused(400, "invalid_query");
     upload("/uploads?name=a&name=b", CSV, Body::from("a")).await.refused(400, "invalid_query");
-    assert_eq!(world.objects().await, <[String; 0]>::default());
+    assert_eq!(world.uploads(), NOTHING);
     assert_eq!(world.upload("/uploads", "a".repeat(1000)).await.status, 201);
 }
 
@@ -105,28 +91,26 @@ async fn a_file_that_is_too_large_is_refused_before_it_is_read() {
 
 #[tokio::test]
 async fn a_file_that_turns_out_to_be_too_large_is_removed() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = world_in(&folder, Limits { bytes_max: 6 << 20, ..UPLOAD_LIMITS }).await;
+    let world = World::with_uploads(Limits { bytes_max: 9 << 20, ..UPLOAD_LIMITS }).await;
     let (send, body) = sent_by_hand();
-    // Two parts are on the disk when the bound is met.
+    // One part is on the disk when the bound is met.
     let sender =
         tokio::spawn(async move { while send.send(Ok(Bytes::from(vec![b'a'; 1 << 20]))).await.is_ok() {} });
     world.ask(request(Method::POST, "/uploads", CSV, body)).await.refused(413, "body_too_large");
     sender.await.unwrap();
-    assert_eq!(files(&folder), <[String; 0]>::default());
+    world.uploads_are_gone().await;
 }
 
 #[tokio::test]
 async fn a_client_that_goes_away_leaves_nothing_behind() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = world_in(&folder, Limits { bytes_max: 64 << 20, ..UPLOAD_LIMITS }).await;
+    let world = World::with_uploads(Limits { bytes_max: 64 << 20, ..UPLOAD_LIMITS }).await;
     // Once with the body cut off, and once with the connection dropped, after which the body seems complete.
     for cut_off in [true, false] {
         let (send, body) = sent_by_hand();
         let upload = world.ask(request(Method::POST, "/uploads", CSV, body));
         let mut upload = Box::pin(upload);
         let sent = async {
-            for _ in 0..7 {
+            for _ in 0..10 {
                 send.send(Ok(Bytes::from(vec![b'a'; 1 << 20]))).await.unwrap();
             }
         };
@@ -134,29 +118,28 @@ async fn a_client_that_goes_away_leaves_nothing_behind() {
             () = sent => {}
             answer = &mut upload => panic!("answered early: {answer:?}"),
         }
-        assert_eq!(files(&folder).len(), 1, "the upload is on its way");
+        assert_eq!(world.uploads().len(), 1, "the upload is on its way");
         if cut_off {
-            send.send(Err(std::io::Error::other("reset"))).await.unwrap();
-            upload.await.refused(400, "body_interrupted");
+            let (sent, answer) = tokio::join!(send.send(Err(std::io::Error::other("reset"))), upload);
+            sent.unwrap();
+            answer.refused(400, "body_interrupted");
         } else {
             drop(upload);
             drop(send);
         }
-        world.api.uploads.finish().await;
-        assert_eq!(files(&folder), <[String; 0]>::default());
+        world.uploads_are_gone().await;
     }
 }
 
 #[tokio::test]
 async fn a_body_that_stalls_is_given_up() {
-    let world_folder = tempfile::tempdir().unwrap();
     let patience = Patience { pause: Duration::from_millis(50), bytes_per_second_min: 1 };
-    let world = world_in(&world_folder, Limits { patience, ..UPLOAD_LIMITS }).await;
+    let world = World::with_uploads(Limits { patience, ..UPLOAD_LIMITS }).await;
     let (send, body) = sent_by_hand();
     send.send(Ok(Bytes::from_static(b"order_id\n"))).await.unwrap();
     let detail = world.ask(request(Method::POST, "/uploads", CSV, body)).await.refused(408, "body_stalled");
     assert!(detail.contains("after 9 bytes"), "{detail}");
-    assert_eq!(files(&world_folder), <[String; 0]>::default());
+    world.uploads_are_gone().await;
 }
 
 #[tokio::test]
@@ -184,18 +167,16 @@ async fn uploads_beyond_those_at_once_are_asked_to_come_again() {
 
 #[tokio::test]
 async fn an_upload_that_can_not_be_stored_or_recorded_is_503_and_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = world_in(&folder, UPLOAD_LIMITS).await;
+    let world = World::with_uploads(UPLOAD_LIMITS).await;
     world.api.store.close().await;
     let answer = world.upload("/uploads", "a").await;
     assert!(answer.refused(503, "unavailable").contains("the database"));
     assert_eq!(answer.header("retry-after"), Some("1"));
-    assert_eq!(files(&folder), <[String; 0]>::default());
+    world.uploads_are_gone().await;
 
-    let world = world_in(&folder, UPLOAD_LIMITS).await;
+    let world = World::with_uploads(UPLOAD_LIMITS).await;
     // A file where the folder of uploads should be.
-    std::fs::remove_dir(folder.path().join("uploads")).unwrap();
-    std::fs::write(folder.path().join("uploads"), "").unwrap();
+    std::fs::write(world.folder.path().join("uploads"), "").unwrap();
     let answer = world.upload("/uploads", "a").await;
     assert!(answer.refused(503, "unavailable").contains("the object store"));
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -216,5 +197,5 @@ async fn the_name_of_a_file_is_only_shown() {
         [("content-type", "text/csv"), ("content-disposition", "attachment; filename=\"../../orders.csv\"")];
     let upload = world.ask(request(Method::POST, "/uploads", &headers, Body::from("a"))).await.json();
     assert_eq!(upload["name"], json!("orders.csv"));
-    assert_eq!(world.objects().await, [format!("uploads/{}.csv", upload["id"].as_str().unwrap())]);
+    assert_eq!(world.uploads(), [format!("{}.csv", upload["id"].as_str().unwrap())]);
 }
