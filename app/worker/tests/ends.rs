@@ -116,6 +116,23 @@ async fn what_nobody_can_work_on_is_in_the_dead_letter_queue_with_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_dead_letter_queue_a_message_stays_unless_its_job_has_its_end() {
+    let scene = Scene::start().await;
+    let given_up = scene.submit("sleep", json!({"milliseconds": 0})).await;
+    let (other, hold, now) = (WorkerId::fresh(), std::time::Duration::ZERO, Timestamp::now());
+    scene.store.begin(given_up, &other, 1, hold, now).await.unwrap();
+    scene.send("not a job").await;
+    let settings = [("ATTEMPTS_MAX", "1"), ("DEAD_LETTER_QUEUE_NAME", ""), ("VISIBILITY_SECONDS", "3")];
+    let worker = scene.worker(&settings).await;
+    scene.wait_for_status(given_up, Status::Failed).await;
+    wait_until("the other is received a second time", async || {
+        worker.lines().iter().filter(|line| line["message"] == "a message is not a job's").count() == 2
+    })
+    .await;
+    assert_eq!(scene.queue_depth().await, (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_was_cancelled_on_its_way_is_not_begun() {
     let scene = Scene::start().await;
     let cancelled = scene.submit("sleep", json!({"milliseconds": 0})).await;

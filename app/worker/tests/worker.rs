@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,6 +14,7 @@ use crate::scene::{PATIENCE, Scene, wait_until};
 pub struct Worker {
     child: Child,
     lines: Arc<Mutex<Vec<Value>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Worker {
@@ -38,13 +40,13 @@ impl Worker {
         let lines: Arc<Mutex<Vec<Value>>> = Arc::default();
         let output = BufReader::new(child.stdout.take().unwrap());
         let kept = lines.clone();
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 eprintln!("{line}");
                 kept.lock().unwrap().push(serde_json::from_str(&line).expect("every line is JSON"));
             }
         });
-        Worker { child, lines }
+        Worker { child, lines, reader: Some(reader) }
     }
 
     /// What it has printed so far.
@@ -70,9 +72,13 @@ impl Worker {
         self.child.wait().unwrap();
     }
 
-    /// Waits until the process has ended by itself.
+    /// Waits until the process has ended by itself and all that it printed was read.
     pub async fn ended(mut self) -> (ExitStatus, Vec<Value>) {
-        let waited = tokio::task::spawn_blocking(move || (self.child.wait().unwrap(), self));
+        let waited = tokio::task::spawn_blocking(move || {
+            let status = self.child.wait().unwrap();
+            self.reader.take().unwrap().join().unwrap();
+            (status, self)
+        });
         let (status, worker) =
             tokio::time::timeout(PATIENCE, waited).await.expect("the worker ends").unwrap();
         (status, worker.lines())

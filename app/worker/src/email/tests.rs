@@ -39,7 +39,7 @@ async fn another_program_reads_the_message_in_the_folder() {
         .await;
     assert!(matches!(refused, Err(NotSent::Refused(_))), "a line break in the subject: {refused:?}");
 
-    let name = "Zoë =?utf-8?B?eA==?= <b> ".to_owned() + &"long ".repeat(30).trim_end();
+    let name = "Zoë =?utf-8?B?eA==?= <b> ".to_owned() + "long ".repeat(30).trim_end();
     let sent = to_folder(folder.path())
         .send(job, &address("zoe@example.org"), Template::Welcome, &values(&name), now())
         .await;
