@@ -175,6 +175,12 @@ impl World {
         made["ARN"].as_str().unwrap().to_owned()
     }
 
+    /// A parameter of SSM Parameter Store.
+    pub fn parameter(&self, name: &str, value: &str) {
+        let input = json!({"Name": name, "Value": value, "Type": "String"});
+        self.set_up(|account, runtime| simulator::ssm::call(account, runtime, "PutParameter", &input));
+    }
+
     /// Pushes an image to the account's own registry; any other registry has every image.
     pub fn push(&self, reference: &str) {
         let Some((repository, tag)) = reference
