@@ -69,7 +69,7 @@ fn two_hundred_jobs_end_once_each_while_both_services_are_released_and_workers_a
 fn ended_once(account: &Account, id: &str) {
     let history = account.get(&format!("/jobs/{id}/history"));
     let events: Vec<&str> =
-        history["events"].as_array().unwrap().iter().map(|it| it["event"].as_str().unwrap()).collect();
+        history["history"].as_array().unwrap().iter().map(|it| it["event"].as_str().unwrap()).collect();
     let ends = events.iter().filter(|it| ["COMPLETED", "FAILED", "CANCELLED"].contains(it)).count();
     assert_eq!(ends, 1, "{id}: {history}");
     assert_eq!(events.first(), Some(&"SUBMITTED"), "{id}: {history}");
