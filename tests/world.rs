@@ -38,7 +38,7 @@ spec: {account: '123456789012', region: eu-west-1, cluster: jobs}
 
 pub struct World {
     pub simulator: Simulator,
-    runtime: Arc<Scripted>,
+    pub runtime: Arc<Scripted>,
     clock: Clock,
     folder: tempfile::TempDir,
     pub journal: Arc<Journal>,
@@ -180,6 +180,11 @@ impl World {
         });
     }
 
+    /// Removes what this installation remembers.
+    pub fn lose_the_ledger(&self) {
+        std::fs::remove_file(self.ledger_path()).unwrap();
+    }
+
     pub async fn service(&self, name: &str) -> Value {
         let answer = self
             .ecs("DescribeServices", json!({"cluster": "jobs", "services": [name], "include": ["TAGS"]}))
@@ -199,6 +204,35 @@ impl World {
             self.ecs("ListTaskDefinitions", json!({"familyPrefix": family, "status": "ACTIVE"})).await;
         let arns = answer["taskDefinitionArns"].as_array().cloned().unwrap_or_default();
         arns.iter().map(|arn| arn.as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    /// The tasks of a service's hooks, oldest first: which hook, and how it ended.
+    pub async fn hook_tasks(&self, service: &str) -> Vec<String> {
+        let mut arns = Vec::new();
+        for status in ["RUNNING", "STOPPED"] {
+            let answer = self.ecs("ListTasks", json!({"cluster": "jobs", "desiredStatus": status})).await;
+            arns.extend(answer["taskArns"].as_array().cloned().unwrap_or_default());
+        }
+        if arns.is_empty() {
+            return Vec::new();
+        }
+        let input = json!({"cluster": "jobs", "tasks": arns, "include": ["TAGS"]});
+        let mut tasks = self.ecs("DescribeTasks", input).await["tasks"].as_array().cloned().unwrap();
+        tasks.retain(|task| task["group"] == format!("reconciler:{service}"));
+        tasks.sort_by(|one, other| {
+            one["createdAt"].as_f64().unwrap().total_cmp(&other["createdAt"].as_f64().unwrap())
+        });
+        let told = |task: &Value| {
+            let tags = task["tags"].as_array().unwrap();
+            let hook = tags.iter().find(|tag| tag["key"] == "reconciler/hook").unwrap();
+            let how = match (&task["stopCode"], &task["containers"][0]["exitCode"]) {
+                (Value::Null, _) => task["lastStatus"].as_str().unwrap().to_owned(),
+                (code, Value::Null) => code.as_str().unwrap().to_owned(),
+                (_, exit) => format!("exit {exit}"),
+            };
+            format!("{} {how}", hook["value"].as_str().unwrap())
+        };
+        tasks.iter().map(told).collect()
     }
 
     /// Loads manifests as the next commit.

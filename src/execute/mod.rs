@@ -1,5 +1,6 @@
 //! Plan -> calls: in order, with the intent written before and the outcome after. Decides nothing.
 
+mod hook;
 mod recover;
 mod step;
 
@@ -17,6 +18,7 @@ use crate::model::{
 };
 use crate::plan::{Action, Decision, ServicePlan, Step};
 
+pub use hook::{Asked, HookCalls, Registered};
 pub use recover::recover;
 use step::{Call, Outcome};
 
@@ -249,7 +251,7 @@ fn intent_kind(action: &Action) -> IntentKind {
 }
 
 /// When to look again; `None`: not before Git changes.
-fn retry_after(kind: ErrorKind) -> Option<Duration> {
+pub fn retry_after(kind: ErrorKind) -> Option<Duration> {
     let seconds = match kind {
         ErrorKind::Rejected => return None,
         ErrorKind::Throttled | ErrorKind::Unreachable | ErrorKind::Server | ErrorKind::Conflict => 5,

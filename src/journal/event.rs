@@ -57,6 +57,8 @@ pub enum Kind {
     Update,
     Tag,
     Scale,
+    /// A one-off task before or after a deployment.
+    Hook,
     /// A rollout moves on.
     Progress,
     /// Tasks of a rollout fail.
@@ -88,6 +90,7 @@ impl Event {
             | Kind::Update
             | Kind::Tag
             | Kind::Scale
+            | Kind::Hook
             | Kind::Progress
             | Kind::Settled => Level::Info,
         };
@@ -151,6 +154,7 @@ impl Kind {
             Kind::Update => "update",
             Kind::Tag => "tag",
             Kind::Scale => "scale",
+            Kind::Hook => "hook",
             Kind::Progress => "progress",
             Kind::Failing => "failing",
             Kind::Failed => "failed",

@@ -16,6 +16,8 @@ pub mod tag {
     pub const TASK_DEFINITION: &str = "reconciler/task-definition";
     /// The Git commit.
     pub const REVISION: &str = "reconciler/revision";
+    /// On a task: the hook that it is.
+    pub const HOOK: &str = "reconciler/hook";
     /// A person's request to leave the service alone.
     pub const SUSPENDED: &str = "reconciler/suspended";
 }

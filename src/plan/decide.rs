@@ -1,7 +1,7 @@
 //! One service: whether to change it, hold it, or leave it as it is.
 
 use super::change::{Change, Look, Unknown, of_absent, of_existing};
-use super::{Consequence, Decision, Held, Quiet, ServicePlan};
+use super::{Consequence, Decision, Held, Hooks, Quiet, ServicePlan, hooks};
 use crate::model::{
     Deployment, DesiredService, EcsService, Environment, LiveService, Ownership, Part, Revision, RolloutKind,
     ServiceDeploymentStatus, ServiceRecord, tag,
@@ -18,13 +18,20 @@ pub fn plan_service(
 ) -> ServicePlan {
     let look = Look { desired, live, record, environment, installation, revision };
     let (decision, quiet) = decide(look);
-    ServicePlan { service: desired.key.clone(), digest: desired.digest.clone(), decision, quiet }
+    let hooks = match &decision {
+        Decision::Change { steps, .. } => hooks::due(look, steps),
+        Decision::Unchanged | Decision::Held { .. } => Hooks::default(),
+    };
+    ServicePlan { service: desired.key.clone(), digest: desired.digest.clone(), decision, quiet, hooks }
 }
 
 /// First match wins. What forbids touching the service at all comes before looking at it closely;
 /// what only defers a change comes after there is one.
 fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
-    let hands_off = unreadable(look).or_else(|| draining(look)).or_else(|| not_owned(look));
+    let hands_off = unreadable(look)
+        .or_else(|| draining(look))
+        .or_else(|| not_owned(look))
+        .or_else(|| hook_running(look));
     if let Some(reason) = hands_off {
         return (Decision::Held { reason, differences: Vec::new() }, Vec::new());
     }
@@ -73,6 +80,12 @@ fn not_owned(look: Look<'_>) -> Option<Held> {
         Ownership::Foreign { owner } => Some(Held::NotOwned { owner }),
         Ownership::Ours | Ownership::Unclaimed => None,
     }
+}
+
+/// While a task of a hook runs, no more is looked at than it takes to follow it.
+fn hook_running(look: Look<'_>) -> Option<Held> {
+    let open = look.record?.hook.as_ref().filter(|open| open.asked_at.is_some())?;
+    Some(Held::HookRunning { hook: open.title() })
 }
 
 fn suspended(look: Look<'_>) -> Option<Held> {

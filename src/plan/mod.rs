@@ -8,6 +8,7 @@ mod defaults;
 mod difference;
 mod elements;
 mod equality;
+mod hooks;
 mod ignore;
 mod task_definition;
 #[cfg(test)]
@@ -19,8 +20,10 @@ use std::collections::BTreeMap;
 
 pub use decide::plan_service;
 pub use difference::{Rules, differences};
+pub use hooks::{register_hook, run_task};
 pub use types::{
-    Action, Cause, Consequence, Decision, Difference, Held, Plan, Quiet, RevisionSource, ServicePlan, Step,
+    Action, Cause, Consequence, Decision, Difference, Held, HookRevision, Hooks, Plan, PlannedHook, Quiet,
+    RevisionSource, ServicePlan, Step,
 };
 
 use crate::model::{Desired, Live, LiveService, Part, ServiceKey, ServiceRecord};

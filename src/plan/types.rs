@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::model::{
-    Digest, FieldPath, Json, Origin, Quarantine, Revision, ServiceKey, TaskDefinitionArn, Timestamp,
+    Digest, FieldPath, HookStage, Json, Origin, Quarantine, Revision, ServiceKey, TaskDefinitionArn,
+    Timestamp,
 };
 
 /// What one pass would do to an environment.
@@ -30,6 +31,38 @@ pub struct ServicePlan {
     pub decision: Decision,
     /// Fields that differ as written but not in meaning, each with the rule that kept it quiet.
     pub quiet: Vec<Quiet>,
+    /// The one-off tasks that a change comes with.
+    pub hooks: Hooks,
+}
+
+/// The hooks of a change that are not done yet, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Hooks {
+    /// To be done before the first step that concerns the service itself.
+    pub before: Vec<PlannedHook>,
+    /// To be done when the deployment has completed.
+    pub after: Vec<PlannedHook>,
+}
+
+/// One hook that is not done yet.
+#[derive(Clone, Debug)]
+pub struct PlannedHook {
+    pub name: String,
+    pub stage: HookStage,
+    /// Of its content.
+    pub digest: Digest,
+    /// What it runs.
+    pub images: Vec<String>,
+    pub runs: HookRevision,
+}
+
+/// Which revision a hook runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookRevision {
+    /// Of its own definition: registered first, unless ECS has it already.
+    Own,
+    /// The one that the service gets. `Registered`: before the hook.
+    OfTheService(RevisionSource),
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +87,11 @@ pub enum Held {
     Unreadable { what: String, why: String },
     /// A deployment is still going on: ours, or somebody else's.
     RolloutInFlight { deployment: String, task_definition: TaskDefinitionArn },
+    /// A hook of it is under way.
+    HookRunning {
+        /// `migrate (1 of 2)`
+        hook: String,
+    },
     /// This digest failed before.
     Quarantined(Box<Quarantine>),
     /// A person asked for it by a tag.
@@ -217,12 +255,21 @@ pub struct Quiet {
 }
 
 impl ServicePlan {
+    /// What would be done now; nothing where nothing is, or may be.
+    pub fn steps(&self) -> &[Step] {
+        match &self.decision {
+            Decision::Change { steps, .. } => steps,
+            Decision::Unchanged | Decision::Held { .. } => &[],
+        }
+    }
+
     /// Holds a change until a service that it depends on is settled.
     pub fn wait_for(&mut self, service: &ServiceKey) {
         if let Decision::Change { differences, .. } = &mut self.decision {
             let differences = std::mem::take(differences);
             let reason = Held::WaitsFor { service: service.clone() };
             self.decision = Decision::Held { reason, differences };
+            self.hooks = Hooks::default();
         }
     }
 }

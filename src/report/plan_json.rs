@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::held::HeldText;
 use super::paint::plain;
+use super::steps::{Doing, in_order};
 use crate::model::{FieldPath, Json, ServiceKey};
-use crate::plan::{Action, Cause, Decision, Difference, Held, Plan, RevisionSource, Step};
+use crate::plan::{Action, Cause, Decision, Difference, Held, Plan, PlannedHook, RevisionSource, Step};
 
 /// Rises when a member changes its meaning or goes away; new members don't raise it.
 pub const PLAN_VERSION: u32 = 1;
@@ -16,8 +17,11 @@ pub fn plan_json(plan: &Plan) -> Json {
     for service in &plan.services {
         match &service.decision {
             Decision::Unchanged => unchanged.push(json!(service.service)),
-            Decision::Change { differences, steps: taken } => {
-                steps.extend(taken.iter().map(|step| step_json(&service.service, step, differences)));
+            Decision::Change { differences, .. } => {
+                steps.extend(in_order(service).into_iter().map(|doing| match doing {
+                    Doing::Step(step) => step_json(&service.service, step, differences),
+                    Doing::Hook(hook) => hook_json(&service.service, hook),
+                }));
             }
             Decision::Held { reason, differences } => {
                 held.push(held_json(&service.service, reason, differences));
@@ -56,6 +60,19 @@ fn step_json(service: &ServiceKey, step: &Step, differences: &[Difference]) -> J
         object[name] = value;
     }
     object
+}
+
+/// A hook as the call that it comes to. A definition of its own may be registered before it: that is
+/// looked up only when it is due.
+fn hook_json(service: &ServiceKey, hook: &PlannedHook) -> Json {
+    json!({
+        "service": service,
+        "action": "RunTask",
+        "hook": hook.name,
+        "stage": hook.stage,
+        "images": hook.images,
+        "differences": [],
+    })
 }
 
 /// What tells one call of a kind from another. Never the body: it may hold credentials.

@@ -8,6 +8,7 @@ mod failures;
 mod faults;
 mod fleet;
 mod generated;
+mod hooks;
 mod ownership;
 mod planning;
 mod rollouts;

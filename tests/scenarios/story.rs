@@ -61,6 +61,42 @@ pub fn without_breaker(name: &str, image: &str, timeout: &str) -> String {
     )
 }
 
+/// One hook of `rollout.before` or `rollout.after`, with a definition of its own.
+pub fn hook(name: &str, image: &str, more: &str) -> String {
+    format!(
+        "      - name: {name}
+        taskDefinition:
+          cpu: 256
+          memory: 512
+          networkMode: awsvpc
+          executionRoleArn: arn:aws:iam::123456789012:role/execution
+          containerDefinitions:
+            - name: {name}
+              image: {image}
+              logConfiguration:
+                logDriver: awslogs
+                options: {{awslogs-group: /jobs, awslogs-region: eu-west-1, awslogs-stream-prefix: hooks}}
+{more}"
+    )
+}
+
+/// A hook that runs the service's own revision with another command.
+pub fn hook_of_the_service(name: &str, command: &str) -> String {
+    format!(
+        "      - {{name: {name}, overrides: {{containerOverrides: [{{name: app, command: [{command}]}}]}}}}\n"
+    )
+}
+
+/// The usual service with these hooks before and after its deployment.
+pub fn with_hooks(image: &str, before: &[String], after: &[String]) -> String {
+    let list = |stage: &str, hooks: &[String]| match hooks {
+        [] => String::new(),
+        hooks => format!("    {stage}:\n{}", hooks.concat()),
+    };
+    let hooks = format!("  rollout:\n    timeout: 15m\n{}{}", list("before", before), list("after", after));
+    service_with("api", image, &hooks)
+}
+
 /// The same service behind a target group of the account.
 pub fn behind(target_group: &str, manifest: &str) -> String {
     manifest.replace("        environment:", "        portMappings: [{containerPort: 8080}]\n        environment:").replace(

@@ -10,8 +10,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Desired, Digest, LastGood, Live, Quarantine, Revision, ServiceKey, ServiceRecord, TaskDefinitionArn,
-    Timestamp,
+    Desired, Digest, LastGood, Live, OpenHook, Quarantine, Revision, ServiceKey, ServiceRecord,
+    TaskDefinitionArn, Timestamp,
 };
 use crate::plan::Plan;
 
@@ -48,6 +48,8 @@ pub struct ServiceStatus {
     /// The digest that failed, while it is the one that Git wants.
     pub quarantine: Option<Quarantine>,
     pub last_good: Option<LastGood>,
+    /// The hook that is under way.
+    pub hook: Option<OpenHook>,
 }
 
 /// One thing that can be said of a service, as Kubernetes says it.
