@@ -9,6 +9,7 @@ mod faults;
 mod fleet;
 mod generated;
 mod hooks;
+mod overriding;
 mod ownership;
 mod planning;
 mod rollouts;

@@ -17,6 +17,14 @@ pub enum Story {
     RollBackByDeadline,
     /// Security groups and the desired count were changed by hand.
     Drift,
+    /// With one-off tasks before and after it.
+    FirstDeployWithHooks,
+    /// The hook before it runs the service's own new revision, the first try finds no room.
+    UpdateWithHooks,
+    /// Twice, and then it counts.
+    HookFails,
+    HookIsTooLate,
+    SmokeTestFails,
 }
 
 /// How the world looks when everything is over.
@@ -31,6 +39,8 @@ pub struct End {
     quarantined: bool,
     bounds: Option<(i64, i64)>,
     policies: Vec<String>,
+    /// Which hooks ran, in which order, and how each ended.
+    hooks: Vec<String>,
 }
 
 const SCALING: &str = "  scaling:
@@ -138,6 +148,35 @@ impl Story {
                 world.ecs("UpdateService", by_hand).await;
                 wish
             }
+            Story::FirstDeployWithHooks => {
+                let (before, after) =
+                    (hook("migrate", "migrate-once:1", ""), hook("smoke", "smoke-once:1", ""));
+                world.commit(&[with_hooks("app:1", &[before], &[after])])
+            }
+            Story::UpdateWithHooks => {
+                settled(world, service("api", "app:1")).await;
+                world
+                    .simulator
+                    .with_world(|account| account.ecs.no_room.push_back("RESOURCE:CPU".to_owned()));
+                let (before, after) =
+                    (hook_of_the_service("migrate", "once"), hook("smoke", "smoke-once:1", ""));
+                world.commit(&[with_hooks("app:2", &[before], &[after])])
+            }
+            Story::HookFails => {
+                settled(world, service("api", "app:1")).await;
+                let twice = hook("migrate", "migrate-crash:1", "        attempts: 2\n");
+                world.commit(&[with_hooks("app:2", &[twice], &[])])
+            }
+            Story::HookIsTooLate => {
+                settled(world, service("api", "app:1")).await;
+                let endless = hook("migrate", "migrate:1", "        timeout: 30s\n");
+                world.commit(&[with_hooks("app:2", &[endless], &[])])
+            }
+            Story::SmokeTestFails => {
+                let tested = |image: &str, test: &str| with_hooks(image, &[], &[hook("smoke", test, "")]);
+                settled(world, tested("app:1", "smoke-once:1")).await;
+                world.commit(&[tested("app:2", "smoke-crash:1")])
+            }
         };
         world.take_calls();
         wish
@@ -187,6 +226,7 @@ impl End {
             quarantined: world.record("api").quarantine.is_some(),
             bounds: world.bounds("api").await,
             policies: policies.iter().map(|it| it["PolicyName"].as_str().unwrap().to_owned()).collect(),
+            hooks: world.hook_tasks("api").await,
         }
     }
 }

@@ -10,6 +10,7 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Header, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,6 +32,7 @@ use crate::state::Api;
     tags(
         (name = "jobs", description = "Work, from its submission to its end"),
         (name = "uploads", description = "Files that jobs work on"),
+        (name = "administration", description = "What only the administrator may do"),
         (name = "service", description = "The process itself"),
     )
 )]
@@ -38,7 +40,10 @@ struct Frame;
 
 /// The document without any path.
 pub fn frame() -> OpenApi {
-    Frame::openapi()
+    let mut document = Frame::openapi();
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    document.components.get_or_insert_default().add_security_scheme("administrator", bearer);
+    document
 }
 
 /// Adds what every operation has in common: the request's id, and that it can fail.

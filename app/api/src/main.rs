@@ -1,13 +1,17 @@
 //! The job API: takes jobs, stores them, and hands them to the queue through the outbox.
 
+mod admin;
 mod answers;
 mod body;
 mod document;
 mod file_name;
+mod live;
+mod metrics;
 mod problem;
 mod query;
 mod requests;
 mod routes;
+mod scaling;
 mod serve;
 mod settings;
 mod state;
@@ -31,10 +35,15 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::live::Feed;
+use crate::live::watch::Watcher;
+use crate::metrics::Metrics;
 use crate::routes::router;
+use crate::scaling::account::Account;
+use crate::scaling::change::Scaling;
 use crate::serve::{Drain, serve};
 use crate::settings::Settings;
-use crate::state::Api;
+use crate::state::{Administration, Api};
 use crate::uploads::Uploads;
 
 /// The part of the shutdown that is kept for the relay's last round.
@@ -51,6 +60,11 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let aws = aws_settings().await;
     let objects = Objects::open(&settings.common.objects, &aws)?;
     let queue = Arc::new(Queue::new(&aws, settings.common.queue));
+    let metrics = Metrics::new(&settings.common.version).context("setting up the metrics")?;
+    let feed = Feed::new();
+    let scaling = settings
+        .worker
+        .map(|worker| Scaling::new(Account::new(&aws, worker), store.clone(), settings.scaling_maximum));
 
     let submitted = Arc::new(Notify::new());
     let relay_stop = CancellationToken::new();
@@ -62,6 +76,20 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
             async move { queue.send(body).await.map_err(|error| chain(&error)) }
         })
     });
+
+    let watcher = Watcher {
+        store: store.clone(),
+        depth: {
+            let queue = queue.clone();
+            Arc::new(move || {
+                let queue = queue.clone();
+                Box::pin(async move { queue.depth().await.map_err(|error| chain(&error)) })
+            })
+        },
+        metrics: metrics.clone(),
+        feed: feed.clone(),
+    };
+    tokio::spawn(watcher.watch(stop.clone()));
 
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, settings.port))
         .await
@@ -79,6 +107,9 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         }),
         version,
         health: settings.health,
+        metrics,
+        feed,
+        admin: Administration { token: settings.admin_token, scaling },
         draining: stop.clone(),
     };
     let limit = settings.shutdown_timeout.saturating_sub(LAST_RELAY).max(settings.shutdown_grace);

@@ -14,11 +14,13 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
+    AwsRefused,
     BodyInterrupted,
     BodyStalled,
     BodyTooLarge,
     Busy,
     EmptyUpload,
+    Forbidden,
     IdempotencyKeyReused,
     Internal,
     InvalidBody,
@@ -26,13 +28,19 @@ pub enum Code {
     InvalidJson,
     InvalidPayload,
     InvalidQuery,
+    InvalidScaling,
     MethodNotAllowed,
+    NoOverride,
     NoReport,
+    NoSuchFile,
     NoSuchJob,
     NoSuchPath,
     NoSuchUpload,
     NotCompleted,
+    NotConfigured,
+    NotScaled,
     TooLate,
+    Unauthorized,
     Unavailable,
     UnknownImport,
     UnknownKind,
@@ -52,11 +60,13 @@ impl Code {
 
     fn entry(self) -> (StatusCode, &'static str) {
         match self {
+            Code::AwsRefused => (StatusCode::BAD_GATEWAY, "AWS refused a call that this needs"),
             Code::BodyInterrupted => (StatusCode::BAD_REQUEST, "the body ended before it was complete"),
             Code::BodyStalled => (StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
             Code::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than is taken"),
             Code::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too much of this is going on already"),
             Code::EmptyUpload => (StatusCode::UNPROCESSABLE_ENTITY, "the uploaded file is empty"),
+            Code::Forbidden => (StatusCode::FORBIDDEN, "the token is not the administrator's"),
             Code::IdempotencyKeyReused => {
                 (StatusCode::CONFLICT, "the idempotency key was used with another body")
             }
@@ -70,13 +80,22 @@ impl Code {
                 (StatusCode::UNPROCESSABLE_ENTITY, "the payload is not what this kind of job takes")
             }
             Code::InvalidQuery => (StatusCode::BAD_REQUEST, "a query parameter is unknown or not valid"),
+            Code::InvalidScaling => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "the bounds, the minutes or the reason are beyond what is allowed",
+            ),
             Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "the path does not take this method"),
+            Code::NoOverride => (StatusCode::NOT_FOUND, "there is no override to end"),
             Code::NoReport => (StatusCode::NOT_FOUND, "the job has no report"),
+            Code::NoSuchFile => (StatusCode::NOT_FOUND, "the page has no such file"),
             Code::NoSuchJob => (StatusCode::NOT_FOUND, "there is no such job"),
             Code::NoSuchPath => (StatusCode::NOT_FOUND, "there is nothing at this path"),
             Code::NoSuchUpload => (StatusCode::NOT_FOUND, "there is no such upload"),
             Code::NotCompleted => (StatusCode::CONFLICT, "the job is not COMPLETED"),
+            Code::NotConfigured => (StatusCode::NOT_IMPLEMENTED, "this installation is not set up for it"),
+            Code::NotScaled => (StatusCode::CONFLICT, "the service does not scale"),
             Code::TooLate => (StatusCode::CONFLICT, "a worker has begun the job, or it has ended"),
+            Code::Unauthorized => (StatusCode::UNAUTHORIZED, "the administrator's token is missing"),
             Code::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "database, queue or object store can't be reached")
             }
@@ -159,6 +178,10 @@ impl IntoResponse for Problem {
         let mut response = self.code.status().into_response();
         if let Some(pause) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)));
+        }
+        if self.code == Code::Unauthorized {
+            let scheme = HeaderValue::from_static("Bearer realm=\"job-api\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
         response.extensions_mut().insert(self);
         response

@@ -8,11 +8,18 @@ use jobs::store::Store;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::AdminToken;
+use crate::live::Feed;
+use crate::metrics::Metrics;
+use crate::scaling::change::Scaling;
 use crate::settings::Health;
 use crate::uploads::Uploads;
 
+/// An answer that is on its way; an error says in words what is wrong.
+pub type Asked<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
+
 /// Asks the queue for a sign of life; an error says in words what is wrong.
-pub type QueuePing = dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync;
+pub type QueuePing = dyn Fn() -> Asked<()> + Send + Sync;
 
 #[derive(Clone)]
 pub struct Api {
@@ -24,6 +31,16 @@ pub struct Api {
     pub uploads: Uploads,
     pub version: Arc<str>,
     pub health: Health,
+    pub metrics: Metrics,
+    pub feed: Arc<Feed>,
+    pub admin: Administration,
     /// Set from SIGTERM on.
     pub draining: CancellationToken,
+}
+
+/// What only an administrator may do; without its settings nobody may.
+#[derive(Clone, Default)]
+pub struct Administration {
+    pub token: Option<AdminToken>,
+    pub scaling: Option<Arc<Scaling>>,
 }

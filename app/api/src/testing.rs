@@ -23,9 +23,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Patience;
+use crate::live::Feed;
+use crate::metrics::Metrics;
 use crate::routes::router;
 use crate::settings::Health;
-use crate::state::Api;
+use crate::state::{Administration, Api};
 use crate::uploads::{Limits, Uploads};
 
 pub const UPLOAD_LIMITS: Limits = Limits {
@@ -60,6 +62,9 @@ impl World {
             ping_queue: Arc::new(|| Box::pin(async { Ok(()) })),
             version: "1.4.2".into(),
             health: Health::Ok,
+            metrics: Metrics::new("1.4.2").unwrap(),
+            feed: Feed::new(),
+            admin: Administration::default(),
             draining: CancellationToken::new(),
         };
         World { api, database, folder }

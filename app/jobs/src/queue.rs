@@ -39,6 +39,15 @@ pub struct Message {
     pub receives: u32,
 }
 
+/// How many messages the queue holds. SQS counts approximately: the numbers settle within a minute of the last send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Waiting for a worker.
+    pub visible: u64,
+    /// In a worker's hand.
+    pub in_flight: u64,
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}")]
 pub struct QueueError {
@@ -133,24 +142,6 @@ impl Queue {
         Ok(received.messages.unwrap_or_default().into_iter().filter_map(message).collect())
     }
 
-    /// How many messages wait to be received; SQS counts approximately.
-    pub async fn depth(&self) -> Result<u64, QueueError> {
-        let doing = "asking for the depth of the queue";
-        let wanted = QueueAttributeName::ApproximateNumberOfMessages;
-        let answer = self
-            .calls
-            .get_queue_attributes()
-            .queue_url(self.url().await?)
-            .attribute_names(wanted.clone())
-            .send()
-            .await
-            .map_err(|error| QueueError::new(doing, error))?;
-        answer
-            .attributes
-            .and_then(|attributes| attributes.get(&wanted)?.parse().ok())
-            .ok_or_else(|| QueueError::new(doing, "no number in the answer"))
-    }
-
     pub async fn delete(&self, receipt: &str) -> Result<(), QueueError> {
         self.calls
             .delete_message()
@@ -185,6 +176,30 @@ impl Queue {
             .await
             .map_err(|error| QueueError::new("asking the queue for a sign of life", error))?;
         Ok(())
+    }
+
+    pub async fn depth(&self) -> Result<QueueDepth, QueueError> {
+        const DOING: &str = "counting the queue's messages";
+        let counted = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let answer = self
+            .calls
+            .get_queue_attributes()
+            .queue_url(self.url().await?)
+            .set_attribute_names(Some(counted.to_vec()))
+            .send()
+            .await
+            .map_err(|error| QueueError::new(DOING, error))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let number = |name: &QueueAttributeName| {
+            attributes
+                .get(name)
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| QueueError::new(DOING, format!("no number {name} in the answer")))
+        };
+        Ok(QueueDepth { visible: number(&counted[0])?, in_flight: number(&counted[1])? })
     }
 
     async fn url(&self) -> Result<&str, QueueError> {

@@ -146,7 +146,7 @@ async fn report_backlog(worker: &Worker<Agent>, settings: &Settings) {
         return std::future::pending().await;
     };
     let measure = async || {
-        let queue_depth = worker.queue.depth().await.map_err(|error| chain(&error))?;
+        let queue_depth = worker.queue.depth().await.map_err(|error| chain(&error))?.visible;
         let live_workers =
             worker.tools.store.live_workers(Timestamp::now()).await.map_err(|error| chain(&error))?;
         Ok::<_, String>(Backlog { queue_depth, live_workers })

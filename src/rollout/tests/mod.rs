@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod causes;
+mod hooks;
 mod verdicts;
 mod ways_back;
 

@@ -45,8 +45,7 @@ refusals!(CancelRefusals: NoSuchJob, TooLate, Unavailable);
 async fn list_jobs(State(api): State<Api>, uri: Uri) -> Result<Json<JobList>, Problem> {
     let asked = asked(&uri)?;
     let page = api.store.list(asked).await?;
-    let status = asked.status.map_or(String::new(), |status| format!("&status={status}"));
-    let next = page.next.map(|last| format!("/jobs?limit={}{status}&cursor={}", asked.limit, cursor(last)));
+    let next = page.next.map(|last| path_after(last, asked.limit, asked.status));
     Ok(Json(JobList { jobs: page.jobs.into_iter().map(JobAnswer::from).collect(), next }))
 }
 
@@ -66,6 +65,12 @@ fn asked(uri: &Uri) -> Result<ListJobs, Problem> {
         place(text).ok_or_else(|| refusal("`cursor` is not one that a page gave; take it from `next`"))
     });
     Ok(ListJobs { status: status.transpose()?, after: after.transpose()?, limit: limit? })
+}
+
+/// The path of the page that begins after this job.
+pub fn path_after(last: JobId, limit: u32, status: Option<Status>) -> String {
+    let status = status.map_or(String::new(), |status| format!("&status={status}"));
+    format!("/jobs?limit={limit}{status}&cursor={}", cursor(last))
 }
 
 fn cursor(last: JobId) -> String {

@@ -1,8 +1,12 @@
 //! Which paths there are: one module each for what belongs together, merged here with their documentation.
 
+mod events;
 mod health;
-mod jobs;
+pub mod jobs;
+mod metrics;
+mod page;
 mod reports;
+mod scaling;
 mod submit;
 mod uploads;
 mod version;
@@ -20,9 +24,13 @@ use crate::state::Api;
 /// The paths of each module. A module's `routes` returns an [`OpenApiRouter`] of annotated handlers.
 fn documented() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(document::frame())
+        .merge(page::routes())
         .merge(version::routes())
         .merge(submit::routes())
         .merge(jobs::routes())
+        .merge(events::routes())
+        .merge(scaling::routes())
+        .merge(metrics::routes())
         .merge(reports::routes())
         .merge(uploads::routes())
         .merge(health::routes())
@@ -45,6 +53,7 @@ pub fn router(api: Api) -> Router {
         })
         .layer(from_fn_with_state(api.draining.clone(), close_while_draining))
         .layer(from_fn(around_each_request))
+        .layer(from_fn_with_state(api.metrics.clone(), crate::metrics::around_each_request))
         .with_state(api)
 }
 

@@ -84,6 +84,7 @@ async fn upload(
         return Err(error.into());
     }
     unrecorded.keep();
+    api.metrics.uploaded(upload.bytes);
     info!(upload_id = %id, bytes = upload.bytes, "uploaded");
     let location = [(header::LOCATION, format!("/uploads/{id}"))];
     Ok((StatusCode::CREATED, location, Json(UploadAnswer::from(upload))))

@@ -10,13 +10,7 @@ use utoipa_axum::routes;
 use crate::state::Api;
 
 pub fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default().routes(routes!(index)).routes(routes!(version))
-}
-
-/// Name and version, for people.
-#[utoipa::path(get, path = "/", tag = "service", responses((status = 200, description = "One line", body = String, content_type = "text/plain", example = "job-api 1.4.2\n")))]
-async fn index(State(api): State<Api>) -> String {
-    format!("job-api {}\n", api.version)
+    OpenApiRouter::default().routes(routes!(version))
 }
 
 #[derive(Serialize, ToSchema)]

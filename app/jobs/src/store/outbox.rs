@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use sqlx::Row;
+
 use super::columns::{number, parsed, text};
 use super::{Store, StoreError};
 use crate::job::JobId;
@@ -17,6 +19,14 @@ pub struct Unsent {
     pub body: String,
     /// How often it has been claimed, this time included.
     pub attempts: u32,
+}
+
+/// What the outbox still holds for the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed {
+    pub messages: u64,
+    /// When the job was submitted whose message has waited longest.
+    pub oldest: Option<Timestamp>,
 }
 
 impl Store {
@@ -61,6 +71,21 @@ impl Store {
         // RETURNING promises no order.
         claimed.sort_by_key(|unsent| unsent.job_id);
         Ok(claimed)
+    }
+
+    /// How many messages are not sent yet, claimed ones included.
+    pub async fn owed(&self) -> Result<Owed, StoreError> {
+        self.in_time("counting unsent messages", async {
+            let row = sqlx::query(
+                "SELECT COUNT(*) AS messages, MIN(jobs.created_at) AS oldest
+                 FROM outbox JOIN jobs ON jobs.id = outbox.job_id WHERE outbox.sent_at IS NULL",
+            )
+            .fetch_one(&self.readers)
+            .await?;
+            let oldest: Option<i64> = row.try_get("oldest")?;
+            Ok(Owed { messages: number(&row, "messages")?, oldest: oldest.map(Timestamp::from_milliseconds) })
+        })
+        .await
     }
 
     /// Records that the queue has taken the message of this job.

@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod document;
+mod events;
 mod jobs;
+mod metrics;
+mod page;
 mod reports;
+mod scaling;
 mod service;
 mod submit;
 mod uploads;
