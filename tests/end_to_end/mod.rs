@@ -17,6 +17,7 @@ mod releases;
 mod secrets;
 mod stopping;
 mod under_fire;
+mod uploads;
 
 use std::time::{Duration, Instant};
 
