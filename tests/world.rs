@@ -12,14 +12,15 @@ use reconciler::journal::Journal;
 use reconciler::ledger::{Ledger, LedgerView, Place};
 use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
-use reconciler::observe::{Observer, Want};
+use reconciler::observe::{Departing, Observer, Want};
 use reconciler::plan::{self, Plan};
-use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text};
+use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text, status};
 use reconciler::shape::api::Api;
 use serde_json::{Value, json};
 use simulator::Simulator;
 use simulator::clock::{Clock, Time};
 use simulator::error::Answer;
+use simulator::faults::Fault;
 use simulator::runtime::Runtime;
 use simulator::runtime::scripted::Scripted;
 use simulator::world::World as Account;
@@ -38,7 +39,7 @@ spec: {account: '123456789012', region: eu-west-1, cluster: jobs}
 
 pub struct World {
     pub simulator: Simulator,
-    runtime: Arc<Scripted>,
+    pub runtime: Arc<Scripted>,
     clock: Clock,
     folder: tempfile::TempDir,
     pub journal: Arc<Journal>,
@@ -111,6 +112,19 @@ impl World {
         serde_json::from_slice(response.body()).unwrap()
     }
 
+    /// Puts a tag on a service, as a person would.
+    pub async fn tag(&self, name: &str, key: &str, value: &str) {
+        let arn = self.service(name).await["serviceArn"].clone();
+        let tags = json!([{"key": key, "value": value}]);
+        let answer = self.ecs("TagResource", json!({"resourceArn": arn, "tags": tags})).await;
+        assert_eq!(answer, json!({}));
+    }
+
+    pub async fn untag(&self, name: &str, key: &str) {
+        let arn = self.service(name).await["serviceArn"].clone();
+        self.ecs("UntagResource", json!({"resourceArn": arn, "tagKeys": [key]})).await;
+    }
+
     /// The bounds of a service's scalable target, if it has one.
     pub async fn bounds(&self, name: &str) -> Option<(i64, i64)> {
         let answer = self.scaling("DescribeScalableTargets", name, json!({})).await;
@@ -180,6 +194,11 @@ impl World {
         });
     }
 
+    /// Removes what this installation remembers.
+    pub fn lose_the_ledger(&self) {
+        std::fs::remove_file(self.ledger_path()).unwrap();
+    }
+
     pub async fn service(&self, name: &str) -> Value {
         let answer = self
             .ecs("DescribeServices", json!({"cluster": "jobs", "services": [name], "include": ["TAGS"]}))
@@ -199,6 +218,35 @@ impl World {
             self.ecs("ListTaskDefinitions", json!({"familyPrefix": family, "status": "ACTIVE"})).await;
         let arns = answer["taskDefinitionArns"].as_array().cloned().unwrap_or_default();
         arns.iter().map(|arn| arn.as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    /// The tasks of a service's hooks, oldest first: which hook, and how it ended.
+    pub async fn hook_tasks(&self, service: &str) -> Vec<String> {
+        let mut arns = Vec::new();
+        for status in ["RUNNING", "STOPPED"] {
+            let answer = self.ecs("ListTasks", json!({"cluster": "jobs", "desiredStatus": status})).await;
+            arns.extend(answer["taskArns"].as_array().cloned().unwrap_or_default());
+        }
+        if arns.is_empty() {
+            return Vec::new();
+        }
+        let input = json!({"cluster": "jobs", "tasks": arns, "include": ["TAGS"]});
+        let mut tasks = self.ecs("DescribeTasks", input).await["tasks"].as_array().cloned().unwrap();
+        tasks.retain(|task| task["group"] == format!("reconciler:{service}"));
+        tasks.sort_by(|one, other| {
+            one["createdAt"].as_f64().unwrap().total_cmp(&other["createdAt"].as_f64().unwrap())
+        });
+        let told = |task: &Value| {
+            let tags = task["tags"].as_array().unwrap();
+            let hook = tags.iter().find(|tag| tag["key"] == "reconciler/hook").unwrap();
+            let how = match (&task["stopCode"], &task["containers"][0]["exitCode"]) {
+                (Value::Null, _) => task["lastStatus"].as_str().unwrap().to_owned(),
+                (code, Value::Null) => code.as_str().unwrap().to_owned(),
+                (_, exit) => format!("exit {exit}"),
+            };
+            format!("{} {how}", hook["value"].as_str().unwrap())
+        };
+        tasks.iter().map(told).collect()
     }
 
     /// Loads manifests as the next commit.
@@ -242,7 +290,17 @@ impl World {
         plan::plan(wish, &live, &plan::Context { installation: "reconciler", records: &records })
     }
 
-    /// One look at everything the wish names, with an empty memory.
+    /// What `status` says.
+    pub async fn status(&self, wish: &Wish) -> String {
+        let records = LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone();
+        let live = self.look(wish, &records).await;
+        let plan = plan::plan(wish, &live, &plan::Context { installation: "reconciler", records: &records });
+        let status = status::fold(wish, &live, &records, &plan, self.now(), self.now());
+        let options = status::StatusTextOptions { colour: Colour::Plain, show: status::Show::Attention };
+        status::status_text(&status, &options)
+    }
+
+    /// One look at everything the wish names or has left, with an empty memory.
     pub async fn look(&self, wish: &Wish, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Live {
         let observer = Observer::new(self.aws().await.reader(), &self.cluster);
         let wants: Vec<Want<'_>> = wish
@@ -250,7 +308,10 @@ impl World {
             .values()
             .map(|desired| Want { desired, record: records.get(&desired.key) })
             .collect();
-        observer.observe(&wants, self.now()).await
+        let departing: Vec<Departing<'_>> = plan::leaving(wish, records)
+            .map(|(key, record)| Departing { key, record: Some(record) })
+            .collect();
+        observer.observe_with(&wants, &departing, self.now()).await
     }
 
     /// The same as people read it.
@@ -263,6 +324,27 @@ impl World {
             width: None,
         };
         plan_text(&plan, wish, &options)
+    }
+
+    /// Lines of the ledger; the first says what it is for.
+    pub fn ledger_lines(&self) -> usize {
+        lines_of(&self.ledger_path())
+    }
+
+    /// The same, for whoever can't ask the world itself.
+    pub fn count_ledger_lines(&self) -> impl Fn() -> usize + Send + 'static {
+        let path = self.ledger_path();
+        move || lines_of(&path)
+    }
+
+    /// Leaves the ledger as it was when it had so many lines: what a crash before the next line does.
+    pub fn cut_ledger(&self, lines: usize) {
+        let text = std::fs::read_to_string(self.ledger_path()).unwrap();
+        let kept: String = text.split_inclusive('\n').take(lines).collect();
+        match kept.is_empty() {
+            true => std::fs::remove_file(self.ledger_path()).unwrap(),
+            false => std::fs::write(self.ledger_path(), kept).unwrap(),
+        }
     }
 
     fn ledger_path(&self) -> PathBuf {
@@ -310,6 +392,33 @@ impl World {
         }
     }
 
+    /// Lets an operator work on a wish until its `at`-th call, and kills it there: that call meets the
+    /// fault, and none after it reaches AWS.
+    pub async fn kill_at(&self, operator: Controller, wish: &Wish, at: usize, fault: Fault) {
+        let dead = CancellationToken::new();
+        let died = dead.clone();
+        let mut number = 0;
+        self.simulator.set_fault(Box::new(move |_| {
+            let here = number;
+            number += 1;
+            if here < at {
+                return Fault::None;
+            }
+            died.cancel();
+            if here == at { fault.clone() } else { Fault::NeverApply }
+        }));
+        let work = operator.settle(wish.clone(), CancellationToken::new());
+        tokio::select! {
+            biased;
+            // Dropping the future is the kill: nothing of it runs any further.
+            () = dead.cancelled() => {}
+            _ = tokio::time::timeout(Duration::from_secs(3600), work) => {}
+        }
+        drop(operator);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.simulator.clear_fault();
+    }
+
     /// Lets an operator run on a wish for a while.
     pub async fn run_for(&self, operator: &Controller, wish: &Wish, time: Duration) {
         let (sender, wishes) = mpsc::channel(1);
@@ -345,6 +454,20 @@ impl World {
         let events = self.journal.events();
         events.iter().map(|it| reconciler::report::log::terminal_line(it, Colour::Plain) + "\n").collect()
     }
+}
+
+impl World {
+    /// The journal from the first line on that mentions `from`.
+    pub fn told_since(&self, from: &str) -> String {
+        let told = self.told();
+        let start = told.find(from).unwrap_or_else(|| panic!("no {from:?} in\n{told}"));
+        let start = told[..start].rfind('\n').map_or(0, |place| place + 1);
+        told[start..].to_owned()
+    }
+}
+
+fn lines_of(path: &std::path::Path) -> usize {
+    std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
 }
 
 /// What a plan knows of the past.

@@ -102,6 +102,9 @@ impl Stage {
             digest: self.desired.digest.clone(),
             decision: Decision::Change { differences: Vec::new(), steps },
             quiet: Vec::new(),
+            hooks: crate::plan::Hooks::default(),
+            extent: Extent::Whole,
+            left_git: None,
         };
         let back_to = arn(1);
         let work = Work {
@@ -400,6 +403,9 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
         digest: stage.desired.digest.clone(),
         decision: Decision::Unchanged,
         quiet: Vec::new(),
+        hooks: crate::plan::Hooks::default(),
+        extent: Extent::Whole,
+        left_git: None,
     };
     let live = live();
     let work = Work {
@@ -427,6 +433,9 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
         digest: stage.desired.digest.clone(),
         decision: Decision::Unchanged,
         quiet: Vec::new(),
+        hooks: crate::plan::Hooks::default(),
+        extent: Extent::Whole,
+        left_git: None,
     };
     let live = live();
     let work = Work {

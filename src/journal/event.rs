@@ -57,6 +57,12 @@ pub enum Kind {
     Update,
     Tag,
     Scale,
+    /// A one-off task before or after a deployment.
+    Hook,
+    /// An administrator's bounds stand in for Git's, or would if they were understood.
+    Override,
+    /// A service that left Git goes, step by step.
+    Delete,
     /// A rollout moves on.
     Progress,
     /// Tasks of a rollout fail.
@@ -88,6 +94,9 @@ impl Event {
             | Kind::Update
             | Kind::Tag
             | Kind::Scale
+            | Kind::Hook
+            | Kind::Override
+            | Kind::Delete
             | Kind::Progress
             | Kind::Settled => Level::Info,
         };
@@ -151,6 +160,9 @@ impl Kind {
             Kind::Update => "update",
             Kind::Tag => "tag",
             Kind::Scale => "scale",
+            Kind::Hook => "hook",
+            Kind::Override => "override",
+            Kind::Delete => "delete",
             Kind::Progress => "progress",
             Kind::Failing => "failing",
             Kind::Failed => "failed",

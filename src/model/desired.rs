@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, FieldPath, Json, Revision, ServiceKey};
+use super::{Digest, FieldPath, Hook, Json, Revision, ServiceKey};
 
 /// Everything one commit wants of one environment.
 #[derive(Clone, Debug)]
@@ -25,6 +25,24 @@ pub struct Environment {
     pub region: String,
     pub cluster: String,
     pub variables: BTreeMap<String, Json>,
+    pub sync: EnvironmentSync,
+}
+
+/// What holds for every service of an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnvironmentSync {
+    /// Whether what left Git goes, where a service says nothing else.
+    pub prune: bool,
+    /// How many of a hundred services may be on their way out at once; but always one.
+    pub prune_max_percent: u8,
+}
+
+impl Default for EnvironmentSync {
+    /// Nothing goes. Once that is changed, a fifth may: more at a time is rather a slip in Git, such as
+    /// a folder that was moved away, than somebody's wish.
+    fn default() -> Self {
+        Self { prune: false, prune_max_percent: 20 }
+    }
 }
 
 /// One service as Git wants it. The trees hold AWS's own field names and wire types.
@@ -65,13 +83,33 @@ pub struct RolloutPolicy {
     /// From the start of a deployment to COMPLETED; then it counts as failed.
     pub timeout: Duration,
     pub on_failure: OnFailure,
+    /// One-off tasks before a deployment, in order.
+    pub before: Vec<Hook>,
+    /// One-off tasks after a deployment has completed, before it counts as good.
+    pub after: Vec<Hook>,
+}
+
+impl RolloutPolicy {
+    pub fn hooks(&self) -> impl Iterator<Item = &Hook> {
+        self.before.iter().chain(&self.after)
+    }
+
+    /// The hook with this content.
+    pub fn hook(&self, digest: &Digest) -> Option<&Hook> {
+        self.hooks().find(|hook| hook.digest == *digest)
+    }
 }
 
 impl Default for RolloutPolicy {
     /// 15 minutes: ECS's own circuit breaker needs up to 12 for an image that can't be pulled, and
     /// should be the one to speak first.
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(15 * 60), on_failure: OnFailure::Rollback }
+        Self {
+            timeout: Duration::from_secs(15 * 60),
+            on_failure: OnFailure::Rollback,
+            before: Vec::new(),
+            after: Vec::new(),
+        }
     }
 }
 
@@ -85,8 +123,17 @@ pub enum OnFailure {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SyncPolicy {
     pub drift: Drift,
+    /// Whether what left Git goes; `None`: as the environment says.
+    pub prune: Option<bool>,
     /// JSON pointers from `spec`; the diff and the write both leave these fields alone.
     pub ignore: Vec<String>,
+}
+
+impl SyncPolicy {
+    /// Whether what left Git goes.
+    pub fn prunes(&self, environment: &Environment) -> bool {
+        self.prune.unwrap_or(environment.sync.prune)
+    }
 }
 
 /// What to do about a difference that Git did not cause.

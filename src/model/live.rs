@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, Json, Ownership, ServiceKey, StoppedTask, TaskDefinitionArn, Timestamp, UnhealthyTarget, tag,
-    tags,
+    Digest, Json, Overriding, Ownership, ServiceKey, StoppedTask, TaskDefinitionArn, Timestamp,
+    UnhealthyTarget, tag, tags,
 };
 
 /// A part of the world that was read, is not there, or could not be read.
@@ -54,6 +54,8 @@ pub struct LiveService {
     pub unhealthy_targets: Vec<UnhealthyTarget>,
     /// `(healthy, all)` targets over the service's target groups, where it has any.
     pub target_health: Option<(usize, usize)>,
+    /// Read only while a hook is under way.
+    pub hook: LiveHook,
 }
 
 impl LiveService {
@@ -68,8 +70,33 @@ impl LiveService {
             stopped_tasks: Vec::new(),
             unhealthy_targets: Vec::new(),
             target_health: None,
+            hook: LiveHook { revision: None, task: Part::Absent },
         }
     }
+}
+
+/// What AWS shows of the hook that is under way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveHook {
+    /// An ACTIVE revision that carries the digest of the hook's own task definition. `None`: it was not
+    /// looked for.
+    pub revision: Option<Part<TaskDefinitionArn>>,
+    /// The task of its present run.
+    pub task: Part<HookTask>,
+}
+
+/// A task that a hook runs as.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HookTask {
+    pub arn: String,
+    /// ECS is bringing it down, for whatever reason.
+    pub stopping: bool,
+    pub created_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    /// How it ended, once it has.
+    pub stopped: Option<StoppedTask>,
+    /// The newest lines of the container to blame, oldest first, where it failed. Redacted.
+    pub last_words: Vec<String>,
 }
 
 /// One element of DescribeServices `services[]`, raw, with tags. Status is ACTIVE or DRAINING; a
@@ -98,6 +125,11 @@ impl EcsService {
         self.0["runningCount"].as_i64().unwrap_or_default()
     }
 
+    /// Tasks that run or start.
+    pub fn tasks(&self) -> i64 {
+        self.running_count() + self.0["pendingCount"].as_i64().unwrap_or_default()
+    }
+
     /// The members of UpdateService that start a deployment and can be read from the service itself.
     pub fn deployed_settings(&self) -> Json {
         const MEMBERS: [&str; 5] = [
@@ -118,6 +150,11 @@ impl EcsService {
 
     pub fn digest(&self) -> Option<Digest> {
         self.tag(tag::DIGEST).map(Digest::from_tag)
+    }
+
+    /// What an administrator's override of the scaling bounds means now, if there is one.
+    pub fn overriding(&self, now: Timestamp) -> Option<Overriding> {
+        self.tag(tag::SCALING_OVERRIDE).map(|text| Overriding::read(text, now))
     }
 
     pub fn ownership(&self, installation: &str) -> Ownership {

@@ -4,28 +4,35 @@ mod checkout;
 mod desired;
 mod digest;
 mod failure;
+mod hook;
 mod live;
 mod path;
 mod record;
 mod revision;
+mod scaling_override;
 mod service_key;
 mod tags;
 mod timestamp;
 
 pub use checkout::Checkout;
 pub use desired::{
-    Desired, DesiredService, Drift, Environment, OnFailure, Origin, Origins, RolloutPolicy, Scaling,
-    SyncPolicy,
+    Desired, DesiredService, Drift, Environment, EnvironmentSync, OnFailure, Origin, Origins, RolloutPolicy,
+    Scaling, SyncPolicy,
 };
 pub use digest::Digest;
 pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget};
+pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use live::{
-    Deployment, EcsService, Live, LiveScaling, LiveService, LiveTaskDefinition, Part, ServiceDeployment,
-    ServiceDeploymentStatus,
+    Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
+    ServiceDeployment, ServiceDeploymentStatus,
 };
 pub use path::{FieldPath, Segment};
-pub use record::{Applied, Intent, IntentKind, LastGood, Quarantine, Rollout, RolloutKind, ServiceRecord};
+pub use record::{
+    Applied, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind, ScalingPut,
+    ServiceRecord,
+};
 pub use revision::{Revision, TaskDefinitionArn};
+pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};
 pub use service_key::ServiceKey;
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;

@@ -3,6 +3,7 @@
 //! An observation never fails as a whole: each part that could not be read says so.
 
 mod evidence;
+mod hooks;
 mod parallel;
 mod redact;
 mod scaling;
@@ -32,14 +33,34 @@ pub struct Want<'a> {
     pub record: Option<&'a ServiceRecord>,
 }
 
+/// A service to look at that Git does without: only what its end depends on is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Departing<'a> {
+    pub key: &'a ServiceKey,
+    pub record: Option<&'a ServiceRecord>,
+}
+
 impl<'a> Want<'a> {
     fn key(&self) -> &'a ServiceKey {
         &self.desired.key
     }
 
+    /// While a task of a hook runs, nothing is planned that would need to know more than how it runs.
+    fn waits_for_hook(&self) -> bool {
+        let open = self.record.and_then(|record| record.hook.as_ref());
+        open.is_some_and(|open| open.asked_at.is_some())
+    }
+
     fn applied(&self) -> Option<&'a Applied> {
         self.record?.applied.as_ref()
     }
+}
+
+/// A name to ask ECS for, whether Git wants it or not.
+#[derive(Clone, Copy, Debug)]
+struct Name<'a> {
+    key: &'a ServiceKey,
+    record: Option<&'a ServiceRecord>,
 }
 
 /// Looks at one cluster, again and again; remembers what saves a call or guards against old news.
@@ -70,12 +91,32 @@ impl Observer {
 
     /// Looks at the services once. `now` is the wall clock's.
     pub async fn observe(&self, wants: &[Want<'_>], now: Timestamp) -> Live {
+        self.observe_with(wants, &[], now).await
+    }
+
+    /// The same, and services that left Git in the same batches.
+    pub async fn observe_with(
+        &self,
+        wants: &[Want<'_>],
+        departing: &[Departing<'_>],
+        now: Timestamp,
+    ) -> Live {
         let calls_before = self.reader.calls();
-        let mut services = self.services(wants, now).await;
+        let wanted = wants.iter().map(|want| Name { key: want.key(), record: want.record });
+        let leaving = departing.iter().map(|it| Name { key: it.key, record: it.record });
+        let names: Vec<Name<'_>> = wanted.chain(leaving).collect();
+        let mut services = self.services(&names, now).await;
         let details = wants.iter().map(|want| read(self.details(want, &services, now))).collect();
-        let (mut scaling, live) = tokio::join!(self.scaling(wants, &services), in_parallel(details),);
+        let (mut scaling, live, targets) = tokio::join!(
+            self.scaling(wants, &services),
+            in_parallel(details),
+            self.targets_left(departing, &services)
+        );
+        scaling.extend(targets);
+        let left = departing.iter().map(|it| (it.key.clone(), LiveService::absent()));
         let services = live
             .into_iter()
+            .chain(left)
             .map(|(key, mut live)| {
                 // What stands in the way of creating it outweighs that it is not there.
                 if !matches!(live.service, Part::Unreadable(_))
@@ -102,17 +143,22 @@ impl Observer {
         now: Timestamp,
     ) -> (ServiceKey, LiveService) {
         let mut live = LiveService::absent();
+        live.hook = self.hook(want, now).await;
+        let waits = want.waits_for_hook();
         match services.get(want.key()) {
             None => live.service = Part::Unreadable("it was not asked for".to_owned()),
             // What a service runs that can't be read is nobody's guess either.
             Some(Part::Unreadable(why)) => live.task_definition = Part::Unreadable(why.clone()),
+            Some(Part::Absent) if waits => {}
             Some(Part::Absent) => match self.reusable(want, None).await {
                 Ok(reusable) => live.reusable = reusable,
                 // To create the service now could register a double of a revision that is there.
                 Err(error) => live.service = Part::Unreadable(error.to_string()),
             },
             Some(Part::Present(service)) => {
-                live.task_definition = self.task_definition(want, service).await;
+                if !waits {
+                    live.task_definition = self.task_definition(want, service).await;
+                }
                 if let Part::Present(running) = &live.task_definition {
                     match self.reusable(want, Some(running)).await {
                         Ok(reusable) => live.reusable = reusable,

@@ -108,6 +108,7 @@ fn applied() -> ServiceRecord {
         task_definition: TaskDefinitionArn(arn("api", 1)),
         revision: "4c1f9e2".to_owned(),
         at: Timestamp(0),
+        prune: None,
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }
@@ -490,6 +491,7 @@ async fn a_quarantined_digest_costs_no_list_at_each_pass() {
             stopped_tasks: Vec::new(),
             unhealthy_targets: Vec::new(),
             events: Vec::new(),
+            hook: None,
         },
     };
     let record = ServiceRecord { quarantine: Some(quarantine), ..ServiceRecord::default() };

@@ -10,7 +10,8 @@ use crate::model::{
     Timestamp,
 };
 use crate::plan::{
-    Action, Cause, Consequence, Decision, Difference, Held, Plan, Quiet, RevisionSource, ServicePlan, Step,
+    Action, Cause, Consequence, Decision, Difference, Extent, Held, Kept, Plan, Quiet, RevisionSource,
+    ServicePlan, Step,
 };
 
 /// 2026-11-20 21:03:10 UTC
@@ -57,6 +58,7 @@ pub(super) fn desired() -> Desired {
             region: "eu-west-1".to_owned(),
             cluster: "jobs".to_owned(),
             variables: BTreeMap::new(),
+            sync: Default::default(),
         },
         services: SERVICES.iter().map(|name| (ServiceKey::new(*name), service(name))).collect(),
     }
@@ -111,6 +113,7 @@ pub(super) fn failure() -> Failure {
             "(service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start."
                 .to_owned(),
         ],
+        hook: None,
     }
 }
 
@@ -162,6 +165,9 @@ pub(super) fn plan() -> Plan {
         digest: digest(),
         decision,
         quiet: if *name == "job-migrate" { quiet() } else { Vec::new() },
+        hooks: crate::plan::Hooks::default(),
+        extent: Extent::Whole,
+        left_git: None,
     });
     Plan {
         revision: revision(),
@@ -231,5 +237,6 @@ fn quiet() -> Vec<Quiet> {
         live: Some(json!(0)),
         desired: None,
         rule: "AWS fills in 0".to_owned(),
+        kept: Kept::ByRule,
     }]
 }

@@ -3,9 +3,14 @@
 use serde_json::json;
 
 use super::held::HeldText;
+use super::leaving::Stage;
 use super::paint::plain;
+use super::steps::{Doing, in_order};
 use crate::model::{FieldPath, Json, ServiceKey};
-use crate::plan::{Action, Cause, Decision, Difference, Held, Plan, RevisionSource, Step};
+use crate::plan::{
+    Action, Cause, Decision, Difference, Held, Kept, LeftGit, Plan, PlannedHook, Quiet, RevisionSource,
+    ServicePlan, Step,
+};
 
 /// Rises when a member changes its meaning or goes away; new members don't raise it.
 pub const PLAN_VERSION: u32 = 1;
@@ -13,11 +18,18 @@ pub const PLAN_VERSION: u32 = 1;
 /// The plan as one object.
 pub fn plan_json(plan: &Plan) -> Json {
     let (mut steps, mut held, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut kept, mut left_git) = (Vec::new(), Vec::new());
     for service in &plan.services {
+        kept.extend(service.quiet.iter().filter_map(|quiet| kept_json(&service.service, quiet)));
+        left_git.extend(service.left_git.as_ref().map(|left| left_git_json(service, left)));
         match &service.decision {
+            Decision::Unchanged if service.left_git.is_some() => {}
             Decision::Unchanged => unchanged.push(json!(service.service)),
-            Decision::Change { differences, steps: taken } => {
-                steps.extend(taken.iter().map(|step| step_json(&service.service, step, differences)));
+            Decision::Change { differences, .. } => {
+                steps.extend(in_order(service).into_iter().map(|doing| match doing {
+                    Doing::Step(step) => step_json(&service.service, step, differences),
+                    Doing::Hook(hook) => hook_json(&service.service, hook),
+                }));
             }
             Decision::Held { reason, differences } => {
                 held.push(held_json(&service.service, reason, differences));
@@ -39,6 +51,35 @@ pub fn plan_json(plan: &Plan) -> Json {
         "steps": steps,
         "held": held,
         "unchanged": unchanged,
+        "kept": kept,
+        "leftGit": left_git,
+    })
+}
+
+/// What differs and stays, where people are to know of it.
+fn kept_json(service: &ServiceKey, quiet: &Quiet) -> Option<Json> {
+    (quiet.kept != Kept::ByRule).then(|| {
+        json!({
+            "service": service,
+            "path": quiet.path,
+            "live": quiet.live,
+            "desired": quiet.desired,
+            "reason": quiet.kept,
+            "message": plain(&quiet.rule),
+        })
+    })
+}
+
+fn left_git_json(service: &ServicePlan, left: &LeftGit) -> Json {
+    json!({
+        "service": service.service,
+        "revision": left.revision,
+        "stage": Stage::of(service).name(),
+        "tasks": left.tasks,
+        "draining": left.draining,
+        "going": left.share.going,
+        "owned": left.share.owned,
+        "allowed": left.share.allowed,
     })
 }
 
@@ -56,6 +97,19 @@ fn step_json(service: &ServiceKey, step: &Step, differences: &[Difference]) -> J
         object[name] = value;
     }
     object
+}
+
+/// A hook as the call that it comes to. A definition of its own may be registered before it: that is
+/// looked up only when it is due.
+fn hook_json(service: &ServiceKey, hook: &PlannedHook) -> Json {
+    json!({
+        "service": service,
+        "action": "RunTask",
+        "hook": hook.name,
+        "stage": hook.stage,
+        "images": hook.images,
+        "differences": [],
+    })
 }
 
 /// What tells one call of a kind from another. Never the body: it may hold credentials.
@@ -82,7 +136,10 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
             vec![("name", json!(name))]
         }
         Action::StopServiceDeployment { arn } => vec![("serviceDeployment", json!(arn))],
-        Action::RegisterScalableTarget { .. } | Action::DeregisterScalableTarget => Vec::new(),
+        Action::UntagService { keys } => vec![("tags", json!(keys))],
+        Action::RegisterScalableTarget { .. } | Action::DeregisterScalableTarget | Action::DeleteService => {
+            Vec::new()
+        }
     }
 }
 
@@ -108,6 +165,9 @@ fn difference_json(difference: &Difference) -> Json {
     let cause = match difference.cause {
         Cause::Git => "git",
         Cause::BehindOurBack => "behindOurBack",
+        Cause::Overridden(_) => "overridden",
+        Cause::OverrideEnded(_) => "overrideEnded",
+        Cause::LeftGit => "leftGit",
     };
     json!({
         "path": difference.path,

@@ -1,7 +1,7 @@
 //! What the steps of a plan come to, in words.
 
 use crate::model::{Json, ServiceKey};
-use crate::plan::{Action, RevisionSource, Step};
+use crate::plan::{Action, HookRevision, PlannedHook, RevisionSource, ServicePlan, Step};
 
 pub(super) fn creates(steps: &[Step]) -> bool {
     steps.iter().any(|step| matches!(step.action, Action::CreateService { .. }))
@@ -50,13 +50,44 @@ fn only_scaling(steps: &[Step]) -> bool {
         | Action::DeleteScalingPolicy { .. }
         | Action::PutScheduledAction { .. }
         | Action::DeleteScheduledAction { .. }
-        | Action::DeregisterScalableTarget => true,
+        | Action::DeregisterScalableTarget
+        | Action::UntagService { .. } => true,
         Action::RegisterTaskDefinition { .. }
         | Action::CreateService { .. }
         | Action::UpdateService { .. }
         | Action::TagService { .. }
+        | Action::DeleteService
         | Action::StopServiceDeployment { .. } => false,
     })
+}
+
+/// What a plan does, in the order in which it is done.
+pub(super) enum Doing<'a> {
+    Step(&'a Step),
+    Hook(&'a PlannedHook),
+}
+
+/// Hooks and steps in one row: a revision that a hook runs is registered before it.
+pub(super) fn in_order(plan: &ServicePlan) -> Vec<Doing<'_>> {
+    let mut steps = plan.steps().iter().peekable();
+    let mut row = Vec::new();
+    for hook in &plan.hooks.before {
+        if hook.runs == HookRevision::OfTheService(RevisionSource::Registered) {
+            let registers = |step: &&Step| matches!(step.action, Action::RegisterTaskDefinition { .. });
+            row.extend(steps.next_if(registers).map(Doing::Step));
+        }
+        row.push(Doing::Hook(hook));
+    }
+    row.extend(steps.map(Doing::Step));
+    row.extend(plan.hooks.after.iter().map(Doing::Hook));
+    row
+}
+
+/// `run migrate (job-migrate:1.4.2)`
+pub(super) fn hook_text(hook: &PlannedHook) -> String {
+    // The registry's host and account say nothing that a reader would miss.
+    let images = hook.images.iter().map(|image| image.rsplit('/').next().unwrap_or(image));
+    format!("run {} ({})", hook.name, images.collect::<Vec<_>>().join(" + "))
 }
 
 pub(super) fn step_text(service: &ServiceKey, action: &Action) -> String {
@@ -68,6 +99,8 @@ pub(super) fn step_text(service: &ServiceKey, action: &Action) -> String {
         Action::CreateService { .. } => "create service".to_owned(),
         Action::UpdateService { .. } => "update service".to_owned(),
         Action::TagService { .. } => "tag service".to_owned(),
+        Action::UntagService { keys } => format!("remove the tag {}", keys.join(", ")),
+        Action::DeleteService => "delete service".to_owned(),
         Action::RegisterScalableTarget { .. } => "register scalable target".to_owned(),
         Action::PutScalingPolicy { body } => format!("put scaling policy {}", name_of(body, "PolicyName")),
         Action::DeleteScalingPolicy { name } => format!("delete scaling policy {name}"),

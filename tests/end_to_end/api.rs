@@ -34,6 +34,7 @@ impl Api {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("DATABASE_URL", format!("sqlite:{}", home.path().join("jobs.db").display()))
             .env("OBJECTS_URL", format!("file://{}", home.path().join("objects").display()))
+            .env("MIGRATE_AT_START", "true")
             .env("PORT", "0")
             .envs(settings.iter().copied());
         let process = Operator::start(&mut command);

@@ -8,6 +8,8 @@ mod failures;
 mod faults;
 mod fleet;
 mod generated;
+mod hooks;
+mod overriding;
 mod ownership;
 mod planning;
 mod rollouts;

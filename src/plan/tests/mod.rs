@@ -3,6 +3,7 @@
 
 mod bodies;
 mod decisions;
+mod hooks;
 mod phantoms;
 mod properties;
 mod read_back;

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::read_back;
 use crate::model::{
-    DesiredService, Digest, EcsService, Environment, LiveScaling, LiveService, LiveTaskDefinition, OnFailure,
-    Origins, Part, Revision, RolloutPolicy, Scaling, ServiceKey, ServiceRecord, SyncPolicy,
-    TaskDefinitionArn, Timestamp, tag,
+    DesiredService, Digest, EcsService, Environment, LiveScaling, LiveService, LiveTaskDefinition, Origins,
+    Part, Revision, RolloutPolicy, Scaling, ServiceKey, ServiceRecord, SyncPolicy, TaskDefinitionArn,
+    Timestamp, tag,
 };
 use crate::plan::{Action, Decision, Difference, Held, RevisionSource, ServicePlan, Step, plan_service};
 
@@ -22,6 +22,7 @@ pub fn environment() -> Environment {
         region: "eu-west-1".to_owned(),
         cluster: "jobs".to_owned(),
         variables: BTreeMap::new(),
+        sync: Default::default(),
     }
 }
 
@@ -45,7 +46,7 @@ pub fn desired(task_definition: Value, service: Value) -> DesiredService {
         task_definition,
         service,
         scaling: None,
-        rollout: RolloutPolicy { timeout: Duration::from_secs(600), on_failure: OnFailure::Rollback },
+        rollout: RolloutPolicy { timeout: Duration::from_secs(600), ..RolloutPolicy::default() },
         sync: SyncPolicy::default(),
         depends_on: Vec::new(),
         digest: Digest::from_tag(""),
@@ -96,7 +97,16 @@ pub fn scaled(mut desired: DesiredService) -> DesiredService {
 }
 
 pub fn plan(desired: &DesiredService, live: &LiveService, record: Option<&ServiceRecord>) -> ServicePlan {
-    plan_service(desired, live, record, &environment(), INSTALLATION, &revision("a"))
+    plan_at(desired, live, record, Timestamp(0))
+}
+
+pub fn plan_at(
+    desired: &DesiredService,
+    live: &LiveService,
+    record: Option<&ServiceRecord>,
+    now: Timestamp,
+) -> ServicePlan {
+    plan_service(desired, live, record, &environment(), INSTALLATION, &revision("a"), now)
 }
 
 /// The calls of a plan by name, or why there are none.

@@ -1,7 +1,7 @@
 //! The rules by which a service gets its conditions.
 
 use super::{Condition, ConditionKind, ServiceStatus, Truth};
-use crate::model::{EcsService, LiveService, Part, Quarantine, RolloutKind, ServiceRecord};
+use crate::model::{EcsService, LiveService, OpenHook, Part, Quarantine, RolloutKind, ServiceRecord};
 use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::{count, plain};
@@ -36,21 +36,28 @@ pub(super) fn service_status(
         digest: planned.digest.clone(),
         quarantine: facts.quarantine.cloned(),
         last_good: record.last_good.clone(),
+        hook: facts.hook().cloned(),
+        overriding: None,
+        left_git: None,
     }
 }
 
 /// What the rules look at.
-struct Facts<'a> {
+pub(super) struct Facts<'a> {
     decision: &'a Decision,
     live: Option<&'a LiveService>,
-    ecs: Option<&'a EcsService>,
+    pub(super) ecs: Option<&'a EcsService>,
     record: &'a ServiceRecord,
     /// Of the digest that Git wants now; an older one no longer matters.
     quarantine: Option<&'a Quarantine>,
 }
 
 impl<'a> Facts<'a> {
-    fn of(planned: &'a ServicePlan, live: Option<&'a LiveService>, record: &'a ServiceRecord) -> Self {
+    pub(super) fn of(
+        planned: &'a ServicePlan,
+        live: Option<&'a LiveService>,
+        record: &'a ServiceRecord,
+    ) -> Self {
         let held = match &planned.decision {
             Decision::Held { reason: Held::Quarantined(quarantine), .. } => Some(&**quarantine),
             Decision::Unchanged | Decision::Change { .. } | Decision::Held { .. } => None,
@@ -65,6 +72,11 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The hook of which there may be a task.
+    fn hook(&self) -> Option<&'a OpenHook> {
+        self.record.hook.as_ref().filter(|open| open.asked_at.is_some())
+    }
+
     fn differences(&self) -> &'a [Difference] {
         match self.decision {
             Decision::Unchanged => &[],
@@ -72,7 +84,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn held(&self) -> Option<&'a Held> {
+    pub(super) fn held(&self) -> Option<&'a Held> {
         match self.decision {
             Decision::Held { reason, .. } => Some(reason),
             Decision::Unchanged | Decision::Change { .. } => None,
@@ -97,7 +109,7 @@ impl<'a> Facts<'a> {
         self.record.rollout.is_some() || state == Some(true)
     }
 
-    fn healthy(&self) -> Condition {
+    pub(super) fn healthy(&self) -> Condition {
         let kind = ConditionKind::Healthy;
         if let Some(why) = self.unreadable() {
             return condition(kind, Truth::Unknown, "Unreadable", why);
@@ -171,6 +183,10 @@ impl<'a> Facts<'a> {
     }
 
     fn reconciling(&self) -> Option<Condition> {
+        if let Some(open) = self.hook() {
+            let message = format!("runs {}", open.title());
+            return Some(condition(ConditionKind::Reconciling, Truth::True, "HookRunning", message));
+        }
         let (reason, message) = match (&self.record.rollout, self.decision) {
             (Some(rollout), _) => match rollout.kind {
                 RolloutKind::Deploy => ("RollingOut", format!("rolling out {}", rollout.task_definition)),
@@ -180,7 +196,10 @@ impl<'a> Facts<'a> {
             },
             (None, Decision::Change { steps, .. }) => ("Differs", what_happens(steps)),
             (None, Decision::Held { reason, .. }) => match reason {
-                Held::RolloutInFlight { .. } | Held::Draining | Held::WaitsFor { .. } => {
+                Held::RolloutInFlight { .. }
+                | Held::HookRunning { .. }
+                | Held::Draining
+                | Held::WaitsFor { .. } => {
                     let text = HeldText::of(reason);
                     (text.reason, text.headline)
                 }
@@ -189,7 +208,8 @@ impl<'a> Facts<'a> {
                 | Held::Suspended { .. }
                 | Held::NotOwned { .. }
                 | Held::DriftTolerated
-                | Held::NeedsReplacement { .. } => return None,
+                | Held::NeedsReplacement { .. }
+                | Held::NotPruned(_) => return None,
             },
             (None, Decision::Unchanged) if self.rolling_out() => {
                 ("RollingOut", "its deployment has not completed".to_owned())
@@ -202,9 +222,13 @@ impl<'a> Facts<'a> {
     fn stalled(&self) -> Option<Condition> {
         let held = self.held()?;
         let stalls = match held {
-            Held::Unreadable { .. } | Held::NotOwned { .. } | Held::NeedsReplacement { .. } => true,
+            Held::Unreadable { .. }
+            | Held::NotOwned { .. }
+            | Held::NeedsReplacement { .. }
+            | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
+            | Held::HookRunning { .. }
             | Held::Suspended { .. }
             | Held::Draining
             | Held::DriftTolerated
@@ -236,7 +260,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn suspended(&self) -> Option<Condition> {
+    pub(super) fn suspended(&self) -> Option<Condition> {
         let held = self.held().filter(|held| matches!(held, Held::Suspended { .. }))?;
         let text = HeldText::of(held);
         let message = format!("{}; {}", text.headline, text.way_out);
@@ -244,7 +268,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn condition(
+pub(super) fn condition(
     kind: ConditionKind,
     truth: Truth,
     reason: &'static str,

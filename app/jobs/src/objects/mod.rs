@@ -30,8 +30,6 @@ const PARTS_MAX: usize = 2;
 #[derive(Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
-    /// Before every name: the part of an S3 URL behind the bucket.
-    prefix: String,
     shown: String,
 }
 
@@ -61,7 +59,7 @@ pub enum ObjectsError {
         object: String,
         place: String,
         #[source]
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     #[error("opening {place}")]
     Open {
@@ -84,8 +82,8 @@ pub enum PutError<Body> {
 
 impl Objects {
     /// Stores a stream of at most `bytes_max` bytes under a name, replacing what was there. Holds about 24 MiB of it
-    /// in memory at once. After an error nothing of it is left; nor when the future is dropped, unless all of it had
-    /// come already.
+    /// in memory at once. After an error nothing of it is left, nor when the future is dropped; unless all of it had
+    /// come already, and only the answer was lost: then it may be there whole.
     pub async fn put<Body>(
         &self,
         name: &str,
@@ -149,11 +147,15 @@ impl Objects {
         }
     }
 
+    /// The folder or bucket itself, for what the calls above do not do; names are the same.
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        self.store.clone()
+    }
+
     fn path(&self, name: &str) -> Result<Path, ObjectsError> {
         // Leaving the folder, or an empty part, is refused by `parse`.
-        let joined = format!("{}{name}", self.prefix);
         let is_name = !name.is_empty() && !name.starts_with('/') && !name.ends_with('/');
-        let path = Path::parse(&joined).ok().filter(|_| is_name);
+        let path = Path::parse(name).ok().filter(|_| is_name);
         path.ok_or_else(|| ObjectsError::Name(name.chars().take(200).collect()))
     }
 
@@ -163,7 +165,10 @@ impl Objects {
         name: &str,
     ) -> impl Fn(object_store::Error) -> ObjectsError + Send + 'static {
         let (object, place) = (name.to_owned(), self.shown.clone());
-        move |source| ObjectsError::Store { doing, object: object.clone(), place: place.clone(), source }
+        move |source| {
+            let (object, place) = (object.clone(), place.clone());
+            ObjectsError::Store { doing, object, place, source: Box::new(source) }
+        }
     }
 }
 

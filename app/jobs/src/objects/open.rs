@@ -7,6 +7,8 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use super::credentials::SdkCredentials;
@@ -70,7 +72,9 @@ impl Objects {
             return Err(ObjectsError::Url(format!("`{bucket_name}` is no bucket's name")));
         }
         let endpoint = settings.s3_endpoint.as_deref().or(aws.endpoint_url());
-        bucket(bucket_name, prefix.trim_end_matches('/'), endpoint, aws)
+        let prefix = Path::parse(prefix)
+            .map_err(|error| ObjectsError::Url(format!("`{prefix}` can't begin a name: {error}")))?;
+        bucket(bucket_name, prefix, endpoint, aws)
     }
 }
 
@@ -84,12 +88,12 @@ fn folder(path: PathBuf) -> Result<Objects, ObjectsError> {
     let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| failed(error.into()))?;
     // Accepted means that it survives a power cut.
     let store: Arc<dyn ObjectStore> = Arc::new(store.with_fsync(true));
-    Ok(Objects { store, prefix: String::new(), shown })
+    Ok(Objects { store, shown })
 }
 
 fn bucket(
     name: &str,
-    prefix: &str,
+    prefix: Path,
     endpoint: Option<&str>,
     aws: &SdkConfig,
 ) -> Result<Objects, ObjectsError> {
@@ -126,6 +130,7 @@ fn bucket(
     let shown = format!("the bucket {name}");
     let store =
         builder.build().map_err(|error| ObjectsError::Open { place: shown.clone(), source: error.into() })?;
-    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-    Ok(Objects { store: Arc::new(store), prefix, shown })
+    let store: Arc<dyn ObjectStore> =
+        if prefix.as_ref().is_empty() { Arc::new(store) } else { Arc::new(PrefixStore::new(store, prefix)) };
+    Ok(Objects { store, shown })
 }

@@ -255,6 +255,7 @@ fn a_url_that_names_no_place_is_refused_with_what_would() {
         ("file://objects", "file:///var/lib/jobs/objects"),
         ("s3://", "no bucket's name"),
         ("s3://Jobs/prefix", "`Jobs` is no bucket's name"),
+        ("s3://jobs/a//b", "`a//b` can't begin a name"),
         ("s3://jobs", "AWS_REGION"),
     ] {
         let refused = Objects::open(&settings(url), &aws).unwrap_err().to_string();

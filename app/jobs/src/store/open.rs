@@ -13,7 +13,7 @@ const SQLITE_WRITERS_MAX: u32 = 1;
 const SQLITE_READERS_MAX: u32 = 4;
 
 /// What `sqlx` understands in a PostgreSQL URL. It logs what it does not, value and all; a misspelt `password` too.
-const POSTGRES_PARAMETERS: [&str; 20] = [
+const POSTGRES_PARAMETERS: [&str; 18] = [
     "sslmode",
     "ssl-mode",
     "sslrootcert",
@@ -32,8 +32,6 @@ const POSTGRES_PARAMETERS: [&str; 20] = [
     "password",
     "application_name",
     "options",
-    "options[search_path]",
-    "options[application_name]",
 ];
 
 /// How many connections and how much patience a store has.
@@ -145,7 +143,7 @@ fn understand(url: &str) -> Result<(Database, AnyConnectOptions), StoreError> {
         }
         Database::Postgres => {
             for (name, _) in options.database_url.query_pairs() {
-                if !POSTGRES_PARAMETERS.contains(&&*name) {
+                if !POSTGRES_PARAMETERS.contains(&&*name) && !name.starts_with("options[") {
                     return Err(StoreError::Url(format!("there is no parameter `{name}`")));
                 }
             }
