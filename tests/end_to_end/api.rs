@@ -1,10 +1,11 @@
 //! The API's binary beside a simulated account: its database and objects are in a folder of the test's own.
 
-use std::path::Path;
+use std::net::TcpStream;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::PATIENCE;
 use super::account::built;
 use super::operator::{Operator, with_credentials};
 use super::served::Served;
@@ -44,15 +45,18 @@ impl Api {
         Self { process, url: format!("http://127.0.0.1:{port}"), home, _account: account }
     }
 
-    /// Files among the objects, those that are on their way included.
-    pub fn objects(&self) -> Vec<String> {
-        let uploads = std::fs::read_dir(self.objects_folder().join("uploads"));
-        let names = uploads.into_iter().flatten().map(|entry| entry.unwrap().file_name());
-        names.map(|name| name.to_string_lossy().into_owned()).collect()
+    /// A connection of one's own, for what no client library sends.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.url.trim_start_matches("http://")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
     }
 
-    fn objects_folder(&self) -> std::path::PathBuf {
-        Path::new(self.home.path()).join("objects")
+    /// Files among the objects, those that are on their way included.
+    pub fn objects(&self) -> Vec<String> {
+        let uploads = std::fs::read_dir(self.home.path().join("objects/uploads"));
+        let names = uploads.into_iter().flatten().map(|entry| entry.unwrap().file_name());
+        names.map(|name| name.to_string_lossy().into_owned()).collect()
     }
 
     pub fn post(&self, path: &str, content_type: &str, body: &str) -> Value {

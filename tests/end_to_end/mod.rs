@@ -16,6 +16,7 @@ mod jobs;
 mod releases;
 mod secrets;
 mod stopping;
+mod uploads;
 
 use std::time::{Duration, Instant};
 
