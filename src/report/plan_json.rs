@@ -71,6 +71,7 @@ fn left_git_json(service: &ServicePlan, left: &LeftGit) -> Json {
         "revision": left.revision,
         "stage": Stage::of(service).name(),
         "tasks": left.tasks,
+        "begun": left.begun,
         "draining": left.draining,
         "going": left.share.going,
         "owned": left.share.owned,
