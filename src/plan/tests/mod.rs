@@ -3,6 +3,7 @@
 
 mod bodies;
 mod decisions;
+mod leaving;
 mod phantoms;
 mod properties;
 mod read_back;
