@@ -14,7 +14,7 @@ use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
 use reconciler::observe::{Departing, Observer, Want};
 use reconciler::plan::{self, Plan};
-use reconciler::report::{Colour, status};
+use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text, status};
 use reconciler::shape::api::Api;
 use serde_json::{Value, json};
 use simulator::Simulator;
@@ -39,10 +39,12 @@ spec: {account: '123456789012', region: eu-west-1, cluster: jobs}
 
 pub struct World {
     pub simulator: Simulator,
-    runtime: Arc<Scripted>,
+    pub runtime: Arc<Scripted>,
     clock: Clock,
     folder: tempfile::TempDir,
     pub journal: Arc<Journal>,
+    region: String,
+    cluster: String,
     commits: u64,
     /// More of the Environment's `spec`.
     pub environment: String,
@@ -51,6 +53,11 @@ pub struct World {
 impl World {
     /// An account with the cluster `jobs` and nothing in it.
     pub async fn new() -> Self {
+        Self::of("eu-west-1", "jobs").await
+    }
+
+    /// An account with one cluster and nothing in it.
+    pub async fn of(region: &str, cluster: &str) -> Self {
         let clock = Clock::starting_at(Time(EPOCH), 1.0);
         let runtime = Arc::new(Scripted::default());
         let simulator = Simulator::new(clock.clone(), runtime.clone());
@@ -64,10 +71,13 @@ impl World {
                     eprintln!("{}", reconciler::report::log::terminal_line(event, Colour::Plain));
                 }
             })),
+            region: region.to_owned(),
+            cluster: cluster.to_owned(),
             commits: 0,
             environment: String::new(),
         };
-        world.ecs("CreateCluster", json!({"clusterName": "jobs"})).await;
+        world.simulator.with_world(|account| account.region = region.to_owned());
+        world.ecs("CreateCluster", json!({"clusterName": cluster})).await;
         world.simulator.take_calls();
         world
     }
@@ -158,10 +168,38 @@ impl World {
 
     /// A secret; its ARN.
     pub fn secret(&self, name: &str) -> String {
-        let input = json!({"Name": name, "SecretString": "hunter2"});
+        self.secret_with(name, "hunter2")
+    }
+
+    pub fn secret_with(&self, name: &str, value: &str) -> String {
+        let input = json!({"Name": name, "SecretString": value});
         let made = self
             .set_up(|account, runtime| simulator::secrets::call(account, runtime, "CreateSecret", &input));
         made["ARN"].as_str().unwrap().to_owned()
+    }
+
+    /// Pushes an image to the account's own registry; any other registry has every image.
+    pub fn push(&self, reference: &str) {
+        let Some((repository, tag)) = reference
+            .strip_prefix(&format!("123456789012.dkr.ecr.{}.amazonaws.com/", self.region))
+            .and_then(|path| path.rsplit_once(':'))
+        else {
+            return;
+        };
+        self.simulator.with_world(|account| {
+            let runtime = self.runtime.as_ref();
+            let repository_input = json!({"repositoryName": repository});
+            // Two containers may share a repository.
+            let _ = simulator::ecr::call(account, runtime, "CreateRepository", &repository_input);
+            let manifest = json!({"schemaVersion": 2, "repository": repository, "tag": tag}).to_string();
+            let image = json!({"repositoryName": repository, "imageTag": tag, "imageManifest": manifest});
+            let _ = simulator::ecr::call(account, runtime, "PutImage", &image);
+        });
+    }
+
+    /// Removes what this installation remembers.
+    pub fn lose_the_ledger(&self) {
+        std::fs::remove_file(self.ledger_path()).unwrap();
     }
 
     pub async fn service(&self, name: &str) -> Value {
@@ -185,13 +223,41 @@ impl World {
         arns.iter().map(|arn| arn.as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
     }
 
+    /// The tasks of a service's hooks, oldest first: which hook, and how it ended.
+    pub async fn hook_tasks(&self, service: &str) -> Vec<String> {
+        let mut arns = Vec::new();
+        for status in ["RUNNING", "STOPPED"] {
+            let answer = self.ecs("ListTasks", json!({"cluster": "jobs", "desiredStatus": status})).await;
+            arns.extend(answer["taskArns"].as_array().cloned().unwrap_or_default());
+        }
+        if arns.is_empty() {
+            return Vec::new();
+        }
+        let input = json!({"cluster": "jobs", "tasks": arns, "include": ["TAGS"]});
+        let mut tasks = self.ecs("DescribeTasks", input).await["tasks"].as_array().cloned().unwrap();
+        tasks.retain(|task| task["group"] == format!("reconciler:{service}"));
+        tasks.sort_by(|one, other| {
+            one["createdAt"].as_f64().unwrap().total_cmp(&other["createdAt"].as_f64().unwrap())
+        });
+        let told = |task: &Value| {
+            let tags = task["tags"].as_array().unwrap();
+            let hook = tags.iter().find(|tag| tag["key"] == "reconciler/hook").unwrap();
+            let how = match (&task["stopCode"], &task["containers"][0]["exitCode"]) {
+                (Value::Null, _) => task["lastStatus"].as_str().unwrap().to_owned(),
+                (code, Value::Null) => code.as_str().unwrap().to_owned(),
+                (_, exit) => format!("exit {exit}"),
+            };
+            format!("{} {how}", hook["value"].as_str().unwrap())
+        };
+        tasks.iter().map(told).collect()
+    }
+
     /// Loads manifests as the next commit.
     pub fn commit(&mut self, manifests: &[String]) -> Wish {
         Arc::new(self.load(manifests).unwrap_or_else(|diagnostics| panic!("{diagnostics}")))
     }
 
     pub fn load(&mut self, manifests: &[String]) -> Result<Desired, manifest::Diagnostics> {
-        self.commits += 1;
         let more = match self.environment.is_empty() {
             true => String::new(),
             false => format!(", {}", self.environment),
@@ -201,6 +267,16 @@ impl World {
         for (number, text) in manifests.iter().enumerate() {
             files.insert(format!("service-{number}.yaml"), text.clone());
         }
+        self.load_files(files, None)
+    }
+
+    /// Loads the files of the next commit for one environment.
+    pub fn load_files(
+        &mut self,
+        files: BTreeMap<String, String>,
+        environment: Option<&str>,
+    ) -> Result<Desired, manifest::Diagnostics> {
+        self.commits += 1;
         let revision = Revision {
             // As recognisable in what people read as a real one.
             id: format!("{:07x}{:033x}", 0x4c1_f9e0 + self.commits, 0),
@@ -209,13 +285,13 @@ impl World {
             subject: format!("Change {}", self.commits),
             committed_at: self.now(),
         };
-        manifest::load(&Checkout { revision, files }, None, Api::builtin())
+        manifest::load(&Checkout { revision, files }, environment, Api::builtin())
     }
 
     /// What somebody who may only look would see: `plan`, with or without this installation's ledger.
     pub async fn plan(&self, wish: &Wish, memory: Memory) -> Plan {
         let records = match memory {
-            Memory::Ledger => LedgerView::read(self.ledger_path(), &place()).unwrap().records().clone(),
+            Memory::Ledger => LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone(),
             Memory::Nothing => BTreeMap::new(),
         };
         let live = self.look(wish, &records).await;
@@ -224,7 +300,7 @@ impl World {
 
     /// What `status` says.
     pub async fn status(&self, wish: &Wish) -> String {
-        let records = LedgerView::read(self.ledger_path(), &place()).unwrap().records().clone();
+        let records = LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone();
         let live = self.look(wish, &records).await;
         let plan = plan::plan(wish, &live, &plan::Context { installation: "reconciler", records: &records });
         let status = status::fold(wish, &live, &records, &plan, self.now(), self.now());
@@ -234,7 +310,7 @@ impl World {
 
     /// One look at everything the wish names or has left, with an empty memory.
     pub async fn look(&self, wish: &Wish, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Live {
-        let observer = Observer::new(self.aws().await.reader(), "jobs");
+        let observer = Observer::new(self.aws().await.reader(), &self.cluster);
         let wants: Vec<Want<'_>> = wish
             .services
             .values()
@@ -250,6 +326,39 @@ impl World {
         observer.observe_with(&wants, &departing, self.now()).await
     }
 
+    /// The same as people read it.
+    pub async fn plan_text(&self, wish: &Wish, memory: Memory) -> String {
+        let plan = self.plan(wish, memory).await;
+        let options = PlanTextOptions {
+            colour: Colour::Plain,
+            explain: Explain::Differences,
+            now: plan.read_at,
+            width: None,
+        };
+        plan_text(&plan, wish, &options)
+    }
+
+    /// Lines of the ledger; the first says what it is for.
+    pub fn ledger_lines(&self) -> usize {
+        lines_of(&self.ledger_path())
+    }
+
+    /// The same, for whoever can't ask the world itself.
+    pub fn count_ledger_lines(&self) -> impl Fn() -> usize + Send + 'static {
+        let path = self.ledger_path();
+        move || lines_of(&path)
+    }
+
+    /// Leaves the ledger as it was when it had so many lines: what a crash before the next line does.
+    pub fn cut_ledger(&self, lines: usize) {
+        let text = std::fs::read_to_string(self.ledger_path()).unwrap();
+        let kept: String = text.split_inclusive('\n').take(lines).collect();
+        match kept.is_empty() {
+            true => std::fs::remove_file(self.ledger_path()).unwrap(),
+            false => std::fs::write(self.ledger_path(), kept).unwrap(),
+        }
+    }
+
     fn ledger_path(&self) -> PathBuf {
         self.folder.path().join("test.ledger.json")
     }
@@ -260,12 +369,12 @@ impl World {
     }
 
     pub fn record(&self, service: &str) -> ServiceRecord {
-        let records = LedgerView::read(self.ledger_path(), &place()).unwrap();
+        let records = LedgerView::read(self.ledger_path(), &self.place()).unwrap();
         records.records().get(&ServiceKey::new(service)).cloned().unwrap_or_default()
     }
 
     pub async fn aws(&self) -> aws::Aws {
-        let mut settings = aws::Settings::new("eu-west-1").with_test_credentials();
+        let mut settings = aws::Settings::new(&self.region).with_test_credentials();
         settings.http_client = Some(self.simulator.http_client());
         aws::connect(settings).await.unwrap()
     }
@@ -282,12 +391,12 @@ impl World {
         let clock = self.clock.clone();
         let engine = Engine {
             writer: aws.writer(),
-            ledger: Arc::new(Ledger::open(path, &place()).unwrap()),
+            ledger: Arc::new(Ledger::open(path, &self.place()).unwrap()),
             journal: self.journal.clone(),
             installation: "reconciler".to_owned(),
             now: Arc::new(move || Timestamp(i64::try_from(clock.now().0).unwrap())),
         };
-        let observer = Observer::new(aws.reader(), "jobs");
+        let observer = Observer::new(aws.reader(), &self.cluster);
         Controller { engine: Arc::new(engine), observer: Arc::new(observer), timing: Timing::default() }
     }
 
@@ -360,6 +469,16 @@ impl World {
         run.await;
     }
 
+    /// What the ledger of this world is for.
+    fn place(&self) -> Place {
+        Place {
+            installation: "reconciler".to_owned(),
+            account: Some("123456789012".to_owned()),
+            region: self.region.clone(),
+            cluster: self.cluster.clone(),
+        }
+    }
+
     /// The operator's calls since the last look, without the tests' own.
     pub fn take_calls(&self) -> Vec<String> {
         self.simulator.take_calls().iter().map(|call| call.operation.clone()).collect()
@@ -382,6 +501,10 @@ impl World {
     }
 }
 
+fn lines_of(path: &std::path::Path) -> usize {
+    std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
+}
+
 /// What a plan knows of the past.
 #[derive(Clone, Copy, Debug)]
 pub enum Memory {
@@ -398,16 +521,6 @@ pub fn compact(calls: &[String]) -> Vec<String> {
             length => format!("{} x{length}", run[0]),
         })
         .collect()
-}
-
-/// What the ledger of a world is for.
-fn place() -> Place {
-    Place {
-        installation: "reconciler".to_owned(),
-        account: Some("123456789012".to_owned()),
-        region: "eu-west-1".to_owned(),
-        cluster: "jobs".to_owned(),
-    }
 }
 
 /// A small Fargate service named `name` that runs `image`.

@@ -21,6 +21,7 @@ SERVICES = {
         "RegisterTaskDefinition": False,
         "CreateService": False,
         "UpdateService": False,
+        "RunTask": False,
         "DescribeServices": True,
         "DescribeTaskDefinition": True,
         "DescribeServiceDeployments": True,

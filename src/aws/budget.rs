@@ -13,6 +13,8 @@ pub enum Category {
     ServiceDeployment,
     TaskDefinitionModify,
     TaskDefinitionRead,
+    /// RunTask and StopTask.
+    ClusterResourceModify,
     /// DescribeTasks and ListTasks.
     ClusterResourceRead,
     TagModify,
@@ -35,6 +37,7 @@ impl Category {
             Category::ServiceRead => (100.0, 20.0),
             Category::ServiceDeployment | Category::TaskDefinitionRead => (50.0, 20.0),
             Category::TaskDefinitionModify => (20.0, 1.0),
+            Category::ClusterResourceModify => (100.0, 40.0),
             Category::ClusterResourceRead => (100.0, 20.0),
             Category::TagModify => (20.0, 10.0),
             Category::DeploymentStop => (10.0, 2.0),

@@ -174,6 +174,25 @@ impl Reader {
         Ok(strings(&answer.body["taskArns"]))
     }
 
+    /// Tasks that were started by this text: those that run, and those that stopped within the last hour
+    /// or so.
+    pub async fn list_tasks_started_by(&self, cluster: &str, started_by: &str) -> Result<Vec<String>, Error> {
+        let mut tasks = Vec::new();
+        for status in ["RUNNING", "STOPPED"] {
+            let call = Call::new(
+                "ecs:ListTasks",
+                Category::ClusterResourceRead,
+                format!("list the tasks that `{started_by}` started"),
+            );
+            let body = json!({
+                "cluster": cluster, "startedBy": started_by, "desiredStatus": status, "maxResults": TASKS_MAX,
+            });
+            let answer = send!(self, ecs.list_tasks, call, &body)?;
+            tasks.extend(strings(&answer.body["taskArns"]));
+        }
+        Ok(tasks)
+    }
+
     /// The elements of DescribeTasks `tasks[]`, for at most 100 tasks.
     pub async fn describe_tasks(&self, cluster: &str, tasks: &[String]) -> Result<Vec<Json>, Error> {
         let call = Call::new(
@@ -230,17 +249,17 @@ impl Reader {
         self.scaling_pages(ScalingList::ScheduledActions, json!({"ServiceNamespace": "ecs"}), pages_max).await
     }
 
-    /// The newest line of a log stream.
-    pub async fn last_log_line(&self, group: &str, stream: &str) -> Result<Option<String>, Error> {
+    /// The newest lines of a log stream, oldest first, at most `max`.
+    pub async fn last_log_lines(&self, group: &str, stream: &str, max: usize) -> Result<Vec<String>, Error> {
         let call = Call::new("logs:GetLogEvents", Category::Other, format!("read log stream `{stream}`"));
         let body = json!({
-            "logGroupName": group, "logStreamName": stream, "limit": 1, "startFromHead": false,
+            "logGroupName": group, "logStreamName": stream, "limit": max, "startFromHead": false,
         });
         let exchange = Exchange::with_target(&body, "Logs_20140328.GetLogEvents");
         let request = self.clients.logs.list_clusters().customize().interceptor(exchange.clone());
         let mut answer = self.line.exchange(&call, exchange, request.send()).await?;
         let events = list(&mut answer.body["events"]);
-        Ok(events.last().and_then(|event| event["message"].as_str()).map(str::to_owned))
+        Ok(events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned).collect())
     }
 
     async fn scaling_pages(

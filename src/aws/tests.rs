@@ -179,8 +179,8 @@ async fn pages_are_followed_to_their_end() {
 #[tokio::test]
 async fn a_log_line_is_asked_of_the_logs_service_under_its_own_name() {
     let stub = Stub::new(|_| Reply::Json(json!({"events": [{"timestamp": 1, "message": "bye"}]})));
-    let line = stub.connect().await.reader().last_log_line("/jobs", "api/api/1").await.unwrap();
-    assert_eq!(line.as_deref(), Some("bye"));
+    let lines = stub.connect().await.reader().last_log_lines("/jobs", "api/api/1", 1).await.unwrap();
+    assert_eq!(lines, ["bye"]);
     let seen = &stub.seen()[0];
     assert_eq!(seen.operation, "GetLogEvents");
     assert_eq!(seen.json()["logStreamName"], "api/api/1");

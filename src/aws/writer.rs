@@ -18,7 +18,7 @@ pub struct Writer {
     line: Arc<Line>,
 }
 
-const ACTIONS: [&str; 13] = [
+const ACTIONS: [&str; 15] = [
     "application-autoscaling:DeleteScalingPolicy",
     "application-autoscaling:DeleteScheduledAction",
     "application-autoscaling:DeregisterScalableTarget",
@@ -28,7 +28,9 @@ const ACTIONS: [&str; 13] = [
     "ecs:CreateService",
     "ecs:DeleteService",
     "ecs:RegisterTaskDefinition",
+    "ecs:RunTask",
     "ecs:StopServiceDeployment",
+    "ecs:StopTask",
     "ecs:TagResource",
     "ecs:UntagResource",
     "ecs:UpdateService",
@@ -45,7 +47,7 @@ macro_rules! send {
 
 impl Writer {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 13] = ACTIONS;
+    pub const ACTIONS: [&str; 15] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -109,6 +111,26 @@ impl Writer {
         let call = Call::permitted("ecs:StopServiceDeployment", format!("stop service deployment `{arn}`"));
         let body = json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"});
         send!(self, ecs.stop_service_deployment, call, &body)
+    }
+
+    /// Starts a one-off task. ECS makes none again for a `clientToken` that it has seen.
+    pub async fn run_task(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let definition = text(body, "taskDefinition").rsplit('/').next().unwrap_or_default();
+        let call = Call::permitted("ecs:RunTask", format!("run a task of `{definition}`"));
+        send!(self, ecs.run_task, call, body)
+    }
+
+    /// SIGTERM now, SIGKILL after the containers' stop timeouts.
+    pub async fn stop_task(
+        &self,
+        _permit: Permit,
+        cluster: &str,
+        task: &str,
+        reason: &str,
+    ) -> Result<Answer, Error> {
+        let call = Call::permitted("ecs:StopTask", format!("stop task `{task}`"));
+        let body = json!({"cluster": cluster, "task": task, "reason": reason});
+        send!(self, ecs.stop_task, call, &body)
     }
 
     pub async fn register_scalable_target(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {

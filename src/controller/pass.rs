@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::hooks::{Running, SOON, ServiceRevision};
 use crate::aws::Writer;
 use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, Quarantine,
+    Applied, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, Quarantine, Rollout,
     RolloutKind, ServiceKey, ServiceRecord, Timestamp,
 };
-use crate::plan::{self, Cause, Decision, Held};
+use crate::plan::{
+    self, Action, Cause, Decision, Held, HookRevision, PlannedHook, RevisionSource, ServicePlan,
+};
 use crate::report;
 use crate::rollout;
 
@@ -97,19 +100,26 @@ impl Engine {
             Decision::Unchanged => self.unchanged(desired, service, live, &record),
             Decision::Held { reason, .. } => Ok(self.held(service, desired, &record, reason)),
             Decision::Change { differences, .. } => {
-                self.journal.moved_on(key);
                 let kind = if differences.iter().all(|it| it.cause == Cause::BehindOurBack) {
                     Kind::Drift
                 } else {
                     Kind::Plan
                 };
-                self.journal.tell(
-                    Event::new((self.now)(), kind, report::change_sentence(&plan))
-                        .of(key)
-                        .digest(&service.digest)
-                        .revision(&desired.revision.id),
-                );
-                let back_to = rollout::last_good(live, Some(&record));
+                let told = Event::new((self.now)(), kind, report::change_sentence(&plan))
+                    .of(key)
+                    .digest(&service.digest)
+                    .revision(&desired.revision.id);
+                if let Some(first) = plan.hooks.before.first() {
+                    return self.start_before(desired, service, live, &plan, first, told).await;
+                }
+                // With hooks before it, it was told when the first of them began.
+                if service.rollout.before.is_empty() {
+                    self.journal.moved_on(key);
+                    self.journal.tell(told);
+                } else {
+                    self.journal.tell_unless_known(told);
+                }
+                let back_to = rollout::last_good(live, Some(&record), &service.rollout);
                 let work = Work {
                     plan: &plan,
                     desired: service,
@@ -122,6 +132,36 @@ impl Engine {
                 self.execute(&work).await
             }
         }
+    }
+
+    /// A hook comes first: the plan is made anew when it is done.
+    async fn start_before(
+        &self,
+        desired: &Desired,
+        service: &DesiredService,
+        live: &LiveService,
+        plan: &ServicePlan,
+        planned: &PlannedHook,
+        told: Event,
+    ) -> Result<Next, ledger::Error> {
+        let Some(hook) = service.rollout.hook(&planned.digest) else { return Ok(Next::Watch(SOON)) };
+        let open = self.ledger.record(&service.key).and_then(|record| record.hook);
+        if open.is_none_or(|open| open.digest != hook.digest || open.spec != service.digest) {
+            self.journal.moved_on(&service.key);
+        }
+        self.journal.tell_once(told);
+        let registration = plan.steps().iter().find_map(|step| match &step.action {
+            Action::RegisterTaskDefinition { body, .. } => Some(body),
+            _ => None,
+        });
+        let revision = match &planned.runs {
+            HookRevision::OfTheService(RevisionSource::Existing(arn)) => ServiceRevision::Known(arn.clone()),
+            HookRevision::OfTheService(RevisionSource::Registered) => {
+                registration.map_or(ServiceRevision::NotNeeded, ServiceRevision::ToRegister)
+            }
+            HookRevision::Own => ServiceRevision::NotNeeded,
+        };
+        self.start_hook(Running { desired, service, live }, hook, revision).await
     }
 
     /// Nothing differs. That is not yet health: a digest whose first deployment failed, with nothing
@@ -147,8 +187,10 @@ impl Engine {
             })?;
             return Ok(Next::Watch(WATCH_EVERY));
         }
+        // A deployment that completed may have failed the hooks after it.
+        let rejects = |it: &Quarantine| !completed || it.failure.gate == Gate::Hook;
         if let Some(quarantine) =
-            record.quarantine.as_ref().filter(|it| it.digest == service.digest && !completed)
+            record.quarantine.as_ref().filter(|it| it.digest == service.digest && rejects(it))
         {
             let sentence = report::held_sentence(&Held::Quarantined(Box::new(quarantine.clone())));
             let event = Event::new((self.now)(), Kind::Held, sentence.clone());
@@ -158,10 +200,15 @@ impl Engine {
         let task_definition = ecs.task_definition();
         let (known_good, known_applied) = (record.last_good.as_ref(), record.applied.as_ref());
         let good = completed && known_good.is_none_or(|good| good.task_definition != task_definition);
+        let untested = service.rollout.after.iter().any(|hook| !record.hook_is_done(&hook.digest));
+        if good && untested && !record.knows_no_end() {
+            return self.test_what_runs(desired, service, live, ecs, record);
+        }
         let applied = known_applied
             .is_none_or(|applied| applied.digest != service.digest || applied.prune != service.sync.prune);
         let scaling = execute::still_there(record.scaling.as_ref(), service, live);
         let left_over = record.intent.is_some() || record.quarantine.is_some() || record.leaving.is_some();
+        let mut assumed = Vec::new();
         if left_over || good || applied || scaling != record.scaling {
             let at = (self.now)();
             self.ledger.update(&service.key, |record| {
@@ -180,13 +227,45 @@ impl Engine {
                 });
                 if good {
                     record.last_good = Some(LastGood::of(ecs, service.digest.clone(), at));
+                    assumed = record.assume_hooks(service.rollout.hooks(), at);
                 }
             })?;
+        }
+        if !assumed.is_empty() {
+            let sentence = format!(
+                "takes {} for done: it runs what Git wants, and nothing is known of how that came about",
+                assumed.join(" and ")
+            );
+            let event = Event::new((self.now)(), Kind::Hook, sentence);
+            self.journal.tell(event.of(&service.key).digest(&service.digest));
         }
         let sentence = format!("runs {task_definition}, {}, as Git wants it", running(ecs));
         let event = Event::new((self.now)(), Kind::Settled, sentence);
         self.journal.tell_unless_known(event.of(&service.key).digest(&service.digest));
         Ok(Next::Settled)
+    }
+
+    /// A deployment of what Git wants has completed, and nobody watched it: before it counts as good, the
+    /// hooks after it are run.
+    fn test_what_runs(
+        &self,
+        desired: &Desired,
+        service: &DesiredService,
+        live: &LiveService,
+        ecs: &EcsService,
+        record: &ServiceRecord,
+    ) -> Result<Next, ledger::Error> {
+        let rollout = Rollout {
+            kind: RolloutKind::Deploy,
+            digest: service.digest.clone(),
+            task_definition: ecs.task_definition(),
+            deployment: ecs.primary().map(|primary| primary.id().to_owned()),
+            started_at: (self.now)(),
+            revision: desired.revision.id.clone(),
+            back_to: rollout::last_good(live, Some(record), &service.rollout),
+        };
+        self.ledger.update(&service.key, |record| record.rollout = Some(rollout))?;
+        Ok(Next::Watch(SOON))
     }
 
     fn held(
@@ -208,7 +287,9 @@ impl Engine {
             return Next::Watch(WATCH_EVERY);
         }
         match reason {
-            Held::RolloutInFlight { .. } | Held::Draining => Next::Watch(WATCH_EVERY),
+            Held::RolloutInFlight { .. } | Held::Draining | Held::HookRunning { .. } => {
+                Next::Watch(WATCH_EVERY)
+            }
             Held::WaitsFor { service } => Next::Waits(service.clone()),
             // Told, and left as Git's author wants it: nobody has to wait for that.
             Held::DriftTolerated => Next::Settled,
@@ -258,6 +339,7 @@ impl Engine {
                     stopped_tasks: Vec::new(),
                     unhealthy_targets: Vec::new(),
                     events: Vec::new(),
+                    hook: None,
                 },
             });
         })

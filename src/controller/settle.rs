@@ -1,28 +1,38 @@
 //! What becomes of a rollout: watched until it is judged, then recorded as good, or taken back.
 
+use super::hooks::{Running, ServiceRevision};
 use super::pass::{Engine, Next, WATCH_EVERY, running};
 use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
-    Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, OnFailure, Ownership,
-    Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, tag,
+    Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood, LiveService, OnFailure,
+    Ownership, Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, tag,
 };
-use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
+use crate::plan::{Action, Decision, Extent, Hooks, ServicePlan, Step};
 use crate::report;
 use crate::rollout::{self, RollBack, Verdict};
 
 /// What a rollout is judged with.
 #[derive(Clone, Copy)]
-struct Case<'a> {
-    desired: &'a Desired,
-    service: &'a DesiredService,
-    live: &'a LiveService,
-    rollout: &'a Rollout,
+pub(super) struct Case<'a> {
+    pub desired: &'a Desired,
+    pub service: &'a DesiredService,
+    pub live: &'a LiveService,
+    pub rollout: &'a Rollout,
+}
+
+/// Whether the hooks after a deployment that has completed are done.
+enum Tested {
+    Passed,
+    NotYet(Next),
+    /// Git asks for something else by now: nobody knows how this one would have been tested.
+    MovedOn,
 }
 
 impl Engine {
-    /// Judges the rollout under way, if there is one. `None`: nothing stands against planning.
+    /// Goes on with the hook and the rollout under way, if there are any. `None`: nothing stands against
+    /// planning.
     pub(super) async fn settle(
         &self,
         desired: &Desired,
@@ -30,13 +40,20 @@ impl Engine {
         live: &LiveService,
     ) -> Result<Option<Next>, ledger::Error> {
         let record = self.ledger.record(&service.key).unwrap_or_default();
-        let back_to = rollout::last_good(live, Some(&record));
+        let back_to = rollout::last_good(live, Some(&record), &service.rollout);
         // First, what became of a call that a crash cut off.
         let recovered =
             execute::recover(service, live, back_to.as_ref(), &self.ledger, &self.journal, (self.now)())?;
-        match recovered.or(record.rollout) {
-            Some(rollout) => self.judge(Case { desired, service, live, rollout: &rollout }).await,
-            None => Ok(None),
+        let rollout = recovered.or(record.rollout);
+        let stage = record.hook.as_ref().map(|open| open.stage);
+        let hook = self.follow_hook(Running { desired, service, live }).await?;
+        match rollout {
+            // A hook after a deployment is followed instead of it, one before the next beside it.
+            Some(rollout) if hook.is_none() || stage == Some(HookStage::Before) => {
+                let judged = self.judge(Case { desired, service, live, rollout: &rollout }).await?;
+                Ok(judged.or(hook))
+            }
+            Some(_) | None => Ok(hook),
         }
     }
 
@@ -51,7 +68,14 @@ impl Engine {
                 self.journal.tell_once(self.event(case, Kind::Failing, sentence));
                 Ok(watch_on(service, rollout))
             }
-            Verdict::Completed => self.completed(case).map(|()| None),
+            Verdict::Completed => match self.test(case).await? {
+                Tested::Passed => self.completed(case).map(|()| None),
+                Tested::NotYet(next) => Ok(Some(next)),
+                Tested::MovedOn => {
+                    self.ledger.update(&service.key, |record| record.rollout = None)?;
+                    Ok(None)
+                }
+            },
             Verdict::Superseded { sentence } => {
                 self.journal.tell(self.event(case, Kind::Drift, sentence));
                 self.ledger.update(&service.key, |record| record.rollout = None)?;
@@ -63,6 +87,38 @@ impl Engine {
         }
     }
 
+    /// Runs the hooks after a deployment, one after the other.
+    async fn test(&self, case: Case<'_>) -> Result<Tested, ledger::Error> {
+        let Case { desired, service, live, rollout } = case;
+        if rollout.kind == RolloutKind::RollBack {
+            return Ok(Tested::Passed);
+        }
+        let record = self.ledger.record(&service.key).unwrap_or_default();
+        let rejected = record.quarantine.filter(|quarantine| {
+            quarantine.failure.gate == Gate::Hook
+                && quarantine.digest == rollout.digest
+                && quarantine.deployment == rollout.deployment
+        });
+        if let Some(quarantine) = rejected {
+            return self.failed(case, quarantine.failure).await.map(Tested::NotYet);
+        }
+        let after = &service.rollout.after;
+        if rollout.digest != service.digest && !after.is_empty() {
+            return Ok(Tested::MovedOn);
+        }
+        let record = self.ledger.record(&service.key).unwrap_or_default();
+        let Some(hook) = after.iter().find(|hook| !record.hook_is_done(&hook.digest)) else {
+            return Ok(Tested::Passed);
+        };
+        if let Some(why) = hands_off(live, &self.installation) {
+            let sentence = format!("{} does not run now: {why}", hook.name);
+            self.journal.tell_once(self.event(case, Kind::Held, sentence.clone()));
+            return Ok(Tested::NotYet(Next::Held(sentence)));
+        }
+        let revision = ServiceRevision::Known(rollout.task_definition.clone());
+        self.start_hook(Running { desired, service, live }, hook, revision).await.map(Tested::NotYet)
+    }
+
     fn completed(&self, case: Case<'_>) -> Result<(), ledger::Error> {
         let Case { service, live, rollout, .. } = case;
         let now = (self.now)();
@@ -70,11 +126,16 @@ impl Engine {
         self.ledger.update(&service.key, |record| {
             record.rollout = None;
             if rollout.kind == RolloutKind::Deploy {
-                // A refusal of a later step stands, whatever became of the deployment.
-                record.quarantine = record
-                    .quarantine
-                    .take()
-                    .filter(|it| it.digest == rollout.digest && it.failure.gate == Gate::RefusedByAws);
+                // A refusal of a later step stands, whatever became of the deployment; so does that of
+                // what Git asks for by now.
+                record.quarantine = record.quarantine.take().filter(|it| match it.digest == rollout.digest {
+                    true => it.failure.gate == Gate::RefusedByAws,
+                    false => it.digest == service.digest,
+                });
+                if rollout.digest == service.digest {
+                    // Those before it came before it, whoever remembers.
+                    record.assume_hooks(service.rollout.hooks(), now);
+                }
                 if let Some(ecs) = live.service.present() {
                     record.last_good = Some(LastGood::of(ecs, rollout.digest.clone(), now));
                 }
@@ -92,7 +153,7 @@ impl Engine {
     }
 
     /// Quarantines the digest and goes back, or follows ECS going back.
-    async fn failed(&self, case: Case<'_>, failure: Failure) -> Result<Next, ledger::Error> {
+    pub(super) async fn failed(&self, case: Case<'_>, failure: Failure) -> Result<Next, ledger::Error> {
         let Case { service, live, rollout, .. } = case;
         let key = &service.key;
         if rollout.kind == RolloutKind::RollBack {
@@ -199,6 +260,7 @@ impl Engine {
             digest: rollout.digest.clone(),
             decision: Decision::Change { differences: Vec::new(), steps },
             quiet: Vec::new(),
+            hooks: Hooks::default(),
             extent: Extent::Whole,
             left_git: None,
         };
@@ -238,7 +300,7 @@ fn watch_on(service: &DesiredService, rollout: &Rollout) -> Option<Next> {
 }
 
 /// Why even a failed rollout is left alone: a person is looking at it, or it is no longer ours.
-fn hands_off(live: &LiveService, installation: &str) -> Option<String> {
+pub(super) fn hands_off(live: &LiveService, installation: &str) -> Option<String> {
     let service = live.service.present()?;
     if let Ownership::Foreign { owner } = service.ownership(installation) {
         return Some(format!("it belongs to {owner}"));
@@ -266,6 +328,6 @@ pub(super) fn adoptable(
         deployment: Some(primary.id().to_owned()),
         started_at: now,
         revision: desired.revision.id.clone(),
-        back_to: rollout::last_good(live, Some(record)),
+        back_to: rollout::last_good(live, Some(record), &service.rollout),
     })
 }

@@ -1,6 +1,7 @@
 //! Plan -> calls: in order, with the intent written before and the outcome after. Decides nothing.
 
 mod delete;
+mod hook;
 mod recover;
 mod scaling;
 mod step;
@@ -20,6 +21,7 @@ use crate::model::{
 use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
 pub use delete::{Deletion, delete};
+pub use hook::{Asked, HookCalls, Registered};
 pub use recover::recover;
 pub use scaling::still_there;
 use step::{Call, Outcome};
@@ -289,7 +291,7 @@ fn intent_kind(action: &Action) -> IntentKind {
 }
 
 /// When to look again; `None`: not before Git changes.
-fn retry_after(kind: ErrorKind) -> Option<Duration> {
+pub fn retry_after(kind: ErrorKind) -> Option<Duration> {
     let seconds = match kind {
         ErrorKind::Rejected => return None,
         ErrorKind::Throttled | ErrorKind::Unreachable | ErrorKind::Server | ErrorKind::Conflict => 5,

@@ -102,6 +102,7 @@ impl Stage {
             digest: self.desired.digest.clone(),
             decision: Decision::Change { differences: Vec::new(), steps },
             quiet: Vec::new(),
+            hooks: crate::plan::Hooks::default(),
             extent: Extent::Whole,
             left_git: None,
         };
@@ -402,6 +403,7 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
         digest: stage.desired.digest.clone(),
         decision: Decision::Unchanged,
         quiet: Vec::new(),
+        hooks: crate::plan::Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
     };
@@ -431,6 +433,7 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
         digest: stage.desired.digest.clone(),
         decision: Decision::Unchanged,
         quiet: Vec::new(),
+        hooks: crate::plan::Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
     };

@@ -57,6 +57,8 @@ pub enum Kind {
     Update,
     Tag,
     Scale,
+    /// A one-off task before or after a deployment.
+    Hook,
     /// An administrator's bounds stand in for Git's, or would if they were understood.
     Override,
     /// A service that left Git goes, step by step.
@@ -92,6 +94,7 @@ impl Event {
             | Kind::Update
             | Kind::Tag
             | Kind::Scale
+            | Kind::Hook
             | Kind::Override
             | Kind::Delete
             | Kind::Progress
@@ -157,6 +160,7 @@ impl Kind {
             Kind::Update => "update",
             Kind::Tag => "tag",
             Kind::Scale => "scale",
+            Kind::Hook => "hook",
             Kind::Override => "override",
             Kind::Delete => "delete",
             Kind::Progress => "progress",

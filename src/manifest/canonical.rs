@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use crate::model::{DesiredService, Digest, Json, OnFailure};
+use crate::model::{DesiredService, Digest, Hook, HookDefinition, Json, OnFailure};
 
 /// Lists of a container whose order means nothing, with the member that sorts them.
 const UNORDERED: [(&str, &str); 2] = [("environment", "name"), ("secrets", "name")];
@@ -31,13 +31,62 @@ pub fn digest(service: &DesiredService) -> Digest {
             "scheduledActions": scaling.scheduled_actions,
         })
     });
+    let mut rollout = json!({ "timeoutSeconds": service.rollout.timeout.as_secs(), "onFailure": on_failure });
+    // Left out where there are none, so that a service without hooks keeps its digest.
+    for (stage, hooks) in [("before", &service.rollout.before), ("after", &service.rollout.after)] {
+        if !hooks.is_empty() {
+            rollout[stage] = hooks.iter().map(whole_hook).collect();
+        }
+    }
     Digest::of(&json!({
         "taskDefinition": canonical(&service.task_definition),
         "service": canonical(&service.service),
         "scaling": scaling,
-        "rollout": { "timeoutSeconds": service.rollout.timeout.as_secs(), "onFailure": on_failure },
+        "rollout": rollout,
         "dependsOn": service.depends_on,
     }))
+}
+
+/// Of what a hook does, and of the task definition of its service. How long and how often it is tried,
+/// and what it takes from its service besides, is no part of it: a migration that was done is done.
+///
+/// `written`: the members of RunTask that the hook has itself.
+pub fn hook_digest(hook: &Hook, written: &Json, service_task_definition: &Digest) -> Digest {
+    let definition = match &hook.definition {
+        HookDefinition::OfTheService => None,
+        HookDefinition::Own { digest, .. } => Some(digest),
+    };
+    Digest::of(&json!({
+        "name": hook.name,
+        "stage": hook.stage,
+        "taskDefinition": definition,
+        "run": canonical_run(written),
+        "service": service_task_definition,
+    }))
+}
+
+/// Everything about a hook, as far as the digest of its service has to tell it apart.
+fn whole_hook(hook: &Hook) -> Json {
+    let task_definition = match &hook.definition {
+        HookDefinition::OfTheService => None,
+        HookDefinition::Own { task_definition, .. } => Some(canonical(task_definition)),
+    };
+    json!({
+        "content": hook.digest,
+        "taskDefinition": task_definition,
+        "timeoutSeconds": hook.timeout.as_secs(),
+        "attempts": hook.attempts,
+    })
+}
+
+/// Members of RunTask, with the variables of containers sorted.
+fn canonical_run(run: &Json) -> Json {
+    let mut run = run.clone();
+    let overrides = run.pointer_mut("/overrides/containerOverrides").and_then(Json::as_array_mut);
+    for container in overrides.into_iter().flatten().filter_map(Json::as_object_mut) {
+        sort(container, "environment", "name");
+    }
+    run
 }
 
 /// Sorts what has no order. The order of containers is the author's.

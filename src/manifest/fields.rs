@@ -16,6 +16,7 @@ pub struct Fields<'a> {
     entries: &'a [(Key, Node)],
     /// Fields that were only misspelt.
     meant: Vec<String>,
+    unknown: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -45,7 +46,13 @@ impl<'a> Fields<'a> {
             let note = format!("{noun} has {}", any_of(known.iter().copied()).replace(" or ", " and "));
             diagnostics.push(Diagnostic::at(file, key.span, title).label(label).note(note));
         }
-        Some(Self { file, noun, anchor, entries, meant })
+        let unknown = entries.iter().any(|(key, _)| !known.contains(&key.text.as_str()));
+        Some(Self { file, noun, anchor, entries, meant, unknown })
+    }
+
+    /// Whether a field was reported as unknown.
+    pub fn has_unknown(&self) -> bool {
+        self.unknown
     }
 
     pub fn get(&self, name: &str) -> Option<(&'a Key, &'a Node)> {

@@ -5,7 +5,7 @@ mod diagnostic;
 mod envelope;
 mod environment;
 mod fields;
-
+mod hooks;
 mod limits;
 mod node;
 mod places;

@@ -11,27 +11,19 @@ use crate::model::{Drift, EnvironmentSync, Json, OnFailure, RolloutPolicy, SyncP
 use crate::shape::api::{Api, Shape, Type};
 use crate::shape::layout::{DRIFT, ON_FAILURE};
 
-pub const ROLLOUT_FIELDS: [&str; 2] = ["timeout", "onFailure"];
+pub const ROLLOUT_FIELDS: [&str; 4] = ["timeout", "onFailure", "before", "after"];
 pub const SYNC_FIELDS: [&str; 3] = ["drift", "prune", "ignore"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 2] = ["prune", "pruneMaxPercent"];
-/// A deployment that takes longer than this is not waited for by anyone.
+/// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Reads all of `rollout` but its hooks.
 pub fn rollout(key: &Key, node: &Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> RolloutPolicy {
     let mut policy = RolloutPolicy::default();
     let fields = Fields::read(node, file, "`rollout`", &ROLLOUT_FIELDS, key.span, diagnostics);
     let Some(fields) = fields else { return policy };
-    if let Some((_, node)) = fields.get("timeout")
-        && let Some(text) = fields.text("timeout", diagnostics)
-    {
-        match duration(&text).filter(|timeout| !timeout.is_zero() && *timeout <= TIMEOUT_MAX) {
-            Some(timeout) => policy.timeout = timeout,
-            None => {
-                let title = format!("`timeout` can't be `{text}`");
-                let label = "a duration up to 24h, such as 90s, 10m or 1h30m";
-                diagnostics.push(Diagnostic::at(file, node.span, title).label(label));
-            }
-        }
+    if let Some(timeout) = timeout(&fields, file, diagnostics) {
+        policy.timeout = timeout;
     }
     if let Some(Json::String(word)) = fields.scalar("onFailure", &one_of(&ON_FAILURE), diagnostics) {
         policy.on_failure = if word == "hold" { OnFailure::Hold } else { OnFailure::Rollback };
@@ -65,6 +57,19 @@ pub fn sync(key: &Key, node: &Node, file: &str, api: &Api, diagnostics: &mut Vec
         }
     }
     policy
+}
+
+/// Reads a `timeout`, of a rollout or of a hook.
+pub fn timeout(fields: &Fields<'_>, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Duration> {
+    let (_, node) = fields.get("timeout")?;
+    let text = fields.text("timeout", diagnostics)?;
+    let timeout = duration(&text).filter(|timeout| !timeout.is_zero() && *timeout <= TIMEOUT_MAX);
+    if timeout.is_none() {
+        let title = format!("`timeout` can't be `{text}`");
+        let label = "a duration up to 24h, such as 90s, 10m or 1h30m";
+        diagnostics.push(Diagnostic::at(file, node.span, title).label(label));
+    }
+    timeout
 }
 
 /// `sync` of an environment: what holds for its services, and how much may go at once.

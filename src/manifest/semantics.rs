@@ -3,47 +3,86 @@
 mod containers;
 pub mod dependencies;
 mod fargate;
+mod hooks;
 mod network;
 mod sizes;
 mod tags;
 
 use super::diagnostic::Diagnostic;
+use super::places::Places;
 use super::service::Draft;
 use crate::model::{FieldPath, Json};
 
-/// Checks one service by itself.
+/// Checks one service by itself, with its hooks.
 pub fn check(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) {
-    let mut view = View { draft, diagnostics };
-    containers::check(&mut view);
+    let mut view = View {
+        file: &draft.file,
+        places: &draft.places,
+        task_definition: &draft.task_definition,
+        task_definition_root: FieldPath::root().field("taskDefinition"),
+        service: &draft.service,
+        service_root: FieldPath::root().field("service"),
+        noun: "the service",
+        operation: "CreateService",
+        diagnostics,
+    };
+    task_definition(&mut view);
     fargate::check(&mut view);
     network::check(&mut view);
-    sizes::check(&mut view);
-    tags::check(&mut view);
     capacity(&mut view);
+    for hook in &draft.hooks {
+        hooks::check(draft, hook, diagnostics);
+    }
 }
 
-/// One service, and where to say what is wrong with it.
+/// What can be said of a task definition whoever runs it.
+fn task_definition(view: &mut View<'_>) {
+    containers::check(view);
+    sizes::check(view);
+    tags::check(view);
+}
+
+/// A task definition and what it is to run with, and where to say what is wrong with them.
 struct View<'a> {
-    draft: &'a Draft,
+    file: &'a str,
+    places: &'a Places,
+    task_definition: &'a Json,
+    /// From `spec`.
+    task_definition_root: FieldPath,
+    /// The service, or a hook with what it takes from its service.
+    service: &'a Json,
+    service_root: FieldPath,
+    /// Who has to say what the tasks run on.
+    noun: &'static str,
+    /// The call that starts them.
+    operation: &'static str,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
 impl<'a> View<'a> {
     fn task_definition(&self) -> &'a Json {
-        &self.draft.task_definition
+        self.task_definition
     }
 
     fn service(&self) -> &'a Json {
-        &self.draft.service
+        self.service
+    }
+
+    fn task_definition_path(&self, field: &str) -> FieldPath {
+        below(&self.task_definition_root, field)
+    }
+
+    fn service_path(&self, field: &str) -> FieldPath {
+        below(&self.service_root, field)
     }
 
     fn containers(&self) -> impl Iterator<Item = (FieldPath, &'a Json)> + use<'a> {
-        elements(self.task_definition(), &task_definition_path(""), "containerDefinitions")
+        elements(self.task_definition, &self.task_definition_root, "containerDefinitions")
     }
 
     /// Whether the value at `path` is known, be it that it is known to be absent.
     fn sound(&self, path: &FieldPath) -> bool {
-        self.draft.places.sound(path)
+        self.places.sound(path)
     }
 
     /// An error that points at the value of `path`, or at what is around it.
@@ -54,7 +93,7 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         notes: &[&str],
     ) {
-        let span = self.draft.places.value(path);
+        let span = self.places.value(path);
         self.push(span, title.into(), label.into(), notes);
     }
 
@@ -66,27 +105,18 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         notes: &[&str],
     ) {
-        let span = self.draft.places.key(path);
+        let span = self.places.key(path);
         self.push(span, title.into(), label.into(), notes);
     }
 
     fn push(&mut self, span: super::node::Span, title: String, label: String, notes: &[&str]) {
-        let diagnostic = Diagnostic::at(&self.draft.file, span, title).label(label);
+        let diagnostic = Diagnostic::at(self.file, span, title).label(label);
         self.diagnostics.push(notes.iter().fold(diagnostic, |diagnostic, note| diagnostic.note(*note)));
     }
 }
 
-fn task_definition_path(field: &str) -> FieldPath {
-    section("taskDefinition", field)
-}
-
-fn service_path(field: &str) -> FieldPath {
-    section("service", field)
-}
-
-fn section(name: &str, field: &str) -> FieldPath {
-    let path = FieldPath::root().field(name);
-    if field.is_empty() { path } else { path.field(field) }
+fn below(root: &FieldPath, field: &str) -> FieldPath {
+    if field.is_empty() { root.clone() } else { root.field(field) }
 }
 
 /// The elements of a list member, with their paths. Elements that were refused are null.
@@ -101,31 +131,37 @@ fn elements<'a>(
 }
 
 fn capacity(view: &mut View<'_>) {
+    launch(view);
     let service = view.service();
     if let Some(count) = service["desiredCount"].as_i64().filter(|count| *count < 0) {
         view.error(
-            &service_path("desiredCount"),
+            &view.service_path("desiredCount"),
             format!("desiredCount can't be {count}"),
             "must be at least 0",
-            &["see CreateService"],
-        );
-    }
-    let strategy = service["capacityProviderStrategy"].as_array().is_some_and(|items| !items.is_empty());
-    if strategy && service.get("launchType").is_some() {
-        view.error_at_key(
-            &service_path("launchType"),
-            "launchType stands beside capacityProviderStrategy",
-            "leave one of them out",
             &["see CreateService"],
         );
     }
     let controller = service["deploymentController"]["type"].as_str().unwrap_or("ECS");
     if controller != "ECS" {
         view.error(
-            &service_path("deploymentController").field("type"),
+            &view.service_path("deploymentController").field("type"),
             format!("deployments of type {controller} are made by somebody else"),
             "the reconciler makes deployments of type ECS",
             &["see CreateService, DeploymentController"],
+        );
+    }
+}
+
+fn launch(view: &mut View<'_>) {
+    let service = view.service();
+    let strategy = service["capacityProviderStrategy"].as_array().is_some_and(|items| !items.is_empty());
+    if strategy && service.get("launchType").is_some() {
+        let see = format!("see {}", view.operation);
+        view.error_at_key(
+            &view.service_path("launchType"),
+            "launchType stands beside capacityProviderStrategy",
+            "leave one of them out",
+            &[&see],
         );
     }
 }

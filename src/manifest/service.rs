@@ -9,7 +9,7 @@ use super::fields::{Fields, diagnostic, text};
 use super::node::{Key, Node, Span, Value};
 use super::places::Places;
 use super::typed::Walk;
-use super::{policy, scalar, scaling};
+use super::{hooks, policy, scalar, scaling};
 use crate::model::{DesiredService, Digest, FieldPath, Json, RolloutPolicy, Scaling, ServiceKey, SyncPolicy};
 use crate::shape::api::Api;
 use crate::shape::layout::{SERVICE, TASK_DEFINITION};
@@ -24,7 +24,9 @@ pub struct Draft {
     pub task_definition: Json,
     pub service: Json,
     pub scaling: Option<Scaling>,
+    /// Without its hooks.
     pub rollout: RolloutPolicy,
+    pub hooks: Vec<hooks::Draft>,
     pub sync: SyncPolicy,
     pub depends_on: Vec<(ServiceKey, Span)>,
     pub places: Places,
@@ -46,6 +48,8 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
     let scaling =
         fields.get("scaling").and_then(|entry| scaling::read(entry, file, api, &mut places, diagnostics));
     let rollout = fields.get("rollout").map(|(key, node)| policy::rollout(key, node, file, diagnostics));
+    let hooks =
+        fields.get("rollout").map(|(_, node)| hooks::read(node, manifest, api, &mut places, diagnostics));
     let sync = fields.get("sync").map(|(key, node)| policy::sync(key, node, file, api, diagnostics));
     let depends_on = depends_on(fields.get("dependsOn"), file, diagnostics);
     let (mut task_definition, mut service) = (task_definition?, service?);
@@ -62,6 +66,7 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
         service,
         scaling,
         rollout: rollout.unwrap_or_default(),
+        hooks: hooks.unwrap_or_default(),
         sync: sync.unwrap_or_default(),
         depends_on,
         places,
@@ -69,7 +74,7 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
 }
 
 /// RegisterTaskDefinition refuses an empty list: "Tags can not be empty".
-fn leave_out_empty_tags(tree: &mut Json) {
+pub fn leave_out_empty_tags(tree: &mut Json) {
     if let Json::Object(object) = tree
         && object.get("tags").and_then(Json::as_array).is_some_and(Vec::is_empty)
     {
@@ -117,14 +122,18 @@ impl Draft {
         let mut depends_on: Vec<ServiceKey> = self.depends_on.into_iter().map(|(key, _)| key).collect();
         depends_on.sort();
         depends_on.dedup();
+        let task_definition_digest = canonical::task_definition_digest(&self.task_definition);
+        let mut rollout = self.rollout;
+        let service_of = (&self.task_definition, &task_definition_digest, &self.service);
+        (rollout.before, rollout.after) = hooks::finish(self.hooks, service_of);
         let mut service = DesiredService {
             key: self.key,
-            task_definition_digest: canonical::task_definition_digest(&self.task_definition),
+            task_definition_digest,
             digest: Digest::of(&Json::Null),
             task_definition: self.task_definition,
             service: self.service,
             scaling: self.scaling,
-            rollout: self.rollout,
+            rollout,
             sync: self.sync,
             depends_on,
             origins,

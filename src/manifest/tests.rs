@@ -7,6 +7,7 @@ use serde_json::json;
 
 mod gallery;
 mod generated;
+mod hooks;
 mod limits;
 mod schema;
 mod values;

@@ -12,10 +12,11 @@ use crate::shape::api::{Shape, Type};
 use crate::shape::layout::{Root, written_as_mapping};
 
 /// The member that tells the elements of a list apart, by the elements' shape.
-const IDENTITIES: [(&str, &str); 16] = [
+const IDENTITIES: [(&str, &str); 17] = [
     ("CapacityProviderStrategyItem", "capacityProvider"),
     ("ContainerDefinition", "name"),
     ("ContainerDependency", "containerName"),
+    ("ContainerOverride", "name"),
     ("HostEntry", "hostname"),
     ("KeyValuePair", "name"),
     ("LoadBalancer", "targetGroupArn"),
@@ -54,6 +55,12 @@ impl Walk<'_> {
     pub fn input(&mut self, node: &Node, path: &FieldPath, anchor: Span, root: Type<'_>) -> Json {
         let at = At { path: path.clone(), anchor, structure: root.name() };
         self.value(node, &at, root, Some(anchor)).unwrap_or_else(|| Json::Object(Map::new()))
+    }
+
+    /// Reads one member of a root structure by itself. `None`: it was refused.
+    pub fn part(&mut self, node: &Node, path: &FieldPath, key: Span, expected: Type<'_>) -> Option<Json> {
+        let at = At { path: path.clone(), anchor: key, structure: expected.name() };
+        self.value(node, &at, expected, Some(key))
     }
 
     fn value(&mut self, node: &Node, at: &At<'_>, expected: Type<'_>, key: Option<Span>) -> Option<Json> {

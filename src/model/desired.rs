@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, FieldPath, Json, Revision, ServiceKey};
+use super::{Digest, FieldPath, Hook, Json, Revision, ServiceKey};
 
 /// Everything one commit wants of one environment.
 #[derive(Clone, Debug)]
@@ -83,13 +83,33 @@ pub struct RolloutPolicy {
     /// From the start of a deployment to COMPLETED; then it counts as failed.
     pub timeout: Duration,
     pub on_failure: OnFailure,
+    /// One-off tasks before a deployment, in order.
+    pub before: Vec<Hook>,
+    /// One-off tasks after a deployment has completed, before it counts as good.
+    pub after: Vec<Hook>,
+}
+
+impl RolloutPolicy {
+    pub fn hooks(&self) -> impl Iterator<Item = &Hook> {
+        self.before.iter().chain(&self.after)
+    }
+
+    /// The hook with this content.
+    pub fn hook(&self, digest: &Digest) -> Option<&Hook> {
+        self.hooks().find(|hook| hook.digest == *digest)
+    }
 }
 
 impl Default for RolloutPolicy {
     /// 15 minutes: ECS's own circuit breaker needs up to 12 for an image that can't be pulled, and
     /// should be the one to speak first.
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(15 * 60), on_failure: OnFailure::Rollback }
+        Self {
+            timeout: Duration::from_secs(15 * 60),
+            on_failure: OnFailure::Rollback,
+            before: Vec::new(),
+            after: Vec::new(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{FailedHook, Timestamp};
 
 /// A failed rollout: one report for the journal, for `status` and for the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Failure {
     pub unhealthy_targets: Vec<UnhealthyTarget>,
     /// The newest ECS events that belong to the rollout, newest first, at most five.
     pub events: Vec<String>,
+    /// The hook that said no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<FailedHook>,
 }
 
 /// Which judge said no.
@@ -31,6 +34,8 @@ pub enum Gate {
     Superseded,
     /// AWS refused a call of the plan for its content.
     RefusedByAws,
+    /// A hook before or after the deployment.
+    Hook,
 }
 
 impl fmt::Display for Gate {
@@ -40,6 +45,7 @@ impl fmt::Display for Gate {
             Gate::Deadline => "deadline",
             Gate::Superseded => "superseded",
             Gate::RefusedByAws => "refused by AWS",
+            Gate::Hook => "hook",
         })
     }
 }

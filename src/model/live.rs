@@ -54,6 +54,8 @@ pub struct LiveService {
     pub unhealthy_targets: Vec<UnhealthyTarget>,
     /// `(healthy, all)` targets over the service's target groups, where it has any.
     pub target_health: Option<(usize, usize)>,
+    /// Read only while a hook is under way.
+    pub hook: LiveHook,
 }
 
 impl LiveService {
@@ -68,8 +70,33 @@ impl LiveService {
             stopped_tasks: Vec::new(),
             unhealthy_targets: Vec::new(),
             target_health: None,
+            hook: LiveHook { revision: None, task: Part::Absent },
         }
     }
+}
+
+/// What AWS shows of the hook that is under way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveHook {
+    /// An ACTIVE revision that carries the digest of the hook's own task definition. `None`: it was not
+    /// looked for.
+    pub revision: Option<Part<TaskDefinitionArn>>,
+    /// The task of its present run.
+    pub task: Part<HookTask>,
+}
+
+/// A task that a hook runs as.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HookTask {
+    pub arn: String,
+    /// ECS is bringing it down, for whatever reason.
+    pub stopping: bool,
+    pub created_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    /// How it ended, once it has.
+    pub stopped: Option<StoppedTask>,
+    /// The newest lines of the container to blame, oldest first, where it failed. Redacted.
+    pub last_words: Vec<String>,
 }
 
 /// One element of DescribeServices `services[]`, raw, with tags. Status is ACTIVE or DRAINING; a

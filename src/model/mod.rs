@@ -4,6 +4,7 @@ mod checkout;
 mod desired;
 mod digest;
 mod failure;
+mod hook;
 mod live;
 mod path;
 mod record;
@@ -20,9 +21,10 @@ pub use desired::{
 };
 pub use digest::Digest;
 pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget};
+pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use live::{
-    Deployment, EcsService, Live, LiveScaling, LiveService, LiveTaskDefinition, Part, ServiceDeployment,
-    ServiceDeploymentStatus,
+    Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
+    ServiceDeployment, ServiceDeploymentStatus,
 };
 pub use path::{FieldPath, Segment};
 pub use record::{

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, EcsService, Failure, Json, TaskDefinitionArn, Timestamp};
+use super::{
+    Digest, EcsService, Failure, Hook, HookOutcome, Json, OpenHook, PastHook, TaskDefinitionArn, Timestamp,
+};
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
 /// says what was tried.
@@ -24,6 +26,12 @@ pub struct ServiceRecord {
     pub quarantine: Option<Quarantine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_good: Option<LastGood>,
+    /// The hook that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook: Option<OpenHook>,
+    /// What became of hooks, the newest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<PastHook>,
     /// What of the service's scaling is ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scaling: Option<ScalingPut>,
@@ -35,7 +43,76 @@ pub struct ServiceRecord {
     pub deleted: Option<Deleted>,
 }
 
+/// Contents of hooks that are remembered for a service. One that is forgotten would run again, should
+/// Git go back to it.
+const PAST_HOOKS_MAX: usize = 64;
+
 impl ServiceRecord {
+    /// Whether a content of a hook is done, and never to be run again.
+    pub fn hook_is_done(&self, digest: &Digest) -> bool {
+        self.past_hook(digest).is_some_and(|past| past.outcome != HookOutcome::Failed)
+    }
+
+    /// The highest number of a run that a content of a hook has used.
+    pub fn hook_runs(&self, digest: &Digest) -> u32 {
+        self.past_hook(digest).map_or(0, |past| past.runs)
+    }
+
+    fn past_hook(&self, digest: &Digest) -> Option<&PastHook> {
+        self.hooks.iter().find(|past| past.digest == *digest)
+    }
+
+    /// Notes what became of a content of a hook, and forgets the oldest where there are too many.
+    pub fn note_hook(&mut self, past: PastHook) {
+        self.hooks.retain(|other| other.digest != past.digest);
+        self.hooks.push(past);
+        let surplus = self.hooks.len().saturating_sub(PAST_HOOKS_MAX);
+        self.hooks.drain(..surplus);
+    }
+
+    /// Notes as done what nobody has seen running: the service runs what it goes with. Answers the names
+    /// of those that were not known to be done.
+    pub fn assume_hooks<'a>(
+        &mut self,
+        hooks: impl Iterator<Item = &'a Hook>,
+        now: Timestamp,
+    ) -> Vec<&'a str> {
+        let mut assumed = Vec::new();
+        for hook in hooks {
+            if !self.hook_is_done(&hook.digest) {
+                assumed.push(hook.name.as_str());
+                self.note_hook(PastHook {
+                    name: hook.name.clone(),
+                    digest: hook.digest.clone(),
+                    runs: self.hook_runs(&hook.digest),
+                    outcome: HookOutcome::Assumed,
+                    at: now,
+                });
+            }
+        }
+        assumed
+    }
+
+    /// Ends the hook that is under way.
+    pub fn end_hook(&mut self, outcome: HookOutcome, now: Timestamp) {
+        if let Some(open) = self.hook.take() {
+            let (name, digest, runs) = (open.name, open.digest, open.run);
+            self.note_hook(PastHook { name, digest, runs, outcome, at: now });
+        }
+    }
+
+    /// Whether nothing is known that was ever brought to its end: the service was adopted, or the ledger
+    /// was lost.
+    pub fn knows_no_end(&self) -> bool {
+        let Self { intent: _, applied, rollout, quarantine, last_good, hook, hooks, .. } = self;
+        applied.is_none()
+            && rollout.is_none()
+            && quarantine.is_none()
+            && last_good.is_none()
+            && hook.is_none()
+            && hooks.is_empty()
+    }
+
     /// Whether we made or changed this service, and it has not been deleted since.
     pub fn is_of_a_service(&self) -> bool {
         self.deleted.is_none()
@@ -201,5 +278,40 @@ impl LastGood {
             settings: service.deployed_settings(),
             completed_at,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn past(number: usize, outcome: HookOutcome) -> PastHook {
+        let digest = Digest::from_tag(&number.to_string());
+        PastHook { name: "migrate".to_owned(), digest, runs: 2, outcome, at: Timestamp(0) }
+    }
+
+    #[test]
+    fn a_content_is_remembered_once_and_the_oldest_is_forgotten() {
+        let mut record = ServiceRecord::default();
+        for number in 0..PAST_HOOKS_MAX + 2 {
+            record.note_hook(past(number, HookOutcome::Failed));
+            record.note_hook(past(number, HookOutcome::Succeeded));
+        }
+        assert_eq!(record.hooks.len(), PAST_HOOKS_MAX);
+        assert!(!record.hook_is_done(&Digest::from_tag("1")));
+        assert!(record.hook_is_done(&Digest::from_tag("2")));
+        assert_eq!(
+            (record.hook_runs(&Digest::from_tag("2")), record.hook_runs(&Digest::from_tag("1"))),
+            (2, 0)
+        );
+    }
+
+    #[test]
+    fn what_failed_is_not_done_and_keeps_its_numbers() {
+        let mut record = ServiceRecord::default();
+        record.note_hook(past(1, HookOutcome::Failed));
+        assert!(!record.hook_is_done(&Digest::from_tag("1")));
+        assert_eq!(record.hook_runs(&Digest::from_tag("1")), 2);
+        assert!(!record.knows_no_end());
     }
 }

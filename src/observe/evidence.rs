@@ -190,8 +190,8 @@ impl Observer {
         for container in task.containers.iter_mut().filter(|container| container.exit_code.is_some()) {
             let Some((group, prefix)) = log_of(revision, &container.name) else { continue };
             let stream = format!("{prefix}/{}/{id}", container.name);
-            let line = self.reader.last_log_line(group, &stream).await.ok().flatten();
-            container.last_line = line.as_deref().map(redact);
+            let lines = self.reader.last_log_lines(group, &stream, 1).await.unwrap_or_default();
+            container.last_line = lines.last().map(|line| redact(line));
         }
     }
 }
@@ -256,7 +256,7 @@ fn service_deployment(brief: &Json) -> ServiceDeployment {
     }
 }
 
-fn stopped_task(task: &Json) -> StoppedTask {
+pub(super) fn stopped_task(task: &Json) -> StoppedTask {
     let text = |member: &str| task[member].as_str().unwrap_or_default().to_owned();
     let containers = task["containers"].as_array().into_iter().flatten();
     StoppedTask {
@@ -277,7 +277,7 @@ fn stopped_task(task: &Json) -> StoppedTask {
 }
 
 /// The `awslogs` group and stream prefix of a container; streams are `prefix/container/task-id`.
-fn log_of<'a>(revision: &'a LiveTaskDefinition, container: &str) -> Option<(&'a str, &'a str)> {
+pub(super) fn log_of<'a>(revision: &'a LiveTaskDefinition, container: &str) -> Option<(&'a str, &'a str)> {
     let definitions = revision.body["containerDefinitions"].as_array()?;
     let definition = definitions.iter().find(|definition| definition["name"] == container)?;
     let log = &definition["logConfiguration"];

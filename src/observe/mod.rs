@@ -3,6 +3,7 @@
 //! An observation never fails as a whole: each part that could not be read says so.
 
 mod evidence;
+mod hooks;
 mod parallel;
 mod redact;
 mod scaling;
@@ -44,6 +45,12 @@ pub struct Departing<'a> {
 impl<'a> Want<'a> {
     fn key(&self) -> &'a ServiceKey {
         &self.desired.key
+    }
+
+    /// While a task of a hook runs, nothing is planned that would need to know more than how it runs.
+    fn waits_for_hook(&self) -> bool {
+        let open = self.record.and_then(|record| record.hook.as_ref());
+        open.is_some_and(|open| open.asked_at.is_some())
     }
 
     fn applied(&self) -> Option<&'a Applied> {
@@ -138,17 +145,22 @@ impl Observer {
         now: Timestamp,
     ) -> (ServiceKey, LiveService) {
         let mut live = LiveService::absent();
+        live.hook = self.hook(want, now).await;
+        let waits = want.waits_for_hook();
         match services.get(want.key()) {
             None => live.service = Part::Unreadable("it was not asked for".to_owned()),
             // What a service runs that can't be read is nobody's guess either.
             Some(Part::Unreadable(why)) => live.task_definition = Part::Unreadable(why.clone()),
+            Some(Part::Absent) if waits => {}
             Some(Part::Absent) => match self.reusable(want, None).await {
                 Ok(reusable) => live.reusable = reusable,
                 // To create the service now could register a double of a revision that is there.
                 Err(error) => live.service = Part::Unreadable(error.to_string()),
             },
             Some(Part::Present(service)) => {
-                live.task_definition = self.task_definition(want, service).await;
+                if !waits {
+                    live.task_definition = self.task_definition(want, service).await;
+                }
                 if let Part::Present(running) = &live.task_definition {
                     match self.reusable(want, Some(running)).await {
                         Ok(reusable) => live.reusable = reusable,

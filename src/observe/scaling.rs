@@ -57,7 +57,7 @@ impl Observer {
         wants: &[Want<'_>],
         services: &BTreeMap<ServiceKey, Part<EcsService>>,
     ) -> BTreeMap<ServiceKey, Part<LiveScaling>> {
-        let live = wants.iter().filter_map(|want| {
+        let live = wants.iter().filter(|want| !want.waits_for_hook()).filter_map(|want| {
             let service = services.get(want.key())?.present()?;
             (service.status() == "ACTIVE").then_some((want, service))
         });

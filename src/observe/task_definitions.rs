@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Observer, Want};
 use crate::aws;
-use crate::model::{EcsService, LiveTaskDefinition, Part, TaskDefinitionArn, tag};
+use crate::model::{Digest, EcsService, LiveTaskDefinition, Part, TaskDefinitionArn, tag};
 
 /// Revisions kept in memory: content never changes, so a revision is read once.
 const CACHED_MAX: usize = 512;
@@ -103,13 +103,25 @@ impl Observer {
         // A register call that was not answered, or a crash right after it, left a revision that
         // only the family's list knows.
         let family = want.desired.task_definition["family"].as_str().unwrap_or_default();
+        let found = self.registered(family, wanted).await?;
+        if let Some(arn) = &found {
+            self.task_definitions.propose(arn);
+        }
+        Ok(found)
+    }
+
+    /// An ACTIVE revision among a family's newest that carries a digest.
+    pub(super) async fn registered(
+        &self,
+        family: &str,
+        wanted: &Digest,
+    ) -> Result<Option<TaskDefinitionArn>, aws::Error> {
         if family.is_empty() {
             return Ok(None);
         }
         for arn in self.reader.list_task_definitions(family, SEARCHED_MAX).await? {
             let revision = self.revision(&arn).await?;
             if revision.digest().as_ref() == Some(wanted) && revision.is_active() {
-                self.task_definitions.propose(&arn);
                 return Ok(Some(arn));
             }
         }

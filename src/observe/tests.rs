@@ -491,6 +491,7 @@ async fn a_quarantined_digest_costs_no_list_at_each_pass() {
             stopped_tasks: Vec::new(),
             unhealthy_targets: Vec::new(),
             events: Vec::new(),
+            hook: None,
         },
     };
     let record = ServiceRecord { quarantine: Some(quarantine), ..ServiceRecord::default() };

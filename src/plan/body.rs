@@ -9,16 +9,17 @@ use crate::shape::rules::{Absent, Clear, Node, Tree, tree};
 /// RegisterTaskDefinition: the definition with our tags beside those of Git.
 pub(super) fn register(
     task_definition: &Json,
-    desired: &DesiredService,
+    digest: &Digest,
+    key: &ServiceKey,
     installation: &str,
-    revision: &Revision,
+    revision: &str,
 ) -> Json {
     let mut body = task_definition.clone();
     let ours = [
         (tag::MANAGED_BY, installation),
-        (tag::ID, desired.key.name()),
-        (tag::DIGEST, desired.task_definition_digest.as_str()),
-        (tag::REVISION, revision.id.as_str()),
+        (tag::ID, key.name()),
+        (tag::DIGEST, digest.as_str()),
+        (tag::REVISION, revision),
     ];
     body["tags"] = tag_list(&user_tags(task_definition), &ours);
     body
@@ -265,7 +266,7 @@ pub(super) fn user_tags(tree: &Json) -> Vec<(String, String)> {
         .collect()
 }
 
-fn tag_list(user: &[(String, String)], ours: &[(&str, &str)]) -> Json {
+pub(super) fn tag_list(user: &[(String, String)], ours: &[(&str, &str)]) -> Json {
     let user = user.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     user.chain(ours.iter().copied()).map(|(key, value)| json!({"key": key, "value": value})).collect()
 }

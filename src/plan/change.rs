@@ -135,7 +135,13 @@ pub(super) fn of_absent(look: Look<'_>) -> Change {
 fn registration(look: Look<'_>, task_definition: &Json) -> Action {
     Action::RegisterTaskDefinition {
         digest: look.desired.task_definition_digest.clone(),
-        body: body::register(task_definition, look.desired, look.installation, look.revision),
+        body: body::register(
+            task_definition,
+            &look.desired.task_definition_digest,
+            &look.desired.key,
+            look.installation,
+            &look.revision.id,
+        ),
     }
 }
 

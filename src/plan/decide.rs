@@ -1,7 +1,7 @@
 //! One service: whether to change it, hold it, or leave it as it is.
 
 use super::change::{Change, Look, Unknown, of_absent, of_existing};
-use super::{Consequence, Decision, Extent, Held, Quiet, ServicePlan, overriding};
+use super::{Consequence, Decision, Extent, Held, Hooks, Quiet, ServicePlan, hooks, overriding};
 use crate::model::{
     Deployment, DesiredService, EcsService, Environment, LiveService, Ownership, Part, Revision, RolloutKind,
     ServiceDeploymentStatus, ServiceRecord, Timestamp, tag,
@@ -19,11 +19,18 @@ pub fn plan_service(
 ) -> ServicePlan {
     let look = Look { desired, live, record, environment, installation, revision, now };
     let (decision, quiet, extent) = decide(look);
+    let hooks = match (&decision, extent) {
+        (Decision::Change { steps, .. }, Extent::Whole) => hooks::due(look, steps),
+        // Scaling bounds are nothing that a hook goes with, and the rest is held.
+        (Decision::Change { .. }, Extent::Override) => Hooks::default(),
+        (Decision::Unchanged | Decision::Held { .. }, _) => Hooks::default(),
+    };
     ServicePlan {
         service: desired.key.clone(),
         digest: desired.digest.clone(),
         decision,
         quiet,
+        hooks,
         extent,
         left_git: None,
     }
@@ -34,7 +41,10 @@ pub fn plan_service(
 fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>, Extent) {
     let nothing_known =
         |reason| (Decision::Held { reason, differences: Vec::new() }, Vec::new(), Extent::Whole);
-    let hands_off = unreadable(look).or_else(|| draining(look)).or_else(|| not_owned(look));
+    let hands_off = unreadable(look)
+        .or_else(|| draining(look))
+        .or_else(|| not_owned(look))
+        .or_else(|| hook_running(look));
     if let Some(reason) = hands_off {
         return nothing_known(reason);
     }
@@ -86,6 +96,12 @@ fn not_owned(look: Look<'_>) -> Option<Held> {
         Ownership::Foreign { owner } => Some(Held::NotOwned { owner }),
         Ownership::Ours | Ownership::Unclaimed => None,
     }
+}
+
+/// While a task of a hook runs, no more is looked at than it takes to follow it.
+fn hook_running(look: Look<'_>) -> Option<Held> {
+    let open = look.record?.hook.as_ref().filter(|open| open.asked_at.is_some())?;
+    Some(Held::HookRunning { hook: open.title() })
 }
 
 fn suspended(look: Look<'_>) -> Option<Held> {

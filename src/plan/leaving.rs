@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
-    Action, Decision, Extent, Held, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Step,
+    Action, Decision, Extent, Held, Hooks, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share,
+    Step,
 };
 use crate::model::{
     Desired, Digest, EcsService, Environment, FieldPath, LiveService, Part, ServiceKey, ServiceRecord,
@@ -224,6 +225,7 @@ impl Departure<'_> {
             digest: applied.unwrap_or_else(|| Digest::from_tag("")),
             decision,
             quiet,
+            hooks: Hooks::default(),
             extent: Extent::Whole,
             left_git: Some(LeftGit {
                 revision: noticed.unwrap_or_else(|| self.desired.revision.id.clone()),

@@ -8,6 +8,7 @@ mod defaults;
 mod difference;
 mod elements;
 mod equality;
+mod hooks;
 mod ignore;
 mod leaving;
 mod overriding;
@@ -22,10 +23,11 @@ use std::collections::BTreeMap;
 
 pub use decide::plan_service;
 pub use difference::{Rules, differences};
+pub use hooks::{register_hook, run_task};
 pub use leaving::{Departure, Ending, is_pruned, leaving, share};
 pub use types::{
-    Action, Cause, Consequence, Decision, Difference, Extent, Held, Kept, LeftGit, Plan, PruneBy, PruneGuard,
-    Quiet, RevisionSource, ServicePlan, Share, Step,
+    Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
+    PlannedHook, PruneBy, PruneGuard, Quiet, RevisionSource, ServicePlan, Share, Step,
 };
 
 use crate::model::{Desired, EcsService, Live, LiveService, Part, ServiceKey, ServiceRecord};

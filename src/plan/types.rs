@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::model::{
-    Digest, FieldPath, Json, Origin, Quarantine, Revision, ScalingOverride, ServiceKey, TaskDefinitionArn,
-    Timestamp,
+    Digest, FieldPath, HookStage, Json, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
+    TaskDefinitionArn, Timestamp,
 };
 
 /// What one pass would do to an environment.
@@ -31,9 +31,41 @@ pub struct ServicePlan {
     pub decision: Decision,
     /// Fields that differ and are left as they are, each with the rule that keeps it quiet.
     pub quiet: Vec<Quiet>,
+    /// The one-off tasks that a change comes with.
+    pub hooks: Hooks,
     pub extent: Extent,
     /// Git no longer mentions the service: this is the plan of its end.
     pub left_git: Option<LeftGit>,
+}
+
+/// The hooks of a change that are not done yet, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Hooks {
+    /// To be done before the first step that concerns the service itself.
+    pub before: Vec<PlannedHook>,
+    /// To be done when the deployment has completed.
+    pub after: Vec<PlannedHook>,
+}
+
+/// One hook that is not done yet.
+#[derive(Clone, Debug)]
+pub struct PlannedHook {
+    pub name: String,
+    pub stage: HookStage,
+    /// Of its content.
+    pub digest: Digest,
+    /// What it runs.
+    pub images: Vec<String>,
+    pub runs: HookRevision,
+}
+
+/// Which revision a hook runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookRevision {
+    /// Of its own definition: registered first, unless ECS has it already.
+    Own,
+    /// The one that the service gets. `Registered`: before the hook.
+    OfTheService(RevisionSource),
 }
 
 /// A service that left Git, and what its deletion was weighed by.
@@ -102,6 +134,11 @@ pub enum Held {
     Unreadable { what: String, why: String },
     /// A deployment is still going on: ours, or somebody else's.
     RolloutInFlight { deployment: String, task_definition: TaskDefinitionArn },
+    /// A hook of it is under way.
+    HookRunning {
+        /// `migrate (1 of 2)`
+        hook: String,
+    },
     /// This digest failed before.
     Quarantined(Box<Quarantine>),
     /// A person asked for it by a tag.
@@ -325,6 +362,14 @@ pub enum Kept {
 }
 
 impl ServicePlan {
+    /// What would be done now; nothing where nothing is, or may be.
+    pub fn steps(&self) -> &[Step] {
+        match &self.decision {
+            Decision::Change { steps, .. } => steps,
+            Decision::Unchanged | Decision::Held { .. } => &[],
+        }
+    }
+
     /// Holds a change until a service that it depends on is settled.
     pub fn wait_for(&mut self, service: &ServiceKey) {
         if self.extent == Extent::Override {
@@ -334,6 +379,7 @@ impl ServicePlan {
             let differences = std::mem::take(differences);
             let reason = Held::WaitsFor { service: service.clone() };
             self.decision = Decision::Held { reason, differences };
+            self.hooks = Hooks::default();
         }
     }
 }

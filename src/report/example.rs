@@ -113,6 +113,7 @@ pub(super) fn failure() -> Failure {
             "(service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start."
                 .to_owned(),
         ],
+        hook: None,
     }
 }
 
@@ -164,6 +165,7 @@ pub(super) fn plan() -> Plan {
         digest: digest(),
         decision,
         quiet: if *name == "job-migrate" { quiet() } else { Vec::new() },
+        hooks: crate::plan::Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
     });

@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 
 use super::paint::{count, cut, plain, span};
 use super::value::change;
-use crate::model::{Failure, Revision, ServiceKey, StoppedTask, TaskDefinitionArn};
+use crate::model::{Failure, HookStage, Revision, ServiceKey, StoppedTask, TaskDefinitionArn};
 use crate::plan::Difference;
 
 /// Changed fields that are named on one line.
 const FIELDS_NAMED_MAX: usize = 4;
 /// Characters of a line that a container wrote.
 const LAST_LINE_MAX: usize = 160;
+/// Lines of a hook's log that are told.
+const LAST_WORDS_MAX: usize = 5;
 /// Distinct ways in which tasks stopped, or targets are unhealthy, that are told.
 const KINDS_MAX: usize = 3;
 
@@ -22,6 +24,8 @@ pub enum Aftermath {
     RunsAgain { task_definition: TaskDefinitionArn, healthy: i64, desired: i64 },
     /// The way back has begun.
     GoingBack { to: TaskDefinitionArn },
+    /// A hook said no before anything was changed.
+    Untouched { task_definition: TaskDefinitionArn, healthy: i64, desired: i64 },
     /// There is nothing to go back to, or the manifest says `onFailure: hold`.
     Stays { why: String },
 }
@@ -34,7 +38,14 @@ pub fn failure_text(
     differences: &[Difference],
     aftermath: &Aftermath,
 ) -> String {
-    let mut text = format!("{service} did not come up with {revision}. {}\n\n", aftermath.sentence());
+    let what = match &failure.hook {
+        Some(hook) if hook.stage == HookStage::Before => {
+            format!("was not deployed with {revision}, because {} failed", hook.name)
+        }
+        Some(hook) => format!("did not pass {} with {revision}", hook.name),
+        None => format!("did not come up with {revision}"),
+    };
+    let mut text = format!("{service} {what}. {}\n\n", aftermath.sentence());
     let mut row = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name:<13}  {value}");
     };
@@ -45,8 +56,14 @@ pub fn failure_text(
     for line in stopped(&failure.stopped_tasks).into_iter().chain(unhealthy(failure)) {
         row("what we saw", &line);
     }
-    if let Some((container, line)) = last_words(failure) {
-        row("last words", &format!("{container}  {line}"));
+    match (last_words(failure), failure.hook.as_ref().map(|hook| hook.last_words.as_slice())) {
+        (Some((container, _)), Some(lines @ [_, ..])) => {
+            for line in &lines[lines.len().saturating_sub(LAST_WORDS_MAX)..] {
+                row("last words", &format!("{container}  {}", cut(&plain(line), LAST_LINE_MAX)));
+            }
+        }
+        (Some((container, line)), _) => row("last words", &format!("{container}  {line}")),
+        (None, _) => {}
     }
     if let Some(event) = failure.events.first() {
         row("ECS says", &plain(event));
@@ -63,6 +80,9 @@ impl Aftermath {
                 format!("It runs {task_definition} again, {healthy} of {desired} healthy.")
             }
             Self::GoingBack { to } => format!("It is going back to {to}, the last that completed."),
+            Self::Untouched { task_definition, healthy, desired } => {
+                format!("It runs {task_definition} as before, {healthy} of {desired} healthy.")
+            }
             Self::Stays { why } => format!("It stays as it is: {why}."),
         }
     }

@@ -42,6 +42,9 @@ impl HeldText {
                 format!("{deployment} is still rolling out {task_definition}"),
                 "it is planned again when that has ended",
             ),
+            Held::HookRunning { hook } => {
+                Self::new("HookRunning", format!("runs {hook}"), "it is planned again when that has ended")
+            }
             Held::Suspended { text } => Self::new(
                 "Suspended",
                 format!("suspended, \"{}\"", plain(text)),

@@ -5,9 +5,11 @@ use serde_json::json;
 use super::held::HeldText;
 use super::leaving::Stage;
 use super::paint::plain;
+use super::steps::{Doing, in_order};
 use crate::model::{FieldPath, Json, ServiceKey};
 use crate::plan::{
-    Action, Cause, Decision, Difference, Held, Kept, LeftGit, Plan, Quiet, RevisionSource, ServicePlan, Step,
+    Action, Cause, Decision, Difference, Held, Kept, LeftGit, Plan, PlannedHook, Quiet, RevisionSource,
+    ServicePlan, Step,
 };
 
 /// Rises when a member changes its meaning or goes away; new members don't raise it.
@@ -23,8 +25,11 @@ pub fn plan_json(plan: &Plan) -> Json {
         match &service.decision {
             Decision::Unchanged if service.left_git.is_some() => {}
             Decision::Unchanged => unchanged.push(json!(service.service)),
-            Decision::Change { differences, steps: taken } => {
-                steps.extend(taken.iter().map(|step| step_json(&service.service, step, differences)));
+            Decision::Change { differences, .. } => {
+                steps.extend(in_order(service).into_iter().map(|doing| match doing {
+                    Doing::Step(step) => step_json(&service.service, step, differences),
+                    Doing::Hook(hook) => hook_json(&service.service, hook),
+                }));
             }
             Decision::Held { reason, differences } => {
                 held.push(held_json(&service.service, reason, differences));
@@ -93,6 +98,19 @@ fn step_json(service: &ServiceKey, step: &Step, differences: &[Difference]) -> J
         object[name] = value;
     }
     object
+}
+
+/// A hook as the call that it comes to. A definition of its own may be registered before it: that is
+/// looked up only when it is due.
+fn hook_json(service: &ServiceKey, hook: &PlannedHook) -> Json {
+    json!({
+        "service": service,
+        "action": "RunTask",
+        "hook": hook.name,
+        "stage": hook.stage,
+        "images": hook.images,
+        "differences": [],
+    })
 }
 
 /// What tells one call of a kind from another. Never the body: it may hold credentials.

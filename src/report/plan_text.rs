@@ -6,9 +6,9 @@ use super::created;
 use super::held::HeldText;
 use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
-use super::steps::{creates, starts_deployment, step_text, what_happens};
+use super::steps::{Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens};
 use super::value::{change, value_text};
-use crate::model::{Desired, FieldPath, Json, OnFailure, Segment, ServiceKey, Timestamp};
+use crate::model::{Desired, FieldPath, HookStage, Json, OnFailure, Segment, ServiceKey, Timestamp};
 use crate::plan::{Cause, Consequence, Decision, Difference, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
 
 /// Unchanged services up to this number are named; more are only counted.
@@ -101,7 +101,7 @@ impl Window<'_> {
                 let (sign, tone) = if creates(steps) { ("+", Tone::Good) } else { ("~", Tone::Change) };
                 self.headline(text, sign, tone, &service.service, &what_happens(steps));
                 self.differences(text, &service.service, differences);
-                self.will(text, &service.service, steps);
+                self.will(text, service, steps);
             }
             Decision::Held { reason, differences } => {
                 let held = HeldText::of(reason);
@@ -236,11 +236,23 @@ impl Window<'_> {
         parts.join(" · ")
     }
 
-    /// The steps in order, then what is watched and what happens if it goes wrong.
-    fn will(&self, text: &mut String, service: &ServiceKey, steps: &[Step]) {
-        let mut parts: Vec<String> = steps.iter().map(|step| step_text(service, &step.action)).collect();
+    /// Hooks and steps in order, then what is watched and what happens if it goes wrong.
+    fn will(&self, text: &mut String, plan: &ServicePlan, steps: &[Step]) {
+        let service = &plan.service;
         let watched = self.desired.services.get(service).filter(|_| starts_deployment(steps));
-        parts.extend(watched.map(|wanted| format!("watch for up to {}", span(wanted.rollout.timeout))));
+        let mut watch = watched.map(|wanted| format!("watch for up to {}", span(wanted.rollout.timeout)));
+        let mut parts = Vec::new();
+        for doing in in_order(plan) {
+            match doing {
+                Doing::Step(step) => parts.push(step_text(service, &step.action)),
+                Doing::Hook(hook) if hook.stage == HookStage::After => {
+                    parts.extend(watch.take());
+                    parts.push(hook_text(hook));
+                }
+                Doing::Hook(hook) => parts.push(hook_text(hook)),
+            }
+        }
+        parts.extend(watch);
         let _ = writeln!(text, "    will: {}", parts.join(", "));
         if let Some(wanted) = watched {
             let on_failure = match wanted.rollout.on_failure {

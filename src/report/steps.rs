@@ -1,7 +1,7 @@
 //! What the steps of a plan come to, in words.
 
 use crate::model::{Json, ServiceKey};
-use crate::plan::{Action, RevisionSource, Step};
+use crate::plan::{Action, HookRevision, PlannedHook, RevisionSource, ServicePlan, Step};
 
 pub(super) fn creates(steps: &[Step]) -> bool {
     steps.iter().any(|step| matches!(step.action, Action::CreateService { .. }))
@@ -71,6 +71,35 @@ fn only_scaling(steps: &[Step]) -> bool {
         | Action::DeleteService
         | Action::StopServiceDeployment { .. } => false,
     })
+}
+
+/// What a plan does, in the order in which it is done.
+pub(super) enum Doing<'a> {
+    Step(&'a Step),
+    Hook(&'a PlannedHook),
+}
+
+/// Hooks and steps in one row: a revision that a hook runs is registered before it.
+pub(super) fn in_order(plan: &ServicePlan) -> Vec<Doing<'_>> {
+    let mut steps = plan.steps().iter().peekable();
+    let mut row = Vec::new();
+    for hook in &plan.hooks.before {
+        if hook.runs == HookRevision::OfTheService(RevisionSource::Registered) {
+            let registers = |step: &&Step| matches!(step.action, Action::RegisterTaskDefinition { .. });
+            row.extend(steps.next_if(registers).map(Doing::Step));
+        }
+        row.push(Doing::Hook(hook));
+    }
+    row.extend(steps.map(Doing::Step));
+    row.extend(plan.hooks.after.iter().map(Doing::Hook));
+    row
+}
+
+/// `run migrate (job-migrate:1.4.2)`
+pub(super) fn hook_text(hook: &PlannedHook) -> String {
+    // The registry's host and account say nothing that a reader would miss.
+    let images = hook.images.iter().map(|image| image.rsplit('/').next().unwrap_or(image));
+    format!("run {} ({})", hook.name, images.collect::<Vec<_>>().join(" + "))
 }
 
 pub(super) fn step_text(service: &ServiceKey, action: &Action) -> String {

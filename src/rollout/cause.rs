@@ -66,7 +66,7 @@ impl Cause {
     }
 }
 
-fn exit(code: i64) -> String {
+pub(super) fn exit(code: i64) -> String {
     match code {
         0 => "ended by itself (exit 0), though a service's container has to keep running".to_owned(),
         137 => "was killed (exit 137): out of memory, or it did not stop in time".to_owned(),
@@ -147,6 +147,15 @@ fn failed_container(task: &StoppedTask) -> Option<&StoppedContainer> {
 
 fn name_of(container: Option<&StoppedContainer>) -> String {
     container.map_or_else(|| "the task".to_owned(), |container| container.name.clone())
+}
+
+/// What kept a task from its work, where that was no fault of its own.
+pub(super) fn in_short(stopped: &StoppedTask) -> String {
+    match task(stopped) {
+        Some(Cause::Infrastructure { why } | Cause::Other { why }) => why,
+        Some(_) | None if stopped.stopped_reason.is_empty() => stopped.stop_code.clone(),
+        Some(_) | None => quote(stopped.stopped_reason.trim_end_matches('.')),
+    }
 }
 
 /// A few words on a task, for a line of progress: `exit 137, OutOfMemoryError`.
@@ -281,7 +290,7 @@ fn initialisation_error(why: &str) -> String {
 }
 
 /// One line of somebody else's text, cut to size.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default().trim();
     match line.char_indices().nth(QUOTE_MAX) {
         Some((end, _)) => format!("{}…", &line[..end]),

@@ -28,6 +28,7 @@ pub fn diagnose(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestam
         stopped_tasks: stopped.into_iter().cloned().collect(),
         unhealthy_targets,
         events,
+        hook: None,
     }
 }
 
@@ -112,5 +113,6 @@ fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
         }
         (Gate::Superseded, _) => "another deployment replaced it".to_owned(),
         (Gate::RefusedByAws, _) => "AWS refused it".to_owned(),
+        (Gate::Hook, _) => "a hook failed".to_owned(),
     }
 }

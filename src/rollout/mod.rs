@@ -3,6 +3,7 @@
 mod cause;
 mod diagnose;
 mod find;
+mod hook;
 mod judge;
 mod roll_back;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 mod types;
 
 pub use diagnose::diagnose;
+pub use hook::{HookVerdict, blamed, hook_failure, is_infrastructure, is_unplaceable, judge_hook};
 pub use judge::judge;
 pub use roll_back::{RollBack, by_update, last_good, roll_back};
 pub use types::Verdict;

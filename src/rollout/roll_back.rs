@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::find::{is_going_back, our_service_deployment};
 use crate::model::{
-    Deployment, EcsService, LiveService, Rollout, RolloutKind, ServiceDeploymentStatus, ServiceRecord,
-    TaskDefinitionArn,
+    Deployment, EcsService, LiveService, Rollout, RolloutKind, RolloutPolicy, ServiceDeploymentStatus,
+    ServiceRecord, TaskDefinitionArn,
 };
 use crate::plan::{Action, RevisionSource, Step};
 
@@ -93,8 +93,17 @@ fn came_after_success(arn: &str, live: &LiveService) -> bool {
 
 /// The revision that completed a deployment last, as far as AWS still shows it; else what the ledger
 /// remembers. Never one that is quarantined: it may have completed before it failed a later gate.
-pub fn last_good(live: &LiveService, record: Option<&ServiceRecord>) -> Option<TaskDefinitionArn> {
+///
+/// Where hooks come after a deployment, only the ledger knows which one passed them.
+pub fn last_good(
+    live: &LiveService,
+    record: Option<&ServiceRecord>,
+    policy: &RolloutPolicy,
+) -> Option<TaskDefinitionArn> {
     let known_good = record.and_then(|record| record.last_good.as_ref()).map(|good| &good.task_definition);
+    if let Some(known_good) = known_good.filter(|_| !policy.after.is_empty()) {
+        return Some(known_good.clone());
+    }
     // A revision that once was good may have failed for the settings around it.
     let rejected = record
         .and_then(|record| record.quarantine.as_ref()?.task_definition.as_ref())

@@ -97,6 +97,8 @@ impl Writer {
         let suspended = suspended.map_or(json!(false), |state| self.reference(state));
         let policies = self.root(api, layout::SCALING_POLICY);
         let actions = self.root(api, layout::SCHEDULED_ACTION);
+        let hook = self.hook(api);
+        let hooks = or_variable(json!({ "type": "array", "items": hook, "maxItems": layout::HOOKS_MAX }));
         let text = || json!({ "type": ["string", "number", "boolean"] });
         json!({
             "type": "object",
@@ -113,6 +115,8 @@ impl Writer {
                 "rollout": object(json!({
                     "timeout": or_variable(json!({ "type": "string", "pattern": layout::DURATION_PATTERN })),
                     "onFailure": or_variable(json!({ "enum": layout::ON_FAILURE })),
+                    "before": hooks,
+                    "after": hooks,
                 }), &[]),
                 "sync": object(json!({
                     "drift": or_variable(json!({ "enum": layout::DRIFT })),
@@ -124,6 +128,22 @@ impl Writer {
             "required": ["taskDefinition", "service"],
             "additionalProperties": false,
         })
+    }
+
+    fn hook(&mut self, api: &Api) -> Json {
+        let name = json!({ "type": ["string", "number"], "pattern": layout::HOOK_NAME_PATTERN });
+        let attempts = json!({ "type": "integer", "minimum": 1, "maximum": layout::ATTEMPTS_MAX });
+        let mut properties = json!({
+            "name": or_variable(name),
+            "taskDefinition": self.root(api, layout::TASK_DEFINITION),
+            "timeout": or_variable(json!({ "type": "string", "pattern": layout::DURATION_PATTERN })),
+            "attempts": or_variable(attempts),
+        });
+        for field in layout::HOOK_RUN_FIELDS {
+            let member = api.input(layout::RUN_TASK.operation).and_then(|input| input.member(field));
+            properties[field] = member.map_or(json!(false), |member| self.reference(member));
+        }
+        object(properties, &["name"])
     }
 
     /// The input of an operation without what is not a manifest's to set.

@@ -39,6 +39,52 @@ pub const SERVICE: Root = Root {
     supplied: &["serviceName"],
 };
 
+const NOT_OF_A_HOOK: &str = "the reconciler fills it in for each task";
+
+/// Members of RunTask in an element of `spec.rollout.before` and `spec.rollout.after`.
+pub const RUN_TASK: Root = Root {
+    operation: "RunTask",
+    noun: "a hook",
+    refused: &[
+        ("clientToken", NOT_OF_A_HOOK),
+        ("cluster", "the Environment names the cluster"),
+        ("count", "a hook is one task"),
+        ("enableECSManagedTags", NOT_OF_A_HOOK),
+        ("enableExecuteCommand", NOT_OF_A_HOOK),
+        ("group", NOT_OF_A_HOOK),
+        ("placementConstraints", "write them into the hook's task definition"),
+        ("placementStrategy", "a hook is one task"),
+        ("propagateTags", NOT_OF_A_HOOK),
+        ("referenceId", NOT_OF_A_HOOK),
+        ("startedBy", NOT_OF_A_HOOK),
+        ("tags", "tags of its task definition reach the task"),
+        ("taskDefinition", "it is registered, or the service's own"),
+        ("volumeConfigurations", "a hook's volumes are those of its task definition"),
+    ],
+    supplied: &["taskDefinition"],
+};
+
+/// Members of a hook, ours and RunTask's.
+pub const HOOK_FIELDS: [&str; 9] = [
+    "name",
+    "taskDefinition",
+    "overrides",
+    "networkConfiguration",
+    "launchType",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "timeout",
+    "attempts",
+];
+/// Those that RunTask takes as they are.
+pub const HOOK_RUN_FIELDS: [&str; 5] =
+    ["overrides", "networkConfiguration", "launchType", "capacityProviderStrategy", "platformVersion"];
+pub const HOOK_NAME_PATTERN: &str = "^[A-Za-z0-9_-]{1,64}$";
+/// Hooks of one stage.
+pub const HOOKS_MAX: usize = 10;
+/// Tries of a hook whose task exits with another code than 0.
+pub const ATTEMPTS_MAX: i64 = 5;
+
 const FOLLOWS: &str = "it follows from the service";
 const TARGET_MEMBERS: &[(&str, &str)] =
     &[("ResourceId", FOLLOWS), ("ScalableDimension", FOLLOWS), ("ServiceNamespace", FOLLOWS)];
@@ -69,8 +115,11 @@ pub const SCHEDULED_ACTION: Root = Root {
 };
 
 /// Lists that may be written as mappings: structure, member, and what a value becomes.
-const WRITTEN_AS_MAPPING: [(&str, &str, &str); 2] =
-    [("ContainerDefinition", "environment", "value"), ("ContainerDefinition", "secrets", "valueFrom")];
+const WRITTEN_AS_MAPPING: [(&str, &str, &str); 3] = [
+    ("ContainerDefinition", "environment", "value"),
+    ("ContainerDefinition", "secrets", "valueFrom"),
+    ("ContainerOverride", "environment", "value"),
+];
 
 /// What the values of a list that may be written as a mapping become: `value` or `valueFrom`.
 pub fn written_as_mapping(structure: &str, member: &str) -> Option<&'static str> {

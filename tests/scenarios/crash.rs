@@ -1,8 +1,8 @@
-//! Killed at any AWS call, before or after it took effect, it converges to the same end: the same
-//! revisions, no more deployments.
+//! Killed at any AWS call, before or after it took effect, or at any line of the ledger, it converges to
+//! the same end: the same revisions, no more deployments, no hook that runs twice.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use simulator::faults::Fault;
@@ -17,6 +17,9 @@ enum Kill {
     Before,
     /// The call takes effect, and the process dies before it hears so.
     After,
+    /// The process dies before its call reaches AWS, and earlier still: when the ledger had this many
+    /// lines, all of them written since the call before.
+    AtLine(usize),
 }
 
 /// Plays a story, kills the operator at its `at`-th call, starts another.
@@ -34,7 +37,7 @@ async fn killed(story: Story, at: usize, kill: Kill) -> End {
         died.cancel();
         match kill {
             Kill::After if number == at => Fault::NeverAnswer,
-            Kill::Before | Kill::After => Fault::NeverApply,
+            Kill::Before | Kill::After | Kill::AtLine(_) => Fault::NeverApply,
         }
     }));
     let operator = world.operator().await;
@@ -48,6 +51,9 @@ async fn killed(story: Story, at: usize, kill: Kill) -> End {
     // Tasks that were spawned are dropped with the loop; let the runtime notice.
     tokio::time::sleep(Duration::from_millis(1)).await;
     world.simulator.clear_fault();
+    if let Kill::AtLine(lines) = kill {
+        world.cut_ledger(lines);
+    }
     world.settle(&wish).await;
     // Nobody but us was at work, so no content is taken for somebody else's.
     let blamed = world.told().contains("behind our back, set back by a deployment");
@@ -68,6 +74,39 @@ async fn converges(story: Story) {
             );
         }
     }
+}
+
+/// How many lines the ledger has at each call of a story, and at its end.
+async fn lines_at_each_call(story: Story) -> Vec<usize> {
+    let mut world = World::new().await;
+    let wish = story.begin(&mut world).await;
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let (count, seen) = (world.count_ledger_lines(), lines.clone());
+    world.simulator.set_fault(Box::new(move |_| {
+        seen.lock().unwrap().push(count());
+        Fault::None
+    }));
+    world.settle(&wish).await;
+    world.simulator.clear_fault();
+    let mut lines = lines.lock().unwrap().clone();
+    lines.push(world.ledger_lines());
+    lines
+}
+
+/// The same at each line that is written: it is there, and the next one is not.
+async fn converges_at_every_line(story: Story) {
+    let (expected, calls) = story.undisturbed().await;
+    let lines = lines_at_each_call(story).await;
+    assert_eq!(lines.len(), calls.len() + 1);
+    let mut cases = 0;
+    for (at, pair) in lines.windows(2).enumerate() {
+        for kept in pair[0]..pair[1] {
+            let kill = Kill::AtLine(kept);
+            assert_eq!(killed(story, at + 1, kill).await, expected, "{story:?}, {kill:?} of {lines:?}");
+            cases += 1;
+        }
+    }
+    assert!(cases > 5, "the story writes lines to be killed at: {lines:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,4 +137,54 @@ async fn killed_at_any_call_of_a_roll_back_by_deadline_it_converges() {
 #[tokio::test(start_paused = true)]
 async fn killed_at_any_call_of_a_drift_correction_it_converges() {
     converges(Story::Drift).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_first_deployment_with_hooks_it_converges() {
+    converges(Story::FirstDeployWithHooks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_line_of_the_ledger_of_a_first_deployment_with_hooks_it_converges() {
+    converges_at_every_line(Story::FirstDeployWithHooks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_an_update_with_hooks_it_converges() {
+    converges(Story::UpdateWithHooks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_line_of_the_ledger_of_an_update_with_hooks_it_converges() {
+    converges_at_every_line(Story::UpdateWithHooks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_hook_that_fails_it_converges() {
+    converges(Story::HookFails).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_line_of_the_ledger_of_a_hook_that_fails_it_converges() {
+    converges_at_every_line(Story::HookFails).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_hook_that_does_not_end_in_time_it_converges() {
+    converges(Story::HookIsTooLate).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_line_of_the_ledger_of_a_hook_that_does_not_end_in_time_it_converges() {
+    converges_at_every_line(Story::HookIsTooLate).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_smoke_test_that_fails_it_converges() {
+    converges(Story::SmokeTestFails).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_line_of_the_ledger_of_a_smoke_test_that_fails_it_converges() {
+    converges_at_every_line(Story::SmokeTestFails).await;
 }

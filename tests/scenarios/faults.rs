@@ -8,7 +8,15 @@ use simulator::faults::Fault;
 use super::story::{End, Story};
 use crate::world::{World, mutating};
 
-const STORIES: [Story; 4] = [Story::FirstDeploy, Story::FirstDeployInFull, Story::Update, Story::Drift];
+const STORIES: [Story; 7] = [
+    Story::FirstDeploy,
+    Story::FirstDeployInFull,
+    Story::Update,
+    Story::Drift,
+    Story::FirstDeployWithHooks,
+    Story::UpdateWithHooks,
+    Story::HookIsTooLate,
+];
 
 /// Plays the story with a script of faults; answers its end and its calls.
 async fn played(

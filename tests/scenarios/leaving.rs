@@ -9,7 +9,7 @@ use serde_json::json;
 use simulator::error::ApiError;
 use simulator::faults::Fault;
 
-use super::story::scaled;
+use super::story::{hook, scaled, with_hooks};
 use crate::world::{Memory, World, mutating, service, service_with};
 
 const NONE: [&str; 0] = [];
@@ -281,6 +281,18 @@ async fn a_service_that_comes_back_after_its_end_is_made_again_from_its_revision
     assert_eq!(mutating(&world.take_calls()), ["CreateService"]);
     let record = world.record("old-worker");
     assert_eq!((record.deleted, record.leaving), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_migration_is_not_run_again_for_a_service_that_comes_back() {
+    let migrated = with_hooks("app:1", &[hook("migrate", "migrate-once:1", "")], &[]);
+    let mut world = pruning(&[service("other", "app:1"), migrated.clone()]).await;
+    let gone = world.commit(&[service("other", "app:1")]);
+    assert_eq!(world.settle(&gone).await[&key("api")], Next::Gone, "{}", world.told());
+    world.take_calls();
+    let back = world.commit(&[service("other", "app:1"), migrated]);
+    assert_eq!(world.settle(&back).await[&key("api")], Next::Settled, "{}", world.told());
+    assert_eq!(mutating(&world.take_calls()), ["CreateService"]);
 }
 
 #[tokio::test(start_paused = true)]

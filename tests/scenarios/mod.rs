@@ -3,10 +3,12 @@
 mod calls;
 mod crash;
 mod drift;
+mod examples;
 mod failures;
 mod faults;
 mod fleet;
 mod generated;
+mod hooks;
 mod leaving;
 mod mass_deletion;
 mod overriding;

@@ -17,6 +17,14 @@ pub enum Story {
     RollBackByDeadline,
     /// Security groups and the desired count were changed by hand.
     Drift,
+    /// With one-off tasks before and after it.
+    FirstDeployWithHooks,
+    /// The hook before it runs the service's own new revision, the first try finds no room.
+    UpdateWithHooks,
+    /// Twice, and then it counts.
+    HookFails,
+    HookIsTooLate,
+    SmokeTestFails,
 }
 
 /// How the world looks when everything is over.
@@ -31,6 +39,8 @@ pub struct End {
     quarantined: bool,
     bounds: Option<(i64, i64)>,
     policies: Vec<String>,
+    /// Which hooks ran, in which order, and how each ended.
+    hooks: Vec<String>,
 }
 
 const SCALING: &str = "  scaling:
@@ -59,6 +69,42 @@ pub fn without_breaker(name: &str, image: &str, timeout: &str) -> String {
         "deploymentCircuitBreaker: {enable: true, rollback: true}",
         "deploymentCircuitBreaker: {enable: false, rollback: false}",
     )
+}
+
+/// One hook of `rollout.before` or `rollout.after`, with a definition of its own.
+pub fn hook(name: &str, image: &str, more: &str) -> String {
+    format!(
+        "      - name: {name}
+        taskDefinition:
+          cpu: 256
+          memory: 512
+          networkMode: awsvpc
+          executionRoleArn: arn:aws:iam::123456789012:role/execution
+          containerDefinitions:
+            - name: {name}
+              image: {image}
+              logConfiguration:
+                logDriver: awslogs
+                options: {{awslogs-group: /jobs, awslogs-region: eu-west-1, awslogs-stream-prefix: hooks}}
+{more}"
+    )
+}
+
+/// A hook that runs the service's own revision with another command.
+pub fn hook_of_the_service(name: &str, command: &str) -> String {
+    format!(
+        "      - {{name: {name}, overrides: {{containerOverrides: [{{name: app, command: [{command}]}}]}}}}\n"
+    )
+}
+
+/// The usual service with these hooks before and after its deployment.
+pub fn with_hooks(image: &str, before: &[String], after: &[String]) -> String {
+    let list = |stage: &str, hooks: &[String]| match hooks {
+        [] => String::new(),
+        hooks => format!("    {stage}:\n{}", hooks.concat()),
+    };
+    let hooks = format!("  rollout:\n    timeout: 15m\n{}{}", list("before", before), list("after", after));
+    service_with("api", image, &hooks)
 }
 
 /// The same service behind a target group of the account.
@@ -101,6 +147,35 @@ impl Story {
                 });
                 world.ecs("UpdateService", by_hand).await;
                 wish
+            }
+            Story::FirstDeployWithHooks => {
+                let (before, after) =
+                    (hook("migrate", "migrate-once:1", ""), hook("smoke", "smoke-once:1", ""));
+                world.commit(&[with_hooks("app:1", &[before], &[after])])
+            }
+            Story::UpdateWithHooks => {
+                settled(world, service("api", "app:1")).await;
+                world
+                    .simulator
+                    .with_world(|account| account.ecs.no_room.push_back("RESOURCE:CPU".to_owned()));
+                let (before, after) =
+                    (hook_of_the_service("migrate", "once"), hook("smoke", "smoke-once:1", ""));
+                world.commit(&[with_hooks("app:2", &[before], &[after])])
+            }
+            Story::HookFails => {
+                settled(world, service("api", "app:1")).await;
+                let twice = hook("migrate", "migrate-crash:1", "        attempts: 2\n");
+                world.commit(&[with_hooks("app:2", &[twice], &[])])
+            }
+            Story::HookIsTooLate => {
+                settled(world, service("api", "app:1")).await;
+                let endless = hook("migrate", "migrate:1", "        timeout: 30s\n");
+                world.commit(&[with_hooks("app:2", &[endless], &[])])
+            }
+            Story::SmokeTestFails => {
+                let tested = |image: &str, test: &str| with_hooks(image, &[], &[hook("smoke", test, "")]);
+                settled(world, tested("app:1", "smoke-once:1")).await;
+                world.commit(&[tested("app:2", "smoke-crash:1")])
             }
         };
         world.take_calls();
@@ -151,6 +226,7 @@ impl End {
             quarantined: world.record("api").quarantine.is_some(),
             bounds: world.bounds("api").await,
             policies: policies.iter().map(|it| it["PolicyName"].as_str().unwrap().to_owned()).collect(),
+            hooks: world.hook_tasks("api").await,
         }
     }
 }

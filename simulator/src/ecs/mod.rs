@@ -8,6 +8,7 @@ mod ids;
 mod input;
 mod pace;
 mod pages;
+mod run_task;
 mod scheduler;
 mod service;
 mod state;
@@ -52,7 +53,7 @@ pub fn call(world: &mut World, runtime: &dyn Runtime, operation: &str, input: &V
         "ListTasks" => tasks::list(world, input),
         "DescribeTasks" => tasks::describe(world, input),
         "StopTask" => tasks::stop(world, runtime, input),
-        "RunTask" => tasks::run(world, input),
+        "RunTask" => run_task::run(world, input),
 
         "TagResource" => tags::tag(world, input),
         "UntagResource" => tags::untag(world, input),
@@ -70,6 +71,16 @@ pub fn call(world: &mut World, runtime: &dyn Runtime, operation: &str, input: &V
 /// Moves deployments and tasks on to `world.now`.
 pub fn advance(world: &mut World, runtime: &dyn Runtime) {
     scheduler::advance(world, runtime);
+}
+
+/// Takes the capacity under a task away, as Spot does; says whether there was such a task.
+pub fn interrupt(world: &mut World, runtime: &dyn Runtime, task: &str) -> bool {
+    let stopped = scheduler::with_task(world, task, |world, task| {
+        let reason = "Your Spot Task was interrupted.".to_owned();
+        let stop = state::Stop { code: state::StopCode::SpotInterruption, reason };
+        scheduler::life::stop(world, runtime, task, stop);
+    });
+    stopped.is_some()
 }
 
 /// The seam to Application Auto Scaling.

@@ -1,6 +1,6 @@
 //! What ECS remembers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -16,6 +16,10 @@ pub struct Ecs {
     /// How long CreateService, UpdateService and DeleteService take to become visible to
     /// DescribeServices and ListServices. Zero, unless somebody sets it.
     pub read_delay: Duration,
+    /// Reasons with which the next tasks of RunTask find no place, such as `RESOURCE:MEMORY`.
+    pub no_room: VecDeque<String>,
+    /// Subnets without a free address: no task comes up in them.
+    pub full_subnets: BTreeSet<String>,
     pub(super) ids: Ids,
     pub(super) clusters: BTreeMap<String, Cluster>,
     pub(super) families: BTreeMap<String, Family>,
@@ -24,6 +28,8 @@ pub struct Ecs {
     pub(super) tasks: BTreeMap<String, Task>,
     /// Tasks of RunTask that have not stopped.
     pub(super) standalone: Vec<String>,
+    /// What RunTask was asked for under a `clientToken`.
+    pub(super) run_tokens: BTreeMap<String, RunToken>,
     /// In the order in which they stopped.
     pub(super) stopped: VecDeque<(Time, String)>,
     /// By the ARN of what is tagged.
@@ -264,6 +270,7 @@ pub(super) enum StopCode {
     EssentialContainerExited,
     UserInitiated,
     ServiceSchedulerInitiated,
+    SpotInterruption,
 }
 
 /// Where a task is on its way.
@@ -285,6 +292,15 @@ pub(super) enum Phase {
         until: Time,
     },
     Stopped,
+}
+
+/// A RunTask that a `clientToken` stands for.
+pub(super) struct RunToken {
+    pub(super) at: Time,
+    /// The request without the token.
+    pub(super) request: Value,
+    /// ARNs of the tasks it started.
+    pub(super) tasks: Vec<String>,
 }
 
 pub(super) struct TaskContainer {

@@ -1,9 +1,9 @@
-//! Tasks as clients see them, RunTask and StopTask.
+//! Tasks as clients see them, and StopTask.
 
 use serde_json::{Map, Value, json};
 
 use super::input::{self, includes, invalid};
-use super::scheduler::{self, Order, life};
+use super::scheduler::{self, life};
 use super::state::{Phase, Stop, StopCode, Task, TaskContainer};
 use super::{arn, clusters, pages, tags, task_definition};
 use crate::clock::Time;
@@ -96,60 +96,6 @@ pub(super) fn stop(world: &mut World, runtime: &dyn Runtime, input: &Value) -> A
     Ok(json!({ "task": shown }))
 }
 
-pub(super) fn run(world: &mut World, input: &Value) -> Answer {
-    const COUNT_MAX: i64 = 10;
-    let cluster = clusters::existing(world, input)?;
-    let reference = input::required_text(input, "taskDefinition")?;
-    let found = task_definition::active(&world.ecs, reference)?;
-    let definition = task_definition::arn_of(found).to_owned();
-    let awsvpc = found.body["networkMode"] == "awsvpc";
-    let count = input::integer(input, "count")?.unwrap_or(1);
-    if !(1..=COUNT_MAX).contains(&count) {
-        return Err(invalid("count must be between 1 and 10."));
-    }
-    if awsvpc && input.get("networkConfiguration").is_none() {
-        return Err(invalid(
-            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-        ));
-    }
-    let tags = tags::given(input)?;
-    let mut content = input::members(input);
-    content.remove("loadBalancers");
-    if !content.contains_key("capacityProviderStrategy") {
-        content.entry("launchType").or_insert(json!("EC2"));
-    }
-    let group = match input::text(input, "group")? {
-        Some(group) => group.to_owned(),
-        None => {
-            format!("family:{}", arn::last(&definition).rsplit_once(':').map_or("", |(family, _)| family))
-        }
-    };
-    let mut tasks = Vec::new();
-    for _ in 0..count {
-        let order = Order {
-            cluster: &cluster,
-            service: None,
-            group: group.clone(),
-            started_by: input::text(input, "startedBy")?.map(str::to_owned),
-            revision: 0,
-            definition: &definition,
-            overrides: input.get("overrides").cloned().unwrap_or(json!({})),
-            content: &content,
-            images: &[],
-        };
-        let Some(task) = scheduler::order(world, &order) else {
-            continue;
-        };
-        if !tags.is_empty() {
-            world.ecs.tags.insert(task.arn.clone(), tags.clone());
-        }
-        tasks.push(shown(world, &task, true));
-        world.ecs.standalone.push(task.arn.clone());
-        world.ecs.tasks.insert(task.arn.clone(), task);
-    }
-    Ok(json!({"tasks": tasks, "failures": []}))
-}
-
 fn last_status(phase: Phase) -> &'static str {
     match phase {
         Phase::Provisioning { .. } => "PROVISIONING",
@@ -171,18 +117,17 @@ fn health_status(health: ContainerHealth) -> &'static str {
     }
 }
 
-fn shown(world: &World, task: &Task, with_tags: bool) -> Value {
+pub(super) fn shown(world: &World, task: &Task, with_tags: bool) -> Value {
     let mut body = task.placement.clone();
     body.remove("networkConfiguration");
     if body.get("platformVersion") == Some(&json!("LATEST")) {
         body.insert("platformVersion".to_owned(), json!("1.4.0"));
     }
     let found = task_definition::find(&world.ecs, &task.definition);
-    if let Some(found) = found {
-        for size in ["cpu", "memory"] {
-            if let Some(value) = found.body.get(size) {
-                body.insert(size.to_owned(), value.clone());
-            }
+    for size in ["cpu", "memory"] {
+        let value = task.overrides.get(size).or_else(|| found.and_then(|found| found.body.get(size)));
+        if let Some(value) = value {
+            body.insert(size.to_owned(), value.clone());
         }
     }
     let desired = if task.is_stopping() { "STOPPED" } else { "RUNNING" };
@@ -216,6 +161,7 @@ fn shown(world: &World, task: &Task, with_tags: bool) -> Value {
             StopCode::EssentialContainerExited => "EssentialContainerExited",
             StopCode::UserInitiated => "UserInitiated",
             StopCode::ServiceSchedulerInitiated => "ServiceSchedulerInitiated",
+            StopCode::SpotInterruption => "SpotInterruption",
         };
         body.insert("stopCode".to_owned(), json!(code));
         body.insert("stoppedReason".to_owned(), json!(stop.reason));

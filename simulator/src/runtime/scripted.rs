@@ -1,5 +1,5 @@
-//! Containers that follow a script instead of running: what one does depends on its image alone, and
-//! is a function of when its task was started, when it was stopped, and what time it is.
+//! Containers that follow a script instead of running: what one does depends on its image and command
+//! alone, and is a function of when its task was started, when it was stopped, and what time it is.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::clock::Time;
 
 const NEVER: Time = Time(u64::MAX);
 
-/// What containers of one image do.
+/// What containers of one image, or with one command, do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Script {
     /// The image is not there; ECS's sentence is made of it.
@@ -42,6 +42,30 @@ pub struct Exit {
     pub last_line: String,
 }
 
+impl Exit {
+    /// What the words of an image reference or a command ask for.
+    fn for_words(words: &str) -> Option<Self> {
+        let exit = |seconds, code, reason: Option<&str>, last_line: &str| {
+            Some(Self {
+                after: Duration::from_secs(seconds),
+                code,
+                reason: reason.map(str::to_owned),
+                last_line: last_line.to_owned(),
+            })
+        };
+        if words.contains("crash") {
+            exit(1, 1, None, "fatal: cannot start: configuration is not valid")
+        } else if words.contains("oom") {
+            let killed = "OutOfMemoryError: Container killed due to memory usage";
+            exit(2, 137, Some(killed), "loading everything into memory")
+        } else if words.contains("once") {
+            exit(4, 0, None, "done")
+        } else {
+            None
+        }
+    }
+}
+
 impl Default for Script {
     /// Starts after three seconds, is healthy at once and runs for ever.
     fn default() -> Self {
@@ -59,7 +83,7 @@ impl Default for Script {
 impl Script {
     /// What the words in an image reference ask for.
     pub fn for_image(image: &str) -> Self {
-        let mut script = Self::default();
+        let mut script = Self { exits: Exit::for_words(image), ..Self::default() };
         let host = image.split('/').next().unwrap_or_default();
         script.cannot_be_pulled = host.ends_with(".invalid") || image.contains("missing");
         if image.contains("slow") {
@@ -68,21 +92,6 @@ impl Script {
         if image.contains("unhealthy") {
             script.healthy_after = None;
         }
-        if image.contains("crash") {
-            script.exits = Some(Exit {
-                after: Duration::from_secs(1),
-                code: 1,
-                reason: None,
-                last_line: "fatal: cannot start: configuration is not valid".to_owned(),
-            });
-        } else if image.contains("oom") {
-            script.exits = Some(Exit {
-                after: Duration::from_secs(2),
-                code: 137,
-                reason: Some("OutOfMemoryError: Container killed due to memory usage".to_owned()),
-                last_line: "loading everything into memory".to_owned(),
-            });
-        }
         script
     }
 }
@@ -90,7 +99,8 @@ impl Script {
 /// The runtime of tests: no processes, no sockets.
 #[derive(Default)]
 pub struct Scripted {
-    scripts: Vec<(String, Script)>,
+    /// The newest first.
+    scripts: Mutex<Vec<(String, Script)>>,
     tasks: Mutex<HashMap<String, Task>>,
 }
 
@@ -109,16 +119,28 @@ impl Scripted {
 
     /// Containers whose image contains `image` follow `script`; the first such script counts.
     #[must_use]
-    pub fn with_script(mut self, image: impl Into<String>, script: Script) -> Self {
-        self.scripts.push((image.into(), script));
+    pub fn with_script(self, image: impl Into<String>, script: Script) -> Self {
+        self.scripts().push((image.into(), script));
         self
     }
 
-    fn script(&self, image: &str) -> Script {
-        self.scripts
-            .iter()
-            .find(|(part, _)| image.contains(part))
-            .map_or_else(|| Script::for_image(image), |(_, script)| script.clone())
+    /// Containers that start from now on and whose image contains `image` follow `script`.
+    pub fn set_script(&self, image: impl Into<String>, script: Script) {
+        self.scripts().insert(0, (image.into(), script));
+    }
+
+    fn script(&self, container: &ContainerLaunch) -> Script {
+        let image = container.image.as_str();
+        let known = self.scripts().iter().find(|(part, _)| image.contains(part)).cloned();
+        let mut script = known.map_or_else(|| Script::for_image(image), |(_, script)| script);
+        if script.exits.is_none() {
+            script.exits = Exit::for_words(&container.command.join(" "));
+        }
+        script
+    }
+
+    fn scripts(&self) -> MutexGuard<'_, Vec<(String, Script)>> {
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tasks(&self) -> MutexGuard<'_, HashMap<String, Task>> {
@@ -248,7 +270,7 @@ fn health(container: &ContainerLaunch, course: &Course, now: Time) -> ContainerH
 
 impl Runtime for Scripted {
     fn start(&self, launch: &TaskLaunch) {
-        let scripts = launch.containers.iter().map(|container| self.script(&container.image)).collect();
+        let scripts = launch.containers.iter().map(|container| self.script(container)).collect();
         let task = Task { launch: launch.clone(), scripts, stopped_at: None, seen_at: launch.launched_at };
         self.tasks().insert(launch.task.clone(), task);
     }
@@ -393,6 +415,7 @@ mod tests {
             ("api:missing", "cannot start"),
             ("api-crash:1", "exit 1"),
             ("api-oom:1", "exit 137"),
+            ("migrate-once:1", "exit 0"),
             ("api-slow:1", "pending"),
             ("api-unhealthy:1", "unhealthy"),
         ];

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{View, elements, fargate, task_definition_path};
+use super::{View, elements, fargate};
 use crate::manifest::suggest::{any_of, did_you_mean};
 use crate::model::{FieldPath, Json};
 
@@ -48,7 +48,7 @@ fn names(view: &mut View<'_>) {
 
 /// A task stops when an essential container stops; ECS wants one that can say so.
 fn essential(view: &mut View<'_>) {
-    let path = task_definition_path("containerDefinitions");
+    let path = view.task_definition_path("containerDefinitions");
     let none = view.containers().all(|(_, container)| container["essential"] == Json::Bool(false));
     if none && view.sound(&path) {
         view.error_at_key(&path, "no container is essential", "at least one has to be", &[SEE]);
@@ -56,7 +56,7 @@ fn essential(view: &mut View<'_>) {
 }
 
 /// A name may stand once, in `environment` or in `secrets`.
-fn variables(view: &mut View<'_>, path: &FieldPath, container: &Json) {
+pub fn variables(view: &mut View<'_>, path: &FieldPath, container: &Json) {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     for list in ["environment", "secrets"] {
         for (path, item) in elements(container, path, list) {
@@ -73,7 +73,7 @@ fn variables(view: &mut View<'_>, path: &FieldPath, container: &Json) {
 fn dependencies(view: &mut View<'_>, path: &FieldPath, container: &Json) {
     let names: Vec<&str> =
         view.containers().filter_map(|(_, container)| container["name"].as_str()).collect();
-    if !view.sound(&task_definition_path("containerDefinitions")) {
+    if !view.sound(&view.task_definition_path("containerDefinitions")) {
         return;
     }
     for (list, member) in [("dependsOn", "containerName"), ("volumesFrom", "sourceContainer")] {
@@ -90,11 +90,11 @@ fn dependencies(view: &mut View<'_>, path: &FieldPath, container: &Json) {
 }
 
 fn volumes(view: &mut View<'_>, path: &FieldPath, container: &Json) {
-    let root = task_definition_path("");
+    let root = view.task_definition_path("");
     let names: Vec<&str> = elements(view.task_definition(), &root, "volumes")
         .filter_map(|(_, volume)| volume["name"].as_str())
         .collect();
-    if !view.sound(&task_definition_path("volumes")) {
+    if !view.sound(&view.task_definition_path("volumes")) {
         return;
     }
     for (path, mount) in elements(container, path, "mountPoints") {
@@ -111,7 +111,7 @@ fn memory(view: &mut View<'_>, path: &FieldPath, container: &Json) {
     let limited = view.task_definition().get("memory").is_some()
         || container.get("memory").is_some()
         || container.get("memoryReservation").is_some();
-    let sound = view.sound(&task_definition_path("memory")) && view.sound(path);
+    let sound = view.sound(&view.task_definition_path("memory")) && view.sound(path);
     let limited = limited || fargate::is_fargate(view);
     if !limited && sound {
         let title = "nothing limits the memory of this container";

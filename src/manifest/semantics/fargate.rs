@@ -1,6 +1,6 @@
 //! What Fargate asks of a task definition.
 
-use super::{View, elements, service_path, task_definition_path};
+use super::{View, elements};
 use crate::manifest::suggest::any_of;
 use crate::model::Json;
 
@@ -28,7 +28,7 @@ pub fn check(view: &mut View<'_>) {
 pub fn is_fargate(view: &View<'_>) -> bool {
     let service = view.service();
     let compatible = view.task_definition()["requiresCompatibilities"].as_array();
-    let mut providers = elements(service, &service_path(""), "capacityProviderStrategy");
+    let mut providers = elements(service, &view.service_path(""), "capacityProviderStrategy");
     service["launchType"] == "FARGATE"
         || compatible.is_some_and(|names| names.iter().any(|name| name == "FARGATE"))
         || providers.any(|(_, item)| {
@@ -37,7 +37,7 @@ pub fn is_fargate(view: &View<'_>) -> bool {
 }
 
 fn size(view: &mut View<'_>) {
-    let paths = [task_definition_path("cpu"), task_definition_path("memory")];
+    let paths = [view.task_definition_path("cpu"), view.task_definition_path("memory")];
     if !paths.iter().all(|path| view.sound(path)) {
         return;
     }
@@ -45,7 +45,7 @@ fn size(view: &mut View<'_>) {
     let missing: Vec<&str> = ["cpu", "memory"].into_iter().filter(|name| task.get(name).is_none()).collect();
     if !missing.is_empty() {
         let title = format!("Fargate needs {} of the whole task", missing.join(" and "));
-        view.error_at_key(&task_definition_path(missing[0]), title, "", &["see RegisterTaskDefinition"]);
+        view.error_at_key(&view.task_definition_path(missing[0]), title, "", &["see RegisterTaskDefinition"]);
         return;
     }
     let (Some(cpu), Some(memory)) = (units(&task["cpu"], "vcpu"), units(&task["memory"], "gb")) else {
@@ -110,7 +110,7 @@ fn units(value: &Json, unit: &str) -> Option<u32> {
 }
 
 fn network_mode(view: &mut View<'_>) {
-    let path = task_definition_path("networkMode");
+    let path = view.task_definition_path("networkMode");
     let mode = view.task_definition()["networkMode"].as_str();
     if mode != Some("awsvpc") && view.sound(&path) {
         let title = match mode {
@@ -124,7 +124,7 @@ fn network_mode(view: &mut View<'_>) {
 
 /// Fargate fetches secrets and writes awslogs with the execution role; there is no instance's to use.
 fn execution_role(view: &mut View<'_>) {
-    let path = task_definition_path("executionRoleArn");
+    let path = view.task_definition_path("executionRoleArn");
     if view.task_definition().get("executionRoleArn").is_some() || !view.sound(&path) {
         return;
     }

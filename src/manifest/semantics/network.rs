@@ -1,6 +1,6 @@
 //! A service's network and load balancers against its task definition.
 
-use super::{View, elements, service_path, task_definition_path};
+use super::{View, elements};
 use crate::manifest::suggest::{any_of, did_you_mean};
 use crate::model::{FieldPath, Json};
 
@@ -15,24 +15,25 @@ fn is_awsvpc(view: &View<'_>) -> bool {
     view.task_definition()["networkMode"] == "awsvpc"
 }
 
-fn configuration(view: &mut View<'_>) {
-    let path = service_path("networkConfiguration");
-    if !view.sound(&path) || !view.sound(&task_definition_path("networkMode")) {
+pub fn configuration(view: &mut View<'_>) {
+    let path = view.service_path("networkConfiguration");
+    if !view.sound(&path) || !view.sound(&view.task_definition_path("networkMode")) {
         return;
     }
     let present = view.service().get("networkConfiguration").is_some();
+    let see = format!("see {}, NetworkConfiguration", view.operation);
     if is_awsvpc(view) && !present {
-        let title = "networkMode awsvpc needs a `networkConfiguration` of the service";
-        view.error_at_key(&path, title, "it names the subnets", &["see CreateService, NetworkConfiguration"]);
+        let title = format!("networkMode awsvpc needs a `networkConfiguration` of {}", view.noun);
+        view.error_at_key(&path, title, "it names the subnets", &[&see]);
     } else if !is_awsvpc(view) && present {
         let title = "networkConfiguration is for networkMode awsvpc only";
         let label = "leave it out, or set taskDefinition.networkMode";
-        view.error_at_key(&path, title, label, &["see CreateService, NetworkConfiguration"]);
+        view.error_at_key(&path, title, label, &[&see]);
     }
 }
 
 /// In awsvpc mode a task has an address of its own, so nothing is mapped.
-fn host_ports(view: &mut View<'_>) {
+pub fn host_ports(view: &mut View<'_>) {
     if !is_awsvpc(view) {
         return;
     }
@@ -58,8 +59,8 @@ fn host_ports(view: &mut View<'_>) {
 }
 
 fn load_balancers(view: &mut View<'_>) {
-    let containers = task_definition_path("containerDefinitions");
-    let root = service_path("");
+    let containers = view.task_definition_path("containerDefinitions");
+    let root = view.service_path("");
     for (path, balancer) in elements(view.service(), &root, "loadBalancers").collect::<Vec<_>>() {
         if balancer.is_null() || !view.sound(&containers) || !view.sound(&path) {
             continue;
@@ -109,13 +110,13 @@ fn target(view: &mut View<'_>, path: &FieldPath, name: &str, port: i64) {
 
 /// Service Connect finds a port by the name that its mapping has.
 fn service_connect(view: &mut View<'_>) {
-    let containers = task_definition_path("containerDefinitions");
+    let containers = view.task_definition_path("containerDefinitions");
     if !view.sound(&containers) {
         return;
     }
     let mappings = view.containers().flat_map(|(path, container)| elements(container, &path, "portMappings"));
     let names: Vec<&str> = mappings.filter_map(|(_, mapping)| mapping["name"].as_str()).collect();
-    let path = service_path("serviceConnectConfiguration");
+    let path = view.service_path("serviceConnectConfiguration");
     let configuration = &view.service()["serviceConnectConfiguration"];
     for (path, service) in elements(configuration, &path, "services") {
         if let Some(name) = service["portName"].as_str().filter(|name| !names.contains(name)) {

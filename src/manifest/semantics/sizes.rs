@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html>
 
-use super::{View, elements, section, task_definition_path};
+use super::{View, elements};
 use crate::manifest::limits::TASK_DEFINITION_BYTES_MAX;
 use crate::model::{FieldPath, Json};
 
@@ -30,9 +30,12 @@ const LISTS: [(&str, &[&str], usize, &str); 8] = [
 
 pub fn check(view: &mut View<'_>) {
     for (name, road, most, structure) in LISTS {
-        let owner = if name == "service" { view.service() } else { view.task_definition() };
+        let (owner, root) = match name {
+            "service" => (view.service(), view.service_path("")),
+            _ => (view.task_definition(), view.task_definition_path("")),
+        };
         let list = road.iter().fold(owner, |tree, field| &tree[*field]);
-        let path = road.iter().fold(section(name, ""), |path, field| path.field(*field));
+        let path = road.iter().fold(root, |path, field| path.field(*field));
         let length = list.as_array().map_or(0, Vec::len);
         if length > most {
             let title = format!("`{}` has {length} elements", road[road.len() - 1]);
@@ -44,14 +47,14 @@ pub fn check(view: &mut View<'_>) {
     if size > TASK_DEFINITION_BYTES_MAX {
         let title = format!("the task definition has {} KiB", size.div_ceil(1024));
         let label = format!("ECS takes at most {} KiB", TASK_DEFINITION_BYTES_MAX / 1024);
-        view.error_at_key(&task_definition_path(""), title, label, &["see RegisterTaskDefinition"]);
+        view.error_at_key(&view.task_definition_path(""), title, label, &["see RegisterTaskDefinition"]);
     }
     names(view);
 }
 
 /// Families, containers and volumes are named with letters, digits, hyphens and underscores.
 fn names(view: &mut View<'_>) {
-    let root = task_definition_path("");
+    let root = view.task_definition_path("");
     let volumes = elements(view.task_definition(), &root, "volumes")
         .map(|(path, volume)| (path.field("name"), &volume["name"]));
     let containers = view.containers().map(|(path, container)| (path.field("name"), &container["name"]));

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::{View, elements, section};
+use super::{View, elements};
 
 pub fn check(view: &mut View<'_>) {
-    for (name, owner, operation) in [
-        ("taskDefinition", view.task_definition(), "RegisterTaskDefinition"),
-        ("service", view.service(), "CreateService"),
+    for (root, owner, operation) in [
+        (view.task_definition_path(""), view.task_definition(), "RegisterTaskDefinition"),
+        (view.service_path(""), view.service(), "CreateService"),
     ] {
         let see = format!("see {operation}, Tag");
         let mut seen = BTreeSet::new();
-        for (path, tag) in elements(owner, &section(name, ""), "tags").collect::<Vec<_>>() {
+        for (path, tag) in elements(owner, &root, "tags").collect::<Vec<_>>() {
             let Some(key) = tag["key"].as_str() else { continue };
             let path = path.field("key");
             // AWS reserves its prefix however it is written.

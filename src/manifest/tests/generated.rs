@@ -9,7 +9,7 @@ use crate::manifest::yaml;
 use crate::model::FieldPath;
 use crate::shape::api::{Api, Pattern, Shape, Type};
 use crate::shape::json_schema;
-use crate::shape::layout::{Root, SCALING_POLICY, SCHEDULED_ACTION, SERVICE, TASK_DEFINITION};
+use crate::shape::layout::{RUN_TASK, Root, SCALING_POLICY, SCHEDULED_ACTION, SERVICE, TASK_DEFINITION};
 
 /// Deep enough for every structure of the model but shapes that hold themselves.
 const DEPTH_MAX: usize = 7;
@@ -89,7 +89,13 @@ fn any_choices() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn any_root() -> impl Strategy<Value = Root> {
-    prop_oneof![Just(TASK_DEFINITION), Just(SERVICE), Just(SCALING_POLICY), Just(SCHEDULED_ACTION)]
+    prop_oneof![
+        Just(TASK_DEFINITION),
+        Just(SERVICE),
+        Just(SCALING_POLICY),
+        Just(SCHEDULED_ACTION),
+        Just(RUN_TASK)
+    ]
 }
 
 proptest! {
@@ -126,12 +132,18 @@ proptest! {
         let (service, _) = input(SERVICE, &mut choices);
         let (policy, _) = input(SCALING_POLICY, &mut choices);
         let (action, _) = input(SCHEDULED_ACTION, &mut choices);
+        let (mut hook, _) = input(RUN_TASK, &mut choices);
+        hook["name"] = json!("migrate");
+        hook["attempts"] = json!(2);
+        let (definition, _) = input(TASK_DEFINITION, &mut choices);
+        let own = json!({"name": "smoke", "taskDefinition": definition, "timeout": "5m"});
         let manifest = json!({
             "apiVersion": "reconciler/v1", "kind": "Service", "metadata": {"name": "web"},
             "spec": {
                 "taskDefinition": task_definition,
                 "service": service,
                 "scaling": {"minCapacity": 1, "maxCapacity": "${most}", "policies": [policy], "scheduledActions": [action]},
+                "rollout": {"before": [hook], "after": [own]},
             },
         });
         let schema = json_schema::schema(Api::builtin());

@@ -56,6 +56,7 @@ fn quarantine(digest: &Digest) -> ServiceRecord {
         stopped_tasks: Vec::new(),
         unhealthy_targets: Vec::new(),
         events: Vec::new(),
+        hook: None,
     };
     let quarantine = Quarantine {
         digest: digest.clone(),

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod decisions;
+mod hooks;
 mod leaving;
 mod phantoms;
 mod properties;

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::read_back;
 use crate::model::{
-    DesiredService, Digest, EcsService, Environment, LiveScaling, LiveService, LiveTaskDefinition, OnFailure,
-    Origins, Part, Revision, RolloutPolicy, Scaling, ServiceKey, ServiceRecord, SyncPolicy,
-    TaskDefinitionArn, Timestamp, tag,
+    DesiredService, Digest, EcsService, Environment, LiveScaling, LiveService, LiveTaskDefinition, Origins,
+    Part, Revision, RolloutPolicy, Scaling, ServiceKey, ServiceRecord, SyncPolicy, TaskDefinitionArn,
+    Timestamp, tag,
 };
 use crate::plan::{Action, Decision, Difference, Held, RevisionSource, ServicePlan, Step, plan_service};
 
@@ -46,7 +46,7 @@ pub fn desired(task_definition: Value, service: Value) -> DesiredService {
         task_definition,
         service,
         scaling: None,
-        rollout: RolloutPolicy { timeout: Duration::from_secs(600), on_failure: OnFailure::Rollback },
+        rollout: RolloutPolicy { timeout: Duration::from_secs(600), ..RolloutPolicy::default() },
         sync: SyncPolicy::default(),
         depends_on: Vec::new(),
         digest: Digest::from_tag(""),

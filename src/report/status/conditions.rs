@@ -1,7 +1,7 @@
 //! The rules by which a service gets its conditions.
 
 use super::{Condition, ConditionKind, ServiceStatus, Truth};
-use crate::model::{EcsService, LiveService, Part, Quarantine, RolloutKind, ServiceRecord};
+use crate::model::{EcsService, LiveService, OpenHook, Part, Quarantine, RolloutKind, ServiceRecord};
 use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::{count, plain};
@@ -36,6 +36,7 @@ pub(super) fn service_status(
         digest: planned.digest.clone(),
         quarantine: facts.quarantine.cloned(),
         last_good: record.last_good.clone(),
+        hook: facts.hook().cloned(),
         overriding: None,
         left_git: None,
     }
@@ -69,6 +70,11 @@ impl<'a> Facts<'a> {
             record,
             quarantine: held.or(recorded),
         }
+    }
+
+    /// The hook of which there may be a task.
+    fn hook(&self) -> Option<&'a OpenHook> {
+        self.record.hook.as_ref().filter(|open| open.asked_at.is_some())
     }
 
     fn differences(&self) -> &'a [Difference] {
@@ -177,6 +183,10 @@ impl<'a> Facts<'a> {
     }
 
     fn reconciling(&self) -> Option<Condition> {
+        if let Some(open) = self.hook() {
+            let message = format!("runs {}", open.title());
+            return Some(condition(ConditionKind::Reconciling, Truth::True, "HookRunning", message));
+        }
         let (reason, message) = match (&self.record.rollout, self.decision) {
             (Some(rollout), _) => match rollout.kind {
                 RolloutKind::Deploy => ("RollingOut", format!("rolling out {}", rollout.task_definition)),
@@ -186,7 +196,10 @@ impl<'a> Facts<'a> {
             },
             (None, Decision::Change { steps, .. }) => ("Differs", what_happens(steps)),
             (None, Decision::Held { reason, .. }) => match reason {
-                Held::RolloutInFlight { .. } | Held::Draining | Held::WaitsFor { .. } => {
+                Held::RolloutInFlight { .. }
+                | Held::HookRunning { .. }
+                | Held::Draining
+                | Held::WaitsFor { .. } => {
                     let text = HeldText::of(reason);
                     (text.reason, text.headline)
                 }
@@ -215,6 +228,7 @@ impl<'a> Facts<'a> {
             | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
+            | Held::HookRunning { .. }
             | Held::Suspended { .. }
             | Held::Draining
             | Held::DriftTolerated

@@ -39,6 +39,14 @@ fn service_json(service: &ServiceStatus) -> Json {
             "taskDefinition": good.task_definition,
             "completedAt": good.completed_at.to_string(),
         })),
+        "hook": service.hook.as_ref().map(|open| json!({
+            "name": open.name,
+            "stage": open.stage,
+            "since": open.since.to_string(),
+            "try": open.failures + 1,
+            "tries": open.attempts,
+            "task": open.task,
+        })),
         "override": service.overriding.as_ref().map(override_json),
         "leftGit": service.left_git,
     })
@@ -75,6 +83,8 @@ fn quarantine_json(quarantine: &Quarantine) -> Json {
         "gate": failure.gate,
         "likelyCause": failure.likely_cause,
         "exitCode": containers().find_map(|container| container.exit_code.filter(|code| *code != 0)),
+        "hook": failure.hook.as_ref().map(|hook| &hook.name),
+        "lastWords": failure.hook.as_ref().map(|hook| hook.last_words.as_slice()).unwrap_or_default(),
         "lastLine": last_words(failure).map(|(_, line)| line),
         "stoppedTasks": failure.stopped_tasks.len(),
         "unhealthyTargets": failure.unhealthy_targets.len(),

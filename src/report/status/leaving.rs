@@ -44,6 +44,7 @@ pub(super) fn service_status(
         digest: planned.digest.clone(),
         quarantine: None,
         last_good: record.last_good.clone(),
+        hook: None,
         overriding: None,
         left_git: Some(left.revision.clone()),
     }

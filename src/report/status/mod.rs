@@ -12,8 +12,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Desired, Digest, LastGood, Live, Quarantine, Revision, ServiceKey, ServiceRecord, TaskDefinitionArn,
-    Timestamp,
+    Desired, Digest, LastGood, Live, OpenHook, Quarantine, Revision, ServiceKey, ServiceRecord,
+    TaskDefinitionArn, Timestamp,
 };
 use crate::plan::Plan;
 
@@ -51,6 +51,8 @@ pub struct ServiceStatus {
     /// The digest that failed, while it is the one that Git wants.
     pub quarantine: Option<Quarantine>,
     pub last_good: Option<LastGood>,
+    /// The hook that is under way.
+    pub hook: Option<OpenHook>,
     /// An administrator's override of the scaling bounds.
     pub overriding: Option<OverrideStatus>,
     /// The first Git commit without the service, in full.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod causes;
+mod hooks;
 mod verdicts;
 mod ways_back;
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::model::Digest;
 use crate::model::{
-    EcsService, LiveService, OnFailure, Part, Rollout, RolloutKind, RolloutPolicy, ServiceDeployment,
+    EcsService, LiveService, Part, Rollout, RolloutKind, RolloutPolicy, ServiceDeployment,
     ServiceDeploymentStatus, StoppedContainer, StoppedTask, TaskDefinitionArn, Timestamp, UnhealthyTarget,
 };
 
@@ -27,7 +28,7 @@ fn arn(number: u64) -> TaskDefinitionArn {
 }
 
 fn policy() -> RolloutPolicy {
-    RolloutPolicy { timeout: Duration::from_secs(600), on_failure: OnFailure::Rollback }
+    RolloutPolicy { timeout: Duration::from_secs(600), ..RolloutPolicy::default() }
 }
 
 /// `worker:42` as `ecs-svc/2`, after `worker:41`.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{START, arn, at, deployment, live, old, ours, rollout, service_deployment};
 use crate::model::{
     Digest, Failure, Gate, LastGood, LiveService, LiveTaskDefinition, Part, Quarantine, Rollout, RolloutKind,
-    ServiceRecord,
+    RolloutPolicy, ServiceRecord,
 };
 use crate::plan::{Action, RevisionSource};
 use crate::rollout::{RollBack, last_good, roll_back};
@@ -98,6 +98,7 @@ fn remembering(good: u64, rejected: Option<u64>) -> ServiceRecord {
         stopped_tasks: Vec::new(),
         unhealthy_targets: Vec::new(),
         events: Vec::new(),
+        hook: None,
     };
     ServiceRecord {
         last_good: Some(LastGood {
@@ -125,22 +126,22 @@ fn the_last_good_revision_is_the_one_that_completed_not_the_one_before() {
         deployment(3, 41, "PRIMARY", "FAILED", 0, 500),
         deployment(2, 40, "ACTIVE", "COMPLETED", 3, 10)
     ]));
-    assert_eq!(last_good(&live, None), Some(arn(40)));
+    assert_eq!(last_good(&live, None, &RolloutPolicy::default()), Some(arn(40)));
     let nothing = super::live(json!([deployment(3, 41, "PRIMARY", "IN_PROGRESS", 0, 500)]));
-    assert_eq!(last_good(&nothing, None), None);
-    assert_eq!(last_good(&nothing, Some(&remembering(39, None))), Some(arn(39)));
+    assert_eq!(last_good(&nothing, None, &RolloutPolicy::default()), None);
+    assert_eq!(last_good(&nothing, Some(&remembering(39, None)), &RolloutPolicy::default()), Some(arn(39)));
 }
 
 #[test]
 fn the_service_deployments_view_tells_success_where_the_classic_one_says_nothing() {
     let mut live = live(json!([deployment(3, 41, "PRIMARY", "", 3, 500)]));
     live.deployments = Part::Present(vec![service_deployment(3, "SUCCESSFUL", 500)]);
-    assert_eq!(last_good(&live, None), Some(arn(41)));
+    assert_eq!(last_good(&live, None, &RolloutPolicy::default()), Some(arn(41)));
 }
 
 #[test]
 fn a_quarantined_revision_is_not_good_unless_it_was_good_with_other_settings() {
     let live = live(json!([ours("COMPLETED", 3)]));
-    assert_eq!(last_good(&live, Some(&remembering(41, Some(42)))), Some(arn(41)));
-    assert_eq!(last_good(&live, Some(&remembering(42, Some(42)))), Some(arn(42)));
+    assert_eq!(last_good(&live, Some(&remembering(41, Some(42))), &RolloutPolicy::default()), Some(arn(41)));
+    assert_eq!(last_good(&live, Some(&remembering(42, Some(42))), &RolloutPolicy::default()), Some(arn(42)));
 }

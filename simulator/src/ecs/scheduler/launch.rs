@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::ecs::state::{LogStream, Phase, PinnedImage, Service, Task, TaskContainer};
-use crate::ecs::{arn, task_definition};
+use crate::ecs::{arn, run_task, task_definition};
 use crate::elb::Target;
 use crate::runtime::{ContainerLaunch, HealthCheck, TaskLaunch};
 use crate::world::World;
@@ -155,10 +155,11 @@ pub(super) fn prepare(world: &World, task: &Task) -> Result<TaskLaunch, String> 
         "ResourceInitializationError: the task definition does not exist any more".to_owned()
     })?;
     let definition = &found.body;
+    check_addresses(world, task)?;
     let mut containers = Vec::new();
     for (container, known) in task_definition::containers(definition).iter().zip(&task.containers) {
         check_image(world, known)?;
-        let overrides = overrides_for(&task.overrides, &known.name);
+        let overrides = run_task::of_container(&task.overrides, &known.name);
         containers.push(container_launch(world, container, overrides, known)?);
     }
     Ok(TaskLaunch {
@@ -167,6 +168,23 @@ pub(super) fn prepare(world: &World, task: &Task) -> Result<TaskLaunch, String> 
         containers,
         launched_at: world.now,
     })
+}
+
+/// Every task of networkMode awsvpc has an address of its own.
+fn check_addresses(world: &World, task: &Task) -> Result<(), String> {
+    let Some(network) = task.placement.get("networkConfiguration") else { return Ok(()) };
+    let subnets = network["awsvpcConfiguration"]["subnets"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut names = subnets.iter().filter_map(Value::as_str);
+    match names.next() {
+        Some(first)
+            if std::iter::once(first).chain(names).all(|name| world.ecs.full_subnets.contains(name)) =>
+        {
+            Err(format!(
+                "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet '{first}': InsufficientFreeAddressesInSubnet"
+            ))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// An image in the account's own registry must be there; by its digest, once that is pinned.
@@ -192,14 +210,10 @@ fn without_tag(image: &str) -> &str {
     }
 }
 
-fn overrides_for<'a>(overrides: &'a Value, name: &str) -> Option<&'a Value> {
-    overrides["containerOverrides"].as_array()?.iter().find(|entry| entry["name"] == name)
-}
-
 fn container_launch(
     world: &World,
     container: &Value,
-    overrides: Option<&Value>,
+    overrides: Option<&Map<String, Value>>,
     known: &TaskContainer,
 ) -> Result<ContainerLaunch, String> {
     let mut environment = pairs(&container["environment"], "value");
@@ -207,11 +221,13 @@ fn container_launch(
         environment.insert(name, secret(world, &value_from)?);
     }
     let mut command = words(&container["command"]);
+    let mut memory_limit = container["memory"].as_u64();
     if let Some(overrides) = overrides {
-        environment.extend(pairs(&overrides["environment"], "value"));
-        if overrides["command"].is_array() {
-            command = words(&overrides["command"]);
+        environment.extend(overrides.get("environment").map(|list| pairs(list, "value")).unwrap_or_default());
+        if let Some(words_of) = overrides.get("command") {
+            command = words(words_of);
         }
+        memory_limit = overrides.get("memory").and_then(Value::as_u64).or(memory_limit);
     }
     let ports = container["portMappings"]
         .as_array()
@@ -238,7 +254,7 @@ fn container_launch(
         ports,
         health_check,
         stop_timeout: seconds(&container["stopTimeout"], 30),
-        memory_limit: container["memory"].as_u64(),
+        memory_limit,
     })
 }
 

@@ -94,7 +94,7 @@ pub(in crate::ecs) fn stop(world: &mut World, runtime: &dyn Runtime, task: &mut 
     let now = world.now;
     let dead = match stop.code {
         StopCode::EssentialContainerExited | StopCode::TaskFailedToStart => true,
-        StopCode::UserInitiated | StopCode::ServiceSchedulerInitiated => false,
+        StopCode::UserInitiated | StopCode::ServiceSchedulerInitiated | StopCode::SpotInterruption => false,
     };
     task.stop = Some(stop);
     task.stopping_at = Some(now);

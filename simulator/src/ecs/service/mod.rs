@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) use read::{counts, describe, list, revision_arn};
 pub(super) use settings::{DEPLOYING, REVISION_MEMBERS};
+pub(super) use validation::check_placement;
 
 use super::input::{self, invalid};
 use super::scheduler::story;

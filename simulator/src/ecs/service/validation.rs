@@ -29,10 +29,15 @@ pub(super) fn check(world: &World, settings: &Settings) -> Result<(), ApiError> 
         return Err(input::client("TaskDefinition not found."));
     };
     let definition = &found.body;
-    check_network(settings, definition)?;
-    check_launch_type(settings, definition)?;
+    check_placement(settings, definition)?;
     check_load_balancers(world, settings, definition)?;
     check_percentages(settings)
+}
+
+/// Whether tasks of a definition can be placed as they are asked for; of RunTask as well.
+pub(in crate::ecs) fn check_placement(settings: &Settings, definition: &Value) -> Result<(), ApiError> {
+    check_network(settings, definition)?;
+    check_launch_type(settings, definition)
 }
 
 fn check_network(settings: &Settings, definition: &Value) -> Result<(), ApiError> {
