@@ -141,6 +141,8 @@ fn difference_json(difference: &Difference) -> Json {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::report::example;
 
@@ -180,6 +182,23 @@ mod tests {
     }
 
     #[test]
+    fn a_hook_stands_where_it_is_run() {
+        let mut plan = example::plan();
+        let worker = plan.services.iter_mut().find(|service| service.service.name() == "job-worker").unwrap();
+        worker.hooks.before = vec![example::hook()];
+        let json = plan_json(&plan);
+        let steps = json["steps"].as_array().unwrap();
+        let of_worker: Vec<&Json> = steps.iter().filter(|step| step["service"] == "job-worker").collect();
+        assert_eq!(
+            *of_worker[0],
+            json!({"service": "job-worker", "action": "RunTask", "hook": "migrate", "stage": "before",
+                "images": ["registry/job-migrate:1.4.2"], "differences": []})
+        );
+        let calls: Vec<&str> = of_worker.iter().map(|step| step["action"].as_str().unwrap()).collect();
+        assert_eq!(calls, ["RunTask", "RegisterTaskDefinition", "UpdateService"]);
+    }
+
+    #[test]
     fn what_is_held_says_why_and_how_to_go_on() {
         let json = plan_json(&example::plan());
         let held = &json["held"][0];
@@ -200,6 +219,7 @@ mod tests {
             // Values of fields are not members of ours.
             if let Decision::Change { differences, .. } = &mut service.decision {
                 differences.iter_mut().for_each(|difference| difference.desired = None);
+                service.hooks.before = vec![example::hook()];
             }
         }
         let mut open = vec![plan_json(&plan)];
