@@ -7,6 +7,7 @@ mod failures;
 mod faults;
 mod fleet;
 mod generated;
+mod hook_transcripts;
 mod hooks;
 mod ownership;
 mod planning;
