@@ -1,9 +1,10 @@
 # syntax=docker/dockerfile:1
 #
-# Three images from one file:
+# Four images from one file:
 #   docker build --target reconciler --build-arg VERSION=0.1.0 -t reconciler:0.1.0 .
 #   docker build --target api        --build-arg VERSION=0.1.0 -t job-api:0.1.0 .
 #   docker build --target worker     --build-arg VERSION=0.1.0 -t job-worker:0.1.0 .
+#   docker build --target migrate    --build-arg VERSION=0.1.0 -t job-migrate:0.1.0 .
 #
 # For a release, pin both base images by digest.
 
@@ -24,8 +25,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM source AS build-apps
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=target-apps,target=/source/target \
-    cargo build --release --locked -p api -p worker \
-    && install -D -t /out target/release/api target/release/worker \
+    cargo build --release --locked -p api -p worker -p migrate \
+    && install -D -t /out target/release/api target/release/worker target/release/job-migrate \
     && mkdir /out/data
 
 # glibc, libgcc and CA certificates; no shell, no package manager. User 65532.
@@ -72,3 +73,9 @@ WORKDIR /data
 VOLUME /data
 ENV APP_VERSION=${VERSION}
 ENTRYPOINT ["/usr/local/bin/worker"]
+
+FROM runtime AS migrate
+LABEL org.opencontainers.image.title="job-migrate" \
+      org.opencontainers.image.description="Brings the job system's database to its schema, once per release"
+COPY --from=build-apps /out/job-migrate /usr/local/bin/job-migrate
+ENTRYPOINT ["/usr/local/bin/job-migrate"]

@@ -5,8 +5,8 @@ NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/python
-# The AWS CLI and boto3 that drive the simulator in the tests; the newest that work together.
-PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11
+# The AWS CLI and boto3 drive the simulator, moto is S3 and SES to the apps, Schemathesis asks the API.
+PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' schemathesis==4.32.5
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help
@@ -31,7 +31,7 @@ clippy: ## Lint, warnings are errors
 unit: tools ## Unit, scenario and end-to-end tests
 	$(CARGO) build --locked --workspace --bins --examples
 	RECONCILER_TEST_PYTHON=$(VENV)/bin/python PATH="$(TOOLS)/bin:$$PATH" \
-	  $(CARGO) nextest run --locked --workspace --no-fail-fast
+	  tools/postgres with $(CARGO) nextest run --locked --workspace --no-fail-fast
 
 doc-test: ## Examples in the documentation
 	$(CARGO) test --locked --workspace --doc --quiet
@@ -41,7 +41,7 @@ tools: $(VENV)/.installed ## Install what the tests need
 	  $(CARGO) install --locked --root $(TOOLS) cargo-nextest@$(NEXTEST_VERSION)
 
 $(VENV)/.installed: Makefile
-	@command -v python3 >/dev/null || { echo "make: python3 is missing: the tests drive the simulator with the AWS CLI and boto3" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "make: python3 is missing: the tests drive the simulator with the AWS CLI and boto3, and the API with Schemathesis" >&2; exit 1; }
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PYTHON_PACKAGES)
 	@touch $@
@@ -54,8 +54,10 @@ deny: ## Licences, bans and sources; advisories where their database can be had
 	  && PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny check advisories \
 	  || echo "make: the advisory database can't be had here; advisories are not checked"
 
-bench: ## Calls, time and memory at 10, 100 and 1,000 services
+bench: ## What a fleet costs the operator, and what one API process holds
 	$(CARGO) bench --locked --bench fleet
+	$(CARGO) build --locked --profile bench -p api -p migrate --bins
+	DURABLE=1 tools/postgres with $(CARGO) bench --locked --bench jobs
 
 api-model: ## Refresh the copy of AWS's API model from botocore
 	@rm -rf $(TOOLS)/botocore

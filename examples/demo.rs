@@ -65,7 +65,7 @@ fn what_to_try_next(repository: &Path, folder: &Path, aws: SocketAddr, balancer:
     format!(
         "It stays up until Ctrl-C. What to try next, in another terminal:\n\n  \
          deploy      cd {repository}\n              \
-         sed -i s/job-api:1.0.0/job-api:1.1.0/ manifests/job-api.yaml\n              \
+         sed -i 's/job_api_version: 1.0.0/job_api_version: 1.1.0/' manifests/environments/local.yaml\n              \
          git commit -am 'Release 1.1.0'      # then: curl http://{balancer}/version\n  \
          break it    add `FAIL_AT_START: out of coffee` under `environment:`, commit, and watch it go back\n  \
          status      target/debug/reconciler status --repository {repository} --endpoint-url http://{aws} \\\n              \

@@ -18,7 +18,7 @@ pub struct Writer {
     line: Arc<Line>,
 }
 
-const ACTIONS: [&str; 13] = [
+const ACTIONS: [&str; 15] = [
     "application-autoscaling:DeleteScalingPolicy",
     "application-autoscaling:DeleteScheduledAction",
     "application-autoscaling:DeregisterScalableTarget",
@@ -26,11 +26,13 @@ const ACTIONS: [&str; 13] = [
     "application-autoscaling:PutScheduledAction",
     "application-autoscaling:RegisterScalableTarget",
     "ecs:CreateService",
+    "ecs:DeleteService",
     "ecs:RegisterTaskDefinition",
     "ecs:RunTask",
     "ecs:StopServiceDeployment",
     "ecs:StopTask",
     "ecs:TagResource",
+    "ecs:UntagResource",
     "ecs:UpdateService",
 ];
 
@@ -45,7 +47,7 @@ macro_rules! send {
 
 impl Writer {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 13] = ACTIONS;
+    pub const ACTIONS: [&str; 15] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -85,6 +87,23 @@ impl Writer {
         let tags: Vec<Json> = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
         let call = Call::permitted("ecs:TagResource", format!("tag `{arn}`"));
         send!(self, ecs.tag_resource, call, &json!({"resourceArn": arn, "tags": tags}))
+    }
+
+    /// Takes tags away; others stay.
+    pub async fn untag_resource(&self, _permit: Permit, arn: &str, keys: &[String]) -> Result<Answer, Error> {
+        let call = Call::permitted("ecs:UntagResource", format!("untag `{arn}`"));
+        send!(self, ecs.untag_resource, call, &json!({"resourceArn": arn, "tagKeys": keys}))
+    }
+
+    /// Never with `force`: ECS refuses it while tasks are asked for.
+    pub async fn delete_service(
+        &self,
+        _permit: Permit,
+        cluster: &str,
+        service: &str,
+    ) -> Result<Answer, Error> {
+        let call = Call::permitted("ecs:DeleteService", format!("delete service `{service}`"));
+        send!(self, ecs.delete_service, call, &json!({"cluster": cluster, "service": service}))
     }
 
     /// With `stopType` ROLLBACK: ECS takes the service back to the revision it came from.

@@ -1,5 +1,7 @@
 //! `reconciler apply`: one commit, until every service is settled or held, or time is up.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use super::{Exit, Surroundings, road, unless_stopped};
@@ -7,6 +9,7 @@ use crate::config::{ApplySettings, Operate};
 use crate::controller::{Controller, Next, Outcome, Standing, Timing, Wish};
 use crate::journal::Journal;
 use crate::model::ServiceKey;
+use crate::plan;
 use crate::report;
 
 /// Makes the changes and tells each step as it happens.
@@ -30,22 +33,64 @@ pub async fn run(settings: &ApplySettings, surroundings: &Surroundings) -> anyho
         Outcome::Lost(why) => anyhow::bail!("{why}"),
         Outcome::Ended(standing) => standing,
     };
-    let settled = standing.values().filter(|next| **next == Next::Settled).count();
-    let held = standing.values().filter(|next| matches!(next, Next::Held(_) | Next::Waits(_))).count();
-    let under_way = desired.services.len() - settled - held;
-    let counts = format!("{settled} settled, {held} held, {under_way} still under way");
+    let records = controller.engine.ledger.records();
+    let left = plan::leaving(&desired, &records);
+    let left: BTreeSet<ServiceKey> = left.map(|(key, _)| key.clone()).collect();
+    let tally = Tally::of(&desired, &left, &standing);
+    let under_way = tally.under_way;
+    let counts = format!("{tally}, {under_way} still under way");
     if surroundings.stop.is_cancelled() {
         anyhow::bail!("stopped: {counts}");
     }
     if time_is_up && under_way > 0 {
         let after = report::span(settings.timeout);
-        let restless = restless(&desired, &standing, &journal);
+        let restless = restless(&desired, &left, &standing, &journal);
         anyhow::bail!("not at rest after {after} (`--timeout`): {counts}{restless}");
     }
     if surroundings.terminal {
-        road::line(&format!("\n{settled} settled, {held} held."));
+        road::line(&format!("\n{tally}."));
     }
-    Ok(if held == 0 { Exit::Good } else { Exit::Held })
+    Ok(if tally.held == 0 { Exit::Good } else { Exit::Held })
+}
+
+/// How many services stand how.
+struct Tally {
+    settled: usize,
+    held: usize,
+    deleted: usize,
+    /// They left Git, and pruning is off.
+    left_in_place: usize,
+    under_way: usize,
+}
+
+impl Tally {
+    fn of(desired: &Wish, left: &BTreeSet<ServiceKey>, standing: &Standing) -> Self {
+        let mut tally = Self { settled: 0, held: 0, deleted: 0, left_in_place: 0, under_way: 0 };
+        let keys: BTreeSet<&ServiceKey> =
+            desired.services.keys().chain(left).chain(standing.keys()).collect();
+        for key in keys {
+            *match standing.get(key) {
+                Some(Next::Settled) if desired.services.contains_key(key) => &mut tally.settled,
+                Some(Next::Settled) => &mut tally.left_in_place,
+                Some(Next::Held(_) | Next::Waits(_)) => &mut tally.held,
+                Some(Next::Gone) => &mut tally.deleted,
+                Some(Next::Watch(_) | Next::Retry { .. } | Next::Stop(_)) | None => &mut tally.under_way,
+            } += 1;
+        }
+        tally
+    }
+}
+
+/// `3 settled, 0 held, 1 deleted`
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} settled, {} held", self.settled, self.held)?;
+        let others = [(self.deleted, "deleted"), (self.left_in_place, "left in place")];
+        others
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .try_for_each(|(number, what)| write!(f, ", {number} {what}"))
+    }
 }
 
 async fn prepare(
@@ -62,18 +107,19 @@ async fn prepare(
 }
 
 /// A line for each service that is neither settled nor held: why not.
-fn restless(desired: &Wish, standing: &Standing, journal: &Journal) -> String {
+fn restless(desired: &Wish, left: &BTreeSet<ServiceKey>, standing: &Standing, journal: &Journal) -> String {
     let line = |key: &ServiceKey| {
         let why = match standing.get(key) {
-            Some(Next::Settled | Next::Held(_) | Next::Waits(_)) => return None,
+            Some(Next::Settled | Next::Gone | Next::Held(_) | Next::Waits(_)) => return None,
             Some(Next::Retry { why, .. } | Next::Stop(why)) => why.clone(),
             // What is watched was told of when it moved last.
             Some(Next::Watch(_)) => last_told(journal, key).unwrap_or_else(|| "rolling out".to_owned()),
+            None if left.contains(key) => "to be deleted when everything else has settled".to_owned(),
             None => "not looked at yet".to_owned(),
         };
         Some(format!("\n  {key}: {why}"))
     };
-    desired.services.keys().filter_map(line).collect()
+    desired.services.keys().chain(left).filter_map(line).collect()
 }
 
 fn last_told(journal: &Journal, key: &ServiceKey) -> Option<String> {

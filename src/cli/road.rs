@@ -15,7 +15,8 @@ use crate::journal::Journal;
 use crate::ledger::{Ledger, LedgerView, Place};
 use crate::manifest;
 use crate::model::{Checkout, Desired, Environment, Live, Part, ServiceKey, ServiceRecord, Timestamp};
-use crate::observe::{Observer, Want};
+use crate::observe::{Departing, Observer, Want};
+use crate::plan;
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
 use crate::source::{Credentials, Fetched, GitSettings, GitSource, folder};
@@ -153,7 +154,7 @@ impl std::fmt::Display for NoAws {
 
 impl std::error::Error for NoAws {}
 
-/// One look at every service of the environment. One service that can't be read is held; if none can,
+/// One look at every service of the environment, and at those that left it. One service that can't be read is held; if none can,
 /// there is nothing to tell but why.
 pub async fn observe(
     reader: &Reader,
@@ -167,7 +168,10 @@ pub async fn observe(
         .values()
         .map(|desired| Want { desired, record: records.get(&desired.key) })
         .collect();
-    let live = observer.observe(&wants, now).await;
+    let departing: Vec<Departing<'_>> = plan::leaving(desired, records)
+        .map(|(key, record)| Departing { key, record: Some(record) })
+        .collect();
+    let live = observer.observe_with(&wants, &departing, now).await;
     let whys: Vec<&String> = live
         .services
         .values()

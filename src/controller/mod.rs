@@ -1,10 +1,14 @@
 //! The loop: which service to look at when, one pass over each, and a clean end.
 
 mod hooks;
+mod leaving;
+mod overriding;
 mod pass;
 mod queue;
 mod run;
 mod settle;
+mod state;
+mod sweep;
 mod watch;
 
 pub use pass::{Engine, Next};

@@ -44,6 +44,8 @@ pub enum Next {
     Held(String),
     /// Comes after another service; woken when that one settles.
     Waits(ServiceKey),
+    /// It left Git, and there is no such service any more.
+    Gone,
     /// It could not be done now and should be tried again.
     Retry { at_least: Duration, why: String },
     /// The ledger can't be written: nothing may be changed any more.
@@ -61,6 +63,9 @@ impl Engine {
         live: &LiveService,
         waiting_for: &BTreeSet<ServiceKey>,
     ) -> Next {
+        if let Err(error) = self.come_back(&service.key) {
+            return stop(error);
+        }
         match self.settle(desired, service, live).await {
             Ok(Some(next)) => next,
             Ok(None) => self.plan_and_execute(desired, service, live, waiting_for).await.unwrap_or_else(stop),
@@ -76,6 +81,8 @@ impl Engine {
         waiting_for: &BTreeSet<ServiceKey>,
     ) -> Result<Next, ledger::Error> {
         let record = self.ledger.record(&service.key).unwrap_or_default();
+        let now = (self.now)();
+        self.tell_override(service, live, now);
         let mut plan = plan::plan_service(
             service,
             live,
@@ -83,6 +90,7 @@ impl Engine {
             &desired.environment,
             &self.installation,
             &desired.revision,
+            now,
         );
         if let Some(first) = waiting_for.first() {
             plan.wait_for(first);
@@ -192,23 +200,30 @@ impl Engine {
         let task_definition = ecs.task_definition();
         let (known_good, known_applied) = (record.last_good.as_ref(), record.applied.as_ref());
         let good = completed && known_good.is_none_or(|good| good.task_definition != task_definition);
-        let applied = known_applied.is_none_or(|applied| applied.digest != service.digest);
         let untested = service.rollout.after.iter().any(|hook| !record.hook_is_done(&hook.digest));
         if good && untested && !record.knows_no_end() {
             return self.test_what_runs(desired, service, live, ecs, record);
         }
+        let applied = known_applied
+            .is_none_or(|applied| applied.digest != service.digest || applied.prune != service.sync.prune);
+        let scaling = execute::still_there(record.scaling.as_ref(), service, live);
+        let left_over = record.intent.is_some() || record.quarantine.is_some() || record.leaving.is_some();
         let mut assumed = Vec::new();
-        if record.intent.is_some() || record.quarantine.is_some() || good || applied {
+        if left_over || good || applied || scaling != record.scaling {
             let at = (self.now)();
             self.ledger.update(&service.key, |record| {
                 record.intent = None;
                 record.quarantine = None;
+                record.leaving = None;
+                record.deleted = None;
+                record.scaling = scaling;
                 record.applied = Some(Applied {
                     digest: service.digest.clone(),
                     task_definition_digest: service.task_definition_digest.clone(),
                     task_definition: task_definition.clone(),
                     revision: desired.revision.id.clone(),
                     at,
+                    prune: service.sync.prune,
                 });
                 if good {
                     record.last_good = Some(LastGood::of(ecs, service.digest.clone(), at));
@@ -282,7 +297,8 @@ impl Engine {
             Held::Quarantined(_)
             | Held::Suspended { .. }
             | Held::NotOwned { .. }
-            | Held::NeedsReplacement { .. } => Next::Held(sentence),
+            | Held::NeedsReplacement { .. }
+            | Held::NotPruned(_) => Next::Held(sentence),
         }
     }
 
@@ -335,6 +351,6 @@ pub(super) fn running(service: &EcsService) -> String {
     format!("{} of {} running", service.running_count(), service.desired_count())
 }
 
-fn stop(error: ledger::Error) -> Next {
+pub(super) fn stop(error: ledger::Error) -> Next {
     Next::Stop(error.to_string())
 }

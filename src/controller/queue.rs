@@ -88,6 +88,19 @@ impl WorkQueue {
         self.put_back(key, self.origin + after, now);
     }
 
+    /// Makes a key that is not busy due at `at`, unless it is due before.
+    pub fn no_later_than(&mut self, key: &ServiceKey, at: Instant) {
+        let at = self.on_grid(at);
+        if let Some(due) = self.due.get_mut(key) {
+            *due = at.min(*due);
+        }
+    }
+
+    /// Whether the key is busy, or due now.
+    pub fn is_due(&self, key: &ServiceKey, now: Instant) -> bool {
+        self.busy.contains(key) || self.due.get(key).is_some_and(|due| *due <= now)
+    }
+
     /// Ends a pass that could not do its work: waits longer each time, with a spread by `jitter`
     /// (0 to 1), but never less than `at_least`.
     pub fn failed(&mut self, key: &ServiceKey, at_least: Duration, jitter: f64, now: Instant) -> Duration {

@@ -1,6 +1,6 @@
 //! The run loop: takes wishes and due services, observes in batches, passes over each service.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::pass::{Engine, Next};
-use super::queue::WorkQueue;
+use super::state::{Finished, State};
+use super::sweep::Sweep;
 use super::watch::Wish;
-use crate::journal::{Event, Kind};
-use crate::model::{Desired, Digest, ServiceKey};
-use crate::observe::{Observer, Want};
+use crate::model::ServiceKey;
+use crate::observe::Observer;
 
 /// How long passes that are under way may take to end after a stop was asked for. Their calls have
 /// shorter time-outs; what is cut off leaves its intent in the ledger.
@@ -85,10 +85,13 @@ impl Controller {
             if let Some(desired) = state.desired.clone() {
                 let due = state.queue.take_due(now);
                 if !due.is_empty() {
+                    let (left, wanted): (Vec<_>, Vec<_>) =
+                        due.into_iter().partition(|key| state.leaving.contains(key));
                     let sweep = Sweep {
                         engine: self.engine.clone(),
                         observer: self.observer.clone(),
-                        waiting: due.iter().map(|key| (key.clone(), state.waiting_for(key))).collect(),
+                        waiting: wanted.into_iter().map(|key| state.with_dependencies(key)).collect(),
+                        departure: state.departure(left, &self.engine.ledger),
                         desired,
                         permits: permits.clone(),
                         results: results.clone(),
@@ -111,7 +114,7 @@ impl Controller {
                     state.finished(pass, self.timing.resync, Instant::now());
                 }
                 wish = wishes.recv(), if wishes_open => match wish {
-                    Some(wish) => self.take(&mut state, wish),
+                    Some(wish) => state.take(wish, &self.engine.ledger.records(), Instant::now()),
                     None => wishes_open = false,
                 },
                 Some(()) = sweeps.next(), if !sweeps.is_empty() => {}
@@ -124,166 +127,10 @@ impl Controller {
         }
         outcome
     }
-
-    fn take(&self, state: &mut State, wish: Wish) {
-        let before = state.desired.replace(wish.clone());
-        let now = Instant::now();
-        for (key, service) in &wish.services {
-            let same = before
-                .as_ref()
-                .and_then(|it| it.services.get(key))
-                .is_some_and(|it| it.digest == service.digest);
-            if !same {
-                state.standing.remove(key);
-                state.queue.push(key, now);
-            }
-        }
-        for key in before.iter().flat_map(|it| it.services.keys()) {
-            if !wish.services.contains_key(key) {
-                state.standing.remove(key);
-                let sentence = "no longer in Git; it is left running, because pruning is off";
-                let event = Event::new((self.engine.now)(), Kind::Held, sentence).of(key);
-                self.engine.journal.tell(event.revision(&wish.revision.id));
-            }
-        }
-        state.queue.retain(|key| wish.services.contains_key(key));
-    }
 }
 
 async fn sleep_until(at: Option<Instant>) {
     if let Some(at) = at {
         tokio::time::sleep_until(at).await;
-    }
-}
-
-struct State {
-    desired: Option<Wish>,
-    queue: WorkQueue,
-    standing: Standing,
-}
-
-impl State {
-    fn new(now: Instant) -> Self {
-        Self { desired: None, queue: WorkQueue::new(now), standing: Standing::new() }
-    }
-
-    /// The dependencies of a service that are not settled yet.
-    fn waiting_for(&self, key: &ServiceKey) -> BTreeSet<ServiceKey> {
-        let services = self.desired.as_ref().map(|it| &it.services);
-        let depends_on =
-            services.and_then(|it| it.get(key)).map(|it| it.depends_on.as_slice()).unwrap_or_default();
-        depends_on.iter().filter(|it| self.standing.get(it) != Some(&Next::Settled)).cloned().collect()
-    }
-
-    fn finished(&mut self, pass: Finished, resync: Duration, now: Instant) {
-        let Finished { key, digest, next } = pass;
-        let wanted = self.desired.as_ref().and_then(|it| it.services.get(&key)).map(|it| &it.digest);
-        if wanted != Some(&digest) {
-            // Git has moved on meanwhile: what was found out is about something else.
-            self.queue.done(&key, Duration::ZERO, now);
-            if wanted.is_none() {
-                self.queue.retain(|it| *it != key);
-            }
-            return;
-        }
-        match &next {
-            Next::Settled | Next::Held(_) | Next::Waits(_) => self.queue.rest(&key, resync, now),
-            Next::Watch(after) => self.queue.done(&key, *after, now),
-            Next::Retry { at_least, .. } => {
-                self.queue.failed(&key, *at_least, spread(&key), now);
-            }
-            Next::Stop(_) => {}
-        }
-        let newly_settled = next == Next::Settled && self.standing.get(&key) != Some(&Next::Settled);
-        self.standing.insert(key.clone(), next);
-        if newly_settled {
-            self.wake_dependents(&key, now);
-        }
-    }
-
-    /// Whoever waits for this service need not wait for the next look.
-    fn wake_dependents(&mut self, key: &ServiceKey, now: Instant) {
-        let Some(desired) = self.desired.clone() else { return };
-        for (dependent, service) in &desired.services {
-            if service.depends_on.contains(key) && self.standing.get(dependent) != Some(&Next::Settled) {
-                self.queue.push(dependent, now);
-            }
-        }
-    }
-
-    /// Whether every service of the wish is settled or held, or waits for one that is held.
-    fn at_rest(&self) -> bool {
-        self.desired.as_ref().is_some_and(|desired| {
-            self.queue.busy() == 0 && desired.services.keys().all(|key| self.is_at_rest(key))
-        })
-    }
-
-    /// Cycles of dependencies are refused with the manifests, so this ends.
-    fn is_at_rest(&self, key: &ServiceKey) -> bool {
-        match self.standing.get(key) {
-            Some(Next::Settled | Next::Held(_)) => true,
-            Some(Next::Waits(first)) => {
-                self.standing.get(first) != Some(&Next::Settled) && self.is_at_rest(first)
-            }
-            Some(Next::Watch(_) | Next::Retry { .. } | Next::Stop(_)) | None => false,
-        }
-    }
-}
-
-/// How a pass ended, and for which spec.
-struct Finished {
-    key: ServiceKey,
-    digest: Digest,
-    next: Next,
-}
-
-/// A number from 0 to 1 that differs from service to service, so that back-offs spread without a
-/// source of randomness.
-fn spread(key: &ServiceKey) -> f64 {
-    let sum = key.name().bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
-    f64::from(sum % 1000) / 1000.0
-}
-
-/// One batch: observed together, then each service passed over on its own.
-struct Sweep {
-    engine: Arc<Engine>,
-    observer: Arc<Observer>,
-    desired: Arc<Desired>,
-    waiting: BTreeMap<ServiceKey, BTreeSet<ServiceKey>>,
-    permits: Arc<Semaphore>,
-    results: mpsc::UnboundedSender<Finished>,
-    stop: CancellationToken,
-}
-
-impl Sweep {
-    async fn go(self) {
-        let services: Vec<_> = self.waiting.keys().filter_map(|key| self.desired.services.get(key)).collect();
-        let records: Vec<_> = services.iter().map(|it| self.engine.ledger.record(&it.key)).collect();
-        let wants: Vec<Want<'_>> = services
-            .iter()
-            .zip(&records)
-            .map(|(desired, record)| Want { desired, record: record.as_ref() })
-            .collect();
-        let live = self.observer.observe(&wants, (self.engine.now)()).await;
-        let passes = services.into_iter().map(|service| {
-            let (sweep, live) = (&self, &live);
-            async move {
-                // The semaphore is never closed; without a permit the pass is simply not bounded.
-                let _permit = sweep.permits.acquire().await.ok();
-                if sweep.stop.is_cancelled() {
-                    return;
-                }
-                let none = BTreeSet::new();
-                let waiting_for = sweep.waiting.get(&service.key).unwrap_or(&none);
-                let next = match live.services.get(&service.key) {
-                    Some(live) => sweep.engine.pass(&sweep.desired, service, live, waiting_for).await,
-                    None => Next::Retry { at_least: Duration::from_secs(5), why: "not observed".to_owned() },
-                };
-                // Nobody listens any more only when the loop has ended.
-                let pass = Finished { key: service.key.clone(), digest: service.digest.clone(), next };
-                let _ = sweep.results.send(pass);
-            }
-        });
-        futures_util::future::join_all(passes).await;
     }
 }

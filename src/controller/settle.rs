@@ -9,7 +9,7 @@ use crate::model::{
     Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood, LiveService, OnFailure,
     Ownership, Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, tag,
 };
-use crate::plan::{Action, Decision, Hooks, ServicePlan, Step};
+use crate::plan::{Action, Decision, Extent, Hooks, ServicePlan, Step};
 use crate::report;
 use crate::rollout::{self, RollBack, Verdict};
 
@@ -261,6 +261,8 @@ impl Engine {
             decision: Decision::Change { differences: Vec::new(), steps },
             quiet: Vec::new(),
             hooks: Hooks::default(),
+            extent: Extent::Whole,
+            left_git: None,
         };
         let work = Work {
             plan: &plan,

@@ -1,7 +1,9 @@
 //! Plan -> calls: in order, with the intent written before and the outcome after. Decides nothing.
 
+mod delete;
 mod hook;
 mod recover;
+mod scaling;
 mod step;
 
 #[cfg(test)]
@@ -9,17 +11,19 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::aws::{self, ErrorKind, Writer};
+use crate::aws::{self, Answer, ErrorKind, Writer};
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Applied, DesiredService, Intent, IntentKind, LiveService, Rollout, RolloutKind, ServiceKey,
     TaskDefinitionArn, Timestamp,
 };
-use crate::plan::{Action, Decision, ServicePlan, Step};
+use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
+pub use delete::{Deletion, delete};
 pub use hook::{Asked, HookCalls, Registered};
 pub use recover::recover;
+pub use scaling::still_there;
 use step::{Call, Outcome};
 
 /// The wall clock, handed down from `main`.
@@ -120,14 +124,20 @@ impl Run<'_> {
         let turn = self.writer.turn(call.category()).await;
         self.intend(&step.action, &call)?;
         let permit = self.ledger.permit(turn)?;
-        let answer = call.send(self.writer, permit).await?;
+        let answer = match call.send(self.writer, permit).await {
+            // What is not there need not go: what was read of a service's policies may be minutes old.
+            Err(error) if error.kind == ErrorKind::NotFound && deletes(&step.action) => {
+                Answer { body: serde_json::json!({}), request_id: error.request_id }
+            }
+            answer => answer?,
+        };
         let told = self.outcome.learn(self.work, &step.action, &answer, (self.clock)());
         if told.starts_deployment {
             self.record_rollout()?;
         }
         self.journal.moved_on(self.service());
         // Tags follow whatever was done, and are worth a line only where they are all there was to do.
-        if told.kind != Kind::Tag || self.steps() == 1 {
+        if told.kind != Kind::Tag || self.planned().len() == 1 {
             self.journal.tell(
                 self.event(told.kind, told.sentence)
                     .deployment(told.deployment.as_deref())
@@ -137,10 +147,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn steps(&self) -> usize {
+    fn planned(&self) -> &[Step] {
         match &self.work.plan.decision {
-            Decision::Change { steps, .. } => steps.len(),
-            Decision::Unchanged | Decision::Held { .. } => 0,
+            Decision::Change { steps, .. } => steps,
+            Decision::Unchanged | Decision::Held { .. } => &[],
         }
     }
 
@@ -163,7 +173,12 @@ impl Run<'_> {
             before: self.outcome.primary.clone(),
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };
-        self.ledger.update(self.service(), |record| record.intent = Some(intent))?;
+        self.ledger.update(self.service(), |record| {
+            record.intent = Some(intent);
+            if kind == IntentKind::Scale {
+                scaling::claim(record, self.planned());
+            }
+        })?;
         self.intended = Some(kind);
         Ok(())
     }
@@ -186,22 +201,27 @@ impl Run<'_> {
         let applied = self.applied();
         self.ledger.update(self.service(), |record| {
             record.intent = None;
+            scaling::let_go(record, self.planned());
             if applied.is_some() {
                 record.applied = applied;
+                record.leaving = None;
+                record.deleted = None;
             }
         })
     }
 
-    /// What is in force now; `None` for a roll-back, which applies nothing that Git asks for.
+    /// What is in force now; `None` for a roll-back, which applies nothing that Git asks for, and for a
+    /// part of what it asks for.
     fn applied(&self) -> Option<Applied> {
-        match self.work.kind {
-            RolloutKind::RollBack => None,
-            RolloutKind::Deploy => Some(Applied {
+        match (self.work.kind, self.work.plan.extent) {
+            (RolloutKind::RollBack, _) | (RolloutKind::Deploy, Extent::Override) => None,
+            (RolloutKind::Deploy, Extent::Whole) => Some(Applied {
                 digest: self.work.plan.digest.clone(),
                 task_definition_digest: self.work.desired.task_definition_digest.clone(),
                 task_definition: self.outcome.task_definition.clone()?,
                 revision: self.work.revision.to_owned(),
                 at: (self.clock)(),
+                prune: self.work.desired.sync.prune,
             }),
         }
     }
@@ -235,12 +255,32 @@ impl Run<'_> {
     }
 }
 
+/// Whether a call takes away what may be gone already, and nothing else.
+fn deletes(action: &Action) -> bool {
+    match action {
+        Action::DeleteScalingPolicy { .. }
+        | Action::DeleteScheduledAction { .. }
+        | Action::DeregisterScalableTarget => true,
+        Action::RegisterTaskDefinition { .. }
+        | Action::CreateService { .. }
+        | Action::UpdateService { .. }
+        | Action::TagService { .. }
+        | Action::UntagService { .. }
+        | Action::DeleteService
+        | Action::RegisterScalableTarget { .. }
+        | Action::PutScalingPolicy { .. }
+        | Action::PutScheduledAction { .. }
+        | Action::StopServiceDeployment { .. } => false,
+    }
+}
+
 fn intent_kind(action: &Action) -> IntentKind {
     match action {
         Action::RegisterTaskDefinition { .. } => IntentKind::Register,
         Action::CreateService { .. } => IntentKind::Create,
         Action::UpdateService { .. } | Action::StopServiceDeployment { .. } => IntentKind::Update,
-        Action::TagService { .. } => IntentKind::Tag,
+        Action::TagService { .. } | Action::UntagService { .. } => IntentKind::Tag,
+        Action::DeleteService => IntentKind::Delete,
         Action::RegisterScalableTarget { .. }
         | Action::PutScalingPolicy { .. }
         | Action::DeleteScalingPolicy { .. }

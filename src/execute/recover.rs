@@ -97,7 +97,7 @@ fn rollout_kind(intent: IntentKind) -> Option<RolloutKind> {
         IntentKind::Create | IntentKind::Update => Some(RolloutKind::Deploy),
         IntentKind::RollBack => Some(RolloutKind::RollBack),
         // These start no deployment; the next plan sees for itself what they did.
-        IntentKind::Register | IntentKind::Scale | IntentKind::Tag => None,
+        IntentKind::Register | IntentKind::Scale | IntentKind::Tag | IntentKind::Delete => None,
     }
 }
 

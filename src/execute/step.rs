@@ -36,6 +36,8 @@ pub(super) enum Call {
     CreateService(Json),
     UpdateService(Json),
     TagService { arn: String, tags: Vec<(String, String)> },
+    UntagService { arn: String, keys: Vec<String> },
+    DeleteService { cluster: String, service: String },
     RegisterScalableTarget(Json),
     PutScalingPolicy(Json),
     DeleteScalingPolicy(Json),
@@ -60,8 +62,10 @@ impl Call {
     pub(super) fn category(&self) -> Category {
         match self {
             Call::RegisterTaskDefinition(_) => Category::TaskDefinitionModify,
-            Call::CreateService(_) | Call::UpdateService(_) => Category::ServiceModify,
-            Call::TagService { .. } => Category::TagModify,
+            Call::CreateService(_) | Call::UpdateService(_) | Call::DeleteService { .. } => {
+                Category::ServiceModify
+            }
+            Call::TagService { .. } | Call::UntagService { .. } => Category::TagModify,
             Call::StopServiceDeployment { .. } => Category::DeploymentStop,
             Call::RegisterScalableTarget(_)
             | Call::PutScalingPolicy(_)
@@ -78,6 +82,8 @@ impl Call {
             Call::CreateService(body) => writer.create_service(permit, body).await,
             Call::UpdateService(body) => writer.update_service(permit, body).await,
             Call::TagService { arn, tags } => writer.tag_resource(permit, arn, tags).await,
+            Call::UntagService { arn, keys } => writer.untag_resource(permit, arn, keys).await,
+            Call::DeleteService { cluster, service } => writer.delete_service(permit, cluster, service).await,
             Call::RegisterScalableTarget(body) => writer.register_scalable_target(permit, body).await,
             Call::PutScalingPolicy(body) => writer.put_scaling_policy(permit, body).await,
             Call::DeleteScalingPolicy(body) => writer.delete_scaling_policy(permit, body).await,
@@ -121,6 +127,14 @@ impl Outcome {
                 tags.push((tag::TASK_DEFINITION.to_owned(), revision));
                 Call::TagService { arn, tags }
             }
+            Action::UntagService { keys } => {
+                let arn = self.service_arn.clone().ok_or("the service to untag is not known")?;
+                Call::UntagService { arn, keys: keys.clone() }
+            }
+            Action::DeleteService => Call::DeleteService {
+                cluster: work.cluster.to_owned(),
+                service: work.plan.service.name().to_owned(),
+            },
             Action::RegisterScalableTarget { body } => Call::RegisterScalableTarget(scaling(body)),
             Action::PutScalingPolicy { body } => Call::PutScalingPolicy(scaling(body)),
             Action::DeleteScalingPolicy { name } => {
@@ -177,6 +191,10 @@ impl Outcome {
                 format!("{name} in place: {} set, no deployment", changed_members(body)),
             ),
             Action::TagService { .. } => Told::of(Kind::Tag, format!("{name} records what was applied")),
+            Action::UntagService { keys } => {
+                Told::of(Kind::Tag, format!("{name} no longer carries {}", keys.join(", ")))
+            }
+            Action::DeleteService => Told::of(Kind::Delete, format!("{name} is deleted")),
             Action::StopServiceDeployment { .. } => {
                 // ECS starts the way back itself; which deployment carries it shows later.
                 self.started = work.back_to.map(|back_to| rollout(work, back_to.clone(), None, now));

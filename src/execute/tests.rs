@@ -103,6 +103,8 @@ impl Stage {
             decision: Decision::Change { differences: Vec::new(), steps },
             quiet: Vec::new(),
             hooks: crate::plan::Hooks::default(),
+            extent: Extent::Whole,
+            left_git: None,
         };
         let back_to = arn(1);
         let work = Work {
@@ -402,6 +404,8 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
         decision: Decision::Unchanged,
         quiet: Vec::new(),
         hooks: crate::plan::Hooks::default(),
+        extent: Extent::Whole,
+        left_git: None,
     };
     let live = live();
     let work = Work {
@@ -430,6 +434,8 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
         decision: Decision::Unchanged,
         quiet: Vec::new(),
         hooks: crate::plan::Hooks::default(),
+        extent: Extent::Whole,
+        left_git: None,
     };
     let live = live();
     let work = Work {

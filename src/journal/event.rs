@@ -59,6 +59,10 @@ pub enum Kind {
     Scale,
     /// A one-off task before or after a deployment.
     Hook,
+    /// An administrator's bounds stand in for Git's, or would if they were understood.
+    Override,
+    /// A service that left Git goes, step by step.
+    Delete,
     /// A rollout moves on.
     Progress,
     /// Tasks of a rollout fail.
@@ -91,6 +95,8 @@ impl Event {
             | Kind::Tag
             | Kind::Scale
             | Kind::Hook
+            | Kind::Override
+            | Kind::Delete
             | Kind::Progress
             | Kind::Settled => Level::Info,
         };
@@ -155,6 +161,8 @@ impl Kind {
             Kind::Tag => "tag",
             Kind::Scale => "scale",
             Kind::Hook => "hook",
+            Kind::Override => "override",
+            Kind::Delete => "delete",
             Kind::Progress => "progress",
             Kind::Failing => "failing",
             Kind::Failed => "failed",

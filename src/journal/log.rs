@@ -57,9 +57,17 @@ impl Journal {
         }
     }
 
-    /// Forgets what was standing for a service, because something happened to it.
+    /// Forgets what was standing for a service, because something happened to it. An administrator's
+    /// override goes on standing, whatever we do.
     pub fn moved_on(&self, service: &ServiceKey) {
-        self.lock().standing.retain(|(key, _), _| key.as_ref() != Some(service));
+        self.lock()
+            .standing
+            .retain(|(key, kind), _| key.as_ref() != Some(service) || *kind == Kind::Override);
+    }
+
+    /// Forgets what was standing of one kind, because it stands no more.
+    pub fn is_over(&self, service: &ServiceKey, kind: Kind) {
+        self.lock().standing.remove(&(Some(service.clone()), kind));
     }
 
     /// The events kept, oldest first.

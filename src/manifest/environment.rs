@@ -6,11 +6,11 @@ use super::diagnostic::Diagnostic;
 use super::envelope::Manifest;
 use super::fields::{Fields, diagnostic};
 use super::node::{Kind, Node, Value};
-use super::scalar;
 use super::variables::{BUILT_IN, Variables};
-use crate::model::{Environment, Json};
+use super::{policy, scalar};
+use crate::model::{Environment, EnvironmentSync, Json};
 
-pub const FIELDS: [&str; 4] = ["account", "cluster", "region", "variables"];
+pub const FIELDS: [&str; 5] = ["account", "cluster", "region", "sync", "variables"];
 
 /// Reads an Environment. What is wrong with it is reported; what could be read is used, so that
 /// services can be checked all the same.
@@ -21,6 +21,7 @@ pub fn read(manifest: &Manifest, diagnostics: &mut Vec<Diagnostic>) -> (Environm
         region: String::new(),
         cluster: String::new(),
         variables: BTreeMap::new(),
+        sync: EnvironmentSync::default(),
     };
     let mut variables = Variables { values: BTreeMap::new(), environment: manifest.name.clone() };
     let file = manifest.file.as_str();
@@ -29,6 +30,9 @@ pub fn read(manifest: &Manifest, diagnostics: &mut Vec<Diagnostic>) -> (Environm
         environment.account = account(&spec, file, diagnostics);
         environment.region = name(&spec, "region", "such as eu-west-1", file, diagnostics);
         environment.cluster = name(&spec, "cluster", "the cluster's name, not its ARN", file, diagnostics);
+        if let Some((key, node)) = spec.get("sync") {
+            environment.sync = policy::environment_sync(key, node, file, diagnostics);
+        }
         if let Some((_, node)) = spec.get("variables") {
             let own = own_variables(node, file, diagnostics);
             environment.variables = own.iter().map(|(name, node)| (name.clone(), json(node))).collect();

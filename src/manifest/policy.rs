@@ -7,12 +7,13 @@ use super::fields::{Fields, diagnostic, one_of};
 use super::node::{Key, Node, Value};
 use super::scalar;
 use super::suggest::{any_of, did_you_mean};
-use crate::model::{Drift, Json, OnFailure, RolloutPolicy, SyncPolicy};
+use crate::model::{Drift, EnvironmentSync, Json, OnFailure, RolloutPolicy, SyncPolicy};
 use crate::shape::api::{Api, Shape, Type};
 use crate::shape::layout::{DRIFT, ON_FAILURE};
 
 pub const ROLLOUT_FIELDS: [&str; 4] = ["timeout", "onFailure", "before", "after"];
 pub const SYNC_FIELDS: [&str; 3] = ["drift", "prune", "ignore"];
+pub const ENVIRONMENT_SYNC_FIELDS: [&str; 2] = ["prune", "pruneMaxPercent"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -40,14 +41,7 @@ pub fn sync(key: &Key, node: &Node, file: &str, api: &Api, diagnostics: &mut Vec
         Some(Json::String(word)) if word == "ignore" => policy.drift = Drift::Ignore,
         _ => {}
     }
-    // Accepted and ignored, it would read like a promise.
-    if fields.scalar("prune", &Shape::Boolean {}, diagnostics) == Some(Json::Bool(true))
-        && let Some((_, node)) = fields.get("prune")
-    {
-        let note = "a service that leaves Git is left running; delete it by hand";
-        let diagnostic = Diagnostic::at(file, node.span, "pruning is not there yet");
-        diagnostics.push(diagnostic.label("leave it out").note(note));
-    }
+    policy.prune = fields.scalar("prune", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
     for node in fields.list("ignore", diagnostics) {
         match scalar::read(node, &super::fields::text()) {
             Ok(Json::String(pointer)) => {
@@ -76,6 +70,37 @@ pub fn timeout(fields: &Fields<'_>, file: &str, diagnostics: &mut Vec<Diagnostic
         diagnostics.push(Diagnostic::at(file, node.span, title).label(label));
     }
     timeout
+}
+
+/// `sync` of an environment: what holds for its services, and how much may go at once.
+pub fn environment_sync(
+    key: &Key,
+    node: &Node,
+    file: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> EnvironmentSync {
+    let mut sync = EnvironmentSync::default();
+    let noun = "an environment's `sync`";
+    let Some(fields) = Fields::read(node, file, noun, &ENVIRONMENT_SYNC_FIELDS, key.span, diagnostics) else {
+        return sync;
+    };
+    if let Some(Json::Bool(prune)) = fields.scalar("prune", &Shape::Boolean {}, diagnostics) {
+        sync.prune = prune;
+    }
+    let percent = Shape::Integer { min: None, max: None };
+    if let Some(number) = fields.scalar("pruneMaxPercent", &percent, diagnostics)
+        && let Some((_, node)) = fields.get("pruneMaxPercent")
+    {
+        match number.as_u64().and_then(|number| u8::try_from(number).ok()) {
+            Some(number @ 1..=100) => sync.prune_max_percent = number,
+            Some(_) | None => {
+                let title = format!("`pruneMaxPercent` can't be {number}");
+                let diagnostic = Diagnostic::at(file, node.span, title).label("a number from 1 to 100");
+                diagnostics.push(diagnostic.note("to delete nothing, write `prune: false`"));
+            }
+        }
+    }
+    sync
 }
 
 /// `1h30m` and the like: whole hours, minutes and seconds, in that order.

@@ -25,6 +25,24 @@ pub struct Environment {
     pub region: String,
     pub cluster: String,
     pub variables: BTreeMap<String, Json>,
+    pub sync: EnvironmentSync,
+}
+
+/// What holds for every service of an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnvironmentSync {
+    /// Whether what left Git goes, where a service says nothing else.
+    pub prune: bool,
+    /// How many of a hundred services may be on their way out at once; but always one.
+    pub prune_max_percent: u8,
+}
+
+impl Default for EnvironmentSync {
+    /// Nothing goes. Once that is changed, a fifth may: more at a time is rather a slip in Git, such as
+    /// a folder that was moved away, than somebody's wish.
+    fn default() -> Self {
+        Self { prune: false, prune_max_percent: 20 }
+    }
 }
 
 /// One service as Git wants it. The trees hold AWS's own field names and wire types.
@@ -105,8 +123,17 @@ pub enum OnFailure {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SyncPolicy {
     pub drift: Drift,
+    /// Whether what left Git goes; `None`: as the environment says.
+    pub prune: Option<bool>,
     /// JSON pointers from `spec`; the diff and the write both leave these fields alone.
     pub ignore: Vec<String>,
+}
+
+impl SyncPolicy {
+    /// Whether what left Git goes.
+    pub fn prunes(&self, environment: &Environment) -> bool {
+        self.prune.unwrap_or(environment.sync.prune)
+    }
 }
 
 /// What to do about a difference that Git did not cause.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, Json, Ownership, ServiceKey, StoppedTask, TaskDefinitionArn, Timestamp, UnhealthyTarget, tag,
-    tags,
+    Digest, Json, Overriding, Ownership, ServiceKey, StoppedTask, TaskDefinitionArn, Timestamp,
+    UnhealthyTarget, tag, tags,
 };
 
 /// A part of the world that was read, is not there, or could not be read.
@@ -125,6 +125,11 @@ impl EcsService {
         self.0["runningCount"].as_i64().unwrap_or_default()
     }
 
+    /// Tasks that run or start.
+    pub fn tasks(&self) -> i64 {
+        self.running_count() + self.0["pendingCount"].as_i64().unwrap_or_default()
+    }
+
     /// The members of UpdateService that start a deployment and can be read from the service itself.
     pub fn deployed_settings(&self) -> Json {
         const MEMBERS: [&str; 5] = [
@@ -145,6 +150,11 @@ impl EcsService {
 
     pub fn digest(&self) -> Option<Digest> {
         self.tag(tag::DIGEST).map(Digest::from_tag)
+    }
+
+    /// What an administrator's override of the scaling bounds means now, if there is one.
+    pub fn overriding(&self, now: Timestamp) -> Option<Overriding> {
+        self.tag(tag::SCALING_OVERRIDE).map(|text| Overriding::read(text, now))
     }
 
     pub fn ownership(&self, installation: &str) -> Ownership {

@@ -9,14 +9,15 @@ mod live;
 mod path;
 mod record;
 mod revision;
+mod scaling_override;
 mod service_key;
 mod tags;
 mod timestamp;
 
 pub use checkout::Checkout;
 pub use desired::{
-    Desired, DesiredService, Drift, Environment, OnFailure, Origin, Origins, RolloutPolicy, Scaling,
-    SyncPolicy,
+    Desired, DesiredService, Drift, Environment, EnvironmentSync, OnFailure, Origin, Origins, RolloutPolicy,
+    Scaling, SyncPolicy,
 };
 pub use digest::Digest;
 pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget};
@@ -26,8 +27,12 @@ pub use live::{
     ServiceDeployment, ServiceDeploymentStatus,
 };
 pub use path::{FieldPath, Segment};
-pub use record::{Applied, Intent, IntentKind, LastGood, Quarantine, Rollout, RolloutKind, ServiceRecord};
+pub use record::{
+    Applied, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind, ScalingPut,
+    ServiceRecord,
+};
 pub use revision::{Revision, TaskDefinitionArn};
+pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};
 pub use service_key::ServiceKey;
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;

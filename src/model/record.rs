@@ -1,5 +1,7 @@
 //! What this installation attempted for one service: the ledger's row.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -30,6 +32,15 @@ pub struct ServiceRecord {
     /// What became of hooks, the newest last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<PastHook>,
+    /// What of the service's scaling is ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingPut>,
+    /// Git no longer mentions the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaving: Option<Leaving>,
+    /// The service is gone; this is all that is kept of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Deleted>,
 }
 
 /// Contents of hooks that are remembered for a service. One that is forgotten would run again, should
@@ -93,7 +104,7 @@ impl ServiceRecord {
     /// Whether nothing is known that was ever brought to its end: the service was adopted, or the ledger
     /// was lost.
     pub fn knows_no_end(&self) -> bool {
-        let Self { intent: _, applied, rollout, quarantine, last_good, hook, hooks } = self;
+        let Self { intent: _, applied, rollout, quarantine, last_good, hook, hooks, .. } = self;
         applied.is_none()
             && rollout.is_none()
             && quarantine.is_none()
@@ -101,6 +112,47 @@ impl ServiceRecord {
             && hook.is_none()
             && hooks.is_empty()
     }
+
+    /// Whether we made or changed this service, and it has not been deleted since.
+    pub fn is_of_a_service(&self) -> bool {
+        self.deleted.is_none()
+            && (self.applied.is_some() || self.rollout.is_some() || self.last_good.is_some())
+    }
+}
+
+/// What we asked Application Auto Scaling for. It has no tags on policies and scheduled actions, so
+/// this alone tells ours from those of others. Noted before the call: a name that is noted and was never
+/// put is one that Git asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ScalingPut {
+    /// We registered the scalable target, or changed it.
+    pub target: bool,
+    pub policies: BTreeSet<String>,
+    pub scheduled_actions: BTreeSet<String>,
+}
+
+/// Since when Git does without a service that we deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leaving {
+    /// The first Git commit in force without it.
+    pub revision: String,
+    pub noticed_at: Timestamp,
+    /// When its deletion began; from then on its count is not what Git asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deleted {
+    pub at: Timestamp,
+    /// The Git commit that did without it.
+    pub revision: String,
+    /// What it ran last. Task definitions stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<TaskDefinitionArn>,
 }
 
 /// Written before a mutating call, removed once its outcome is known.
@@ -145,6 +197,7 @@ pub enum IntentKind {
     Scale,
     Tag,
     RollBack,
+    Delete,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,6 +209,9 @@ pub struct Applied {
     /// The Git commit that asked for it.
     pub revision: String,
     pub at: Timestamp,
+    /// `sync.prune` of the manifest, for the day on which it leaves Git; `None`: it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prune: Option<bool>,
 }
 
 /// A deployment that we started or adopted, until it is judged.

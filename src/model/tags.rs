@@ -18,6 +18,9 @@ pub mod tag {
     pub const REVISION: &str = "reconciler/revision";
     /// On a task: the hook that it is.
     pub const HOOK: &str = "reconciler/hook";
+    /// An administrator's bounds for the service's scalable target, for a while: `min=2 max=8
+    /// until=2026-11-21T12:00:00Z`.
+    pub const SCALING_OVERRIDE: &str = "reconciler/scaling-override";
     /// A person's request to leave the service alone.
     pub const SUSPENDED: &str = "reconciler/suspended";
 }

@@ -16,6 +16,12 @@ impl Timestamp {
         Self((seconds * 1000.0).round() as i64)
     }
 
+    /// From RFC 3339, such as `2026-11-21T12:00:00Z`. Years before 1970 or after 9999 are no moment here.
+    pub fn parse(text: &str) -> Option<Self> {
+        let at = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+        i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok().filter(|at| *at >= 0).map(Self)
+    }
+
     /// How long after `earlier` this is; zero if it is not after.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
@@ -35,6 +41,15 @@ impl Timestamp {
     pub fn time_of_day(self) -> String {
         let format = time::macros::format_description!("[hour]:[minute]:[second]");
         self.date_time().and_then(|at| at.format(format).ok()).unwrap_or_else(|| self.0.to_string())
+    }
+
+    /// `21:04` where `now` is on the same day (UTC), `2026-11-20 21:04` otherwise.
+    pub fn minute_seen_from(self, now: Timestamp) -> String {
+        let (minute, today) = (self.minute(), now.minute());
+        match (minute.split_once(' '), today.split_once(' ')) {
+            (Some((day, time)), Some((today, _))) if day == today => time.to_owned(),
+            _ => minute,
+        }
     }
 
     /// `2026-11-20 21:04`, for a report.
@@ -67,6 +82,23 @@ mod tests {
         assert_eq!(at.to_string(), "2025-11-20T21:04:00.250Z");
         assert_eq!(at.minute(), "2025-11-20 21:04");
         assert_eq!(at.time_of_day(), "21:04:00");
+    }
+
+    #[test]
+    fn a_moment_is_read_as_it_is_printed() {
+        let at = Timestamp(1_763_672_640_250);
+        assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
+        assert_eq!(Timestamp::parse("2025-11-20T22:04:00.25+01:00"), Some(at));
+        for text in ["2025-11-20", "21:04", "", "1763672640", "1969-12-31T23:59:59Z"] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_of_today_needs_no_date() {
+        let at = Timestamp(1_763_672_640_250);
+        assert_eq!(at.minute_seen_from(Timestamp(at.0 - 3_600_000)), "21:04");
+        assert_eq!(at.minute_seen_from(Timestamp(at.0 + 86_400_000)), "2025-11-20 21:04");
     }
 
     #[test]

@@ -35,6 +35,13 @@ pub struct Want<'a> {
     pub record: Option<&'a ServiceRecord>,
 }
 
+/// A service to look at that Git does without: only what its end depends on is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Departing<'a> {
+    pub key: &'a ServiceKey,
+    pub record: Option<&'a ServiceRecord>,
+}
+
 impl<'a> Want<'a> {
     fn key(&self) -> &'a ServiceKey {
         &self.desired.key
@@ -49,6 +56,13 @@ impl<'a> Want<'a> {
     fn applied(&self) -> Option<&'a Applied> {
         self.record?.applied.as_ref()
     }
+}
+
+/// A name to ask ECS for, whether Git wants it or not.
+#[derive(Clone, Copy, Debug)]
+struct Name<'a> {
+    key: &'a ServiceKey,
+    record: Option<&'a ServiceRecord>,
 }
 
 /// Looks at one cluster, again and again; remembers what saves a call or guards against old news.
@@ -79,12 +93,32 @@ impl Observer {
 
     /// Looks at the services once. `now` is the wall clock's.
     pub async fn observe(&self, wants: &[Want<'_>], now: Timestamp) -> Live {
+        self.observe_with(wants, &[], now).await
+    }
+
+    /// The same, and services that left Git in the same batches.
+    pub async fn observe_with(
+        &self,
+        wants: &[Want<'_>],
+        departing: &[Departing<'_>],
+        now: Timestamp,
+    ) -> Live {
         let calls_before = self.reader.calls();
-        let mut services = self.services(wants, now).await;
+        let wanted = wants.iter().map(|want| Name { key: want.key(), record: want.record });
+        let leaving = departing.iter().map(|it| Name { key: it.key, record: it.record });
+        let names: Vec<Name<'_>> = wanted.chain(leaving).collect();
+        let mut services = self.services(&names, now).await;
         let details = wants.iter().map(|want| read(self.details(want, &services, now))).collect();
-        let (mut scaling, live) = tokio::join!(self.scaling(wants, &services), in_parallel(details),);
+        let (mut scaling, live, targets) = tokio::join!(
+            self.scaling(wants, &services),
+            in_parallel(details),
+            self.targets_left(departing, &services)
+        );
+        scaling.extend(targets);
+        let left = departing.iter().map(|it| (it.key.clone(), LiveService::absent()));
         let services = live
             .into_iter()
+            .chain(left)
             .map(|(key, mut live)| {
                 // What stands in the way of creating it outweighs that it is not there.
                 if !matches!(live.service, Part::Unreadable(_))

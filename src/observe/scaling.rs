@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::parallel::{in_parallel, read};
-use super::{Observer, Want};
+use super::{Departing, Observer, Want};
 use crate::aws::{Error, Pages, SCALABLE_TARGETS_MAX, resource_id};
 use crate::model::{Digest, EcsService, Json, LiveScaling, Part, ServiceKey, Timestamp};
 
@@ -62,10 +62,10 @@ impl Observer {
             (service.status() == "ACTIVE").then_some((want, service))
         });
         let asked: Vec<Asked<'_>> = live.filter(|(want, service)| concerns_scaling(want, service)).collect();
-        let targets = self.targets(&asked).await;
+        let targets = self.targets(&keys_of(&asked)).await;
         let with_rules: Vec<Asked<'_>> = asked
             .iter()
-            .filter(|(want, _)| want.desired.scaling.is_some())
+            .filter(|(want, _)| want.desired.scaling.is_some() || has_put(want))
             // A scalable target that is not there has no policies either.
             .filter(|(want, _)| targets.get(want.key()).is_some_and(|part| part.present().is_some()))
             .copied()
@@ -92,8 +92,30 @@ impl Observer {
             .collect()
     }
 
-    async fn targets(&self, asked: &[Asked<'_>]) -> BTreeMap<ServiceKey, Part<Json>> {
-        let keys = keys_of(asked);
+    /// The scalable targets of services that left Git and are still there. What is on them goes along.
+    pub(super) async fn targets_left(
+        &self,
+        departing: &[Departing<'_>],
+        services: &BTreeMap<ServiceKey, Part<EcsService>>,
+    ) -> BTreeMap<ServiceKey, Part<LiveScaling>> {
+        let is_active = |key: &ServiceKey| {
+            let service = services.get(key).and_then(Part::present);
+            service.is_some_and(|service| service.status() == "ACTIVE")
+        };
+        let keys: Vec<&ServiceKey> = departing.iter().map(|it| it.key).filter(|key| is_active(key)).collect();
+        let scaling = |target| LiveScaling { target, ..LiveScaling::default() };
+        self.targets(&keys)
+            .await
+            .into_iter()
+            .map(|(key, target)| match target {
+                Part::Present(target) => (key, Part::Present(scaling(target))),
+                Part::Absent => (key, Part::Absent),
+                Part::Unreadable(why) => (key, Part::Unreadable(why)),
+            })
+            .collect()
+    }
+
+    async fn targets(&self, keys: &[&ServiceKey]) -> BTreeMap<ServiceKey, Part<Json>> {
         let batches = keys.chunks(SCALABLE_TARGETS_MAX).map(|batch| read(self.target_batch(batch))).collect();
         in_parallel(batches).await.into_iter().flatten().collect()
     }
@@ -229,12 +251,18 @@ impl Rules {
 }
 
 /// Whether a scalable target matters: Git asks for one; Git's count differs from the live one, which is
-/// ours to set only where no target is; or Git stops asking for what it asked for before.
+/// ours to set only where no target is; Git stops asking for what it asked for before; or something on it
+/// is ours.
 fn concerns_scaling(want: &Want<'_>, service: &EcsService) -> bool {
     let count = want.desired.service["desiredCount"].as_i64();
     want.desired.scaling.is_some()
         || count.is_some_and(|count| count != service.desired_count())
         || service.digest().is_some_and(|digest| digest != want.desired.digest)
+        || has_put(want)
+}
+
+fn has_put(want: &Want<'_>) -> bool {
+    want.record.is_some_and(|record| record.scaling.is_some())
 }
 
 fn keys_of<'a>(asked: &[Asked<'a>]) -> Vec<&'a ServiceKey> {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::parallel::{in_parallel, read};
-use super::{Observer, Want};
+use super::{Name, Observer};
 use crate::aws::SERVICES_MAX;
 use crate::model::{EcsService, Json, Part, ServiceKey, Timestamp};
 
@@ -44,22 +44,22 @@ enum Said {
 impl Observer {
     pub(super) async fn services(
         &self,
-        wants: &[Want<'_>],
+        names: &[Name<'_>],
         now: Timestamp,
     ) -> BTreeMap<ServiceKey, Part<EcsService>> {
-        let names: BTreeMap<&str, usize> =
-            wants.iter().map(|want| (want.key().name(), events_max(want))).collect();
-        let names: Vec<(&str, usize)> = names.into_iter().collect();
-        let batches = names.chunks(SERVICES_MAX).map(|batch| read(self.batch(batch))).collect();
+        let asked: BTreeMap<&str, usize> =
+            names.iter().map(|name| (name.key.name(), events_max(name))).collect();
+        let asked: Vec<(&str, usize)> = asked.into_iter().collect();
+        let batches = asked.chunks(SERVICES_MAX).map(|batch| read(self.batch(batch))).collect();
         let batches = in_parallel(batches).await;
         let mut said: BTreeMap<String, Said> = batches.into_iter().flatten().collect();
-        wants
+        names
             .iter()
-            .map(|want| {
-                let key = want.key();
+            .map(|name| {
+                let key = name.key;
                 let said =
                     said.remove(key.name()).unwrap_or(Said::Nothing("it was asked for twice".to_owned()));
-                (key.clone(), self.believe(want, said, now))
+                (key.clone(), self.believe(name, said, now))
             })
             .collect()
     }
@@ -79,15 +79,16 @@ impl Observer {
         }
     }
 
-    fn believe(&self, want: &Want<'_>, said: Said, now: Timestamp) -> Part<EcsService> {
-        let key = want.key();
+    fn believe(&self, name: &Name<'_>, said: Said, now: Timestamp) -> Part<EcsService> {
+        let key = name.key;
+        let applied = name.record.is_some_and(|record| record.applied.is_some());
         match said {
             Said::Service(service) => {
                 self.missing.found(key);
                 Part::Present(service)
             }
             Said::Inactive => Part::Absent,
-            Said::Missing if want.applied().is_none() => Part::Absent,
+            Said::Missing if !applied => Part::Absent,
             Said::Missing if self.missing.since(key, now) >= MISSING_AT_LEAST => Part::Absent,
             Said::Missing => Part::Unreadable(
                 "ECS says that it is missing although it was applied; ECS is asked again before that is believed"
@@ -98,9 +99,9 @@ impl Observer {
     }
 }
 
-fn events_max(want: &Want<'_>) -> usize {
+fn events_max(name: &Name<'_>) -> usize {
     // After a crash an intent may turn out to be a rollout.
-    let watched = want.record.is_some_and(|record| record.rollout.is_some() || record.intent.is_some());
+    let watched = name.record.is_some_and(|record| record.rollout.is_some() || record.intent.is_some());
     if watched { EVENTS_WATCHED_MAX } else { 0 }
 }
 

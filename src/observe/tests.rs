@@ -108,6 +108,7 @@ fn applied() -> ServiceRecord {
         task_definition: TaskDefinitionArn(arn("api", 1)),
         revision: "4c1f9e2".to_owned(),
         at: Timestamp(0),
+        prune: None,
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

@@ -62,7 +62,7 @@ pub(super) fn create(
 
 /// How many tasks a new service starts with. ECS wants a number for REPLICA, and sets it itself for
 /// DAEMON.
-fn first_count(service: &Json, scaling: Option<&Scaling>) -> Option<i64> {
+pub(super) fn first_count(service: &Json, scaling: Option<&Scaling>) -> Option<i64> {
     if service["schedulingStrategy"] == "DAEMON" {
         return None;
     }

@@ -2,11 +2,12 @@
 
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
+use super::scale::{self, Fate};
 use super::task_definition::{self, Comparison, source_of};
-use super::{Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, trees};
+use super::{Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, overriding, trees};
 use crate::model::{
     DesiredService, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService, Origin,
-    Origins, Revision, Segment, ServiceRecord, tag,
+    Origins, Overriding, Revision, Segment, ServiceRecord, Timestamp, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -19,6 +20,22 @@ pub(super) struct Look<'a> {
     pub environment: &'a Environment,
     pub installation: &'a str,
     pub revision: &'a Revision,
+    pub now: Timestamp,
+}
+
+impl Look<'_> {
+    /// Whether the service left Git and is back before its deletion ended: what is missing of it is
+    /// our own doing.
+    fn comes_back(self) -> bool {
+        self.record
+            .and_then(|record| record.leaving.as_ref())
+            .is_some_and(|leaving| leaving.began_at.is_some())
+    }
+
+    /// What an administrator's override of the scaling bounds means now, if there is one.
+    pub(super) fn overriding(self) -> Option<Overriding> {
+        self.live.service.present()?.overriding(self.now)
+    }
 }
 
 #[derive(Default)]
@@ -29,7 +46,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    fn step(&mut self, action: Action, because: Vec<FieldPath>) {
+    pub(super) fn step(&mut self, action: Action, because: Vec<FieldPath>) {
         self.steps.push(Step { action, because });
     }
 
@@ -39,9 +56,13 @@ impl Change {
             .any(|step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. }))
     }
 
-    /// Nothing but what somebody changed behind Git's back, which `sync.drift` says to leave.
+    /// Nothing but what somebody changed behind Git's back, which `sync.drift` says to leave, and what an
+    /// administrator's override asks for.
     pub(super) fn is_tolerated_drift(&self, drift: Drift) -> bool {
-        drift != Drift::Correct && self.differences.iter().all(|one| one.cause == Cause::BehindOurBack)
+        let drifted = |one: &Difference| one.cause == Cause::BehindOurBack;
+        drift != Drift::Correct
+            && self.differences.iter().any(drifted)
+            && self.differences.iter().all(|one| drifted(one) || overriding::is_cause(&one.cause))
     }
 }
 
@@ -76,14 +97,16 @@ pub(super) fn of_existing(
             change.quiet.extend(found.quiet);
         }
     }
-    update_service(look, service, scaling, update_source, &mut change);
-    if let Some(wanted) = &desired.scaling {
-        let wanted = trees::desired_scaling(wanted);
-        let live = scaling.map(trees::live_scaling);
-        scale(look, &wanted, live.as_ref(), &mut change);
+    let fate = scale::fate(look, scaling);
+    update_service(look, service, &fate, update_source, &mut change);
+    match &desired.scaling {
+        Some(wanted) => scale::scale(look, wanted, scaling, &mut change),
+        None => scale::leave(look, fate, &mut change),
     }
     // Last, so that the tag says what was applied whole: an apply that is cut short is not drift.
     tag_service(look, service, source, &mut change);
+    // An override's tag goes after what it stood for, or it could never be told that it was in force.
+    overriding::end(look, service, &mut change);
     attribute(look, Some(service), &mut change);
     Ok(change)
 }
@@ -103,7 +126,7 @@ pub(super) fn of_absent(look: Look<'_>) -> Change {
     let body = body::create(desired, &source, look.environment, look.installation, look.revision);
     change.step(Action::CreateService { task_definition: source, body }, vec![path]);
     if let Some(wanted) = &desired.scaling {
-        scale(look, &trees::desired_scaling(wanted), None, &mut change);
+        scale::scale(look, wanted, None, &mut change);
     }
     attribute(look, None, &mut change);
     change
@@ -137,19 +160,28 @@ fn creation(path: FieldPath, wanted: &Json) -> Difference {
 fn update_service(
     look: Look<'_>,
     service: &EcsService,
-    scaling: Option<&LiveScaling>,
+    fate: &Fate<'_>,
     source: Option<RevisionSource>,
     change: &mut Change,
 ) {
     let desired = look.desired;
     let live = trees::live_service(service, &desired.service);
     let ignore = &desired.sync.ignore;
-    let (wanted, ignored) = with_ignored("service", &desired.service, &live, tree(Tree::Service), ignore);
+    let (mut wanted, ignored) = with_ignored("service", &desired.service, &live, tree(Tree::Service), ignore);
     let mut rules = Rules::service();
-    rules.autoscaled =
-        desired.scaling.is_some() || scaling.is_some() || live["schedulingStrategy"] == "DAEMON";
+    rules.autoscaled = fate.keeps_a_target() || live["schedulingStrategy"] == "DAEMON";
+    // Nobody asked for the count that an unfinished deletion left behind, and scaling alone may leave it.
+    let first_count = body::first_count(&desired.service, desired.scaling.as_ref());
+    if let Some(count) = first_count.filter(|count| look.comes_back() && service.desired_count() < *count) {
+        wanted["desiredCount"] = count.into();
+        rules.autoscaled = false;
+    }
     rules.unread_differs = service.digest().as_ref() != Some(&desired.digest);
-    let (found, quiet) = differences(&wanted, &live, &rules);
+    let (mut found, quiet) = differences(&wanted, &live, &rules);
+    let count = FieldPath::root().field("service").field("desiredCount");
+    if fate.ends() {
+        found.iter_mut().filter(|one| one.path == count).for_each(|one| one.cause = Cause::LeftGit);
+    }
     change.quiet.extend(quiet);
     change.quiet.extend(ignored);
 
@@ -227,58 +259,14 @@ fn covers(pointer: &str, path: &FieldPath) -> bool {
     whole == pointer || whole.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Registers the target only on a real change: the call itself pulls desiredCount into the bounds.
-fn scale(look: Look<'_>, wanted: &Json, live: Option<&Json>, change: &mut Change) {
-    let key = &look.desired.key;
-    let nothing = serde_json::json!({"policies": [], "scheduledActions": []});
-    let (wanted, ignored) = match live {
-        Some(live) => {
-            with_ignored("scaling", wanted, live, tree(Tree::ScalableTarget), &look.desired.sync.ignore)
-        }
-        None => (wanted.clone(), Vec::new()),
-    };
-    let (found, quiet) = differences(&wanted, live.unwrap_or(&nothing), &Rules::scaling());
-    change.quiet.extend(ignored);
-    if live.is_some() {
-        change.quiet.extend(quiet);
-    }
-    let below = |name: &str| -> Vec<FieldPath> {
-        let under = FieldPath::root().field("scaling").field(name);
-        found.iter().map(|one| one.path.clone()).filter(|path| path.starts_with(&under)).collect()
-    };
-    let target: Vec<FieldPath> =
-        ["minCapacity", "maxCapacity", "suspendedState"].into_iter().flat_map(below).collect();
-    if !target.is_empty() {
-        let body = body::scalable_target(look.environment, key, &wanted);
-        change.step(Action::RegisterScalableTarget { body }, target);
-    }
-    for (list, name) in [("policies", "PolicyName"), ("scheduledActions", "ScheduledActionName")] {
-        let differing = below(list);
-        for element in wanted[list].as_array().into_iter().flatten() {
-            let own = Segment::Key(element[name].as_str().unwrap_or_default().to_owned());
-            let because: Vec<FieldPath> =
-                differing.iter().filter(|path| path.0.get(2) == Some(&own)).cloned().collect();
-            if because.is_empty() {
-                continue;
-            }
-            let body = body::scaling_element(look.environment, key, element);
-            change.step(
-                match list {
-                    "policies" => Action::PutScalingPolicy { body },
-                    _ => Action::PutScheduledAction { body },
-                },
-                because,
-            );
-        }
-    }
-    change.differences.extend(found);
-}
-
 /// Says of each difference who caused it and where Git asks for it.
 fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) {
-    let drifted = was_applied(look, service) && !went_back(look, service, &change.differences);
+    let drifted =
+        was_applied(look, service) && !went_back(look, service, &change.differences) && !look.comes_back();
     for difference in &mut change.differences {
-        difference.cause = if drifted { Cause::BehindOurBack } else { Cause::Git };
+        if drifted && difference.cause == Cause::Git {
+            difference.cause = Cause::BehindOurBack;
+        }
         difference.origin = origin(&look.desired.origins, &difference.path);
     }
 }

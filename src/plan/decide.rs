@@ -1,10 +1,10 @@
 //! One service: whether to change it, hold it, or leave it as it is.
 
 use super::change::{Change, Look, Unknown, of_absent, of_existing};
-use super::{Consequence, Decision, Held, Hooks, Quiet, ServicePlan, hooks};
+use super::{Consequence, Decision, Extent, Held, Hooks, Quiet, ServicePlan, hooks, overriding};
 use crate::model::{
     Deployment, DesiredService, EcsService, Environment, LiveService, Ownership, Part, Revision, RolloutKind,
-    ServiceDeploymentStatus, ServiceRecord, tag,
+    ServiceDeploymentStatus, ServiceRecord, Timestamp, tag,
 };
 
 /// Plans one service, knowing nothing of the others.
@@ -15,51 +15,65 @@ pub fn plan_service(
     environment: &Environment,
     installation: &str,
     revision: &Revision,
+    now: Timestamp,
 ) -> ServicePlan {
-    let look = Look { desired, live, record, environment, installation, revision };
-    let (decision, quiet) = decide(look);
+    let look = Look { desired, live, record, environment, installation, revision, now };
+    let (decision, quiet, extent) = decide(look);
     let hooks = match &decision {
         Decision::Change { steps, .. } => hooks::due(look, steps),
         Decision::Unchanged | Decision::Held { .. } => Hooks::default(),
     };
-    ServicePlan { service: desired.key.clone(), digest: desired.digest.clone(), decision, quiet, hooks }
+    ServicePlan {
+        service: desired.key.clone(),
+        digest: desired.digest.clone(),
+        decision,
+        quiet,
+        hooks,
+        extent,
+        left_git: None,
+    }
 }
 
 /// First match wins. What forbids touching the service at all comes before looking at it closely;
 /// what only defers a change comes after there is one.
-fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
+fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>, Extent) {
+    let nothing_known =
+        |reason| (Decision::Held { reason, differences: Vec::new() }, Vec::new(), Extent::Whole);
     let hands_off = unreadable(look)
         .or_else(|| draining(look))
         .or_else(|| not_owned(look))
         .or_else(|| hook_running(look));
     if let Some(reason) = hands_off {
-        return (Decision::Held { reason, differences: Vec::new() }, Vec::new());
+        return nothing_known(reason);
     }
     let scaling = look.live.scaling.present();
-    let change = match look.live.service.present() {
+    let mut change = match look.live.service.present() {
         Some(service) => match of_existing(look, service, scaling) {
             Ok(change) => change,
-            Err(Unknown { what, why }) => {
-                let reason = Held::Unreadable { what, why };
-                return (Decision::Held { reason, differences: Vec::new() }, Vec::new());
-            }
+            Err(Unknown { what, why }) => return nothing_known(Held::Unreadable { what, why }),
         },
         None => of_absent(look),
     };
     if change.differences.is_empty() && change.steps.is_empty() {
-        return (Decision::Unchanged, change.quiet);
+        return (Decision::Unchanged, change.quiet, Extent::Whole);
     }
-    let reason = suspended(look)
-        .or_else(|| quarantined(look))
+    let suspended = suspended(look);
+    let deferred = quarantined(look)
         .or_else(|| needs_replacement(&change))
         .or_else(|| tolerated(look, &change))
         .or_else(|| in_flight(look, &change));
+    // An override begins and ends when it says so, whatever else has to wait.
+    let (reason, extent) = match (suspended, deferred) {
+        (Some(reason), _) => (Some(reason), Extent::Whole),
+        (None, Some(_)) if overriding::leave_only_its_own(&mut change) => (None, Extent::Override),
+        (None, deferred) => (deferred, Extent::Whole),
+    };
     let Change { differences, quiet, steps } = change;
     let decision = match reason {
         Some(reason) => Decision::Held { reason, differences },
         None => Decision::Change { differences, steps },
     };
-    (decision, quiet)
+    (decision, quiet, extent)
 }
 
 fn unreadable(look: Look<'_>) -> Option<Held> {

@@ -353,6 +353,7 @@ impl Walk<'_> {
             live: live.map(masked),
             desired: desired.map(masked),
             rule,
+            kept: super::Kept::ByRule,
         });
     }
 

@@ -1,7 +1,7 @@
 //! `sync.ignore`: fields that stay as AWS has them, in the diff and in what is written.
 
-use super::Quiet;
 use super::elements::key_of;
+use super::{Kept, Quiet};
 use crate::model::{FieldPath, Json};
 use crate::shape::rules::{Absent, Equality, IGNORED, Node};
 
@@ -32,7 +32,13 @@ pub(super) fn with_ignored(
         }
         if tree != before {
             let path = steps.iter().fold(FieldPath::root(), |path, step| path.field(step));
-            quiet.push(Quiet { path, live: None, desired: None, rule: IGNORED.to_owned() });
+            quiet.push(Quiet {
+                path,
+                live: None,
+                desired: None,
+                rule: IGNORED.to_owned(),
+                kept: Kept::ByRule,
+            });
         }
     }
     (tree, quiet)

@@ -10,6 +10,9 @@ mod elements;
 mod equality;
 mod hooks;
 mod ignore;
+mod leaving;
+mod overriding;
+mod scale;
 mod task_definition;
 #[cfg(test)]
 mod tests;
@@ -21,9 +24,10 @@ use std::collections::BTreeMap;
 pub use decide::plan_service;
 pub use difference::{Rules, differences};
 pub use hooks::{register_hook, run_task};
+pub use leaving::{Departure, Ending, leaving, share};
 pub use types::{
-    Action, Cause, Consequence, Decision, Difference, Held, HookRevision, Hooks, Plan, PlannedHook, Quiet,
-    RevisionSource, ServicePlan, Step,
+    Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
+    PlannedHook, PruneBy, PruneGuard, Quiet, RevisionSource, ServicePlan, Share, Step,
 };
 
 use crate::model::{Desired, Live, LiveService, Part, ServiceKey, ServiceRecord};
@@ -35,11 +39,12 @@ pub struct Context<'a> {
     pub records: &'a BTreeMap<ServiceKey, ServiceRecord>,
 }
 
-/// Plans every service of an environment; those that depend on another wait until it is settled.
+const NOT_READ: &str = "it was not read";
+
+/// Plans every service of an environment, and the end of those that it had; those that depend on another wait until it is settled.
 pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
     // A service that this look did not cover is unknown, not absent.
-    let unseen =
-        LiveService { service: Part::Unreadable("it was not read".to_owned()), ..LiveService::absent() };
+    let unseen = LiveService { service: Part::Unreadable(NOT_READ.to_owned()), ..LiveService::absent() };
     let mut services: Vec<ServicePlan> = desired
         .services
         .values()
@@ -51,6 +56,7 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
                 &desired.environment,
                 context.installation,
                 &desired.revision,
+                live.read_at,
             )
         })
         .collect();
@@ -66,6 +72,8 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
             plan.wait_for(first);
         }
     }
+    services.extend(departures(desired, live, context, &services));
+    services.sort_by(|one, other| one.service.cmp(&other.service));
     Plan {
         revision: desired.revision.clone(),
         environment: desired.environment.name.clone(),
@@ -75,6 +83,41 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
         calls: live.calls,
         services,
     }
+}
+
+/// The ends of services that left Git. They come last: each waits for what is held among those that
+/// Git still asks for, since one that was renamed goes only once it is there under its new name.
+fn departures(
+    desired: &Desired,
+    live: &Live,
+    context: &Context<'_>,
+    services: &[ServicePlan],
+) -> Vec<ServicePlan> {
+    let held = services.iter().find(|plan| match &plan.decision {
+        Decision::Held { reason, .. } => *reason != Held::DriftTolerated,
+        Decision::Unchanged | Decision::Change { .. } => false,
+    });
+    let share = share(desired, context.records);
+    let unseen = LiveService { service: Part::Unreadable(NOT_READ.to_owned()), ..LiveService::absent() };
+    leaving(desired, context.records)
+        .filter_map(|(key, record)| {
+            let departure = Departure {
+                key,
+                record,
+                live: live.services.get(key).unwrap_or(&unseen),
+                desired,
+                installation: context.installation,
+                environment: &desired.environment.name,
+                share,
+                waits_for: held.map(|plan| &plan.service),
+                now: live.read_at,
+            };
+            match departure.plan() {
+                Ending::Gone => None,
+                Ending::Planned { plan, .. } => Some(plan),
+            }
+        })
+        .collect()
 }
 
 /// Nothing to do for the service that anybody wants done, and no deployment of it still going on.

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::model::{
-    Digest, FieldPath, HookStage, Json, Origin, Quarantine, Revision, ServiceKey, TaskDefinitionArn,
-    Timestamp,
+    Digest, FieldPath, HookStage, Json, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
+    TaskDefinitionArn, Timestamp,
 };
 
 /// What one pass would do to an environment.
@@ -29,10 +29,13 @@ pub struct ServicePlan {
     /// Of the desired spec.
     pub digest: Digest,
     pub decision: Decision,
-    /// Fields that differ as written but not in meaning, each with the rule that kept it quiet.
+    /// Fields that differ and are left as they are, each with the rule that keeps it quiet.
     pub quiet: Vec<Quiet>,
     /// The one-off tasks that a change comes with.
     pub hooks: Hooks,
+    pub extent: Extent,
+    /// Git no longer mentions the service: this is the plan of its end.
+    pub left_git: Option<LeftGit>,
 }
 
 /// The hooks of a change that are not done yet, in order.
@@ -63,6 +66,48 @@ pub enum HookRevision {
     Own,
     /// The one that the service gets. `Registered`: before the hook.
     OfTheService(RevisionSource),
+}
+
+/// A service that left Git, and what its deletion was weighed by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftGit {
+    /// The first Git commit without it, in full.
+    pub revision: String,
+    pub share: Share,
+    /// What pruning is on by; `None`: it is off.
+    pub prune: Option<PruneBy>,
+    /// Tasks that run or start.
+    pub tasks: i64,
+    /// ECS was asked to delete it.
+    pub draining: bool,
+}
+
+/// How much of an environment would go at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Services that left Git and may be pruned.
+    pub going: usize,
+    /// Services that the ledger knows to be ours, with those that are going.
+    pub owned: usize,
+    pub allowed: usize,
+    pub percent: u8,
+}
+
+/// Who says that what left Git goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PruneBy {
+    /// The service's own manifest, when it was applied last.
+    Service,
+    Environment,
+}
+
+/// How much of what Git asks for a plan brings about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    #[default]
+    Whole,
+    /// Only what an administrator's override asks for, or its end; everything else is held.
+    Override,
 }
 
 #[derive(Clone, Debug)]
@@ -106,6 +151,36 @@ pub enum Held {
     NeedsReplacement { fields: Vec<FieldPath> },
     /// A service it depends on is not settled yet.
     WaitsFor { service: ServiceKey },
+    /// It left Git, and may not go (yet).
+    NotPruned(PruneGuard),
+}
+
+/// What stands between a service that left Git and its deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PruneGuard {
+    /// The commit has no service at all for this environment.
+    NothingLeft,
+    /// The ledger was kept for an environment of another name.
+    EnvironmentRenamed {
+        before: String,
+        now: String,
+    },
+    /// Both owner tags have to say that it is ours.
+    Tag {
+        name: &'static str,
+        found: Option<String>,
+        wanted: String,
+    },
+    /// More would go at once than may.
+    TooMany(Share),
+    DependedOn {
+        by: ServiceKey,
+    },
+    /// Tasks still run, long after they were asked to stop.
+    StillRunning {
+        tasks: i64,
+        asked_at: Timestamp,
+    },
 }
 
 /// One call, and the differences that cause it.
@@ -142,6 +217,12 @@ pub enum Action {
         task_definition: RevisionSource,
         tags: Vec<(String, String)>,
     },
+    /// UntagResource on the service.
+    UntagService {
+        keys: Vec<String>,
+    },
+    /// Never by force: ECS refuses it while a task is asked for.
+    DeleteService,
     RegisterScalableTarget {
         body: Json,
     },
@@ -172,6 +253,8 @@ impl Action {
             Action::CreateService { .. } => "CreateService",
             Action::UpdateService { .. } => "UpdateService",
             Action::TagService { .. } => "TagResource",
+            Action::UntagService { .. } => "UntagResource",
+            Action::DeleteService => "DeleteService",
             Action::RegisterScalableTarget { .. } => "RegisterScalableTarget",
             Action::PutScalingPolicy { .. } => "PutScalingPolicy",
             Action::DeleteScalingPolicy { .. } => "DeleteScalingPolicy",
@@ -242,9 +325,15 @@ pub enum Cause {
     Git,
     /// The live side changed although Git did not.
     BehindOurBack,
+    /// An administrator's override is in force, and the live side is neither that nor what Git says.
+    Overridden(ScalingOverride),
+    /// An administrator's override was in force until now.
+    OverrideEnded(ScalingOverride),
+    /// It is ours, and Git no longer mentions it.
+    LeftGit,
 }
 
-/// A field that differs only in how it is written.
+/// A field that differs and is left as it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quiet {
     pub path: FieldPath,
@@ -252,6 +341,22 @@ pub struct Quiet {
     pub desired: Option<Json>,
     /// The rule, in a sentence: `AWS fills in 30`.
     pub rule: String,
+    pub kept: Kept,
+}
+
+/// Why a difference is kept quiet, and with it whether people are told without asking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kept {
+    /// Both sides mean the same, or the field is not Git's: told where somebody asks (`--explain`).
+    #[default]
+    ByRule,
+    /// Git's value waits for the end of an administrator's override.
+    Overridden,
+    /// An administrator's override that says nothing that could be done.
+    NotHonoured,
+    /// Git no longer mentions it, and it stays.
+    LeftInPlace,
 }
 
 impl ServicePlan {
@@ -265,6 +370,9 @@ impl ServicePlan {
 
     /// Holds a change until a service that it depends on is settled.
     pub fn wait_for(&mut self, service: &ServiceKey) {
+        if self.extent == Extent::Override {
+            return;
+        }
         if let Decision::Change { differences, .. } = &mut self.decision {
             let differences = std::mem::take(differences);
             let reason = Held::WaitsFor { service: service.clone() };

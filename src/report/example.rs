@@ -10,8 +10,8 @@ use crate::model::{
     Timestamp,
 };
 use crate::plan::{
-    Action, Cause, Consequence, Decision, Difference, Held, HookRevision, Hooks, Plan, PlannedHook, Quiet,
-    RevisionSource, ServicePlan, Step,
+    Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, Plan,
+    PlannedHook, Quiet, RevisionSource, ServicePlan, Step,
 };
 
 /// 2026-11-20 21:03:10 UTC
@@ -58,6 +58,7 @@ pub(super) fn desired() -> Desired {
             region: "eu-west-1".to_owned(),
             cluster: "jobs".to_owned(),
             variables: BTreeMap::new(),
+            sync: Default::default(),
         },
         services: SERVICES.iter().map(|name| (ServiceKey::new(*name), service(name))).collect(),
     }
@@ -176,6 +177,8 @@ pub(super) fn plan() -> Plan {
         decision,
         quiet: if *name == "job-migrate" { quiet() } else { Vec::new() },
         hooks: Hooks::default(),
+        extent: Extent::Whole,
+        left_git: None,
     });
     Plan {
         revision: revision(),
@@ -245,5 +248,6 @@ fn quiet() -> Vec<Quiet> {
         live: Some(json!(0)),
         desired: None,
         rule: "AWS fills in 0".to_owned(),
+        kept: Kept::ByRule,
     }]
 }

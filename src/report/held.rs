@@ -1,7 +1,7 @@
 //! Why a change is held, and the way out, in words. The only place that words them.
 
 use crate::model::tag;
-use crate::plan::Held;
+use crate::plan::{Held, PruneGuard, Share};
 
 use super::paint::plain;
 
@@ -78,7 +78,42 @@ impl HeldText {
                 format!("waits for {service}"),
                 &format!("it goes on when {service} has settled"),
             ),
+            Held::NotPruned(guard) => Self::of_guard(guard),
         }
+    }
+
+    fn of_guard(guard: &PruneGuard) -> Self {
+        let (headline, way_out) = match guard {
+            PruneGuard::NothingLeft => (
+                "the commit has no service at all for this environment".to_owned(),
+                "if that is meant, delete the last services by hand".to_owned(),
+            ),
+            PruneGuard::EnvironmentRenamed { before, now } => (
+                format!("the environment was called `{before}` when this process began, and is `{now}` now"),
+                format!("call it `{before}` again, or delete the service by hand"),
+            ),
+            PruneGuard::Tag { name, found, wanted } => (
+                match found {
+                    Some(found) => format!("its tag `{name}` is `{}`, not `{wanted}`", plain(found)),
+                    None => format!("it has no tag `{name}`"),
+                },
+                format!("delete it by hand, or set the tag `{name}` to `{wanted}`"),
+            ),
+            PruneGuard::TooMany(Share { going, owned, allowed, percent }) => (
+                format!("{going} of {owned} services would go at once, and {percent} % may: {allowed}"),
+                "if that is meant, let them leave Git in several commits, or raise                  `sync.pruneMaxPercent` of the Environment"
+                    .to_owned(),
+            ),
+            PruneGuard::DependedOn { by } => {
+                (format!("{by} depends on it"), format!("take it out of `dependsOn` of {by}"))
+            }
+            PruneGuard::StillRunning { tasks, asked_at } => (
+                format!("tasks still run ({tasks}), asked to stop on {}", asked_at.minute()),
+                "it is deleted when the last has stopped; see what keeps them, such as task protection"
+                    .to_owned(),
+            ),
+        };
+        Self::new("PruneBlocked", headline, &way_out)
     }
 
     fn new(reason: &'static str, headline: String, way_out: &str) -> Self {

@@ -3,7 +3,9 @@
 mod created;
 mod failure;
 mod held;
+mod leaving;
 pub mod log;
+mod overriding;
 mod paint;
 mod plan_json;
 mod plan_text;
@@ -16,6 +18,8 @@ mod value;
 mod example;
 
 pub use failure::{Aftermath, failure_text};
+pub use leaving::leaving_sentence;
+pub use overriding::override_sentence;
 pub use paint::{Colour, span};
 pub use plan_json::{PLAN_VERSION, plan_json};
 pub use plan_text::{Explain, PlanTextOptions, plan_text};

@@ -3,10 +3,14 @@
 use serde_json::json;
 
 use super::held::HeldText;
+use super::leaving::Stage;
 use super::paint::plain;
 use super::steps::{Doing, in_order};
 use crate::model::{FieldPath, Json, ServiceKey};
-use crate::plan::{Action, Cause, Decision, Difference, Held, Plan, PlannedHook, RevisionSource, Step};
+use crate::plan::{
+    Action, Cause, Decision, Difference, Held, Kept, LeftGit, Plan, PlannedHook, Quiet, RevisionSource,
+    ServicePlan, Step,
+};
 
 /// Rises when a member changes its meaning or goes away; new members don't raise it.
 pub const PLAN_VERSION: u32 = 1;
@@ -14,8 +18,12 @@ pub const PLAN_VERSION: u32 = 1;
 /// The plan as one object.
 pub fn plan_json(plan: &Plan) -> Json {
     let (mut steps, mut held, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut kept, mut left_git) = (Vec::new(), Vec::new());
     for service in &plan.services {
+        kept.extend(service.quiet.iter().filter_map(|quiet| kept_json(&service.service, quiet)));
+        left_git.extend(service.left_git.as_ref().map(|left| left_git_json(service, left)));
         match &service.decision {
+            Decision::Unchanged if service.left_git.is_some() => {}
             Decision::Unchanged => unchanged.push(json!(service.service)),
             Decision::Change { differences, .. } => {
                 steps.extend(in_order(service).into_iter().map(|doing| match doing {
@@ -43,6 +51,35 @@ pub fn plan_json(plan: &Plan) -> Json {
         "steps": steps,
         "held": held,
         "unchanged": unchanged,
+        "kept": kept,
+        "leftGit": left_git,
+    })
+}
+
+/// What differs and stays, where people are to know of it.
+fn kept_json(service: &ServiceKey, quiet: &Quiet) -> Option<Json> {
+    (quiet.kept != Kept::ByRule).then(|| {
+        json!({
+            "service": service,
+            "path": quiet.path,
+            "live": quiet.live,
+            "desired": quiet.desired,
+            "reason": quiet.kept,
+            "message": plain(&quiet.rule),
+        })
+    })
+}
+
+fn left_git_json(service: &ServicePlan, left: &LeftGit) -> Json {
+    json!({
+        "service": service.service,
+        "revision": left.revision,
+        "stage": Stage::of(service).name(),
+        "tasks": left.tasks,
+        "draining": left.draining,
+        "going": left.share.going,
+        "owned": left.share.owned,
+        "allowed": left.share.allowed,
     })
 }
 
@@ -99,7 +136,10 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
             vec![("name", json!(name))]
         }
         Action::StopServiceDeployment { arn } => vec![("serviceDeployment", json!(arn))],
-        Action::RegisterScalableTarget { .. } | Action::DeregisterScalableTarget => Vec::new(),
+        Action::UntagService { keys } => vec![("tags", json!(keys))],
+        Action::RegisterScalableTarget { .. } | Action::DeregisterScalableTarget | Action::DeleteService => {
+            Vec::new()
+        }
     }
 }
 
@@ -125,6 +165,9 @@ fn difference_json(difference: &Difference) -> Json {
     let cause = match difference.cause {
         Cause::Git => "git",
         Cause::BehindOurBack => "behindOurBack",
+        Cause::Overridden(_) => "overridden",
+        Cause::OverrideEnded(_) => "overrideEnded",
+        Cause::LeftGit => "leftGit",
     };
     json!({
         "path": difference.path,

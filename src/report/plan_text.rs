@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use super::created;
 use super::held::HeldText;
+use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
 use super::steps::{Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens};
 use super::value::{change, value_text};
-use crate::model::{Desired, FieldPath, HookStage, OnFailure, Segment, ServiceKey, Timestamp};
-use crate::plan::{Cause, Consequence, Decision, Difference, Plan, Quiet, ServicePlan, Step};
+use crate::model::{Desired, FieldPath, HookStage, Json, OnFailure, Segment, ServiceKey, Timestamp};
+use crate::plan::{Cause, Consequence, Decision, Difference, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
 
 /// Unchanged services up to this number are named; more are only counted.
 const UNCHANGED_NAMED_MAX: usize = 5;
@@ -45,7 +46,10 @@ pub fn plan_text(plan: &Plan, desired: &Desired, options: &PlanTextOptions) -> S
         service_column: column.unwrap_or_default().clamp(12, SERVICE_COLUMN_MAX) + 2,
     };
     let mut text = window.header();
-    let unchanged = plan.services.iter().filter(|service| matches!(service.decision, Decision::Unchanged));
+    let unchanged = plan
+        .services
+        .iter()
+        .filter(|service| matches!(service.decision, Decision::Unchanged) && service.left_git.is_none());
     let name_unchanged = unchanged.count() <= UNCHANGED_NAMED_MAX;
     for service in &plan.services {
         window.service(&mut text, service, name_unchanged);
@@ -80,10 +84,14 @@ impl Window<'_> {
     }
 
     fn service(&self, text: &mut String, service: &ServicePlan, name_unchanged: bool) {
-        let quiet = match self.options.explain {
-            Explain::Differences => &[],
-            Explain::QuietFields => service.quiet.as_slice(),
-        };
+        if let Some(left) = &service.left_git {
+            return self.leaving(text, service, left);
+        }
+        let quiet: Vec<&Quiet> = service
+            .quiet
+            .iter()
+            .filter(|quiet| self.options.explain == Explain::QuietFields || quiet.kept != Kept::ByRule)
+            .collect();
         match &service.decision {
             Decision::Unchanged if name_unchanged || !quiet.is_empty() => {
                 self.headline(text, "=", Tone::Quiet, &service.service, "nothing to do");
@@ -105,7 +113,20 @@ impl Window<'_> {
                 }
             }
         }
-        self.quiet(text, quiet);
+        self.quiet(text, &quiet);
+    }
+
+    /// The end of a service that left Git.
+    fn leaving(&self, text: &mut String, service: &ServicePlan, left: &LeftGit) {
+        let (sign, tone) = match Stage::of(service) {
+            Stage::Going => ("-", Tone::Bad),
+            Stage::Held => ("!", Tone::Warning),
+            Stage::LeftInPlace => ("=", Tone::Quiet),
+        };
+        self.headline(text, sign, tone, &service.service, &leaving::headline(service, left));
+        for line in leaving::details(service, left) {
+            let _ = writeln!(text, "    {line}");
+        }
     }
 
     fn headline(&self, text: &mut String, sign: &str, tone: Tone, service: &ServiceKey, what: &str) {
@@ -190,6 +211,16 @@ impl Window<'_> {
                 });
             }
             Cause::Git => {}
+            Cause::Overridden(asked) => {
+                let until = asked.until.minute_seen_from(self.options.now);
+                parts.push(format!("an administrator's override says so until {until}"));
+            }
+            Cause::OverrideEnded(asked) => {
+                let git = difference.desired.as_ref();
+                let git = git.map(|git| format!(": Git says {}", value_text(git))).unwrap_or_default();
+                parts.push(format!("the override of {asked} has ended{git}"));
+            }
+            Cause::LeftGit => parts.push("no longer in Git".to_owned()),
         }
         if difference.consequence == Consequence::NeedsReplacement {
             parts.push("needs a new service".to_owned());
@@ -225,39 +256,56 @@ impl Window<'_> {
         }
     }
 
-    fn quiet(&self, text: &mut String, quiet: &[Quiet]) {
-        let shown =
-            |value: &Option<crate::model::Json>| value.as_ref().map_or("(absent)".to_owned(), value_text);
+    fn quiet(&self, text: &mut String, quiet: &[&Quiet]) {
+        let shown = |value: &Option<Json>| value.as_ref().map_or("(absent)".to_owned(), value_text);
         for field in quiet {
-            let line = format!(
-                "quiet  {}  Git {}, AWS {}  {}",
-                field.path,
-                shown(&field.desired),
-                shown(&field.live),
-                field.rule
-            );
-            let _ = writeln!(text, "    {}", self.options.colour.paint(Tone::Quiet, &line));
+            let Quiet { path, live, desired, rule, kept } = field;
+            let rule = plain(rule);
+            let (line, tone) = match kept {
+                Kept::ByRule => {
+                    let line = format!("quiet  {path}  Git {}, AWS {}  {rule}", shown(desired), shown(live));
+                    (line, Tone::Quiet)
+                }
+                Kept::Overridden => match desired {
+                    Some(git) => (format!("{path}  {} -> held: {rule}", value_text(git)), Tone::Warning),
+                    None => (format!("{path}  held: {rule}"), Tone::Warning),
+                },
+                Kept::NotHonoured => {
+                    (format!("{path}  {} is not honoured: {rule}", shown(live)), Tone::Warning)
+                }
+                Kept::LeftInPlace => (format!("{path}  left in place: {rule}"), Tone::Quiet),
+            };
+            let _ = writeln!(text, "    {}", self.options.colour.paint(tone, &line));
         }
     }
 
     fn counts(&self) -> String {
         let (mut create, mut change, mut held, mut unchanged) = (0, 0, 0, 0);
+        let (mut delete, mut left) = (0, 0);
         for service in &self.plan.services {
             match &service.decision {
+                Decision::Unchanged if service.left_git.is_some() => left += 1,
+                Decision::Change { .. } if service.left_git.is_some() => delete += 1,
                 Decision::Unchanged => unchanged += 1,
                 Decision::Change { steps, .. } if creates(steps) => create += 1,
                 Decision::Change { .. } => change += 1,
                 Decision::Held { .. } => held += 1,
             }
         }
-        let counted =
-            [(create, "to create"), (change, "to change"), (held, "held"), (unchanged, "unchanged")];
+        let counted = [
+            (create, "to create"),
+            (change, "to change"),
+            (delete, "to delete"),
+            (held, "held"),
+            (unchanged, "unchanged"),
+            (left, "left in place"),
+        ];
         let parts: Vec<String> = counted
             .iter()
             .filter(|(number, _)| *number > 0)
             .map(|(number, what)| format!("{number} {what}"))
             .collect();
-        match (create + change + held, parts.is_empty()) {
+        match (create + change + delete + held, parts.is_empty()) {
             (_, true) => "No services.".to_owned(),
             (0, false) => format!("Nothing to do, {}.", parts.join(", ")),
             (_, false) => format!("{}.", parts.join(", ")),

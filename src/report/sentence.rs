@@ -21,6 +21,9 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
     if has("CreateService") {
         return format!("new service{}", size(differences, steps));
     }
+    if let Some(headline) = overridden(differences) {
+        return cut(&format!("{headline} ({})", all_named(differences)), SENTENCE_MAX);
+    }
     let drifted = !differences.is_empty() && differences.iter().all(|one| one.cause == Cause::BehindOurBack);
     let headline = match (drifted, has("RegisterTaskDefinition"), deploys) {
         (true, _, true) => "changed behind our back, set back by a deployment",
@@ -32,11 +35,36 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
     if differences.is_empty() {
         return headline.to_owned();
     }
+    let ended = differences.iter().find_map(|one| match one.cause {
+        Cause::OverrideEnded(asked) => Some(format!(", and the override of {asked} has ended")),
+        _ => None,
+    });
+    let ended = ended.unwrap_or_default();
+    cut(&format!("{headline}{ended} ({})", all_named(differences)), SENTENCE_MAX)
+}
+
+fn all_named(differences: &[Difference]) -> String {
     let mut named: Vec<String> = differences.iter().take(DIFFERENCES_NAMED_MAX).map(named).collect();
     if differences.len() > DIFFERENCES_NAMED_MAX {
         named.push(format!("and {} more", differences.len() - DIFFERENCES_NAMED_MAX));
     }
-    cut(&format!("{headline} ({})", named.join(", ")), SENTENCE_MAX)
+    named.join(", ")
+}
+
+/// The headline of a change that only an administrator's override, or its end, is the cause of.
+fn overridden(differences: &[Difference]) -> Option<String> {
+    let headline = match &differences.first()?.cause {
+        Cause::Overridden(asked) => {
+            format!("an administrator's override of {asked} is put in force again, in place")
+        }
+        Cause::OverrideEnded(asked) => {
+            let until = asked.until.minute();
+            format!("the override of {asked} until {until} has ended: Git's bounds are back, in place")
+        }
+        Cause::Git | Cause::BehindOurBack | Cause::LeftGit => return None,
+    };
+    let first = &differences.first()?.cause;
+    differences.iter().all(|one| one.cause == *first).then_some(headline)
 }
 
 /// ` (2 tasks of api:1.4.2)`: what a new service will run, as far as its first steps say so.

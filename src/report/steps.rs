@@ -50,11 +50,13 @@ fn only_scaling(steps: &[Step]) -> bool {
         | Action::DeleteScalingPolicy { .. }
         | Action::PutScheduledAction { .. }
         | Action::DeleteScheduledAction { .. }
-        | Action::DeregisterScalableTarget => true,
+        | Action::DeregisterScalableTarget
+        | Action::UntagService { .. } => true,
         Action::RegisterTaskDefinition { .. }
         | Action::CreateService { .. }
         | Action::UpdateService { .. }
         | Action::TagService { .. }
+        | Action::DeleteService
         | Action::StopServiceDeployment { .. } => false,
     })
 }
@@ -97,6 +99,8 @@ pub(super) fn step_text(service: &ServiceKey, action: &Action) -> String {
         Action::CreateService { .. } => "create service".to_owned(),
         Action::UpdateService { .. } => "update service".to_owned(),
         Action::TagService { .. } => "tag service".to_owned(),
+        Action::UntagService { keys } => format!("remove the tag {}", keys.join(", ")),
+        Action::DeleteService => "delete service".to_owned(),
         Action::RegisterScalableTarget { .. } => "register scalable target".to_owned(),
         Action::PutScalingPolicy { body } => format!("put scaling policy {}", name_of(body, "PolicyName")),
         Action::DeleteScalingPolicy { name } => format!("delete scaling policy {name}"),

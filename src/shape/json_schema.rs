@@ -62,6 +62,18 @@ fn environment() -> Json {
             "account": { "type": ["string", "integer"], "description": "AWS account, 12 digits" },
             "region": { "type": "string" },
             "cluster": { "type": ["string", "number"] },
+            "sync": object(json!({
+                "prune": {
+                    "type": "boolean",
+                    "description": "whether what left Git is deleted, where a service's own `sync.prune` says nothing",
+                },
+                "pruneMaxPercent": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 100,
+                    "description": "how many of a hundred services may be deleted at once, but always one; 20 if left out",
+                },
+            }), &[]),
             "variables": {
                 "type": "object",
                 "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
@@ -108,7 +120,7 @@ impl Writer {
                 }), &[]),
                 "sync": object(json!({
                     "drift": or_variable(json!({ "enum": layout::DRIFT })),
-                    "prune": or_variable(json!({ "const": false })),
+                    "prune": or_variable(json!({ "type": "boolean" })),
                     "ignore": or_variable(json!({ "type": "array", "items": { "type": "string" } })),
                 }), &[]),
                 "dependsOn": or_variable(json!({ "type": "array", "items": text() })),

@@ -24,6 +24,10 @@ impl Aws {
         self.call(&format!("AnyScaleFrontendService.{operation}"), &input)
     }
 
+    pub fn sqs(&self, operation: &str, input: Value) -> Value {
+        self.call(&format!("AmazonSQS.{operation}"), &input)
+    }
+
     fn call(&self, target: &str, input: &Value) -> Value {
         let answer = ureq::post(format!("{}/", self.endpoint))
             .header("X-Amz-Target", target)
@@ -170,17 +174,21 @@ impl Account {
 
 /// The demonstration's own file, with the programs of this build.
 fn surrogate_for_this_build() -> String {
-    let programs = Path::new(env!("CARGO_BIN_EXE_reconciler")).parent().unwrap();
-    for program in ["api", "worker"] {
-        let path = programs.join(program);
-        assert!(
-            path.exists(),
-            "{} is not built: run `cargo build --workspace --bins` first, as `make test` does",
-            path.display()
-        );
-    }
+    let programs = built("api").with_file_name("");
+    built("worker");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/local.yaml");
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.contains("../target/debug/"), "{text}");
-    text.replace("../target/debug", &programs.display().to_string())
+    text.replace("../target/debug/", &programs.display().to_string())
+}
+
+/// Another binary of this build.
+pub fn built(program: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_reconciler")).with_file_name(program);
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo build --workspace --bins` first, as `make test` does",
+        path.display()
+    );
+    path
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::account::Account;
-use super::repository::{Repository, WORKER};
+use super::repository::Repository;
 use super::wait_until;
 
 #[test]
@@ -16,7 +16,7 @@ fn a_job_is_completed_once_while_its_worker_is_replaced() {
     let long = account.submit_job(20_000);
     account.wait_for_job(&long, "RUNNING");
     let queued: Vec<String> = (0..10).map(|_| account.submit_job(20)).collect();
-    let release = repository.edit(WORKER, "job-worker:1.0.0", "job-worker:1.1.0").commit("Release 1.1.0");
+    let release = repository.release("job-worker", "1.1.0").commit("Release 1.1.0");
     let stopping = json!({"cluster": "jobs", "serviceName": "job-worker", "desiredStatus": "STOPPED"});
     wait_until("the old worker is told to stop", || {
         !account.aws.ecs("ListTasks", stopping.clone())["taskArns"].as_array().unwrap().is_empty()

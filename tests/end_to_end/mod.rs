@@ -3,12 +3,14 @@
 //! `make test` builds the binaries first. What these tests wait for is a state, within [`PATIENCE`].
 
 mod account;
+mod api;
 mod operator;
 mod repository;
 mod served;
 mod traffic;
 
 mod bad_input;
+mod contract;
 mod drift;
 mod jobs;
 mod releases;

@@ -40,7 +40,7 @@ fn a_release_goes_out_without_a_failed_request() {
     let account = Account::with_healthy_services(&repository, &first);
     let traffic = Traffic::start(&account.balancer);
 
-    let release = repository.edit(API, "job-api:1.0.0", "job-api:1.1.0").commit("Release 1.1.0");
+    let release = repository.release("job-api", "1.1.0").commit("Release 1.1.0");
     account.wait_until_settled("job-api", &release);
 
     assert_eq!(account.get("/version")["version"], "1.1.0");
@@ -98,7 +98,7 @@ fn a_bad_version(environment: &str) -> (Repository, Account, Value, String) {
 fn the_fix_goes_out(repository: &mut Repository, account: &Account, environment: &str) {
     let fix = repository
         .edit(API, &format!("\n          {environment}"), "")
-        .edit(API, "job-api:1.0.0", "job-api:1.1.0")
+        .release("job-api", "1.1.0")
         .commit("Fix it");
     account.wait_until_settled("job-api", &fix);
     assert_eq!(account.get("/version")["version"], "1.1.0");

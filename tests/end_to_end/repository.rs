@@ -8,6 +8,7 @@ use git2::{FileMode, Signature};
 
 pub const API: &str = "manifests/job-api.yaml";
 pub const WORKER: &str = "manifests/job-worker.yaml";
+const ENVIRONMENT: &str = "manifests/environments/local.yaml";
 
 /// A bare repository with a branch `main`, as on a Git server.
 pub struct Repository {
@@ -31,7 +32,7 @@ impl Repository {
     pub fn of_the_job_system() -> Self {
         let mut repository = Self::empty();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for file in ["manifests/environments/local.yaml", API, WORKER] {
+        for file in [ENVIRONMENT, API, WORKER] {
             repository.write(file, &std::fs::read_to_string(root.join(file)).unwrap());
         }
         repository
@@ -61,6 +62,12 @@ impl Repository {
         assert!(text.contains(from), "`{from}` is not in {file}");
         let text = text.replace(from, to);
         self.write(file, &text)
+    }
+
+    /// Asks for another version of a service of the job system than the first one.
+    pub fn release(&mut self, service: &str, version: &str) -> &mut Self {
+        let variable = format!("{}_version: ", service.replace('-', "_"));
+        self.edit(ENVIRONMENT, &format!("{variable}1.0.0"), &format!("{variable}{version}"))
     }
 
     /// Commits everything written so far to `main`, and gives the commit's id.

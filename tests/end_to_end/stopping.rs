@@ -8,7 +8,7 @@ use simulator::faults::Fault;
 
 use super::account::Account;
 use super::operator::{Operator, STOPS_WITHIN, finish};
-use super::repository::{API, Repository};
+use super::repository::Repository;
 use super::served::{Installation, Served, repository_of, wait_until_settled};
 
 fn stops_cleanly(operator: &mut Operator) {
@@ -30,7 +30,7 @@ fn local_ends_within_ten_seconds_of_sigterm_also_during_a_rollout() {
     // A worker that would finish its job first is no reason to stay, either.
     let job = account.submit_job(120_000);
     account.wait_for_job(&job, "RUNNING");
-    let release = repository.edit(API, "job-api:1.0.0", "job-api:1.1.0").commit("Release 1.1.0");
+    let release = repository.release("job-api", "1.1.0").commit("Release 1.1.0");
     account.operator.wait_for_event(0, "the rollout begins", |event| {
         event["event"] == "update" && event["revision"] == release.as_str()
     });

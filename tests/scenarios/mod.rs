@@ -3,12 +3,14 @@
 mod calls;
 mod crash;
 mod drift;
+mod examples;
 mod failures;
 mod faults;
 mod fleet;
 mod generated;
 mod hook_transcripts;
 mod hooks;
+mod overriding;
 mod ownership;
 mod planning;
 mod rollouts;

@@ -1,9 +1,24 @@
 //! The job API: takes jobs, stores them, and hands them to the queue through the outbox.
 
+mod admin;
+mod answers;
+mod body;
+mod document;
+mod file_name;
+mod live;
+mod metrics;
 mod problem;
+mod query;
+mod requests;
 mod routes;
+mod scaling;
 mod serve;
 mod settings;
+mod state;
+mod submissions;
+#[cfg(test)]
+mod testing;
+mod uploads;
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -12,17 +27,24 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jobs::log::chain;
+use jobs::objects::Objects;
 use jobs::queue::{Queue, aws_settings};
 use jobs::relay::relay_until;
-use jobs::store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::routes::{Api, router};
-use crate::serve::serve;
+use crate::live::Feed;
+use crate::live::watch::Watcher;
+use crate::metrics::Metrics;
+use crate::routes::router;
+use crate::scaling::account::Account;
+use crate::scaling::change::Scaling;
+use crate::serve::{Drain, serve};
 use crate::settings::Settings;
+use crate::state::{Administration, Api};
+use crate::uploads::Uploads;
 
 /// The part of the shutdown that is kept for the relay's last round.
 const LAST_RELAY: Duration = Duration::from_secs(1);
@@ -34,9 +56,15 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = jobs::shutdown::on_signal().context("listening for signals")?;
-    let store = Store::open(&settings.common.database_url).await?;
-    store.migrate().await?;
-    let queue = Arc::new(Queue::new(&aws_settings().await, settings.common.queue));
+    let store = jobs::start::store(&settings.common).await?;
+    let aws = aws_settings().await;
+    let objects = Objects::open(&settings.common.objects, &aws)?;
+    let queue = Arc::new(Queue::new(&aws, settings.common.queue));
+    let metrics = Metrics::new(&settings.common.version).context("setting up the metrics")?;
+    let feed = Feed::new();
+    let scaling = settings
+        .worker
+        .map(|worker| Scaling::new(Account::new(&aws, worker), store.clone(), settings.scaling_maximum));
 
     let submitted = Arc::new(Notify::new());
     let relay_stop = CancellationToken::new();
@@ -49,6 +77,20 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         })
     });
 
+    let watcher = Watcher {
+        store: store.clone(),
+        depth: {
+            let queue = queue.clone();
+            Arc::new(move || {
+                let queue = queue.clone();
+                Box::pin(async move { queue.depth().await.map_err(|error| chain(&error)) })
+            })
+        },
+        metrics: metrics.clone(),
+        feed: feed.clone(),
+    };
+    tokio::spawn(watcher.watch(stop.clone()));
+
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, settings.port))
         .await
         .with_context(|| format!("listening on port {}", settings.port))?;
@@ -56,6 +98,8 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     info!(version = &*version, address = %listener.local_addr()?, "listening");
     let api = Api {
         store: store.clone(),
+        uploads: Uploads::new(objects.clone(), settings.uploads),
+        objects,
         submitted,
         ping_queue: Arc::new(move || {
             let queue = queue.clone();
@@ -63,16 +107,20 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         }),
         version,
         health: settings.health,
+        metrics,
+        feed,
+        admin: Administration { token: settings.admin_token, scaling },
         draining: stop.clone(),
     };
     let limit = settings.shutdown_timeout.saturating_sub(LAST_RELAY).max(settings.shutdown_grace);
-    let served = serve(listener, router(api), stop, settings.shutdown_grace, limit).await;
+    let drain = Drain { grace: settings.shutdown_grace, limit };
+    let drained = serve(listener, router(api), settings.bounds, stop, drain).await;
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();
     if tokio::time::timeout(LAST_RELAY, relay).await.is_err() {
         warn!("the queue is slow; the outbox keeps what is unsent for the next process");
     }
-    info!(drained = ?served?, "stopped");
+    info!(?drained, "stopped");
     Ok(())
 }

@@ -5,7 +5,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::routing::get;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -23,10 +24,16 @@ struct Running {
     arrived: Arc<Semaphore>,
     /// Add a permit to let a request to `/slow` go.
     release: Arc<Semaphore>,
-    served: JoinHandle<io::Result<Drained>>,
+    served: JoinHandle<Drained>,
 }
 
+const BOUNDS: Bounds = Bounds { connections_max: 100, head_timeout: LONG };
+
 async fn running(grace: Duration, limit: Duration) -> Running {
+    running_within(BOUNDS, grace, limit).await
+}
+
+async fn running_within(bounds: Bounds, grace: Duration, limit: Duration) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (arrived, release) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
@@ -38,9 +45,12 @@ async fn running(grace: Duration, limit: Duration) -> Running {
             "slow"
         }
     };
-    let router = Router::new().route("/quick", get(async || "quick")).route("/slow", get(slow));
+    let router = Router::new()
+        .route("/quick", get(async || "quick"))
+        .route("/slow", get(slow))
+        .route("/refuse", post(async || StatusCode::PAYLOAD_TOO_LARGE));
     let stop = CancellationToken::new();
-    let served = tokio::spawn(serve(listener, router, stop.clone(), grace, limit));
+    let served = tokio::spawn(serve(listener, router, bounds, stop.clone(), Drain { grace, limit }));
     Running { address, stop, arrived, release, served }
 }
 
@@ -85,7 +95,7 @@ async fn a_request_in_flight_is_finished_and_its_connection_closed() {
     let answer = read_to_close(&mut connection).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.ends_with("slow"), "{answer}");
-    assert_eq!(running.served.await.unwrap().unwrap(), Drained::Complete);
+    assert_eq!(running.served.await.unwrap(), Drained::Complete);
 }
 
 #[tokio::test]
@@ -96,7 +106,7 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
     let mut answer = [0; 15];
     idle.read_exact(&mut answer).await.unwrap();
     running.stop.cancel();
-    assert_eq!(running.served.await.unwrap().unwrap(), Drained::Complete);
+    assert_eq!(running.served.await.unwrap(), Drained::Complete);
 }
 
 #[tokio::test]
@@ -106,5 +116,43 @@ async fn a_request_that_never_ends_is_cut_off_at_the_limit() {
     send(&mut connection, "/slow").await;
     running.arrived.acquire().await.unwrap().forget();
     running.stop.cancel();
-    assert_eq!(running.served.await.unwrap().unwrap(), Drained::CutOff);
+    assert_eq!(running.served.await.unwrap(), Drained::CutOff);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_finish_its_head_is_cut_off() {
+    let bounds = Bounds { head_timeout: GRACE, ..BOUNDS };
+    let running = running_within(bounds, GRACE, LONG).await;
+    let mut connection = connect(running.address).await.unwrap();
+    connection.write_all(b"GET /quick HTTP/1.1\r\nhost: te").await.unwrap();
+    assert_eq!(read_to_close(&mut connection).await, "");
+}
+
+#[tokio::test]
+async fn a_connection_beyond_the_bound_waits_for_a_place() {
+    let bounds = Bounds { connections_max: 1, ..BOUNDS };
+    let running = running_within(bounds, GRACE, LONG).await;
+    let mut first = connect(running.address).await.unwrap();
+    send(&mut first, "/slow").await;
+    running.arrived.acquire().await.unwrap().forget();
+    let mut second = connect(running.address).await.unwrap();
+    send(&mut second, "/slow").await;
+    let waits = tokio::time::timeout(GRACE, running.arrived.acquire()).await;
+    assert!(waits.is_err(), "the second request was served beside the first");
+    running.release.add_permits(1);
+    drop(first);
+    running.arrived.acquire().await.unwrap().forget();
+}
+
+#[tokio::test]
+async fn a_refusal_is_read_by_a_client_that_sends_its_whole_body_first() {
+    let running = running(GRACE, LONG).await;
+    let mut connection = connect(running.address).await.unwrap();
+    // More than both ends' buffers hold: it is written to its end only if the server takes it.
+    let body = vec![b'x'; 8 * 1024 * 1024];
+    let head = format!("POST /refuse HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", body.len());
+    connection.write_all(head.as_bytes()).await.unwrap();
+    connection.write_all(&body).await.unwrap();
+    let answer = read_to_close(&mut connection).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }

@@ -3,46 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::timestamp::Timestamp;
 
-/// A version 7 UUID, so that ids sort by the time of submission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct JobId(Uuid);
-
-impl JobId {
-    pub fn fresh() -> JobId {
-        JobId(Uuid::now_v7())
-    }
-}
-
-impl fmt::Display for JobId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl FromStr for JobId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<JobId, uuid::Error> {
-        text.parse().map(JobId)
-    }
-}
-
-impl Serialize for JobId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for JobId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<JobId, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
+crate::id::id! {
+    /// A job's id.
+    JobId
 }
 
 /// One job.
@@ -55,28 +23,40 @@ pub struct Job {
     /// Why the job failed; only on a FAILED job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The request that submitted it, for finding everything that is logged about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What the job brought; only on a COMPLETED job, and not for every kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
     /// How often a worker has begun this job.
     pub attempts: u32,
     pub created_at: Timestamp,
+    /// When the status changed last, or a worker began it again.
     pub updated_at: Timestamp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
     Submitted,
     Running,
     Completed,
     Failed,
+    Cancelled,
 }
 
 impl Status {
+    pub const ALL: [Status; 5] =
+        [Status::Submitted, Status::Running, Status::Completed, Status::Failed, Status::Cancelled];
+
     pub fn name(self) -> &'static str {
         match self {
             Status::Submitted => "SUBMITTED",
             Status::Running => "RUNNING",
             Status::Completed => "COMPLETED",
             Status::Failed => "FAILED",
+            Status::Cancelled => "CANCELLED",
         }
     }
 
@@ -84,7 +64,7 @@ impl Status {
     pub fn is_final(self) -> bool {
         match self {
             Status::Submitted | Status::Running => false,
-            Status::Completed | Status::Failed => true,
+            Status::Completed | Status::Failed | Status::Cancelled => true,
         }
     }
 }
@@ -96,14 +76,14 @@ impl fmt::Display for Status {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a job status")]
+#[error("`{0}` is not a job status; they are SUBMITTED, RUNNING, COMPLETED, FAILED and CANCELLED")]
 pub struct UnknownStatus(String);
 
 impl FromStr for Status {
     type Err = UnknownStatus;
 
     fn from_str(text: &str) -> Result<Status, UnknownStatus> {
-        [Status::Submitted, Status::Running, Status::Completed, Status::Failed]
+        Status::ALL
             .into_iter()
             .find(|status| status.name() == text)
             .ok_or_else(|| UnknownStatus(text.to_owned()))

@@ -1,11 +1,11 @@
 //! What the API and the worker share: jobs, the store and its outbox, the queue, and how a process starts and stops.
 
+mod id;
 pub mod job;
 pub mod timestamp;
 pub mod work;
 
-mod migrations;
-pub mod outbox;
+pub mod objects;
 pub mod store;
 
 pub mod message;
@@ -17,3 +17,6 @@ pub mod log;
 pub mod settings;
 pub mod shutdown;
 pub mod start;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

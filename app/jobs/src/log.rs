@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging. Libraries stay at `warn` whatever the level: the AWS SDK logs whole requests below it.
 pub fn start(level: LevelFilter) {
     let mut filter = EnvFilter::default().add_directive(LevelFilter::WARN.into());
-    let own = ["api", "jobs", "worker"].map(|own| format!("{own}={level}"));
+    let own = ["api", "job_migrate", "jobs", "worker"].map(|own| format!("{own}={level}"));
     // Missing credentials come back as the error of the call, which is logged once, by the caller.
     for directive in own.iter().map(String::as_str).chain(["aws_config=error"]) {
         if let Ok(directive) = directive.parse() {

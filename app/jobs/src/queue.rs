@@ -1,11 +1,11 @@
-//! The job queue on SQS: send, long-poll, keep invisible, delete.
+//! The job queue on SQS: send, long-poll, keep invisible, delete, and say how much waits in it.
 
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use aws_smithy_http_client::{Builder, tls};
 use tokio::sync::OnceCell;
 
@@ -19,6 +19,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// An attempt that gave up before the long poll ends would leave its message invisible and unread.
 const POLL_ATTEMPT_TIMEOUT: Duration = LONG_POLL.saturating_add(Duration::from_secs(5));
+/// The longest value of a message's attribute. SQS counts all of them into the size of the message.
+const ATTRIBUTE_CHARACTERS_MAX: usize = 1024;
 
 pub struct Queue {
     calls: Client,
@@ -33,6 +35,17 @@ pub struct Queue {
 pub struct Message {
     pub body: String,
     pub receipt: String,
+    /// How often it was received, this time included; SQS counts approximately.
+    pub receives: u32,
+}
+
+/// How many messages the queue holds. SQS counts approximately: the numbers settle within a minute of the last send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Waiting for a worker.
+    pub visible: u64,
+    /// In a worker's hand.
+    pub in_flight: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -82,34 +95,51 @@ impl Queue {
     }
 
     pub async fn send(&self, body: String) -> Result<(), QueueError> {
-        self.calls
-            .send_message()
-            .queue_url(self.url().await?)
-            .message_body(body)
-            .send()
-            .await
-            .map_err(|error| QueueError::new("sending a message", error))?;
+        self.send_with(body, []).await
+    }
+
+    /// Sends a message with attributes of type String. Their values are cut to what a reader needs, and what SQS
+    /// would refuse in them is replaced; one that is empty is left out.
+    pub async fn send_with<'a>(
+        &self,
+        body: String,
+        attributes: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Result<(), QueueError> {
+        let mut request = self.calls.send_message().queue_url(self.url().await?).message_body(body);
+        for (name, value) in attributes {
+            let value = attribute_text(&value);
+            if !value.is_empty() {
+                let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+                let value = value.map_err(|error| QueueError::new("sending a message", error))?;
+                request = request.message_attributes(name, value);
+            }
+        }
+        request.send().await.map_err(|error| QueueError::new("sending a message", error))?;
         Ok(())
     }
 
-    /// Waits up to 20 s for one message, and takes it out of other workers' sight for `visibility`.
-    pub async fn receive(&self, visibility: Duration) -> Result<Option<Message>, QueueError> {
+    /// Waits up to 20 s for messages, 1 to 10 at most, and takes them out of other workers' sight for `visibility`.
+    pub async fn receive(&self, at_most: u32, visibility: Duration) -> Result<Vec<Message>, QueueError> {
         let received = self
             .polls
             .receive_message()
             .queue_url(self.url().await?)
-            .max_number_of_messages(1)
+            .max_number_of_messages(at_most.clamp(1, 10) as i32)
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .wait_time_seconds(whole_seconds(LONG_POLL))
             .visibility_timeout(whole_seconds(visibility))
             .send()
             .await
-            .map_err(|error| QueueError::new("receiving a message", error))?;
-        Ok(received.messages.unwrap_or_default().into_iter().find_map(|message| {
-            match (message.body, message.receipt_handle) {
-                (Some(body), Some(receipt)) => Some(Message { body, receipt }),
-                _ => None,
-            }
-        }))
+            .map_err(|error| QueueError::new("receiving messages", error))?;
+        let message = |message: aws_sdk_sqs::types::Message| {
+            let receives = message
+                .attributes
+                .and_then(|mut all| all.remove(&MessageSystemAttributeName::ApproximateReceiveCount))
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(1);
+            Some(Message { body: message.body?, receipt: message.receipt_handle?, receives })
+        };
+        Ok(received.messages.unwrap_or_default().into_iter().filter_map(message).collect())
     }
 
     pub async fn delete(&self, receipt: &str) -> Result<(), QueueError> {
@@ -148,6 +178,30 @@ impl Queue {
         Ok(())
     }
 
+    pub async fn depth(&self) -> Result<QueueDepth, QueueError> {
+        const DOING: &str = "counting the queue's messages";
+        let counted = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let answer = self
+            .calls
+            .get_queue_attributes()
+            .queue_url(self.url().await?)
+            .set_attribute_names(Some(counted.to_vec()))
+            .send()
+            .await
+            .map_err(|error| QueueError::new(DOING, error))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let number = |name: &QueueAttributeName| {
+            attributes
+                .get(name)
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| QueueError::new(DOING, format!("no number {name} in the answer")))
+        };
+        Ok(QueueDepth { visible: number(&counted[0])?, in_flight: number(&counted[1])? })
+    }
+
     async fn url(&self) -> Result<&str, QueueError> {
         let name = match &self.address {
             QueueAddress::Url(url) => return Ok(url),
@@ -167,6 +221,25 @@ impl Queue {
     }
 }
 
+/// SQS takes the characters of XML 1.0 and no others.
+fn attribute_text(text: &str) -> String {
+    let allowed =
+        |character: char| matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..);
+    let replace = |character| if allowed(character) { character } else { '\u{fffd}' };
+    text.chars().take(ATTRIBUTE_CHARACTERS_MAX).map(replace).collect()
+}
+
 fn whole_seconds(duration: Duration) -> i32 {
     i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sqs_would_refuse_in_an_attribute_is_replaced() {
+        assert_eq!(attribute_text("line 7: a\0b\u{ffff}\té"), "line 7: a\u{fffd}b\u{fffd}\té");
+        assert_eq!(attribute_text(&"é".repeat(2_000)).chars().count(), 1024);
+    }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::log::chain;
-use crate::outbox::Unsent;
+use crate::store::outbox::Unsent;
 use crate::store::{Store, StoreError};
 use crate::timestamp::Timestamp;
 
@@ -21,6 +21,8 @@ const CLAIM: Duration = Duration::from_secs(15);
 const IDLE: Duration = Duration::from_secs(1);
 const POSTPONED_MAX: Duration = Duration::from_secs(60);
 const SENT_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long two submissions with one idempotency key are one.
+const KEYS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const FORGOTTEN_MAX: u32 = 500;
 
 /// What one round did.
@@ -86,6 +88,7 @@ where
         round.sent += 1;
     }
     store.forget_sent(now.minus(SENT_KEPT), FORGOTTEN_MAX).await?;
+    store.forget_keys(now.minus(KEYS_KEPT), FORGOTTEN_MAX).await?;
     Ok(round)
 }
 

@@ -2,22 +2,30 @@
 //!
 //! | variable | meaning | default |
 //! | --- | --- | --- |
-//! | `DATABASE_URL` | `sqlite:<path>` | `sqlite:jobs.db` |
+//! | `DATABASE_URL` | `sqlite:<path>` or `postgres://<user>:<password>@<host>/<database>`, with `?sslmode=verify-full` for TLS | `sqlite:jobs.db` |
+//! | `DATABASE_POOL_MAX` | connections to PostgreSQL that are open at once | `10` |
+//! | `MIGRATE_AT_START` | `true`: bring the schema up at the start, where no `job-migrate` runs before | `false` |
+//! | `OBJECTS_URL` | `file:///absolute/folder` or `s3://bucket/prefix`, where uploads and reports are | the folder `objects` |
 //! | `QUEUE_URL` | the queue | |
 //! | `QUEUE_NAME` | the queue by name, when there is no `QUEUE_URL` | `jobs` |
 //! | `APP_VERSION` | the version that is shown and logged | the crate's |
 //! | `LOG_LEVEL` | `error`, `warn`, `info`, `debug` or `trace` | `info` |
 //! | `FAIL_AT_START` | for demonstrations: print this and exit 1 | |
 //!
-//! Region, credentials and `AWS_ENDPOINT_URL` are read by the AWS SDK itself.
+//! Region, credentials and `AWS_ENDPOINT_URL` are read by the AWS SDK itself; `AWS_ENDPOINT_URL_S3` counts for objects.
 
 use tracing::level_filters::LevelFilter;
 
 use crate::environment::Environment;
+use crate::objects::ObjectsSettings;
+use crate::store::Limits;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct CommonSettings {
     pub database_url: String,
+    pub database_limits: Limits,
+    pub migrate_at_start: bool,
+    pub objects: ObjectsSettings,
     pub queue: QueueAddress,
     pub version: String,
     pub log_level: LevelFilter,
@@ -37,10 +45,23 @@ impl CommonSettings {
             Some(url) => QueueAddress::Url(url),
             None => QueueAddress::Name(or("QUEUE_NAME", "jobs")),
         };
+        let database_url = or("DATABASE_URL", "sqlite:jobs.db");
+        let version = or("APP_VERSION", own_version);
+        let database_limits = Limits {
+            connections_max: environment.number(
+                "DATABASE_POOL_MAX",
+                Limits::default().connections_max,
+                1..=500,
+            ),
+            ..Limits::default()
+        };
         CommonSettings {
-            database_url: or("DATABASE_URL", "sqlite:jobs.db"),
+            database_url,
+            database_limits,
+            migrate_at_start: environment.switch("MIGRATE_AT_START"),
+            objects: ObjectsSettings::read(environment),
             queue,
-            version: or("APP_VERSION", own_version),
+            version,
             log_level: log_level(environment),
             fail_at_start: environment.text("FAIL_AT_START"),
         }
@@ -70,6 +91,19 @@ mod tests {
             QueueAddress::Url("http://q".into())
         );
         assert_eq!(read(Environment::of([])), QueueAddress::Name("jobs".into()));
+    }
+
+    #[test]
+    fn the_schema_is_left_alone_unless_asked_for() {
+        let read = |mut environment: Environment| {
+            let settings = CommonSettings::read(&mut environment, "0.1.0");
+            environment.accept(settings.migrate_at_start)
+        };
+        assert_eq!(read(Environment::of([])), Ok(false));
+        assert_eq!(read(Environment::of([("MIGRATE_AT_START", "true")])), Ok(true));
+        assert!(
+            read(Environment::of([("MIGRATE_AT_START", "yes")])).unwrap_err().to_string().contains("`yes`")
+        );
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! How a process starts: settings or a refusal, the switch that fails it, its log, and its exit code.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 
 use tracing::error;
 
 use crate::environment::{Environment, InvalidSettings};
 use crate::settings::CommonSettings;
+use crate::store::{Store, StoreError};
 
 /// Reads the settings and runs the process with them. A failure is logged with all of its causes.
-pub async fn process<Settings, Failure: std::fmt::Display>(
+pub async fn process<Settings, End: Termination, Failure: std::fmt::Display>(
     read: impl FnOnce(Environment) -> Result<Settings, InvalidSettings>,
     common: impl FnOnce(&Settings) -> &CommonSettings,
-    run: impl AsyncFnOnce(Settings) -> Result<(), Failure>,
+    run: impl AsyncFnOnce(Settings) -> Result<End, Failure>,
 ) -> ExitCode {
     let settings = match read(Environment::of_process()) {
         Ok(settings) => settings,
@@ -27,10 +28,45 @@ pub async fn process<Settings, Failure: std::fmt::Display>(
     }
     crate::log::start(shared.log_level);
     match run(settings).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(end) => end.report(),
         Err(failure) => {
             error!(error = format!("{failure:#}"), "failed");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Opens the database of a service, whose schema somebody has brought up: `job-migrate`, unless `MIGRATE_AT_START` says
+/// that the service itself is to do it.
+pub async fn store(settings: &CommonSettings) -> Result<Store, StoreError> {
+    let store = Store::open_with(&settings.database_url, settings.database_limits).await?;
+    if settings.migrate_at_start {
+        store.migrate().await?;
+    }
+    store.expect_schema().await?;
+    Ok(store)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::on_each_database;
+
+    #[tokio::test]
+    async fn a_service_does_not_start_before_its_schema_is_there_and_says_who_brings_it() {
+        on_each_database(async |database| {
+            let settings = |migrate: &str| {
+                let mut environment =
+                    Environment::of([("DATABASE_URL", &*database.url), ("MIGRATE_AT_START", migrate)]);
+                let settings = CommonSettings::read(&mut environment, "1.0.0");
+                environment.accept(settings).unwrap()
+            };
+            let refused = store(&settings("false")).await.unwrap_err();
+            assert!(refused.to_string().contains("run `job-migrate` first"), "{refused}");
+            store(&settings("true")).await.unwrap();
+            store(&settings("false")).await.unwrap().ping().await.unwrap();
+        })
+        .await;
     }
 }

@@ -1,6 +1,7 @@
 //! A moment, to the millisecond, as it is stored and as it is shown.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
@@ -17,7 +18,7 @@ impl Timestamp {
         Timestamp(whole_milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
     }
 
-    pub fn from_milliseconds(milliseconds: i64) -> Timestamp {
+    pub const fn from_milliseconds(milliseconds: i64) -> Timestamp {
         Timestamp(milliseconds)
     }
 
@@ -53,6 +54,18 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Reads RFC 3339, with any offset from UTC.
+impl FromStr for Timestamp {
+    type Err = time::error::Parse;
+
+    fn from_str(text: &str) -> Result<Timestamp, time::error::Parse> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339)?;
+        let milliseconds = moment.unix_timestamp_nanos().div_euclid(1_000_000);
+        // The years that RFC 3339 can write are far within what milliseconds can count.
+        Ok(Timestamp(i64::try_from(milliseconds).unwrap_or_default()))
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -67,6 +80,14 @@ mod tests {
     fn a_time_is_shown_in_utc_to_the_millisecond() {
         let moment = Timestamp::from_milliseconds(1_763_710_200_250);
         assert_eq!(moment.to_string(), "2025-11-21T07:30:00.25Z");
+    }
+
+    #[test]
+    fn a_time_that_was_shown_is_read_as_the_same() {
+        let moment = Timestamp::from_milliseconds(1_763_710_200_250);
+        assert_eq!(moment.to_string().parse(), Ok(moment));
+        assert_eq!("2025-11-21T08:30:00.25+01:00".parse(), Ok(moment));
+        assert!("2025-11-21".parse::<Timestamp>().is_err());
     }
 
     #[test]

@@ -5,7 +5,11 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 /// Works, and calls `renew` every so often meanwhile; first after one period, not at once.
-pub async fn while_renewing<T>(every: Duration, renew: impl AsyncFn(), work: impl Future<Output = T>) -> T {
+pub async fn while_renewing<T, Renewal: Future<Output = ()>>(
+    every: Duration,
+    renew: impl Fn() -> Renewal,
+    work: impl Future<Output = T>,
+) -> T {
     let renewing = async {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -30,7 +34,7 @@ mod tests {
 
     async fn renewals(work: Duration) -> u32 {
         let renewals = Cell::new(0);
-        let renew = async || renewals.set(renewals.get() + 1);
+        let renew = || async { renewals.set(renewals.get() + 1) };
         while_renewing(Duration::from_secs(10), renew, sleep(work)).await;
         renewals.get()
     }
@@ -47,7 +51,7 @@ mod tests {
             sleep(Duration::from_secs(25)).await;
             "done"
         };
-        let hang = async || std::future::pending().await;
+        let hang = std::future::pending;
         assert_eq!(while_renewing(Duration::from_secs(10), hang, work).await, "done");
     }
 }

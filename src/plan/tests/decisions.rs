@@ -109,6 +109,7 @@ fn a_new_commit_with_the_same_content_makes_no_call() {
         &super::world::environment(),
         INSTALLATION,
         &super::world::revision("b"),
+        Timestamp(0),
     );
     assert_eq!(outcome(&again), "unchanged");
 }
@@ -368,6 +369,7 @@ fn the_ledger_knows_drift_where_the_tag_is_gone() {
         task_definition: arn(1),
         revision: "a".repeat(40),
         at: Timestamp(0),
+        prune: None,
     };
     let record = ServiceRecord { applied: Some(applied), ..ServiceRecord::default() };
     assert_eq!(found(&plan(&desired, &account.look(), Some(&record)))[0].cause, Cause::BehindOurBack);

@@ -68,6 +68,7 @@ fn applied() -> ServiceRecord {
         task_definition: arn(1),
         revision: "a".repeat(40),
         at: Timestamp(0),
+        prune: None,
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

@@ -22,6 +22,7 @@ pub fn environment() -> Environment {
         region: "eu-west-1".to_owned(),
         cluster: "jobs".to_owned(),
         variables: BTreeMap::new(),
+        sync: Default::default(),
     }
 }
 
@@ -96,7 +97,16 @@ pub fn scaled(mut desired: DesiredService) -> DesiredService {
 }
 
 pub fn plan(desired: &DesiredService, live: &LiveService, record: Option<&ServiceRecord>) -> ServicePlan {
-    plan_service(desired, live, record, &environment(), INSTALLATION, &revision("a"))
+    plan_at(desired, live, record, Timestamp(0))
+}
+
+pub fn plan_at(
+    desired: &DesiredService,
+    live: &LiveService,
+    record: Option<&ServiceRecord>,
+    now: Timestamp,
+) -> ServicePlan {
+    plan_service(desired, live, record, &environment(), INSTALLATION, &revision("a"), now)
 }
 
 /// The calls of a plan by name, or why there are none.

@@ -37,21 +37,27 @@ pub(super) fn service_status(
         quarantine: facts.quarantine.cloned(),
         last_good: record.last_good.clone(),
         hook: facts.hook().cloned(),
+        overriding: None,
+        left_git: None,
     }
 }
 
 /// What the rules look at.
-struct Facts<'a> {
+pub(super) struct Facts<'a> {
     decision: &'a Decision,
     live: Option<&'a LiveService>,
-    ecs: Option<&'a EcsService>,
+    pub(super) ecs: Option<&'a EcsService>,
     record: &'a ServiceRecord,
     /// Of the digest that Git wants now; an older one no longer matters.
     quarantine: Option<&'a Quarantine>,
 }
 
 impl<'a> Facts<'a> {
-    fn of(planned: &'a ServicePlan, live: Option<&'a LiveService>, record: &'a ServiceRecord) -> Self {
+    pub(super) fn of(
+        planned: &'a ServicePlan,
+        live: Option<&'a LiveService>,
+        record: &'a ServiceRecord,
+    ) -> Self {
         let held = match &planned.decision {
             Decision::Held { reason: Held::Quarantined(quarantine), .. } => Some(&**quarantine),
             Decision::Unchanged | Decision::Change { .. } | Decision::Held { .. } => None,
@@ -78,7 +84,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn held(&self) -> Option<&'a Held> {
+    pub(super) fn held(&self) -> Option<&'a Held> {
         match self.decision {
             Decision::Held { reason, .. } => Some(reason),
             Decision::Unchanged | Decision::Change { .. } => None,
@@ -103,7 +109,7 @@ impl<'a> Facts<'a> {
         self.record.rollout.is_some() || state == Some(true)
     }
 
-    fn healthy(&self) -> Condition {
+    pub(super) fn healthy(&self) -> Condition {
         let kind = ConditionKind::Healthy;
         if let Some(why) = self.unreadable() {
             return condition(kind, Truth::Unknown, "Unreadable", why);
@@ -202,7 +208,8 @@ impl<'a> Facts<'a> {
                 | Held::Suspended { .. }
                 | Held::NotOwned { .. }
                 | Held::DriftTolerated
-                | Held::NeedsReplacement { .. } => return None,
+                | Held::NeedsReplacement { .. }
+                | Held::NotPruned(_) => return None,
             },
             (None, Decision::Unchanged) if self.rolling_out() => {
                 ("RollingOut", "its deployment has not completed".to_owned())
@@ -215,7 +222,10 @@ impl<'a> Facts<'a> {
     fn stalled(&self) -> Option<Condition> {
         let held = self.held()?;
         let stalls = match held {
-            Held::Unreadable { .. } | Held::NotOwned { .. } | Held::NeedsReplacement { .. } => true,
+            Held::Unreadable { .. }
+            | Held::NotOwned { .. }
+            | Held::NeedsReplacement { .. }
+            | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
             | Held::HookRunning { .. }
@@ -251,7 +261,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn suspended(&self) -> Option<Condition> {
+    pub(super) fn suspended(&self) -> Option<Condition> {
         let held = self.held().filter(|held| matches!(held, Held::Suspended { .. }))?;
         let text = HeldText::of(held);
         let message = format!("{}; {}", text.headline, text.way_out);
@@ -259,7 +269,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn condition(
+pub(super) fn condition(
     kind: ConditionKind,
     truth: Truth,
     reason: &'static str,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Condition, ServiceStatus, Status};
+use super::{Condition, OverrideStatus, ServiceStatus, Status};
 use crate::model::{Json, Quarantine};
 use crate::report::failure::last_words;
 
@@ -47,6 +47,19 @@ fn service_json(service: &ServiceStatus) -> Json {
             "tries": open.attempts,
             "task": open.task,
         })),
+        "override": service.overriding.as_ref().map(override_json),
+        "leftGit": service.left_git,
+    })
+}
+
+fn override_json(status: &OverrideStatus) -> Json {
+    let asked = status.overriding.in_force();
+    json!({
+        "honoured": asked.is_some(),
+        "minimum": asked.map(|asked| asked.minimum),
+        "maximum": asked.map(|asked| asked.maximum),
+        "until": asked.map(|asked| asked.until.to_string()),
+        "message": status.message,
     })
 }
 

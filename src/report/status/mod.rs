@@ -2,6 +2,8 @@
 
 mod conditions;
 mod json;
+mod leaving;
+mod overriding;
 mod text;
 
 #[cfg(test)]
@@ -16,6 +18,7 @@ use crate::model::{
 use crate::plan::Plan;
 
 pub use json::{STATUS_VERSION, status_json};
+pub use overriding::OverrideStatus;
 pub use text::{Show, StatusTextOptions, status_text};
 
 /// One environment at one moment.
@@ -50,6 +53,10 @@ pub struct ServiceStatus {
     pub last_good: Option<LastGood>,
     /// The hook that is under way.
     pub hook: Option<OpenHook>,
+    /// An administrator's override of the scaling bounds.
+    pub overriding: Option<OverrideStatus>,
+    /// The first Git commit without the service, in full.
+    pub left_git: Option<String>,
 }
 
 /// One thing that can be said of a service, as Kubernetes says it.
@@ -79,6 +86,10 @@ pub enum ConditionKind {
     RolledBack,
     /// A person asked to leave it alone.
     Suspended,
+    /// An administrator's scaling bounds stand in for Git's; false where they can't be honoured.
+    Overridden,
+    /// It left Git, and goes.
+    Deleting,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +109,8 @@ impl ConditionKind {
             Self::Stalled => "Stalled",
             Self::RolledBack => "RolledBack",
             Self::Suspended => "Suspended",
+            Self::Overridden => "Overridden",
+            Self::Deleting => "Deleting",
         }
     }
 }
@@ -135,7 +148,15 @@ pub fn fold(
     let none = ServiceRecord::default();
     let services = plan.services.iter().map(|planned| {
         let record = records.get(&planned.service).unwrap_or(&none);
-        conditions::service_status(planned, live.services.get(&planned.service), record)
+        let live = live.services.get(&planned.service);
+        if let Some(left) = &planned.left_git {
+            return leaving::service_status(planned, left, live, record);
+        }
+        let mut status = conditions::service_status(planned, live, record);
+        if let Some(service) = desired.services.get(&planned.service) {
+            overriding::add(&mut status, service, live, now);
+        }
+        status
     });
     Status {
         environment: desired.environment.name.clone(),

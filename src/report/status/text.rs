@@ -32,21 +32,27 @@ enum Word {
     Stalled,
     Unhealthy,
     Reconciling,
+    Deleting,
     Suspended,
     Drifted,
+    Overridden,
     Unknown,
+    LeftInPlace,
     Ready,
 }
 
 impl Word {
-    const ALL: [Word; 8] = [
+    const ALL: [Word; 11] = [
         Word::RolledBack,
         Word::Stalled,
         Word::Unhealthy,
         Word::Reconciling,
+        Word::Deleting,
         Word::Suspended,
         Word::Drifted,
+        Word::Overridden,
         Word::Unknown,
+        Word::LeftInPlace,
         Word::Ready,
     ];
 
@@ -58,12 +64,18 @@ impl Word {
             Word::RolledBack
         } else if service.is(ConditionKind::Stalled) {
             Word::Stalled
+        } else if service.is(ConditionKind::Deleting) {
+            Word::Deleting
+        } else if service.left_git.is_some() {
+            Word::LeftInPlace
         } else if service.is(ConditionKind::Reconciling) {
             Word::Reconciling
         } else if truth(ConditionKind::Healthy) == Some(Truth::False) {
             Word::Unhealthy
         } else if service.is(ConditionKind::Drifted) {
             Word::Drifted
+        } else if service.overriding.is_some() {
+            Word::Overridden
         } else if service.is(ConditionKind::Ready) {
             Word::Ready
         } else {
@@ -78,9 +90,12 @@ impl Word {
             Word::Stalled => ("Stalled", "stalled"),
             Word::Unhealthy => ("Unhealthy", "unhealthy"),
             Word::Reconciling => ("Reconciling", "reconciling"),
+            Word::Deleting => ("Deleting", "being deleted"),
             Word::Suspended => ("Suspended", "suspended"),
             Word::Drifted => ("Drifted", "drifted"),
+            Word::Overridden => ("Overridden", "overridden"),
             Word::Unknown => ("Unknown", "unknown"),
+            Word::LeftInPlace => ("LeftInPlace", "left in place"),
             Word::Ready => ("Ready", "ready"),
         }
     }
@@ -88,8 +103,10 @@ impl Word {
     fn tone(self) -> Tone {
         match self {
             Word::RolledBack | Word::Stalled | Word::Unhealthy => Tone::Bad,
-            Word::Suspended | Word::Drifted | Word::Unknown => Tone::Warning,
-            Word::Reconciling => Tone::Change,
+            Word::Suspended | Word::Drifted | Word::Overridden | Word::Unknown | Word::LeftInPlace => {
+                Tone::Warning
+            }
+            Word::Reconciling | Word::Deleting => Tone::Change,
             Word::Ready => Tone::Good,
         }
     }
@@ -145,7 +162,7 @@ fn lines(word: Word, service: &ServiceStatus) -> Vec<String> {
     let joined = |runs: Option<String>, kind| {
         vec![runs.into_iter().chain([message(kind)]).collect::<Vec<_>>().join("; ")]
     };
-    match word {
+    let mut lines = match word {
         Word::RolledBack => rolled_back(service, runs.as_deref().unwrap_or_default()),
         Word::Stalled => joined(runs, ConditionKind::Stalled),
         Word::Unhealthy => joined(runs, ConditionKind::Healthy),
@@ -153,8 +170,15 @@ fn lines(word: Word, service: &ServiceStatus) -> Vec<String> {
         Word::Suspended => joined(runs, ConditionKind::Suspended),
         Word::Drifted => joined(runs, ConditionKind::Drifted),
         Word::Unknown => vec![message(ConditionKind::Ready)],
+        Word::Deleting => joined(runs, ConditionKind::Deleting),
+        Word::LeftInPlace => joined(runs, ConditionKind::Ready),
+        Word::Overridden => joined(runs, ConditionKind::Overridden),
         Word::Ready => runs.into_iter().collect(),
+    };
+    if let Some(overriding) = service.overriding.as_ref().filter(|_| word != Word::Overridden) {
+        lines.push(format!("overridden  {}", overriding.message));
     }
+    lines
 }
 
 /// `runs :41 (3/3)`; `None` where the service is absent or unreadable.

@@ -1,0 +1,59 @@
+//! What a `report` job made.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::TryStreamExt as _;
+use jobs::job::Status;
+use jobs::log::chain;
+use tracing::warn;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::jobs::{job_id, no_such_job};
+use crate::document::refusals;
+use crate::problem::{Code, Problem};
+use crate::state::Api;
+
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(read_report))
+}
+
+refusals!(ReportRefusals: NoSuchJob, NoReport, NotCompleted, Unavailable);
+
+/// Downloads the CSV that a `report` job made.
+#[utoipa::path(get, path = "/jobs/{id}/report", tag = "jobs",
+    params(("id" = String, Path, description = "A report job's id", format = "uuid")),
+    responses(
+        (status = 200, description = "The report", body = String, content_type = "text/csv",
+            headers(("content-disposition" = String, description = "a name for the file")),
+            example = "product,orders,quantity,revenue\nkeyboard,1,2,99.80\n"),
+        ReportRefusals,
+    )
+)]
+async fn read_report(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = job_id(&id)?;
+    let job = api.store.read(id).await?.ok_or_else(no_such_job)?;
+    if job.kind != "report" {
+        let detail = format!("this is a `{}` job; only `report` jobs have a report", job.kind);
+        return Err(Problem::new(Code::NoReport, detail));
+    }
+    if job.status != Status::Completed {
+        let detail = format!("the job is {}; its report is there once it is COMPLETED", job.status);
+        return Err(Problem::new(Code::NotCompleted, detail));
+    }
+    let found = api.objects.get(&format!("reports/{id}.csv")).await;
+    let found = found
+        .map_err(|error| Problem::unavailable("object store", &error))?
+        .ok_or_else(|| Problem::new(Code::NoReport, "the report was removed; submit another `report` job"))?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_LENGTH, found.bytes.to_string()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"report-{id}.csv\"")),
+    ];
+    // The status is sent by then; the client sees that the length is short.
+    let body =
+        found.body.inspect_err(|error| warn!(error = chain(error), "a report could not be read to its end"));
+    Ok((headers, Body::from_stream(body)).into_response())
+}

@@ -1,0 +1,113 @@
+//! One batch of services: observed together, then each passed over on its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::leaving::Circumstances;
+use super::overriding;
+use super::pass::{Engine, Next};
+use super::state::Finished;
+use crate::model::{Desired, DesiredService, Live, ServiceKey};
+use crate::observe::{Departing, Observer, Want};
+
+/// The part of a sweep that is about services which left Git.
+pub(super) struct Leave {
+    pub(super) keys: Vec<ServiceKey>,
+    pub(super) around: Circumstances,
+    /// The wish that this is about, and the one in force: nothing is deleted for an old one.
+    pub(super) commit: u64,
+    pub(super) commits: Arc<AtomicU64>,
+}
+
+impl Leave {
+    fn is_outdated(&self) -> bool {
+        self.commits.load(Ordering::Relaxed) != self.commit
+    }
+}
+
+/// One batch: observed together, then each service passed over on its own.
+pub(super) struct Sweep {
+    pub(super) engine: Arc<Engine>,
+    pub(super) observer: Arc<Observer>,
+    pub(super) desired: Arc<Desired>,
+    pub(super) waiting: BTreeMap<ServiceKey, BTreeSet<ServiceKey>>,
+    pub(super) departure: Option<Leave>,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) results: mpsc::UnboundedSender<Finished>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Sweep {
+    pub(super) async fn go(self) {
+        let services: Vec<_> = self.waiting.keys().filter_map(|key| self.desired.services.get(key)).collect();
+        let records: Vec<_> = services.iter().map(|it| self.engine.ledger.record(&it.key)).collect();
+        let wants: Vec<Want<'_>> = services
+            .iter()
+            .zip(&records)
+            .map(|(desired, record)| Want { desired, record: record.as_ref() })
+            .collect();
+        let left: Vec<&ServiceKey> = self.departure.iter().flat_map(|it| &it.keys).collect();
+        let left_records: Vec<_> = left.iter().map(|key| self.engine.ledger.record(key)).collect();
+        let departing: Vec<Departing<'_>> = left
+            .iter()
+            .zip(&left_records)
+            .map(|(key, record)| Departing { key, record: record.as_ref() })
+            .collect();
+        let live = self.observer.observe_with(&wants, &departing, (self.engine.now)()).await;
+        let passes = services.into_iter().map(|service| self.pass(service, &live));
+        let departures = left.into_iter().map(|key| self.leave(key, &live));
+        tokio::join!(futures_util::future::join_all(passes), futures_util::future::join_all(departures));
+    }
+
+    async fn pass(&self, service: &DesiredService, live: &Live) {
+        // The semaphore is never closed; without a permit the pass is simply not bounded.
+        let _permit = self.permits.acquire().await.ok();
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let none = BTreeSet::new();
+        let waiting_for = self.waiting.get(&service.key).unwrap_or(&none);
+        let live = live.services.get(&service.key);
+        let next = match live {
+            Some(live) => self.engine.pass(&self.desired, service, live, waiting_for).await,
+            None => not_observed(),
+        };
+        let ends_after = live.and_then(|live| overriding::ends_after(live, (self.engine.now)()));
+        self.tell(Finished {
+            key: service.key.clone(),
+            digest: Some(service.digest.clone()),
+            next,
+            ends_after,
+        });
+    }
+
+    async fn leave(&self, key: &ServiceKey, live: &Live) {
+        let _permit = self.permits.acquire().await.ok();
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let next = match (&self.departure, live.services.get(key)) {
+            // It may be wanted again, or another guard may stand.
+            (Some(departure), _) if departure.is_outdated() => Next::Watch(Duration::ZERO),
+            (Some(departure), Some(live)) => {
+                self.engine.leave(&self.desired, key, live, &departure.around).await
+            }
+            (None, _) | (_, None) => not_observed(),
+        };
+        self.tell(Finished { key: key.clone(), digest: None, next, ends_after: None });
+    }
+
+    fn tell(&self, pass: Finished) {
+        // Nobody listens any more only when the loop has ended.
+        let _ = self.results.send(pass);
+    }
+}
+
+fn not_observed() -> Next {
+    Next::Retry { at_least: Duration::from_secs(5), why: "not observed".to_owned() }
+}

@@ -1,0 +1,239 @@
+//! Services that left Git: which they are, what stands in the way of deleting one, and its steps.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{
+    Action, Decision, Extent, Held, Hooks, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share,
+    Step,
+};
+use crate::model::{
+    Desired, Digest, EcsService, Environment, FieldPath, LiveService, Part, ServiceKey, ServiceRecord,
+    Timestamp, tag,
+};
+
+/// How long tasks may take to stop before people are told. ECS gives containers up to two minutes, and
+/// a load balancer five by default; task protection may take hours.
+const DRAIN_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// What the end of a service is decided by.
+#[derive(Clone, Copy, Debug)]
+pub struct Departure<'a> {
+    pub key: &'a ServiceKey,
+    pub record: &'a ServiceRecord,
+    pub live: &'a LiveService,
+    /// What Git asks for instead.
+    pub desired: &'a Desired,
+    pub installation: &'a str,
+    /// The name that the environment had when the ledger was opened.
+    pub environment: &'a str,
+    pub share: Share,
+    /// A service that Git asks for and that is not settled yet: deletions begin last.
+    pub waits_for: Option<&'a ServiceKey>,
+    pub now: Timestamp,
+}
+
+/// What becomes of it in this pass.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// There is no such service any more.
+    Gone,
+    Planned {
+        /// All that is left to do, for people.
+        plan: ServicePlan,
+        /// What can be done now. Deleting comes when the last task has stopped.
+        now: Vec<Step>,
+    },
+}
+
+/// The services that we deployed and Git no longer mentions.
+///
+/// They come from the ledger alone: what it does not know is nobody's to delete, whatever its tags say.
+pub fn leaving<'a>(
+    desired: &'a Desired,
+    records: &'a BTreeMap<ServiceKey, ServiceRecord>,
+) -> impl Iterator<Item = (&'a ServiceKey, &'a ServiceRecord)> {
+    records.iter().filter(|(key, record)| record.is_of_a_service() && !desired.services.contains_key(key))
+}
+
+/// How many services would go at once, and how many may: a share of those that are ours, rounded down,
+/// but always one, or nothing could ever leave a small environment.
+pub fn share(desired: &Desired, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Share {
+    let percent = desired.environment.sync.prune_max_percent;
+    let owned = records.values().filter(|record| record.is_of_a_service()).count();
+    let going = leaving(desired, records)
+        .filter(|(_, record)| pruned_by(record, &desired.environment).is_some())
+        .count();
+    Share { going, owned, allowed: (owned * usize::from(percent) / 100).max(1), percent }
+}
+
+/// Who wants the service to go. Its own last word weighs more than the environment's; where it was
+/// never applied whole, nobody knows what that is.
+fn pruned_by(record: &ServiceRecord, environment: &Environment) -> Option<PruneBy> {
+    match record.applied.as_ref()?.prune {
+        Some(true) => Some(PruneBy::Service),
+        Some(false) => None,
+        None => environment.sync.prune.then_some(PruneBy::Environment),
+    }
+}
+
+impl Departure<'_> {
+    /// Plans the end of one service that left Git.
+    pub fn plan(self) -> Ending {
+        let service = match (&self.live.service, &self.live.scaling) {
+            (Part::Absent, _) => return Ending::Gone,
+            (Part::Unreadable(why), _) => return self.held(unreadable("service", why), None),
+            (Part::Present(_), Part::Unreadable(why)) => return self.held(unreadable("scaling", why), None),
+            (Part::Present(service), Part::Present(_) | Part::Absent) => service,
+        };
+        if service.status() == "DRAINING" {
+            // Nothing is left to do but to wait, whoever asked ECS for it.
+            return self.change(service, Vec::new(), Vec::new());
+        }
+        if pruned_by(self.record, &self.desired.environment).is_none() {
+            return self.left_in_place(service);
+        }
+        match self.guard(service) {
+            Some(reason) => self.held(reason, Some(service)),
+            None => self.delete(service),
+        }
+    }
+
+    /// First match wins.
+    fn guard(self, service: &EcsService) -> Option<Held> {
+        if let Some(text) = service.tag(tag::SUSPENDED) {
+            return Some(Held::Suspended { text: text.to_owned() });
+        }
+        let desired = self.desired;
+        let guard = self
+            .foreign_tag(service)
+            .or_else(|| desired.services.is_empty().then_some(PruneGuard::NothingLeft))
+            .or_else(|| self.renamed())
+            .or_else(|| {
+                let mut others = desired.services.values();
+                let dependent = others.find(|other| other.depends_on.contains(self.key))?;
+                Some(PruneGuard::DependedOn { by: dependent.key.clone() })
+            })
+            .or_else(|| {
+                let too_many = self.share.going > self.share.allowed && !self.has_begun();
+                too_many.then_some(PruneGuard::TooMany(self.share))
+            })
+            .or_else(|| self.still_running(service));
+        let waits = || {
+            let service = self.waits_for.filter(|_| !self.has_begun())?.clone();
+            Some(Held::WaitsFor { service })
+        };
+        guard.map(Held::NotPruned).or_else(waits)
+    }
+
+    fn foreign_tag(self, service: &EcsService) -> Option<PruneGuard> {
+        let wanted = [(tag::MANAGED_BY, self.installation), (tag::ID, self.key.name())];
+        let (name, wanted) = wanted.into_iter().find(|(name, wanted)| service.tag(name) != Some(wanted))?;
+        let found = service.tag(name).map(str::to_owned);
+        Some(PruneGuard::Tag { name, found, wanted: wanted.to_owned() })
+    }
+
+    fn renamed(self) -> Option<PruneGuard> {
+        let now = &self.desired.environment.name;
+        (now != self.environment)
+            .then(|| PruneGuard::EnvironmentRenamed { before: self.environment.to_owned(), now: now.clone() })
+    }
+
+    fn still_running(self, service: &EcsService) -> Option<PruneGuard> {
+        let asked_at = self.record.leaving.as_ref()?.began_at?;
+        let tasks = service.tasks();
+        let late = tasks > 0 && service.desired_count() == 0 && self.now.since(asked_at) > DRAIN_MAX;
+        late.then_some(PruneGuard::StillRunning { tasks, asked_at })
+    }
+
+    fn has_begun(self) -> bool {
+        self.record.leaving.as_ref().is_some_and(|leaving| leaving.began_at.is_some())
+    }
+
+    /// Application Auto Scaling first, or it would raise the count again; then no task; then the
+    /// service itself, never by force.
+    fn delete(self, service: &EcsService) -> Ending {
+        let step = |action| Step { action, because: Vec::new() };
+        // The count of a DAEMON service is ECS's own, and does not stand in the way.
+        let is_daemon = service.0["schedulingStrategy"] == "DAEMON";
+        let mut before = Vec::new();
+        if self.live.scaling.present().is_some() {
+            before.push(step(Action::DeregisterScalableTarget));
+        }
+        if service.desired_count() > 0 && !is_daemon {
+            let (cluster, name) = (&self.desired.environment.cluster, self.key.name());
+            let body = json!({"cluster": cluster, "service": name, "desiredCount": 0});
+            before.push(step(Action::UpdateService {
+                task_definition: None,
+                body,
+                starts_deployment: false,
+            }));
+        }
+        let last = step(Action::DeleteService);
+        let now = match (before.is_empty(), service.tasks() == 0 || is_daemon) {
+            (false, _) => before.clone(),
+            (true, true) => vec![last.clone()],
+            (true, false) => Vec::new(),
+        };
+        let all = before.into_iter().chain([last]).collect();
+        self.change(service, all, now)
+    }
+
+    fn change(self, service: &EcsService, steps: Vec<Step>, now: Vec<Step>) -> Ending {
+        let decision = Decision::Change { differences: Vec::new(), steps };
+        Ending::Planned { plan: self.service_plan(decision, Vec::new(), Some(service)), now }
+    }
+
+    fn held(self, reason: Held, service: Option<&EcsService>) -> Ending {
+        let decision = Decision::Held { reason, differences: Vec::new() };
+        Ending::Planned { plan: self.service_plan(decision, Vec::new(), service), now: Vec::new() }
+    }
+
+    fn left_in_place(self, service: &EcsService) -> Ending {
+        let quiet = Quiet {
+            path: FieldPath::root().field("service"),
+            live: None,
+            desired: None,
+            rule: match self.record.applied.as_ref() {
+                Some(applied) if applied.prune == Some(false) => "its own `sync.prune` was false",
+                Some(_) => "prune is off",
+                None => "it was never applied whole, so whether it may go is not known",
+            }
+            .to_owned(),
+            kept: Kept::LeftInPlace,
+        };
+        let plan = self.service_plan(Decision::Unchanged, vec![quiet], Some(service));
+        Ending::Planned { plan, now: Vec::new() }
+    }
+
+    fn service_plan(
+        self,
+        decision: Decision,
+        quiet: Vec<Quiet>,
+        service: Option<&EcsService>,
+    ) -> ServicePlan {
+        let applied = self.record.applied.as_ref().map(|applied| applied.digest.clone());
+        let noticed = self.record.leaving.as_ref().map(|leaving| leaving.revision.clone());
+        ServicePlan {
+            service: self.key.clone(),
+            digest: applied.unwrap_or_else(|| Digest::from_tag("")),
+            decision,
+            quiet,
+            hooks: Hooks::default(),
+            extent: Extent::Whole,
+            left_git: Some(LeftGit {
+                revision: noticed.unwrap_or_else(|| self.desired.revision.id.clone()),
+                share: self.share,
+                prune: pruned_by(self.record, &self.desired.environment),
+                tasks: service.map_or(0, EcsService::tasks),
+                draining: service.is_some_and(|service| service.status() == "DRAINING"),
+            }),
+        }
+    }
+}
+
+fn unreadable(what: &str, why: &str) -> Held {
+    Held::Unreadable { what: what.to_owned(), why: why.to_owned() }
+}

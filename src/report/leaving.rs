@@ -1,0 +1,141 @@
+//! The end of a service that left Git, in words.
+
+use super::held::HeldText;
+use super::paint::{count, plain};
+use super::sentence::held_sentence;
+use super::steps::step_text;
+use crate::model::{Revision, Timestamp};
+use crate::plan::{Action, Decision, LeftGit, PruneBy, ServicePlan};
+
+/// How it stands with the end of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Something is left to do, or to wait for.
+    Going,
+    Held,
+    LeftInPlace,
+}
+
+impl Stage {
+    pub(super) fn of(plan: &ServicePlan) -> Self {
+        match &plan.decision {
+            Decision::Change { .. } => Stage::Going,
+            Decision::Held { .. } => Stage::Held,
+            Decision::Unchanged => Stage::LeftInPlace,
+        }
+    }
+
+    /// As JSON has it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Stage::Going => "going",
+            Stage::Held => "held",
+            Stage::LeftInPlace => "leftInPlace",
+        }
+    }
+}
+
+/// `4c1f9e2`
+fn commit(left: &LeftGit) -> String {
+    let revision = Revision {
+        id: left.revision.clone(),
+        branch: String::new(),
+        author: String::new(),
+        subject: String::new(),
+        committed_at: Timestamp(0),
+    };
+    revision.to_string()
+}
+
+/// What `plan` says behind the service's name.
+pub(super) fn headline(plan: &ServicePlan, left: &LeftGit) -> String {
+    let commit = commit(left);
+    match &plan.decision {
+        Decision::Change { .. } => format!("delete: left Git in {commit}"),
+        Decision::Held { reason, .. } => {
+            format!("held: left Git in {commit}, not deleted: {}", HeldText::of(reason).headline)
+        }
+        Decision::Unchanged => format!("left in place: left Git in {commit}, {}", why_it_stays(plan)),
+    }
+}
+
+/// The lines below it: why, how far, and what is left to do.
+pub(super) fn details(plan: &ServicePlan, left: &LeftGit) -> Vec<String> {
+    match &plan.decision {
+        Decision::Change { .. } if left.draining => vec!["ECS is deleting it".to_owned()],
+        Decision::Change { steps, .. } => {
+            let mut lines = vec![format!("may go: {}", guards(left))];
+            let mut parts: Vec<String> = Vec::new();
+            for step in steps {
+                match &step.action {
+                    Action::DeleteService if left.tasks > 0 => {
+                        parts.push(format!("wait until {} stopped", tasks(left.tasks)));
+                        parts.push(step_text(&plan.service, &step.action));
+                    }
+                    Action::UpdateService { .. } => parts.push("set desiredCount to 0".to_owned()),
+                    action => parts.push(step_text(&plan.service, action)),
+                }
+            }
+            lines.push(format!("will: {}", parts.join(", ")));
+            lines.push("begins when everything else has settled; task definitions stay".to_owned());
+            lines
+        }
+        Decision::Held { reason, .. } => {
+            let text = HeldText::of(reason);
+            text.details.into_iter().chain([text.way_out]).collect()
+        }
+        Decision::Unchanged => vec![WAY_OUT.to_owned()],
+    }
+}
+
+/// `prune is on (Environment), both owner tags match, 1 of 8 services goes (up to 20 %: 1)`
+fn guards(left: &LeftGit) -> String {
+    let share = left.share;
+    let by = match left.prune {
+        Some(PruneBy::Service) => "prune is on (its own manifest)",
+        Some(PruneBy::Environment) | None => "prune is on (Environment)",
+    };
+    format!(
+        "{by}, both owner tags match, {} of {} (up to {} at once), nothing depends on it",
+        share.going,
+        count(share.owned, "service"),
+        share.allowed
+    )
+}
+
+const WAY_OUT: &str = "to delete it: `sync.prune: true` in the Environment or, before it leaves, in its own \
+     manifest; or by hand";
+
+fn why_it_stays(plan: &ServicePlan) -> String {
+    plan.quiet.iter().map(|quiet| plain(&quiet.rule)).collect::<Vec<_>>().join("; ")
+}
+
+fn tasks(number: i64) -> String {
+    let verb = if number == 1 { "has" } else { "have" };
+    format!("{} {verb}", count(usize::try_from(number).unwrap_or_default(), "task"))
+}
+
+/// What the journal says of it.
+pub fn leaving_sentence(plan: &ServicePlan) -> String {
+    let Some(left) = &plan.left_git else { return String::new() };
+    let commit = commit(left);
+    match &plan.decision {
+        Decision::Unchanged => {
+            format!("left Git in {commit}; it is left in place: {}; {WAY_OUT}", why_it_stays(plan))
+        }
+        Decision::Held { reason, .. } => {
+            format!("left Git in {commit}, and is not deleted: {}", held_sentence(reason))
+        }
+        Decision::Change { .. } if left.draining => "ECS is deleting it".to_owned(),
+        Decision::Change { steps, .. } => match steps.as_slice() {
+            [only] if only.action == Action::DeleteService && left.tasks > 0 => {
+                let verb = if left.tasks == 1 { "runs" } else { "run" };
+                format!("{} still {verb}", count(usize::try_from(left.tasks).unwrap_or_default(), "task"))
+            }
+            [only] if only.action == Action::DeleteService => {
+                format!("left Git in {commit}, and has no task left: deleted now")
+            }
+            _ => format!("left Git in {commit}: deleted when its tasks have stopped ({})", guards(left)),
+        },
+    }
+}
