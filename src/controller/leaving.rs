@@ -144,7 +144,9 @@ impl Engine {
             task_definition: task_definition.cloned(),
         };
         self.ledger.update(key, |record| {
-            *record = ServiceRecord { deleted: Some(deleted), ..ServiceRecord::default() };
+            // What a migration did to a database outlives the service.
+            let hooks = std::mem::take(&mut record.hooks);
+            *record = ServiceRecord { deleted: Some(deleted), hooks, ..ServiceRecord::default() };
         })?;
         let sentence = match leaving.began_at {
             Some(began) => format!("is gone, {} s after its deletion began", now.since(began).as_secs()),
