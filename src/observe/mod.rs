@@ -11,6 +11,8 @@ mod services;
 mod task_definitions;
 
 #[cfg(test)]
+mod hook_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

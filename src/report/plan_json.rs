@@ -185,6 +185,8 @@ fn difference_json(difference: &Difference) -> Json {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::report::example;
 
@@ -221,6 +223,23 @@ mod tests {
             })
         );
         assert_eq!(json["unchanged"], json!(["job-migrate"]));
+    }
+
+    #[test]
+    fn a_hook_stands_where_it_is_run() {
+        let mut plan = example::plan();
+        let worker = plan.services.iter_mut().find(|service| service.service.name() == "job-worker").unwrap();
+        worker.hooks.before = vec![example::hook()];
+        let json = plan_json(&plan);
+        let steps = json["steps"].as_array().unwrap();
+        let of_worker: Vec<&Json> = steps.iter().filter(|step| step["service"] == "job-worker").collect();
+        assert_eq!(
+            *of_worker[0],
+            json!({"service": "job-worker", "action": "RunTask", "hook": "migrate", "stage": "before",
+                "images": ["registry/job-migrate:1.4.2"], "differences": []})
+        );
+        let calls: Vec<&str> = of_worker.iter().map(|step| step["action"].as_str().unwrap()).collect();
+        assert_eq!(calls, ["RunTask", "RegisterTaskDefinition", "UpdateService"]);
     }
 
     #[test]
@@ -261,6 +280,7 @@ mod tests {
             // Values of fields are not members of ours.
             if let Decision::Change { differences, .. } = &mut service.decision {
                 differences.iter_mut().for_each(|difference| difference.desired = None);
+                service.hooks.before = vec![example::hook()];
             }
         }
         plan.services[0].left_git = Some(example::left_git());

@@ -65,9 +65,14 @@ pub struct Account {
 impl Account {
     /// Starts it; nothing has been deployed when this returns.
     pub fn start(repository: &Repository) -> Self {
+        Self::start_with(repository, &surrogate_for_this_build())
+    }
+
+    /// Starts it with something else that stands in for AWS.
+    pub fn start_with(repository: &Repository, stands_in: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let surrogate = home.path().join("local.yaml");
-        std::fs::write(&surrogate, surrogate_for_this_build()).unwrap();
+        std::fs::write(&surrogate, stands_in).unwrap();
         let operator = Operator::start(
             reconciler(home.path())
                 .args(["local", "--environment", "local", "--poll", "200ms", "--resync", "1s"])

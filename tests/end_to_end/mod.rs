@@ -12,6 +12,7 @@ mod traffic;
 mod bad_input;
 mod contract;
 mod drift;
+mod hooks;
 mod jobs;
 mod page;
 mod releases;

@@ -8,6 +8,7 @@ mod failures;
 mod faults;
 mod fleet;
 mod generated;
+mod hook_transcripts;
 mod hooks;
 mod leaving;
 mod mass_deletion;
