@@ -5,6 +5,7 @@ use std::time::Duration;
 use reconciler::controller::{Next, Wish};
 use reconciler::model::{Failure, Gate, HookStage, ServiceKey};
 use serde_json::json;
+use simulator::faults::Fault;
 use simulator::runtime::scripted::{Exit, Script};
 
 use super::story::{hook, hook_of_the_service, with_hooks};
@@ -444,4 +445,67 @@ async fn a_service_whose_hooks_are_done_costs_one_call_a_pass() {
     world.take_calls();
     world.run_for(&operator, &wish, Duration::from_secs(29)).await;
     assert_eq!(world.take_calls(), ["DescribeServices"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_ecs_has_forgotten_is_not_run_again() {
+    let mut world = World::new().await;
+    let wish = world.commit(&[with_hooks("app:1", &migrate("migrate-once:1"), NONE)]);
+    let operator = world.operator().await;
+    world.run_for(&operator, &wish, Duration::from_secs(6)).await;
+    drop(operator);
+    // It ends while nobody looks, and is no longer shown when somebody does.
+    tokio::time::sleep(Duration::from_secs(3 * 3_600)).await;
+    assert!(matches!(&world.settle(&wish).await[&key()], Next::Held(_)), "{}", world.told());
+    let failure = world.record("api").quarantine.unwrap().failure;
+    let cause = "hook migrate: ECS no longer shows its task, so it is not known how it ended";
+    assert_eq!(failure.likely_cause, cause);
+    assert_eq!(times(&world.take_calls(), "RunTask"), 1, "{}", world.told());
+}
+
+/// The operator asks for the task, hears no answer, and is away for this long.
+async fn away_after_run_task(hours: u64) -> (World, Wish) {
+    let mut world = World::new().await;
+    let wish = world.commit(&[with_hooks("app:1", &migrate("migrate-once:1"), NONE)]);
+    world.simulator.set_fault(Box::new(|call| match call.operation.as_str() {
+        "RunTask" => Fault::NeverAnswer,
+        _ => Fault::None,
+    }));
+    let operator = world.operator().await;
+    world.run_for(&operator, &wish, Duration::from_secs(5)).await;
+    drop(operator);
+    world.simulator.clear_fault();
+    let open = world.record("api").hook.unwrap();
+    assert!(open.asked_at.is_some() && open.task.is_none(), "{open:?}");
+    tokio::time::sleep(Duration::from_secs(hours * 3_600)).await;
+    (world, wish)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_whose_answer_was_lost_long_ago_is_not_run_again() {
+    // ECS has forgotten the task, then the token as well.
+    for (hours, calls) in [(2, 2), (30, 1)] {
+        let (world, wish) = away_after_run_task(hours).await;
+        assert!(matches!(&world.settle(&wish).await[&key()], Next::Held(_)), "{}", world.told());
+        let failure = world.record("api").quarantine.unwrap().failure;
+        assert!(failure.likely_cause.contains("no longer shows its task"), "{failure:?}");
+        assert_eq!(times(&world.take_calls(), "RunTask"), calls, "{}", world.told());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_git_moves_on_a_task_whose_answer_was_lost_still_ends_first() {
+    let mut world = world_with(&with_hooks("app:1", NONE, NONE)).await;
+    let first = world.commit(&[with_hooks("app:2", &migrate("migrate-once:1"), NONE)]);
+    world.simulator.set_fault(Box::new(|call| match call.operation.as_str() {
+        "RunTask" => Fault::NeverAnswer,
+        _ => Fault::None,
+    }));
+    let operator = world.operator().await;
+    world.run_for(&operator, &first, Duration::from_secs(5)).await;
+    world.simulator.clear_fault();
+    let second = world.commit(&[with_hooks("app:3", &migrate("migrate-once:2"), NONE)]);
+    assert_eq!(world.settle_with(&operator, &second).await[&key()], Next::Settled, "{}", world.told());
+    assert_eq!(world.hook_tasks("api").await, ["migrate exit 0", "migrate exit 0"], "{}", world.told());
+    assert!(world.record("api").quarantine.is_none());
 }

@@ -235,7 +235,8 @@ impl<'a> Facts<'a> {
             | Held::WaitsFor { .. } => false,
         };
         let text = HeldText::of(held);
-        let message = format!("{}; {}", text.headline, text.way_out);
+        let parts = std::iter::once(&text.headline).chain(&text.details).chain([&text.way_out]);
+        let message = parts.map(String::as_str).collect::<Vec<_>>().join("; ");
         stalls.then(|| condition(ConditionKind::Stalled, Truth::True, text.reason, message))
     }
 
