@@ -40,6 +40,8 @@ pub struct Want<'a> {
 pub struct Departing<'a> {
     pub key: &'a ServiceKey,
     pub record: Option<&'a ServiceRecord>,
+    /// Whether it may be deleted: then its scalable target is of interest too.
+    pub may_go: bool,
 }
 
 impl<'a> Want<'a> {

@@ -63,10 +63,14 @@ pub fn leaving<'a>(
 pub fn share(desired: &Desired, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Share {
     let percent = desired.environment.sync.prune_max_percent;
     let owned = records.values().filter(|record| record.is_of_a_service()).count();
-    let going = leaving(desired, records)
-        .filter(|(_, record)| pruned_by(record, &desired.environment).is_some())
-        .count();
+    let going =
+        leaving(desired, records).filter(|(_, record)| is_pruned(record, &desired.environment)).count();
     Share { going, owned, allowed: (owned * usize::from(percent) / 100).max(1), percent }
+}
+
+/// Whether pruning is on for a service that left Git; what else stands in its way is another matter.
+pub fn is_pruned(record: &ServiceRecord, environment: &Environment) -> bool {
+    pruned_by(record, environment).is_some()
 }
 
 /// Who wants the service to go. Its own last word weighs more than the environment's; where it was
@@ -228,6 +232,7 @@ impl Departure<'_> {
                 share: self.share,
                 prune: pruned_by(self.record, &self.desired.environment),
                 tasks: service.map_or(0, EcsService::tasks),
+                begun: self.has_begun(),
                 draining: service.is_some_and(|service| service.status() == "DRAINING"),
             }),
         }

@@ -24,13 +24,13 @@ use std::collections::BTreeMap;
 pub use decide::plan_service;
 pub use difference::{Rules, differences};
 pub use hooks::{register_hook, run_task};
-pub use leaving::{Departure, Ending, leaving, share};
+pub use leaving::{Departure, Ending, is_pruned, leaving, share};
 pub use types::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
     PlannedHook, PruneBy, PruneGuard, Quiet, RevisionSource, ServicePlan, Share, Step,
 };
 
-use crate::model::{Desired, Live, LiveService, Part, ServiceKey, ServiceRecord};
+use crate::model::{Desired, EcsService, Live, LiveService, Part, ServiceKey, ServiceRecord};
 
 /// What the planner knows besides desired and live.
 pub struct Context<'a> {
@@ -95,7 +95,8 @@ fn departures(
 ) -> Vec<ServicePlan> {
     let held = services.iter().find(|plan| match &plan.decision {
         Decision::Held { reason, .. } => *reason != Held::DriftTolerated,
-        Decision::Unchanged | Decision::Change { .. } => false,
+        Decision::Unchanged => has_failed(plan, live, context.records),
+        Decision::Change { .. } => false,
     });
     let share = share(desired, context.records);
     let unseen = LiveService { service: Part::Unreadable(NOT_READ.to_owned()), ..LiveService::absent() };
@@ -118,6 +119,15 @@ fn departures(
             }
         })
         .collect()
+}
+
+/// Whether what Git asks for runs, and failed: a first deployment has nothing to go back to.
+fn has_failed(plan: &ServicePlan, live: &Live, records: &BTreeMap<ServiceKey, ServiceRecord>) -> bool {
+    let quarantine = records.get(&plan.service).and_then(|record| record.quarantine.as_ref());
+    let ecs = live.services.get(&plan.service).and_then(|live| live.service.present());
+    let completed =
+        ecs.and_then(EcsService::primary).is_some_and(|it| it.rollout_state() == Some("COMPLETED"));
+    quarantine.is_some_and(|it| it.digest == plan.digest) && !completed
 }
 
 /// Nothing to do for the service that anybody wants done, and no deployment of it still going on.

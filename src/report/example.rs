@@ -10,8 +10,8 @@ use crate::model::{
     Timestamp,
 };
 use crate::plan::{
-    Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, Plan,
-    PlannedHook, Quiet, RevisionSource, ServicePlan, Step,
+    Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
+    PlannedHook, PruneBy, Quiet, RevisionSource, ServicePlan, Share, Step,
 };
 
 /// 2026-11-20 21:03:10 UTC
@@ -240,6 +240,17 @@ fn worker() -> Decision {
 
 fn cron() -> Decision {
     Decision::Held { reason: Held::Quarantined(Box::new(quarantine("report-cron"))), differences: Vec::new() }
+}
+
+pub(super) fn left_git() -> LeftGit {
+    LeftGit {
+        revision: revision().id,
+        share: Share { going: 1, owned: 6, allowed: 1, percent: 20 },
+        prune: Some(PruneBy::Environment),
+        tasks: 3,
+        begun: false,
+        draining: false,
+    }
 }
 
 fn quiet() -> Vec<Quiet> {

@@ -76,6 +76,7 @@ fn left_git_json(service: &ServicePlan, left: &LeftGit) -> Json {
         "revision": left.revision,
         "stage": Stage::of(service).name(),
         "tasks": left.tasks,
+        "begun": left.begun,
         "draining": left.draining,
         "going": left.share.going,
         "owned": left.share.owned,
@@ -255,6 +256,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_and_what_left_git_are_told_apart_from_what_is_unchanged() {
+        let mut plan = example::plan();
+        plan.services[1].quiet[0].kept = Kept::Overridden;
+        let kept = plan_json(&plan)["kept"].clone();
+        let path = "service.healthCheckGracePeriodSeconds";
+        let member = json!({
+            "service": "job-migrate", "path": path, "live": 0, "desired": null, "reason": "overridden",
+            "message": "AWS fills in 0",
+        });
+        assert_eq!(kept, json!([member]));
+        plan.services[1].left_git = Some(example::left_git());
+        let json = plan_json(&plan);
+        assert_eq!(json["leftGit"][0]["stage"], "leftInPlace");
+        assert_eq!(json["unchanged"], json!([]));
+    }
+
+    #[test]
     fn every_member_is_documented() {
         let document = include_str!("../../docs/plan.md");
         let mut plan = example::plan();
@@ -265,6 +283,8 @@ mod tests {
                 service.hooks.before = vec![example::hook()];
             }
         }
+        plan.services[0].left_git = Some(example::left_git());
+        plan.services[1].quiet[0].kept = Kept::LeftInPlace;
         let mut open = vec![plan_json(&plan)];
         while let Some(value) = open.pop() {
             match value {

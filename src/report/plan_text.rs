@@ -175,6 +175,11 @@ impl Window<'_> {
         let (mut sorted, left_out) = created::spread(differences);
         if let Some(wanted) = self.desired.services.get(service) {
             for difference in &mut sorted {
+                // What is not in Git stands nowhere there.
+                if difference.cause == Cause::LeftGit && difference.desired.is_none() {
+                    difference.origin = None;
+                    continue;
+                }
                 let origin = || wanted.origins.nearest(&difference.path).cloned();
                 difference.origin = difference.origin.take().or_else(origin);
             }
@@ -220,7 +225,10 @@ impl Window<'_> {
                 let git = git.map(|git| format!(": Git says {}", value_text(git))).unwrap_or_default();
                 parts.push(format!("the override of {asked} has ended{git}"));
             }
-            Cause::LeftGit => parts.push("no longer in Git".to_owned()),
+            Cause::LeftGit => {
+                let what = if difference.desired.is_some() { "scaling is " } else { "" };
+                parts.push(format!("{what}no longer in Git"));
+            }
         }
         if difference.consequence == Consequence::NeedsReplacement {
             parts.push("needs a new service".to_owned());

@@ -14,9 +14,12 @@ mod contract;
 mod drift;
 mod hooks;
 mod jobs;
+mod page;
 mod releases;
 mod secrets;
 mod stopping;
+mod under_fire;
+mod uploads;
 
 use std::time::{Duration, Instant};
 

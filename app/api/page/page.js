@@ -2,7 +2,7 @@
 
 import { readJob } from "./api.js";
 import { chart } from "./chart.js";
-import { byId, element, plural } from "./dom.js";
+import { byId, element, moment, plural } from "./dom.js";
 import { submitForm } from "./form.js";
 import { jobList } from "./jobs.js";
 import { listen } from "./live.js";
@@ -43,7 +43,7 @@ function heardOf(job) {
 
 /** A report may be of one import alone: those seen here are offered. */
 function offerImport(job) {
-  const words = `${plural(job.result?.imported ?? 0, "row")}, ${new Date(job.created_at).toLocaleString("en")} (${shortId(job.id)})`;
+  const words = `${plural(job.result?.imported ?? 0, "row")}, ${moment(job.created_at)} (${shortId(job.id)})`;
   const option = element("option", { value: job.id }, words);
   imports.set(job.id, option);
   const select = byId("import");
@@ -68,17 +68,17 @@ function drawPulses() {
   drawWorkers(pulses);
   const last = pulses.at(-1);
   const number = (chart, value, one, many) => {
-    byId(chart).querySelector("[data-number]").textContent = value?.toLocaleString("en") ?? "–";
+    byId(chart).querySelector("[data-number]").textContent = value?.toLocaleString() ?? "–";
     byId(chart).querySelector("[data-unit]").textContent = value === 1 ? one : many;
   };
-  const busy = last?.in_flight ? `, ${last.in_flight.toLocaleString("en")} in hand` : "";
+  const busy = last?.in_flight ? `, ${last.in_flight.toLocaleString()} in hand` : "";
   number("queue-chart", last?.visible, `job waiting${busy}`, `jobs waiting${busy}`);
   number("worker-chart", last?.workers, "alive", "alive");
 }
 
 function takeCounts(counts) {
   for (const place of document.querySelectorAll("[data-count]")) {
-    place.textContent = counts?.[place.dataset.count]?.toLocaleString("en") ?? "";
+    place.textContent = counts?.[place.dataset.count]?.toLocaleString() ?? "";
   }
 }
 
@@ -93,13 +93,18 @@ function showVersion(version) {
 
 let away;
 function showConnection(state) {
-  clearTimeout(away);
   const say = (words) => {
     byId("connection").dataset.state = state;
     byId("connection-words").textContent = words;
   };
-  if (state === "live") say("Live");
-  else away = setTimeout(() => say("Reconnecting"), AWAY_SAID_AFTER_MS);
+  if (state === "live") {
+    clearTimeout(away);
+    away = undefined;
+    say("Live");
+  } else {
+    // Each try that fails says so again; it counts from the first.
+    away ??= setTimeout(() => say("Reconnecting"), AWAY_SAID_AFTER_MS);
+  }
 }
 
 listen(
