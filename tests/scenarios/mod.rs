@@ -9,6 +9,7 @@ mod faults;
 mod fleet;
 mod generated;
 mod hook_transcripts;
+mod hook_trouble;
 mod hooks;
 mod leaving;
 mod mass_deletion;
