@@ -42,7 +42,7 @@ pub enum Ending {
     Gone,
     Planned {
         /// All that is left to do, for people.
-        plan: ServicePlan,
+        plan: Box<ServicePlan>,
         /// What can be done now. Deleting comes when the last task has stopped.
         now: Vec<Step>,
     },
@@ -187,12 +187,12 @@ impl Departure<'_> {
 
     fn change(self, service: &EcsService, steps: Vec<Step>, now: Vec<Step>) -> Ending {
         let decision = Decision::Change { differences: Vec::new(), steps };
-        Ending::Planned { plan: self.service_plan(decision, Vec::new(), Some(service)), now }
+        Ending::Planned { plan: Box::new(self.service_plan(decision, Vec::new(), Some(service))), now }
     }
 
     fn held(self, reason: Held, service: Option<&EcsService>) -> Ending {
         let decision = Decision::Held { reason, differences: Vec::new() };
-        Ending::Planned { plan: self.service_plan(decision, Vec::new(), service), now: Vec::new() }
+        Ending::Planned { plan: Box::new(self.service_plan(decision, Vec::new(), service)), now: Vec::new() }
     }
 
     fn left_in_place(self, service: &EcsService) -> Ending {
@@ -209,7 +209,7 @@ impl Departure<'_> {
             kept: Kept::LeftInPlace,
         };
         let plan = self.service_plan(Decision::Unchanged, vec![quiet], Some(service));
-        Ending::Planned { plan, now: Vec::new() }
+        Ending::Planned { plan: Box::new(plan), now: Vec::new() }
     }
 
     fn service_plan(

@@ -115,7 +115,7 @@ fn departures(
             };
             match departure.plan() {
                 Ending::Gone => None,
-                Ending::Planned { plan, .. } => Some(plan),
+                Ending::Planned { plan, .. } => Some(*plan),
             }
         })
         .collect()

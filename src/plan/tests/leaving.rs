@@ -82,7 +82,7 @@ fn calls(ending: &Ending) -> (Vec<&'static str>, Vec<&'static str>) {
 
 fn planned(ending: Ending) -> ServicePlan {
     match ending {
-        Ending::Planned { plan, .. } => plan,
+        Ending::Planned { plan, .. } => *plan,
         Ending::Gone => panic!("gone"),
     }
 }
