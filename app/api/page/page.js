@@ -8,6 +8,8 @@ import { jobList } from "./jobs.js";
 import { listen } from "./live.js";
 import { kindWord, shortId, statusWord } from "./row.js";
 
+/** As many imports as are offered for a report, the newest. */
+const IMPORTS_MAX = 100;
 const PULSES_MAX = 1_000;
 const SPAN_MS = 10 * 60 * 1000;
 /** A connection that is back at once is not worth a word. */
@@ -50,6 +52,10 @@ function offerImport(job) {
   const older = [...select.options].find((each) => each.value && each.value < job.id);
   if (older) older.before(option);
   else select.append(option);
+  while (select.options.length > IMPORTS_MAX) {
+    imports.delete(select.lastElementChild.value);
+    select.lastElementChild.remove();
+  }
 }
 
 function takePulses(heard) {

@@ -27,7 +27,8 @@ export function row(job, changed) {
   const refusal = element("p", { class: "refusal", role: "alert", hidden: true });
   const panel = element("div", { class: "details", id: `details-${job.id}`, hidden: true });
   const cancel = element("button", { type: "button", class: "quiet", onclick: stop }, "Cancel");
-  const more = element("button", { type: "button", class: "plain", "aria-expanded": "false", "aria-controls": panel.id, onclick: toggle }, "Details");
+  const unfolds = { "aria-expanded": "false", "aria-controls": panel.id };
+  const more = element("button", { type: "button", class: "plain", ...unfolds, onclick: toggle }, "Details");
   for (const button of [cancel, more]) {
     button.append(element("span", { class: "unseen" }, ` of ${kindWord(job.kind)} ${shortId(job.id)}`));
   }

@@ -23,7 +23,8 @@ use crate::state::Asked;
 /// How often the pulse is taken while somebody listens, and while only Prometheus does.
 const PULSE_EVERY: Duration = Duration::from_secs(2);
 const IDLE_PULSE_EVERY: Duration = Duration::from_secs(5);
-/// Counting looks at many rows: it pauses for so many times as long as it took, and so can't wear the database out.
+/// Counting looks at many rows: it rests for so many times as long as it took, so as not to wear the
+/// database out.
 const CENSUS_PAUSES: u32 = 20;
 /// How long one look may take; what is slower is not seen.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
