@@ -5,12 +5,13 @@ NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/python
-# The AWS CLI and boto3 drive the simulator, moto is S3 and SES to the apps, Schemathesis asks the API.
-PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' schemathesis==4.32.5
+# The AWS CLI and boto3 drive the simulator, moto is S3 and SES to the apps, Schemathesis asks the API, Selenium drives
+# a browser on its page.
+PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' schemathesis==4.32.5 selenium==4.51.0
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt-check clippy unit doc-test deny bench api-model tools clean-demo
+.PHONY: help demo test fmt-check clippy unit doc-test deny bench api-model tools browser clean-demo
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,15 +37,22 @@ unit: tools ## Unit, scenario and end-to-end tests
 doc-test: ## Examples in the documentation
 	$(CARGO) test --locked --workspace --doc --quiet
 
-tools: $(VENV)/.installed ## Install what the tests need
+tools: $(VENV)/.installed browser ## Install what the tests need
 	@PATH="$(TOOLS)/bin:$$PATH" $(CARGO) nextest --version >/dev/null 2>&1 || \
 	  $(CARGO) install --locked --root $(TOOLS) cargo-nextest@$(NEXTEST_VERSION)
 
 $(VENV)/.installed: Makefile
-	@command -v python3 >/dev/null || { echo "make: python3 is missing: the tests drive the simulator with the AWS CLI and boto3, and the API with Schemathesis" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "make: python3 is missing: the tests drive the simulator with the AWS CLI and boto3, the API with Schemathesis, and a browser with Selenium" >&2; exit 1; }
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PYTHON_PACKAGES)
 	@touch $@
+
+# Debian's own pair, which fits together.
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver; } || \
+	  { echo "make: chromium and chromedriver are missing: the page is tested in a browser (Debian: apt-get install chromium chromium-driver)" >&2; exit 1; }
 
 deny: ## Licences, bans and sources; advisories where their database can be had
 	@PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny --version >/dev/null 2>&1 || \

@@ -46,6 +46,8 @@ pub struct World {
     region: String,
     cluster: String,
     commits: u64,
+    /// More of the Environment's `spec`.
+    pub environment: String,
 }
 
 impl World {
@@ -72,6 +74,7 @@ impl World {
             region: region.to_owned(),
             cluster: cluster.to_owned(),
             commits: 0,
+            environment: String::new(),
         };
         world.simulator.with_world(|account| account.region = region.to_owned());
         world.ecs("CreateCluster", json!({"clusterName": cluster})).await;
@@ -189,6 +192,12 @@ impl World {
         made["ARN"].as_str().unwrap().to_owned()
     }
 
+    /// A parameter of SSM Parameter Store.
+    pub fn parameter(&self, name: &str, value: &str) {
+        let input = json!({"Name": name, "Value": value, "Type": "String"});
+        self.set_up(|account, runtime| simulator::ssm::call(account, runtime, "PutParameter", &input));
+    }
+
     /// Pushes an image to the account's own registry; any other registry has every image.
     pub fn push(&self, reference: &str) {
         let Some((repository, tag)) = reference
@@ -269,7 +278,12 @@ impl World {
     }
 
     pub fn load(&mut self, manifests: &[String]) -> Result<Desired, manifest::Diagnostics> {
-        let mut files = BTreeMap::from([("environment.yaml".to_owned(), ENVIRONMENT.to_owned())]);
+        let more = match self.environment.is_empty() {
+            true => String::new(),
+            false => format!(", {}", self.environment),
+        };
+        let environment = ENVIRONMENT.replace("cluster: jobs", &format!("cluster: jobs{more}"));
+        let mut files = BTreeMap::from([("environment.yaml".to_owned(), environment)]);
         for (number, text) in manifests.iter().enumerate() {
             files.insert(format!("service-{number}.yaml"), text.clone());
         }
@@ -323,7 +337,11 @@ impl World {
             .map(|desired| Want { desired, record: records.get(&desired.key) })
             .collect();
         let departing: Vec<Departing<'_>> = plan::leaving(wish, records)
-            .map(|(key, record)| Departing { key, record: Some(record) })
+            .map(|(key, record)| Departing {
+                key,
+                record: Some(record),
+                may_go: plan::is_pruned(record, &wish.environment),
+            })
             .collect();
         let tasks: Vec<WantTask<'_>> = wish
             .scheduled_tasks
@@ -373,6 +391,11 @@ impl World {
         self.folder.path().join("test.ledger.json")
     }
 
+    /// The machine of the operator burns down.
+    pub fn lose_ledger(&self) {
+        std::fs::remove_file(self.ledger_path()).unwrap();
+    }
+
     pub fn record(&self, service: &str) -> ServiceRecord {
         let records = LedgerView::read(self.ledger_path(), &self.place()).unwrap();
         records.records().get(&ServiceKey::new(service)).cloned().unwrap_or_default()
@@ -386,11 +409,17 @@ impl World {
 
     /// A fresh operator with empty memory and the ledger of this installation.
     pub async fn operator(&self) -> Controller {
+        self.operator_with_ledger("test.ledger.json").await
+    }
+
+    /// The same, with a ledger of another name.
+    pub async fn operator_with_ledger(&self, name: &str) -> Controller {
+        let path = self.folder.path().join(name);
         let aws = self.aws().await;
         let clock = self.clock.clone();
         let engine = Engine {
             writer: aws.writer(),
-            ledger: Arc::new(Ledger::open(self.ledger_path(), &self.place()).unwrap()),
+            ledger: Arc::new(Ledger::open(path, &self.place()).unwrap()),
             journal: self.journal.clone(),
             installation: "reconciler".to_owned(),
             now: Arc::new(move || Timestamp(i64::try_from(clock.now().0).unwrap())),
@@ -443,15 +472,27 @@ impl World {
 
     /// Lets an operator run on a wish for a while.
     pub async fn run_for(&self, operator: &Controller, wish: &Wish, time: Duration) {
+        self.run_through(operator, &[(wish.clone(), time)]).await;
+    }
+
+    /// Lets an operator run on one wish after the other, each for a while.
+    pub async fn run_through(&self, operator: &Controller, story: &[(Wish, Duration)]) {
         let (sender, wishes) = mpsc::channel(1);
-        sender.send(wish.clone()).await.unwrap();
+        let telling = async {
+            for (wish, time) in story {
+                sender.send(wish.clone()).await.unwrap();
+                if !time.is_zero() {
+                    tokio::time::sleep(*time).await;
+                }
+            }
+        };
         let stop = CancellationToken::new();
         let run = operator.run(wishes, stop.clone());
         tokio::pin!(run);
         tokio::select! {
             biased;
             outcome = &mut run => panic!("it ended by itself: {outcome:?}"),
-            () = tokio::time::sleep(time) => stop.cancel(),
+            () = telling => stop.cancel(),
         }
         run.await;
     }

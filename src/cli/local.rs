@@ -39,6 +39,8 @@ struct Surrogate {
     queues: Vec<String>,
     /// Name -> value.
     secrets: BTreeMap<String, String>,
+    /// Of SSM Parameter Store; name -> value.
+    parameters: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -248,6 +250,9 @@ fn provision(
         for (name, value) in &surrogate.secrets {
             account.secrets("CreateSecret", &json!({"Name": name, "SecretString": value}))?;
         }
+        for (name, value) in &surrogate.parameters {
+            account.ssm("PutParameter", &json!({"Name": name, "Value": value, "Type": "String"}))?;
+        }
         let listener = account.load_balancer(&surrogate.cluster, &surrogate.target_groups)?;
         account.world.now = now;
         Ok(listener)
@@ -274,6 +279,10 @@ impl Provision<'_> {
 
     fn secrets(&mut self, operation: &str, input: &Value) -> anyhow::Result<Value> {
         answered(operation, simulator::secrets::call(self.world, self.runtime, operation, input))
+    }
+
+    fn ssm(&mut self, operation: &str, input: &Value) -> anyhow::Result<Value> {
+        answered(operation, simulator::ssm::call(self.world, self.runtime, operation, input))
     }
 
     fn elb(&mut self, operation: &str, input: &Value) -> anyhow::Result<Value> {

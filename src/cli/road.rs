@@ -170,7 +170,11 @@ pub async fn observe(
         .map(|desired| Want { desired, record: records.get(&desired.key) })
         .collect();
     let departing: Vec<Departing<'_>> = plan::leaving(desired, records)
-        .map(|(key, record)| Departing { key, record: Some(record) })
+        .map(|(key, record)| Departing {
+            key,
+            record: Some(record),
+            may_go: plan::is_pruned(record, &desired.environment),
+        })
         .collect();
     let tasks: Vec<WantTask<'_>> = desired
         .scheduled_tasks

@@ -191,7 +191,54 @@ async fn relay(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::model::{Desired, EnvironmentSync, Revision, Timestamp};
+
+    fn wish(account: &str, cluster: &str) -> Wish {
+        let revision = Revision {
+            id: cluster.to_owned(),
+            branch: "main".to_owned(),
+            author: "ada".to_owned(),
+            subject: "Move it".to_owned(),
+            committed_at: Timestamp(0),
+        };
+        let environment = Environment {
+            name: "production".to_owned(),
+            account: Some(account.to_owned()),
+            region: "eu-west-1".to_owned(),
+            cluster: cluster.to_owned(),
+            variables: BTreeMap::new(),
+            sync: EnvironmentSync { prune: true, ..EnvironmentSync::default() },
+        };
+        Arc::new(Desired {
+            revision,
+            environment,
+            services: BTreeMap::new(),
+            scheduled_tasks: BTreeMap::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_commit_for_another_account_or_cluster_is_refused_and_deletes_nothing_here() {
+        let ours = wish("123456789012", "jobs");
+        let elsewhere = [wish("123456789012", "other"), wish("000000000000", "jobs")];
+        let (sender, wishes) = mpsc::channel(4);
+        for wish in elsewhere.into_iter().chain([ours.clone()]) {
+            assert!(sender.send(wish).await.is_ok());
+        }
+        drop(sender);
+        let (to, mut in_place) = mpsc::channel(4);
+        let journal = Arc::new(Journal::new(|_| ()));
+        relay(ours.clone(), wishes, to, journal.clone(), Arc::new(|| Timestamp(0))).await;
+        let mut passed_on = Vec::new();
+        while let Some(wish) = in_place.recv().await {
+            passed_on.push(wish.environment.cluster.clone());
+        }
+        assert_eq!(passed_on, ["jobs", "jobs"]);
+        assert_eq!(journal.events().iter().filter(|event| event.event == Kind::Refused).count(), 2);
+    }
 
     #[tokio::test]
     async fn a_source_watch_that_panics_ends_the_process_with_an_error_after_the_work_was_ended() {

@@ -1,4 +1,4 @@
-//! One-off tasks around a deployment: begun, followed, tried again, and what their end means.
+//! One-off tasks around a deployment: begun, asked for, followed.
 //!
 //! A pass never waits for a task: it asks for one, or looks what has become of it, and says when to look
 //! again. What was asked for is in the ledger before ECS hears of it, so a restart goes on where it was.
@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use super::pass::{Engine, Next, WATCH_EVERY};
-use super::settle::{Case, hands_off};
+use super::settle::hands_off;
 use crate::aws::{self, ErrorKind};
 use crate::execute::{self, Asked, HookCalls, Registered};
 use crate::journal::{Event, Kind, Level};
 use crate::ledger;
 use crate::model::{
-    Desired, DesiredService, Failure, Hook, HookOutcome, HookStage, HookTask, Json, LiveService, OpenHook,
-    Part, Quarantine, RolloutKind, ServiceRecord, TaskDefinitionArn,
+    Desired, DesiredService, Hook, HookOutcome, HookTask, Json, LiveService, OpenHook, Part, ServiceRecord,
+    TaskDefinitionArn, Timestamp,
 };
 use crate::plan;
 use crate::report;
@@ -27,8 +27,6 @@ const SETTLE: Duration = Duration::from_secs(60);
 const TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 /// For so long ECS shows a task that has stopped.
 const STOPPED_TASKS_SHOWN: Duration = Duration::from_secs(55 * 60);
-const BACK_OFF_MIN: Duration = Duration::from_secs(5);
-const BACK_OFF_MAX: Duration = Duration::from_secs(2 * 60);
 
 /// A hook, and what it is run for.
 #[derive(Clone, Copy)]
@@ -51,15 +49,17 @@ impl Engine {
     /// Goes on with the hook under way. `None`: none is, and nothing stands against planning.
     pub(super) async fn follow_hook(&self, running: Running<'_>) -> Result<Option<Next>, ledger::Error> {
         let Running { service, live, .. } = running;
-        let Some(open) = self.ledger.record(&service.key).and_then(|record| record.hook) else {
+        let Some(mut open) = self.ledger.record(&service.key).and_then(|record| record.hook) else {
             return Ok(None);
         };
+        let wanted = service.rollout.hook(&open.digest);
         if open.asked_at.is_none() {
-            if service.rollout.hook(&open.digest).is_none() {
+            if wanted.is_none() {
                 self.drop_hook(service, &open)?;
             }
             return Ok(None);
         }
+        wanted.into_iter().for_each(|hook| open.renew(hook));
         let task = match (&live.hook.task, &open.task) {
             (Part::Unreadable(why), _) => {
                 self.journal.tell_once(self.hook_event(running, &open, Kind::Retry, why.clone()));
@@ -137,8 +137,8 @@ impl Engine {
             if open.spec == service.digest {
                 return Ok((open.clone(), false));
             }
-            // The same hook for another spec: what was tried counts.
             let mut open = open.clone();
+            open.renew(hook);
             open.spec = service.digest.clone();
             open.revision.clone_from(&desired.revision.id);
             let known = open.clone();
@@ -173,11 +173,12 @@ impl Engine {
     async fn run(&self, running: Running<'_>, open: &OpenHook, body: &Json) -> Result<Next, ledger::Error> {
         match self.calls(running, open).run(body).await? {
             Asked::Started { request_id, .. } => {
-                let sentence = match open.failures {
-                    0 => format!("{} started", open.name),
-                    failures => format!("{} started, try {} of {}", open.name, failures + 1, open.attempts),
+                let how = match (open.asked_at, open.failures) {
+                    (Some(_), _) => "found started".to_owned(),
+                    (None, 0) => "started".to_owned(),
+                    (None, failures) => format!("started, try {} of {}", failures + 1, open.attempts),
                 };
-                let event = self.hook_event(running, open, Kind::Hook, sentence);
+                let event = self.hook_event(running, open, Kind::Hook, format!("{} {how}", open.name));
                 self.journal.tell(event.request(request_id.as_deref()));
                 Ok(Next::Watch(WATCH_EVERY))
             }
@@ -187,6 +188,9 @@ impl Engine {
             }
             Asked::NoRoom { reason } => {
                 self.interrupted(running, open, &format!("no room for its task: {reason}")).await
+            }
+            Asked::Refused(error) if is_taken(open, &error, (self.now)()) => {
+                self.unknown_end(running, open).await
             }
             Asked::Refused(error) => self.refused(running, open, &error).await,
         }
@@ -209,11 +213,13 @@ impl Engine {
             return self.hook_failed(running, open, failure).await;
         };
         // Deregistered under us, perhaps: it is looked for, or registered, once more.
-        self.update_hook(running.service, |open| {
-            if open.asked_at.is_none() {
-                open.task_definition = None;
-            }
-        })?;
+        if error.kind == ErrorKind::Conflict {
+            self.update_hook(running.service, |open| {
+                if open.asked_at.is_none() {
+                    open.task_definition = None;
+                }
+            })?;
+        }
         let event = self.hook_event(running, open, Kind::Retry, message.clone());
         self.journal.tell_once(event.request(error.request_id.as_deref()));
         Ok(Next::Retry { at_least: after, why: message })
@@ -238,21 +244,7 @@ impl Engine {
         }
         let environment = &desired.environment;
         let body = plan::run_task(hook, open, task_definition, service, environment, &self.installation);
-        match self.calls(running, open).run(&body).await? {
-            // Something else goes by the token, and it has had the time to show.
-            Asked::Refused(error) if error.code.as_deref() == Some("ConflictException") && age >= SETTLE => {
-                self.unknown_end(running, open).await
-            }
-            Asked::Refused(error) => self.refused(running, open, &error).await,
-            Asked::NoRoom { reason } => {
-                self.interrupted(running, open, &format!("no room for its task: {reason}")).await
-            }
-            Asked::Started { .. } => {
-                let sentence = format!("{} found started", open.name);
-                self.journal.tell(self.hook_event(running, open, Kind::Hook, sentence));
-                Ok(Next::Watch(WATCH_EVERY))
-            }
-        }
+        self.run(running, open, &body).await
     }
 
     /// RunTask named a task, and neither DescribeTasks nor ListTasks knows it.
@@ -270,12 +262,6 @@ impl Engine {
             }
             None | Some(_) => Ok(Next::Watch(WATCH_EVERY)),
         }
-    }
-
-    /// It ran, or did not: nobody can tell any more, and it must not run twice.
-    async fn unknown_end(&self, running: Running<'_>, open: &OpenHook) -> Result<Next, ledger::Error> {
-        let cause = "ECS no longer shows its task, so it is not known how it ended";
-        self.hook_failed(running, open, rollout::hook_failure(open, cause, None, (self.now)())).await
     }
 
     async fn judge_hook(
@@ -323,143 +309,6 @@ impl Engine {
         Ok(Next::Watch(WATCH_EVERY))
     }
 
-    fn hook_succeeded(
-        &self,
-        running: Running<'_>,
-        open: &OpenHook,
-        task: &HookTask,
-    ) -> Result<Next, ledger::Error> {
-        let now = (self.now)();
-        self.ledger.update(&running.service.key, |record| record.end_hook(HookOutcome::Succeeded, now))?;
-        let took = task.stopped.as_ref().zip(task.started_at.or(task.created_at));
-        let took =
-            took.map(|(stopped, start)| format!(" in {}", report::span(stopped.stopped_at.since(start))));
-        let sentence = format!("{} succeeded{}", open.name, took.unwrap_or_default());
-        self.journal.tell(self.hook_event(running, open, Kind::Hook, sentence));
-        self.moved_on(running, open);
-        Ok(Next::Watch(SOON))
-    }
-
-    /// Whether Git still asks for the hook, and nobody wants the service left alone.
-    fn may_try_again(&self, running: Running<'_>, open: &OpenHook) -> bool {
-        running.service.rollout.hook(&open.digest).is_some()
-            && hands_off(running.live, &self.installation).is_none()
-    }
-
-    fn try_again(
-        &self,
-        running: Running<'_>,
-        open: &OpenHook,
-        failure: &Failure,
-    ) -> Result<Next, ledger::Error> {
-        let wait = back_off(open.failures + 1);
-        let sentence = format!(
-            "{} failed, try {} of {}: {}; tried again in {}",
-            open.name,
-            open.failures + 1,
-            open.attempts,
-            failure.likely_cause.trim_start_matches(&format!("hook {}: ", open.name)),
-            report::span(wait)
-        );
-        let now = (self.now)();
-        self.update_hook(running.service, |open| {
-            open.failures += 1;
-            open.again(now.plus(wait));
-        })?;
-        let mut event = self.hook_event(running, open, Kind::Hook, sentence);
-        event.level = Level::Warn;
-        self.journal.tell(event);
-        Ok(Next::Watch(wait))
-    }
-
-    /// What was no fault of the hook's costs no try, until `timeout` has passed since the first.
-    async fn interrupted(
-        &self,
-        running: Running<'_>,
-        open: &OpenHook,
-        why: &str,
-    ) -> Result<Next, ledger::Error> {
-        let now = (self.now)();
-        if !self.may_try_again(running, open) {
-            self.ledger.update(&running.service.key, |record| record.end_hook(HookOutcome::Failed, now))?;
-            self.moved_on(running, open);
-            return Ok(Next::Watch(SOON));
-        }
-        if now.since(open.since) >= open.timeout() {
-            let tried = report::span(now.since(open.since));
-            let cause = format!("it could not run for {tried}: {why}");
-            return self.hook_failed(running, open, rollout::hook_failure(open, &cause, None, now)).await;
-        }
-        let wait = back_off(open.interruptions + 1);
-        let sentence = format!("{} could not run: {why}; tried again in {}", open.name, report::span(wait));
-        self.update_hook(running.service, |open| {
-            open.interruptions += 1;
-            open.again(now.plus(wait));
-        })?;
-        let mut event = self.hook_event(running, open, Kind::Hook, sentence);
-        event.level = Level::Warn;
-        self.journal.tell(event);
-        Ok(Next::Watch(wait))
-    }
-
-    /// Before a deployment: nothing is deployed, and the spec is held. After it: the way of a deployment
-    /// that failed.
-    pub(super) async fn hook_failed(
-        &self,
-        running: Running<'_>,
-        open: &OpenHook,
-        failure: Failure,
-    ) -> Result<Next, ledger::Error> {
-        let Running { desired, service, live } = running;
-        let record = self.ledger.record(&service.key).unwrap_or_default();
-        let now = (self.now)();
-        let cause = failure.likely_cause.clone();
-        let tested = record.rollout.filter(|rollout| rollout.kind == RolloutKind::Deploy);
-        match (open.stage, tested) {
-            (HookStage::After, Some(rollout)) => {
-                let sentence = format!("{}: {cause} (gate: {})", rollout.task_definition, failure.gate);
-                // In one write with the end of the hook: a crash must not lead to another run.
-                self.ledger.update(&service.key, |record| {
-                    record.end_hook(HookOutcome::Failed, now);
-                    record.quarantine = Some(Quarantine {
-                        digest: rollout.digest.clone(),
-                        task_definition: Some(rollout.task_definition.clone()),
-                        deployment: rollout.deployment.clone(),
-                        revision: rollout.revision.clone(),
-                        failure: failure.clone(),
-                    });
-                })?;
-                self.journal.moved_on(&service.key);
-                self.journal.tell(self.hook_event(running, open, Kind::Failed, sentence));
-                let case = Case { desired, service, live, rollout: &rollout };
-                return self.failed(case, failure).await;
-            }
-            (HookStage::Before, _) if service.rollout.hook(&open.digest).is_some() => {
-                let sentence = format!("{cause} (gate: {}); nothing was deployed", failure.gate);
-                self.ledger.update(&service.key, |record| {
-                    record.end_hook(HookOutcome::Failed, now);
-                    record.quarantine = Some(Quarantine {
-                        digest: service.digest.clone(),
-                        task_definition: None,
-                        deployment: None,
-                        revision: desired.revision.id.clone(),
-                        failure,
-                    });
-                })?;
-                self.journal.moved_on(&service.key);
-                self.journal.tell(self.hook_event(running, open, Kind::Failed, sentence));
-            }
-            (HookStage::Before | HookStage::After, _) => {
-                self.ledger.update(&service.key, |record| record.end_hook(HookOutcome::Failed, now))?;
-                let mut event = self.hook_event(running, open, Kind::Hook, cause);
-                event.level = Level::Warn;
-                self.journal.tell(event);
-                self.moved_on(running, open);
-            }
-        }
-        Ok(Next::Watch(SOON))
-    }
-
     /// Lets go of a hook that was not asked for. What numbers it used stay used.
     fn drop_hook(&self, service: &DesiredService, open: &OpenHook) -> Result<(), ledger::Error> {
         let now = (self.now)();
@@ -469,7 +318,7 @@ impl Engine {
         })
     }
 
-    fn update_hook(
+    pub(super) fn update_hook(
         &self,
         service: &DesiredService,
         change: impl FnOnce(&mut OpenHook),
@@ -482,13 +331,13 @@ impl Engine {
     }
 
     /// What is wanted now is told afresh, once a hook of something else has ended.
-    fn moved_on(&self, running: Running<'_>, open: &OpenHook) {
+    pub(super) fn moved_on(&self, running: Running<'_>, open: &OpenHook) {
         if open.spec != running.service.digest {
             self.journal.moved_on(&running.service.key);
         }
     }
 
-    fn calls<'a>(&'a self, running: Running<'a>, open: &'a OpenHook) -> HookCalls<'a> {
+    pub(super) fn calls<'a>(&'a self, running: Running<'a>, open: &'a OpenHook) -> HookCalls<'a> {
         HookCalls {
             writer: &self.writer,
             ledger: &self.ledger,
@@ -499,7 +348,13 @@ impl Engine {
         }
     }
 
-    fn hook_event(&self, running: Running<'_>, open: &OpenHook, kind: Kind, sentence: String) -> Event {
+    pub(super) fn hook_event(
+        &self,
+        running: Running<'_>,
+        open: &OpenHook,
+        kind: Kind,
+        sentence: String,
+    ) -> Event {
         Event::new((self.now)(), kind, sentence)
             .of(&running.service.key)
             .digest(&open.spec)
@@ -507,7 +362,8 @@ impl Engine {
     }
 }
 
-/// Doubles from time to time.
-fn back_off(times: u32) -> Duration {
-    BACK_OFF_MIN.saturating_mul(1 << times.saturating_sub(1).min(8)).min(BACK_OFF_MAX)
+/// Something else goes by the token of this run, and it has had the time to show.
+fn is_taken(open: &OpenHook, error: &aws::Error, now: Timestamp) -> bool {
+    let settled = open.asked_at.is_some_and(|at| now.since(at) >= SETTLE);
+    settled && error.code.as_deref() == Some("ConflictException")
 }

@@ -144,7 +144,14 @@ impl Engine {
             task_definition: task_definition.cloned(),
         };
         self.ledger.update(key, |record| {
-            *record = ServiceRecord { deleted: Some(deleted), ..ServiceRecord::default() };
+            *record = ServiceRecord {
+                deleted: Some(deleted),
+                // A migration that ran once did so for what it changed, not for the service: should that
+                // come back, it is not run again.
+                hook: record.hook.take(),
+                hooks: std::mem::take(&mut record.hooks),
+                ..ServiceRecord::default()
+            };
         })?;
         let sentence = match leaving.began_at {
             Some(began) => format!("is gone, {} s after its deletion began", now.since(began).as_secs()),

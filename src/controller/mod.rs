@@ -1,5 +1,6 @@
 //! The loop: which service to look at when, one pass over each, and a clean end.
 
+mod hook_ends;
 mod hooks;
 mod leaving;
 mod overriding;

@@ -200,13 +200,17 @@ impl Engine {
         let applied = known_applied
             .is_none_or(|applied| applied.digest != service.digest || applied.prune != service.sync.prune);
         let scaling = execute::still_there(record.scaling.as_ref(), service, live);
-        let left_over = record.intent.is_some() || record.quarantine.is_some() || record.leaving.is_some();
+        let left_over = record.intent.is_some()
+            || record.quarantine.is_some()
+            || record.hook.is_some()
+            || record.leaving.is_some();
         let mut assumed = Vec::new();
         if left_over || good || applied || scaling != record.scaling {
             let at = (self.now)();
             self.ledger.update(&service.key, |record| {
                 record.intent = None;
                 record.quarantine = None;
+                record.hook = None;
                 record.leaving = None;
                 record.deleted = None;
                 record.scaling = scaling;

@@ -14,6 +14,7 @@ use super::pass::{Engine, Next};
 use super::state::Finished;
 use crate::model::{Desired, DesiredScheduledTask, DesiredService, Live, ServiceKey};
 use crate::observe::{Departing, Observer, Owner, Want, WantTask};
+use crate::plan;
 
 /// The part of a sweep that is about services which left Git.
 pub(super) struct Leave {
@@ -56,7 +57,11 @@ impl Sweep {
         let departing: Vec<Departing<'_>> = left
             .iter()
             .zip(&left_records)
-            .map(|(key, record)| Departing { key, record: record.as_ref() })
+            .map(|(key, record)| Departing {
+                key,
+                record: record.as_ref(),
+                may_go: record.as_ref().is_some_and(|it| plan::is_pruned(it, &self.desired.environment)),
+            })
             .collect();
         let tasks: Vec<_> =
             self.waiting.keys().filter_map(|key| self.desired.scheduled_tasks.get(key)).collect();

@@ -130,6 +130,13 @@ impl OpenHook {
         }
     }
 
+    /// Takes over what Git says by now of the same content: what was tried counts all the same.
+    pub fn renew(&mut self, hook: &Hook) {
+        self.place = hook.place;
+        self.timeout_seconds = hook.timeout.as_secs();
+        self.attempts = hook.attempts;
+    }
+
     /// `migrate (1 of 2)`
     pub fn title(&self) -> String {
         let (number, of) = self.place;

@@ -14,6 +14,8 @@ mod services;
 mod task_definitions;
 
 #[cfg(test)]
+mod hook_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub struct Want<'a> {
 pub struct Departing<'a> {
     pub key: &'a ServiceKey,
     pub record: Option<&'a ServiceRecord>,
+    /// Whether it may be deleted: then its scalable target is of interest too.
+    pub may_go: bool,
 }
 
 impl<'a> Want<'a> {

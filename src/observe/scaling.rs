@@ -102,7 +102,8 @@ impl Observer {
             let service = services.get(key).and_then(Part::present);
             service.is_some_and(|service| service.status() == "ACTIVE")
         };
-        let keys: Vec<&ServiceKey> = departing.iter().map(|it| it.key).filter(|key| is_active(key)).collect();
+        let may_go = departing.iter().filter(|it| it.may_go && is_active(it.key));
+        let keys: Vec<&ServiceKey> = may_go.map(|it| it.key).collect();
         let scaling = |target| LiveScaling { target, ..LiveScaling::default() };
         self.targets(&keys)
             .await

@@ -267,7 +267,9 @@ fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) 
         if drifted && difference.cause == Cause::Git {
             difference.cause = Cause::BehindOurBack;
         }
-        difference.origin = origin(&look.desired.origins, &difference.path);
+        if difference.cause != Cause::LeftGit || difference.desired.is_some() {
+            difference.origin = origin(&look.desired.origins, &difference.path);
+        }
     }
 }
 

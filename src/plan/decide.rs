@@ -19,9 +19,11 @@ pub fn plan_service(
 ) -> ServicePlan {
     let look = Look { desired, live, record, environment, installation, revision, now };
     let (decision, quiet, extent) = decide(look);
-    let hooks = match &decision {
-        Decision::Change { steps, .. } => hooks::due(look, steps),
-        Decision::Unchanged | Decision::Held { .. } => Hooks::default(),
+    let hooks = match (&decision, extent) {
+        (Decision::Change { steps, .. }, Extent::Whole) => hooks::due(look, steps),
+        // Scaling bounds are nothing that a hook goes with, and the rest is held.
+        (Decision::Change { .. }, Extent::Override) => Hooks::default(),
+        (Decision::Unchanged | Decision::Held { .. }, _) => Hooks::default(),
     };
     ServicePlan {
         service: desired.key.clone(),

@@ -42,7 +42,7 @@ pub enum Ending {
     Gone,
     Planned {
         /// All that is left to do, for people.
-        plan: ServicePlan,
+        plan: Box<ServicePlan>,
         /// What can be done now. Deleting comes when the last task has stopped.
         now: Vec<Step>,
     },
@@ -63,10 +63,14 @@ pub fn leaving<'a>(
 pub fn share(desired: &Desired, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Share {
     let percent = desired.environment.sync.prune_max_percent;
     let owned = records.values().filter(|record| record.is_of_a_service()).count();
-    let going = leaving(desired, records)
-        .filter(|(_, record)| pruned_by(record, &desired.environment).is_some())
-        .count();
+    let going =
+        leaving(desired, records).filter(|(_, record)| is_pruned(record, &desired.environment)).count();
     Share { going, owned, allowed: (owned * usize::from(percent) / 100).max(1), percent }
+}
+
+/// Whether pruning is on for a service that left Git; what else stands in its way is another matter.
+pub fn is_pruned(record: &ServiceRecord, environment: &Environment) -> bool {
+    pruned_by(record, environment).is_some()
 }
 
 /// Who wants the service to go. Its own last word weighs more than the environment's; where it was
@@ -183,12 +187,12 @@ impl Departure<'_> {
 
     fn change(self, service: &EcsService, steps: Vec<Step>, now: Vec<Step>) -> Ending {
         let decision = Decision::Change { differences: Vec::new(), steps };
-        Ending::Planned { plan: self.service_plan(decision, Vec::new(), Some(service)), now }
+        Ending::Planned { plan: Box::new(self.service_plan(decision, Vec::new(), Some(service))), now }
     }
 
     fn held(self, reason: Held, service: Option<&EcsService>) -> Ending {
         let decision = Decision::Held { reason, differences: Vec::new() };
-        Ending::Planned { plan: self.service_plan(decision, Vec::new(), service), now: Vec::new() }
+        Ending::Planned { plan: Box::new(self.service_plan(decision, Vec::new(), service)), now: Vec::new() }
     }
 
     fn left_in_place(self, service: &EcsService) -> Ending {
@@ -205,7 +209,7 @@ impl Departure<'_> {
             kept: Kept::LeftInPlace,
         };
         let plan = self.service_plan(Decision::Unchanged, vec![quiet], Some(service));
-        Ending::Planned { plan, now: Vec::new() }
+        Ending::Planned { plan: Box::new(plan), now: Vec::new() }
     }
 
     fn service_plan(
@@ -229,6 +233,7 @@ impl Departure<'_> {
                 share: self.share,
                 prune: pruned_by(self.record, &self.desired.environment),
                 tasks: service.map_or(0, EcsService::tasks),
+                begun: self.has_begun(),
                 draining: service.is_some_and(|service| service.status() == "DRAINING"),
             }),
         }

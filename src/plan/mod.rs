@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 pub use decide::plan_service;
 pub use difference::{Rules, differences};
 pub use hooks::{register_hook, run_task};
-pub use leaving::{Departure, Ending, leaving, share};
+pub use leaving::{Departure, Ending, is_pruned, leaving, share};
 pub use scheduled_task::plan_scheduled_task;
 pub use types::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
@@ -33,8 +33,8 @@ pub use types::{
 };
 
 use crate::model::{
-    Desired, DesiredScheduledTask, Live, LiveScheduledTask, LiveService, Part, ServiceKey, ServiceRecord,
-    Workload,
+    Desired, DesiredScheduledTask, EcsService, Live, LiveScheduledTask, LiveService, Part, ServiceKey,
+    ServiceRecord, Workload,
 };
 
 /// What the planner knows besides desired and live.
@@ -123,7 +123,8 @@ fn departures(
 ) -> Vec<ServicePlan> {
     let held = services.iter().find(|plan| match &plan.decision {
         Decision::Held { reason, .. } => *reason != Held::DriftTolerated,
-        Decision::Unchanged | Decision::Change { .. } => false,
+        Decision::Unchanged => has_failed(plan, live, context.records),
+        Decision::Change { .. } => false,
     });
     let share = share(desired, context.records);
     let unseen = LiveService { service: Part::Unreadable(NOT_READ.to_owned()), ..LiveService::absent() };
@@ -142,10 +143,19 @@ fn departures(
             };
             match departure.plan() {
                 Ending::Gone => None,
-                Ending::Planned { plan, .. } => Some(plan),
+                Ending::Planned { plan, .. } => Some(*plan),
             }
         })
         .collect()
+}
+
+/// Whether what Git asks for runs, and failed: a first deployment has nothing to go back to.
+fn has_failed(plan: &ServicePlan, live: &Live, records: &BTreeMap<ServiceKey, ServiceRecord>) -> bool {
+    let quarantine = records.get(&plan.service).and_then(|record| record.quarantine.as_ref());
+    let ecs = live.services.get(&plan.service).and_then(|live| live.service.present());
+    let completed =
+        ecs.and_then(EcsService::primary).is_some_and(|it| it.rollout_state() == Some("COMPLETED"));
+    quarantine.is_some_and(|it| it.digest == plan.digest) && !completed
 }
 
 /// Nothing to do for the service that anybody wants done, and no deployment of it still going on.

@@ -81,6 +81,8 @@ pub struct LeftGit {
     pub prune: Option<PruneBy>,
     /// Tasks that run or start.
     pub tasks: i64,
+    /// Its deletion is under way.
+    pub begun: bool,
     /// ECS was asked to delete it.
     pub draining: bool,
 }

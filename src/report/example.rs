@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::model::{
-    Desired, DesiredService, Digest, Environment, Failure, FieldPath, Gate, Json, Origin, Origins,
+    Desired, DesiredService, Digest, Environment, Failure, FieldPath, Gate, HookStage, Json, Origin, Origins,
     Quarantine, Revision, RolloutPolicy, ServiceKey, StoppedContainer, StoppedTask, TaskDefinitionArn,
     Timestamp, Workload,
 };
 use crate::plan::{
-    Action, Cause, Consequence, Decision, Difference, Extent, Held, Kept, Plan, Quiet, RevisionSource,
-    ServicePlan, Step,
+    Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
+    PlannedHook, PruneBy, Quiet, RevisionSource, ServicePlan, Share, Step,
 };
 
 /// 2026-11-20 21:03:10 UTC
@@ -88,6 +88,17 @@ pub(super) fn difference(path: FieldPath, live: Json, desired: Json, consequence
 
 fn origin(file: &str, line: usize) -> Option<Origin> {
     Some(Origin { file: format!("manifests/{file}").into(), line, column: 5 })
+}
+
+/// A migration before a deployment, with a definition of its own.
+pub(super) fn hook() -> PlannedHook {
+    PlannedHook {
+        name: "migrate".to_owned(),
+        stage: HookStage::Before,
+        digest: digest(),
+        images: vec!["registry/job-migrate:1.4.2".to_owned()],
+        runs: HookRevision::Own,
+    }
 }
 
 pub(super) fn failure() -> Failure {
@@ -167,7 +178,7 @@ pub(super) fn plan() -> Plan {
         digest: digest(),
         decision,
         quiet: if *name == "job-migrate" { quiet() } else { Vec::new() },
-        hooks: crate::plan::Hooks::default(),
+        hooks: Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
     });
@@ -232,6 +243,17 @@ fn worker() -> Decision {
 
 fn cron() -> Decision {
     Decision::Held { reason: Held::Quarantined(Box::new(quarantine("report-cron"))), differences: Vec::new() }
+}
+
+pub(super) fn left_git() -> LeftGit {
+    LeftGit {
+        revision: revision().id,
+        share: Share { going: 1, owned: 6, allowed: 1, percent: 20 },
+        prune: Some(PruneBy::Environment),
+        tasks: 3,
+        begun: false,
+        draining: false,
+    }
 }
 
 fn quiet() -> Vec<Quiet> {

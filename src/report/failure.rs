@@ -167,8 +167,10 @@ fn next(differences: &[Difference]) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
-    use crate::model::UnhealthyTarget;
+    use crate::model::{FailedHook, Gate, UnhealthyTarget};
     use crate::report::example;
 
     #[test]
@@ -193,6 +195,47 @@ mod tests {
           gate           ECS circuit breaker, 2026-11-20 21:05
           next           commit a change to manifests/overlays/production/worker.yaml
         "#);
+    }
+
+    #[test]
+    fn a_hook_that_said_no_is_named_with_its_last_words() {
+        let hook = FailedHook {
+            name: "migrate".to_owned(),
+            stage: HookStage::Before,
+            last_words: vec![
+                "adding column priority".to_owned(),
+                "relation \"jobs\" does not exist".to_owned(),
+            ],
+        };
+        let mut failure = Failure {
+            gate: Gate::Hook,
+            likely_cause: "hook migrate: container worker exited 137".to_owned(),
+            events: Vec::new(),
+            hook: Some(hook),
+            ..example::failure()
+        };
+        failure.stopped_tasks.truncate(1);
+        let api = ServiceKey::new("job-api");
+        let aftermath =
+            Aftermath::Untouched { task_definition: example::arn("job-api:41"), healthy: 3, desired: 3 };
+        let text = failure_text(&api, &example::revision(), &failure, &[], &aftermath);
+        insta::assert_snapshot!(text, @r#"
+        job-api was not deployed with main@4c1f9e2, because migrate failed. It runs job-api:41 as before, 3 of 3 healthy.
+
+          likely cause   hook migrate: container worker exited 137
+          what we saw    1 task stopped: worker exited 137, "OutOfMemoryError: Container killed due to memory usage"
+          last words     worker  adding column priority
+          last words     worker  relation "jobs" does not exist
+          gate           hook, 2026-11-20 21:05
+          next           commit a change
+        "#);
+        failure.hook.as_mut().unwrap().stage = HookStage::After;
+        let aftermath = Aftermath::GoingBack { to: example::arn("job-api:41") };
+        let text = failure_text(&api, &example::revision(), &failure, &[], &aftermath);
+        assert!(
+            text.starts_with("job-api did not pass migrate with main@4c1f9e2. It is going back"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -114,7 +114,8 @@ impl HeldText {
             ),
             PruneGuard::TooMany(Share { going, owned, allowed, percent }) => (
                 format!("{going} of {owned} services would go at once, and {percent} % may: {allowed}"),
-                "if that is meant, let them leave Git in several commits, or raise                  `sync.pruneMaxPercent` of the Environment"
+                "if that is meant, let them leave Git in several commits, or raise \
+                 `sync.pruneMaxPercent` of the Environment"
                     .to_owned(),
             ),
             PruneGuard::DependedOn { by } => {

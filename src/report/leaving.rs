@@ -5,7 +5,7 @@ use super::paint::{count, plain};
 use super::sentence::held_sentence;
 use super::steps::step_text;
 use crate::model::{Revision, Timestamp};
-use crate::plan::{Action, Decision, LeftGit, PruneBy, ServicePlan};
+use crate::plan::{Action, Decision, LeftGit, PruneBy, ServicePlan, Step};
 
 /// How it stands with the end of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,30 +62,39 @@ pub(super) fn headline(plan: &ServicePlan, left: &LeftGit) -> String {
 /// The lines below it: why, how far, and what is left to do.
 pub(super) fn details(plan: &ServicePlan, left: &LeftGit) -> Vec<String> {
     match &plan.decision {
-        Decision::Change { .. } if left.draining => vec!["ECS is deleting it".to_owned()],
-        Decision::Change { steps, .. } => {
-            let mut lines = vec![format!("may go: {}", guards(left))];
-            let mut parts: Vec<String> = Vec::new();
-            for step in steps {
-                match &step.action {
-                    Action::DeleteService if left.tasks > 0 => {
-                        parts.push(format!("wait until {} stopped", tasks(left.tasks)));
-                        parts.push(step_text(&plan.service, &step.action));
-                    }
-                    Action::UpdateService { .. } => parts.push("set desiredCount to 0".to_owned()),
-                    action => parts.push(step_text(&plan.service, action)),
-                }
-            }
-            lines.push(format!("will: {}", parts.join(", ")));
-            lines.push("begins when everything else has settled; task definitions stay".to_owned());
-            lines
+        Decision::Change { steps, .. } if left.begun || left.draining => {
+            vec![what_is_left(plan, left, steps)]
         }
+        Decision::Change { steps, .. } => vec![
+            format!("may go: {}", guards(left)),
+            what_is_left(plan, left, steps),
+            "begins when everything else has settled; task definitions stay".to_owned(),
+        ],
         Decision::Held { reason, .. } => {
             let text = HeldText::of(reason);
             text.details.into_iter().chain([text.way_out]).collect()
         }
         Decision::Unchanged => vec![WAY_OUT.to_owned()],
     }
+}
+
+/// `will: set desiredCount to 0, wait until 2 tasks have stopped, delete service`
+pub(super) fn what_is_left(plan: &ServicePlan, left: &LeftGit, steps: &[Step]) -> String {
+    if left.draining {
+        return "ECS is deleting it".to_owned();
+    }
+    let mut parts: Vec<String> = Vec::new();
+    for step in steps {
+        match &step.action {
+            Action::DeleteService if left.tasks > 0 => {
+                parts.push(format!("wait until {} stopped", tasks(left.tasks)));
+                parts.push(step_text(&plan.service, &step.action));
+            }
+            Action::UpdateService { .. } => parts.push("set desiredCount to 0".to_owned()),
+            action => parts.push(step_text(&plan.service, action)),
+        }
+    }
+    format!("will: {}", parts.join(", "))
 }
 
 /// `prune is on (Environment), both owner tags match, 1 of 8 services goes (up to 20 %: 1)`
@@ -126,16 +135,11 @@ pub fn leaving_sentence(plan: &ServicePlan) -> String {
         Decision::Held { reason, .. } => {
             format!("left Git in {commit}, and is not deleted: {}", held_sentence(reason))
         }
-        Decision::Change { .. } if left.draining => "ECS is deleting it".to_owned(),
         Decision::Change { steps, .. } => match steps.as_slice() {
-            [only] if only.action == Action::DeleteService && left.tasks > 0 => {
-                let verb = if left.tasks == 1 { "runs" } else { "run" };
-                format!("{} still {verb}", count(usize::try_from(left.tasks).unwrap_or_default(), "task"))
+            [only] if only.action == Action::DeleteService && left.begun && left.tasks > 0 => {
+                format!("drains: {} not stopped yet", tasks(left.tasks))
             }
-            [only] if only.action == Action::DeleteService => {
-                format!("left Git in {commit}, and has no task left: deleted now")
-            }
-            _ => format!("left Git in {commit}: deleted when its tasks have stopped ({})", guards(left)),
+            steps => format!("left Git in {commit}; {}", what_is_left(plan, left, steps)),
         },
     }
 }

@@ -77,6 +77,7 @@ fn left_git_json(service: &ServicePlan, left: &LeftGit) -> Json {
         "revision": left.revision,
         "stage": Stage::of(service).name(),
         "tasks": left.tasks,
+        "begun": left.begun,
         "draining": left.draining,
         "going": left.share.going,
         "owned": left.share.owned,
@@ -192,6 +193,8 @@ fn difference_json(difference: &Difference) -> Json {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::report::example;
 
@@ -231,6 +234,23 @@ mod tests {
     }
 
     #[test]
+    fn a_hook_stands_where_it_is_run() {
+        let mut plan = example::plan();
+        let worker = plan.services.iter_mut().find(|service| service.service.name() == "job-worker").unwrap();
+        worker.hooks.before = vec![example::hook()];
+        let json = plan_json(&plan);
+        let steps = json["steps"].as_array().unwrap();
+        let of_worker: Vec<&Json> = steps.iter().filter(|step| step["service"] == "job-worker").collect();
+        assert_eq!(
+            *of_worker[0],
+            json!({"service": "job-worker", "action": "RunTask", "hook": "migrate", "stage": "before",
+                "images": ["registry/job-migrate:1.4.2"], "differences": []})
+        );
+        let calls: Vec<&str> = of_worker.iter().map(|step| step["action"].as_str().unwrap()).collect();
+        assert_eq!(calls, ["RunTask", "RegisterTaskDefinition", "UpdateService"]);
+    }
+
+    #[test]
     fn what_is_held_says_why_and_how_to_go_on() {
         let json = plan_json(&example::plan());
         let held = &json["held"][0];
@@ -244,6 +264,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_and_what_left_git_are_told_apart_from_what_is_unchanged() {
+        let mut plan = example::plan();
+        plan.services[1].quiet[0].kept = Kept::Overridden;
+        let kept = plan_json(&plan)["kept"].clone();
+        let path = "service.healthCheckGracePeriodSeconds";
+        let member = json!({
+            "service": "job-migrate", "path": path, "live": 0, "desired": null, "reason": "overridden",
+            "message": "AWS fills in 0",
+        });
+        assert_eq!(kept, json!([member]));
+        plan.services[1].left_git = Some(example::left_git());
+        let json = plan_json(&plan);
+        assert_eq!(json["leftGit"][0]["stage"], "leftInPlace");
+        assert_eq!(json["unchanged"], json!([]));
+    }
+
+    #[test]
     fn every_member_is_documented() {
         let document = include_str!("../../docs/plan.md");
         let mut plan = example::plan();
@@ -251,8 +288,11 @@ mod tests {
             // Values of fields are not members of ours.
             if let Decision::Change { differences, .. } = &mut service.decision {
                 differences.iter_mut().for_each(|difference| difference.desired = None);
+                service.hooks.before = vec![example::hook()];
             }
         }
+        plan.services[0].left_git = Some(example::left_git());
+        plan.services[1].quiet[0].kept = Kept::LeftInPlace;
         let mut open = vec![plan_json(&plan)];
         while let Some(value) = open.pop() {
             match value {

@@ -180,6 +180,11 @@ impl Window<'_> {
         let (mut sorted, left_out) = created::spread(differences);
         if let Some(origins) = self.desired.origins(service) {
             for difference in &mut sorted {
+                // What is not in Git stands nowhere there.
+                if difference.cause == Cause::LeftGit && difference.desired.is_none() {
+                    difference.origin = None;
+                    continue;
+                }
                 let origin = || origins.nearest(&difference.path).cloned();
                 difference.origin = difference.origin.take().or_else(origin);
             }
@@ -225,7 +230,10 @@ impl Window<'_> {
                 let git = git.map(|git| format!(": Git says {}", value_text(git))).unwrap_or_default();
                 parts.push(format!("the override of {asked} has ended{git}"));
             }
-            Cause::LeftGit => parts.push("no longer in Git".to_owned()),
+            Cause::LeftGit => {
+                let what = if difference.desired.is_some() { "scaling is " } else { "" };
+                parts.push(format!("{what}no longer in Git"));
+            }
         }
         if difference.consequence == Consequence::NeedsReplacement {
             parts.push("needs a new service".to_owned());
@@ -355,7 +363,10 @@ fn root_of(path: &FieldPath) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+    use crate::plan::{HookRevision, PlannedHook, RevisionSource};
     use crate::report::example;
 
     fn options() -> PlanTextOptions {
@@ -399,6 +410,24 @@ mod tests {
 
         1 to create, 2 to change, 1 held, 1 unchanged.
         "#);
+    }
+
+    #[test]
+    fn hooks_are_told_in_the_order_in_which_they_run() {
+        let mut plan = example::plan();
+        let worker = plan.services.iter_mut().find(|service| service.service.name() == "job-worker").unwrap();
+        let of_the_service = |name: &str, stage| PlannedHook {
+            name: name.to_owned(),
+            stage,
+            runs: HookRevision::OfTheService(RevisionSource::Registered),
+            ..example::hook()
+        };
+        worker.hooks.before = vec![example::hook(), of_the_service("seed", HookStage::Before)];
+        worker.hooks.after = vec![of_the_service("smoke", HookStage::After)];
+        let text = plan_text(&plan, &example::desired(), &options());
+        let expected = "    will: run migrate (job-migrate:1.4.2), register job-worker, run seed (job-migrate:1.4.2), \
+                        update service, watch for up to 15 m, run smoke (job-migrate:1.4.2)\n";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

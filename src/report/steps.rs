@@ -57,6 +57,9 @@ pub(super) fn what_happens(steps: &[Step]) -> String {
             _ => {}
         }
     }
+    if steps.iter().any(deletes_scaling) {
+        parts.push("deletes scaling that left Git".to_owned());
+    }
     if starts_deployment(steps) {
         parts.push("starts a deployment".to_owned());
     } else if !parts.iter().any(|part| part.starts_with("stops")) {
@@ -90,6 +93,15 @@ fn schedule_text(steps: &[Step], schedule: &Schedule, change: ScheduleChange) ->
 
 fn of_task_definition(path: &FieldPath) -> bool {
     path.starts_with(&FieldPath::root().field("taskDefinition"))
+}
+
+fn deletes_scaling(step: &Step) -> bool {
+    matches!(
+        step.action,
+        Action::DeleteScalingPolicy { .. }
+            | Action::DeleteScheduledAction { .. }
+            | Action::DeregisterScalableTarget
+    )
 }
 
 fn only_scaling(steps: &[Step]) -> bool {

@@ -3,7 +3,7 @@
 
 use super::paint::{cut, plain};
 use crate::model::Json;
-use crate::plan::{Consequence, Difference};
+use crate::plan::{Cause, Consequence, Difference};
 
 /// Characters of one value.
 const VALUE_MAX: usize = 48;
@@ -19,6 +19,10 @@ pub(super) fn change(difference: &Difference) -> String {
             (Some(_), Some(_)) => "(changed, not shown)",
         }
         .to_owned();
+    }
+    if difference.cause == Cause::LeftGit && desired.is_none() {
+        // What it was is in Git's history; AWS's own additions to it are nobody's concern.
+        return "deleted".to_owned();
     }
     if let (Some(live), Some(desired)) = (live, desired)
         && let Some(members) = members_changed(live, desired)

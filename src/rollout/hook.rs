@@ -163,9 +163,10 @@ pub fn blamed<'a>(judged_by: &[String], stopped: &'a StoppedTask) -> Option<&'a 
         .or_else(|| all().filter(counts).find(|container| container.exit_code != Some(0)))
 }
 
+/// `90 s`, `10 m`, as every window says it.
 fn spoken(time: Duration) -> String {
     match time.as_secs() {
-        seconds if seconds >= 60 && seconds % 60 == 0 => format!("{} m", seconds / 60),
-        seconds => format!("{seconds} s"),
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} m", seconds / 60),
     }
 }

@@ -1,4 +1,7 @@
-"""Names what exists wherever a generated submission names an upload or an import."""
+"""Makes true of generated bodies what a JSON schema can't say.
+
+An upload or an import that a submission names exists, and a minimum is not above its maximum.
+"""
 
 import os
 import uuid
@@ -13,12 +16,16 @@ EXISTING = {
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    payload = case.body.get("payload") if isinstance(case.body, dict) else None
-    if not isinstance(payload, dict):
+    if not isinstance(case.body, dict):
         return
-    for member, existing in EXISTING.items():
-        if is_uuid(payload.get(member)):
-            payload[member] = existing
+    payload = case.body.get("payload")
+    if isinstance(payload, dict):
+        for member, existing in EXISTING.items():
+            if is_uuid(payload.get(member)):
+                payload[member] = existing
+    minimum, maximum = case.body.get("minimum"), case.body.get("maximum")
+    if is_number(minimum) and is_number(maximum) and minimum > maximum:
+        case.body["minimum"], case.body["maximum"] = maximum, minimum
 
 
 def is_uuid(value):
@@ -26,3 +33,7 @@ def is_uuid(value):
         return isinstance(value, str) and str(uuid.UUID(value)) == value
     except ValueError:
         return False
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -65,9 +65,14 @@ pub struct Account {
 impl Account {
     /// Starts it; nothing has been deployed when this returns.
     pub fn start(repository: &Repository) -> Self {
+        Self::start_with(repository, &surrogate_for_this_build())
+    }
+
+    /// Starts it with something else that stands in for AWS.
+    pub fn start_with(repository: &Repository, stands_in: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let surrogate = home.path().join("local.yaml");
-        std::fs::write(&surrogate, surrogate_for_this_build()).unwrap();
+        std::fs::write(&surrogate, stands_in).unwrap();
         let operator = Operator::start(
             reconciler(home.path())
                 .args(["local", "--environment", "local", "--poll", "200ms", "--resync", "1s"])
@@ -143,7 +148,12 @@ impl Account {
 
     /// Submits a job that takes this long, through the load balancer.
     pub fn submit_job(&self, milliseconds: u64) -> String {
-        let body = json!({"kind": "sleep", "payload": {"milliseconds": milliseconds}}).to_string();
+        self.submit("sleep", &json!({"milliseconds": milliseconds}))
+    }
+
+    /// Submits a job through the load balancer.
+    pub fn submit(&self, kind: &str, payload: &Value) -> String {
+        let body = json!({"kind": kind, "payload": payload}).to_string();
         let text = ureq::post(format!("{}/submit-job", self.balancer))
             .header("Content-Type", "application/json")
             .send(body)
@@ -151,6 +161,26 @@ impl Account {
             .unwrap_or_else(|error| panic!("POST /submit-job: {error}"));
         let answer: Value = serde_json::from_str(&text).unwrap();
         answer["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Uploads a CSV file through the load balancer.
+    pub fn upload(&self, csv: &str) -> String {
+        let text = ureq::post(format!("{}/uploads", self.balancer))
+            .header("Content-Type", "text/csv")
+            .send(csv)
+            .and_then(|mut answer| answer.body_mut().read_to_string())
+            .unwrap_or_else(|error| panic!("POST /uploads: {error}"));
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until nothing will happen to a job any more.
+    pub fn wait_for_end(&self, id: &str) -> Value {
+        let path = format!("/jobs/{id}");
+        wait_until(&format!("job {id} ends"), || {
+            ["COMPLETED", "FAILED", "CANCELLED"].contains(&self.get(&path)["status"].as_str().unwrap())
+        });
+        self.get(&path)
     }
 
     pub fn wait_for_job(&self, id: &str, status: &str) -> Value {
@@ -163,12 +193,20 @@ impl Account {
         self.get(&path)
     }
 
+    /// The folder of the installation, which is the account's as well.
+    pub fn state(&self) -> PathBuf {
+        self.home.path().join("state")
+    }
+
     pub fn get(&self, path: &str) -> Value {
-        let text = ureq::get(format!("{}{path}", self.balancer))
+        serde_json::from_str(&self.text(path)).unwrap()
+    }
+
+    pub fn text(&self, path: &str) -> String {
+        ureq::get(format!("{}{path}", self.balancer))
             .call()
             .and_then(|mut answer| answer.body_mut().read_to_string())
-            .unwrap_or_else(|error| panic!("GET {path}: {error}"));
-        serde_json::from_str(&text).unwrap()
+            .unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 }
 

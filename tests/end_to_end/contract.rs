@@ -11,11 +11,18 @@ use super::operator::finish;
 /// The examples and the corner cases take about half of it; random ones and chains of calls use up the rest.
 const SECONDS: &str = "50";
 
+const TOKEN: &str = "the-administrator-of-the-contract";
+
 #[test]
 fn the_api_keeps_what_its_document_says() {
     let python = std::env::var("RECONCILER_TEST_PYTHON")
         .expect("RECONCILER_TEST_PYTHON names a Python with schemathesis; `make test` sets it up");
-    let api = Api::start();
+    let api = Api::start_with(&[
+        ("ADMIN_TOKEN", TOKEN),
+        ("SCALING_CLUSTER", "jobs"),
+        ("SCALING_SERVICE", "job-worker"),
+    ]);
+    create_worker(&api);
     let (upload, import) = existing(&api);
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/contract.toml");
     let mut command = Command::new(python);
@@ -25,6 +32,7 @@ fn the_api_keeps_what_its_document_says() {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("CONTRACT_UPLOAD", upload)
         .env("CONTRACT_IMPORT", import)
+        .env("CONTRACT_TOKEN", TOKEN)
         .args(["-m", "schemathesis.cli", "--config-file", config, "--no-color"])
         .arg("run")
         .arg(format!("{}/openapi.json", api.url))
@@ -34,6 +42,23 @@ fn the_api_keeps_what_its_document_says() {
     let tested = count_after(&finished.stdout, "Tested: ");
     assert_eq!(tested, count_after(&finished.stdout, "Selected: "), "{}", finished.stdout);
     assert!(tested >= 12, "{}", finished.stdout);
+}
+
+/// The service whose scaling is overridden.
+fn create_worker(api: &Api) {
+    let aws = api.aws();
+    let container = json!({"name": "worker", "image": "job-worker:1", "memory": 128});
+    aws.ecs("RegisterTaskDefinition", json!({"family": "job-worker", "containerDefinitions": [container]}));
+    let service = json!({"cluster": "jobs", "serviceName": "job-worker", "taskDefinition": "job-worker",
+                         "desiredCount": 1});
+    aws.ecs("CreateService", service);
+    aws.scaling(
+        "RegisterScalableTarget",
+        json!({
+            "ServiceNamespace": "ecs", "ResourceId": "service/jobs/job-worker",
+            "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": 1, "MaxCapacity": 10,
+        }),
+    );
 }
 
 /// An upload and its import, which generated submissions name.

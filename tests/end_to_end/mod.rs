@@ -12,10 +12,14 @@ mod traffic;
 mod bad_input;
 mod contract;
 mod drift;
+mod hooks;
 mod jobs;
+mod page;
 mod releases;
 mod secrets;
 mod stopping;
+mod under_fire;
+mod uploads;
 
 use std::time::{Duration, Instant};
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reconciler::controller::Next;
+use reconciler::model::HookDefinition;
 use reconciler::source::folder;
 
 use crate::world::{Memory, World};
@@ -33,6 +34,9 @@ fn provision(world: &World, files: &mut BTreeMap<String, String>) {
         let name = name.rsplit_once(":secret:").unwrap().1.to_owned();
         made.push((arn, world.secret_with(&name, r#"{"url": "postgres://", "upstreamUrl": "https://"}"#)));
     }
+    for arn in arns(files, ":parameter/") {
+        world.parameter(arn.split_once(":parameter").unwrap().1, "file:///data");
+    }
     for (written, real) in made {
         for text in files.values_mut() {
             *text = text.replace(&written, &real);
@@ -51,8 +55,13 @@ async fn deploys_and_is_quiet(path: &str, environment: &str, region: &str, clust
         (desired.environment.region.as_str(), desired.environment.cluster.as_str()),
         (region, cluster)
     );
-    for service in desired.services.values() {
-        for container in service.task_definition["containerDefinitions"].as_array().unwrap() {
+    let services = desired.services.values();
+    let of_hooks = services.clone().flat_map(|it| it.rollout.hooks()).filter_map(|it| match &it.definition {
+        HookDefinition::Own { task_definition, .. } => Some(task_definition),
+        HookDefinition::OfTheService => None,
+    });
+    for definition in services.map(|it| &it.task_definition).chain(of_hooks) {
+        for container in definition["containerDefinitions"].as_array().unwrap() {
             world.push(container["image"].as_str().unwrap());
         }
     }
@@ -69,8 +78,17 @@ async fn deploys_and_is_quiet(path: &str, environment: &str, region: &str, clust
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_job_system_deploys_and_is_quiet() {
+async fn the_job_system_deploys_to_each_environment_and_is_quiet() {
     deploys_and_is_quiet("manifests", "local", "eu-west-1", "jobs").await;
+    deploys_and_is_quiet("manifests", "staging", "eu-west-1", "jobs-staging").await;
+    deploys_and_is_quiet("manifests", "production", "eu-west-1", "jobs-production").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_migration_api_deploys_to_staging_and_to_production_and_is_quiet() {
+    let path = "manifests/examples/migration-api";
+    deploys_and_is_quiet(path, "staging", "eu-west-1", "migration-staging").await;
+    deploys_and_is_quiet(path, "production", "eu-west-1", "migration-production").await;
 }
 
 #[tokio::test(start_paused = true)]

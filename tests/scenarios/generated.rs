@@ -62,11 +62,24 @@ pub fn manifest(name: &str, choices: &mut Choices<'_>, offer: &Offer) -> Value {
         }
     }
     if choices.rarely() {
-        spec.insert("rollout".to_owned(), json!({"timeout": "12m", "onFailure": "hold"}));
+        spec.insert("rollout".to_owned(), rollout(choices));
     }
     spec.insert("taskDefinition".to_owned(), task_definition);
     spec.insert("service".to_owned(), service);
     json!({"apiVersion": "reconciler/v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
+}
+
+fn rollout(choices: &mut Choices<'_>) -> Value {
+    let mut rollout = json!({"timeout": "12m", "onFailure": "hold"});
+    let once = |name: &str| json!({"name": name, "overrides": {"containerOverrides": [{"name": "app", "command": ["once"]}]}});
+    choices.some(
+        &mut rollout,
+        &[
+            ("before", &[json!([once("migrate")]), json!([once("schema"), once("data")]), json!([])]),
+            ("after", &[json!([once("smoke")])]),
+        ],
+    );
+    rollout
 }
 
 fn task_definition(placement: Placement, choices: &mut Choices<'_>, offer: &Offer) -> Value {

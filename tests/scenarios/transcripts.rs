@@ -17,14 +17,14 @@ async fn settled(image: &str) -> (World, Wish) {
 }
 
 /// The journal since the line that mentions `from`.
-fn since(world: &World, from: &str) -> String {
+pub(super) fn since(world: &World, from: &str) -> String {
     let told = world.told();
     let start = told.find(from).unwrap_or_else(|| panic!("no {from:?} in\n{told}"));
     let start = told[..start].rfind('\n').map_or(0, |place| place + 1);
     told[start..].to_owned()
 }
 
-async fn plan(world: &World, wish: &Wish) -> String {
+pub(super) async fn plan(world: &World, wish: &Wish) -> String {
     world.plan_text(wish, Memory::Ledger).await
 }
 
@@ -262,7 +262,7 @@ async fn a_scheduled_task_reads_like_this() {
     "#);
 }
 
-async fn status(world: &World, wish: &Wish) -> String {
+pub(super) async fn status(world: &World, wish: &Wish) -> String {
     status_of(world, wish, "api").await
 }
 

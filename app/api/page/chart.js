@@ -101,7 +101,7 @@ function nice(most) {
 }
 
 function short(value) {
-  return value >= 10_000 ? `${value / 1000}k` : value.toLocaleString("en");
+  return value >= 10_000 ? `${value / 1000}k` : value.toLocaleString();
 }
 
 const cut = (number) => Math.round(number * 10) / 10;

@@ -22,18 +22,28 @@ function dressed(made, attributes, children) {
   return made;
 }
 
+/** A sentence whose `quoted` words are shown as code. */
+export function prose(sentence) {
+  return sentence.split("`").map((part, index) => (index % 2 === 1 ? element("code", {}, part) : part));
+}
+
+/** A moment as the reader's own language writes it. */
+export function moment(text) {
+  return new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
 export function plural(count, one, many = `${one}s`) {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+  return `${count.toLocaleString()} ${count === 1 ? one : many}`;
 }
 
 /** How long ago, in the largest unit that says enough. */
-export function ago(moment, now = Date.now()) {
-  const seconds = Math.max(0, Math.round((now - Date.parse(moment)) / 1000));
+export function ago(at, now = Date.now()) {
+  const seconds = Math.max(0, Math.round((now - Date.parse(at)) / 1000));
   if (seconds < 5) return "just now";
   if (seconds < 60) return `${seconds} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
-  return new Date(moment).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
+  return new Date(at).toLocaleDateString(undefined, { dateStyle: "medium" });
 }
 
 export function bytes(count) {

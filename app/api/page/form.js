@@ -1,7 +1,7 @@
 // The form: which fields a kind has, what is sent, and what is said about it.
 
 import { Refusal, submitJob, uploadFile } from "./api.js";
-import { byId, bytes } from "./dom.js";
+import { byId, bytes, prose } from "./dom.js";
 import { kindWord, shortId } from "./row.js";
 
 /** `accepted` is told the id of each job that was taken. */
@@ -28,7 +28,7 @@ export function submitForm({ accepted }) {
   }
 
   function refuse(sentence) {
-    refusal.textContent = sentence;
+    refusal.replaceChildren(...prose(sentence));
     refusal.hidden = sentence === "";
   }
 

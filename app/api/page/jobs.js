@@ -1,7 +1,7 @@
 // The list of jobs: newest first, filtered by status, kept up to date by what is heard.
 
 import { listJobs, listMore } from "./api.js";
-import { byId } from "./dom.js";
+import { byId, prose } from "./dom.js";
 import { row } from "./row.js";
 
 const PAGE = 25;
@@ -98,7 +98,7 @@ export function jobList({ heardOf }) {
 
   async function read(after) {
     const mine = (reading += 1);
-    more.disabled = true;
+    more.setAttribute("aria-disabled", "true");
     try {
       const page = await (after === undefined ? listJobs(filter, PAGE) : listMore(after));
       // Another filter was chosen meanwhile.
@@ -114,10 +114,10 @@ export function jobList({ heardOf }) {
       refusal.hidden = true;
     } catch (error) {
       if (mine !== reading) return;
-      refusal.textContent = error.message;
+      refusal.replaceChildren(...prose(error.message));
       refusal.hidden = false;
     } finally {
-      more.disabled = false;
+      more.removeAttribute("aria-disabled");
     }
   }
 
@@ -126,6 +126,7 @@ export function jobList({ heardOf }) {
     void read();
   });
   more.addEventListener("click", async () => {
+    if (more.getAttribute("aria-disabled") === "true") return;
     const before = rows.size;
     await read(next);
     const first = [...rows.values()][before];

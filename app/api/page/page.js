@@ -2,12 +2,14 @@
 
 import { readJob } from "./api.js";
 import { chart } from "./chart.js";
-import { byId, element, plural } from "./dom.js";
+import { byId, element, moment, plural } from "./dom.js";
 import { submitForm } from "./form.js";
 import { jobList } from "./jobs.js";
 import { listen } from "./live.js";
 import { kindWord, shortId, statusWord } from "./row.js";
 
+/** As many imports as are offered for a report, the newest. */
+const IMPORTS_MAX = 100;
 const PULSES_MAX = 1_000;
 const SPAN_MS = 10 * 60 * 1000;
 /** A connection that is back at once is not worth a word. */
@@ -43,13 +45,17 @@ function heardOf(job) {
 
 /** A report may be of one import alone: those seen here are offered. */
 function offerImport(job) {
-  const words = `${plural(job.result?.imported ?? 0, "row")}, ${new Date(job.created_at).toLocaleString("en")} (${shortId(job.id)})`;
+  const words = `${plural(job.result?.imported ?? 0, "row")}, ${moment(job.created_at)} (${shortId(job.id)})`;
   const option = element("option", { value: job.id }, words);
   imports.set(job.id, option);
   const select = byId("import");
   const older = [...select.options].find((each) => each.value && each.value < job.id);
   if (older) older.before(option);
   else select.append(option);
+  while (select.options.length > IMPORTS_MAX) {
+    imports.delete(select.lastElementChild.value);
+    select.lastElementChild.remove();
+  }
 }
 
 function takePulses(heard) {
@@ -68,17 +74,17 @@ function drawPulses() {
   drawWorkers(pulses);
   const last = pulses.at(-1);
   const number = (chart, value, one, many) => {
-    byId(chart).querySelector("[data-number]").textContent = value?.toLocaleString("en") ?? "–";
+    byId(chart).querySelector("[data-number]").textContent = value?.toLocaleString() ?? "–";
     byId(chart).querySelector("[data-unit]").textContent = value === 1 ? one : many;
   };
-  const busy = last?.in_flight ? `, ${last.in_flight.toLocaleString("en")} in hand` : "";
+  const busy = last?.in_flight ? `, ${last.in_flight.toLocaleString()} in hand` : "";
   number("queue-chart", last?.visible, `job waiting${busy}`, `jobs waiting${busy}`);
   number("worker-chart", last?.workers, "alive", "alive");
 }
 
 function takeCounts(counts) {
   for (const place of document.querySelectorAll("[data-count]")) {
-    place.textContent = counts?.[place.dataset.count]?.toLocaleString("en") ?? "";
+    place.textContent = counts?.[place.dataset.count]?.toLocaleString() ?? "";
   }
 }
 
@@ -93,13 +99,18 @@ function showVersion(version) {
 
 let away;
 function showConnection(state) {
-  clearTimeout(away);
   const say = (words) => {
     byId("connection").dataset.state = state;
     byId("connection-words").textContent = words;
   };
-  if (state === "live") say("Live");
-  else away = setTimeout(() => say("Reconnecting"), AWAY_SAID_AFTER_MS);
+  if (state === "live") {
+    clearTimeout(away);
+    away = undefined;
+    say("Live");
+  } else {
+    // Each try that fails says so again; it counts from the first.
+    away ??= setTimeout(() => say("Reconnecting"), AWAY_SAID_AFTER_MS);
+  }
 }
 
 listen(

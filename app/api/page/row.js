@@ -1,7 +1,7 @@
 // One job in the list: its line, its button to cancel, and its details when they are asked for.
 
 import { cancelJob, readJob } from "./api.js";
-import { ago, element, plural, svg } from "./dom.js";
+import { ago, element, moment, plural, prose, svg } from "./dom.js";
 
 const WORDS = {
   SUBMITTED: "Submitted",
@@ -27,7 +27,8 @@ export function row(job, changed) {
   const refusal = element("p", { class: "refusal", role: "alert", hidden: true });
   const panel = element("div", { class: "details", id: `details-${job.id}`, hidden: true });
   const cancel = element("button", { type: "button", class: "quiet", onclick: stop }, "Cancel");
-  const more = element("button", { type: "button", class: "plain", "aria-expanded": "false", "aria-controls": panel.id, onclick: toggle }, "Details");
+  const unfolds = { "aria-expanded": "false", "aria-controls": panel.id };
+  const more = element("button", { type: "button", class: "plain", ...unfolds, onclick: toggle }, "Details");
   for (const button of [cancel, more]) {
     button.append(element("span", { class: "unseen" }, ` of ${kindWord(job.kind)} ${shortId(job.id)}`));
   }
@@ -55,9 +56,9 @@ export function row(job, changed) {
     item.dataset.status = next.status;
     shape.setAttribute("href", `#shape-${next.status.toLowerCase()}`);
     status.textContent = statusWord(next.status);
-    outcome.textContent = outcomeOf(next);
+    outcome.replaceChildren(...prose(outcomeOf(next)));
     time.setAttribute("datetime", next.updated_at);
-    time.setAttribute("title", new Date(next.updated_at).toLocaleString("en"));
+    time.setAttribute("title", moment(next.updated_at));
     tick();
     if (next.status !== "SUBMITTED" && document.activeElement === cancel) more.focus();
     cancel.hidden = next.status !== "SUBMITTED";
@@ -71,16 +72,18 @@ export function row(job, changed) {
   }
 
   async function stop() {
-    cancel.disabled = true;
+    if (cancel.getAttribute("aria-disabled") === "true") return;
+    // `disabled` would take the keyboard's focus away.
+    cancel.setAttribute("aria-disabled", "true");
     refusal.hidden = true;
     try {
       await cancelJob(shown.id);
       changed(await readJob(shown.id));
     } catch (error) {
-      refusal.textContent = error.message;
+      refusal.replaceChildren(...prose(error.message));
       refusal.hidden = false;
     } finally {
-      cancel.disabled = false;
+      cancel.removeAttribute("aria-disabled");
     }
   }
 
@@ -96,7 +99,7 @@ export function row(job, changed) {
     try {
       panel.replaceChildren(...details(await readJob(shown.id)));
     } catch (error) {
-      panel.replaceChildren(element("p", { class: "refusal" }, error.message));
+      panel.replaceChildren(element("p", { class: "refusal" }, ...prose(error.message)));
     }
   }
 
@@ -121,27 +124,27 @@ function outcomeOf({ kind, status, reason, result, attempts }) {
 function details(job) {
   const facts = [
     ["Id", element("code", {}, job.id)],
-    ["Submitted", new Date(job.created_at).toLocaleString("en")],
-    ["Last change", new Date(job.updated_at).toLocaleString("en")],
+    ["Submitted", moment(job.created_at)],
+    ["Last change", moment(job.updated_at)],
     ["Attempts", String(job.attempts)],
     job.request_id && ["Request", element("code", {}, job.request_id)],
     ["Payload", element("code", {}, JSON.stringify(job.payload))],
-    job.reason && ["Reason", job.reason],
+    job.reason && ["Reason", element("span", {}, ...prose(job.reason))],
     job.kind === "email" && job.result?.message && ["Message", element("code", {}, `${job.result.sink}: ${job.result.message}`)],
   ];
   const list = facts.filter(Boolean).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]);
-  const parts = [element("dl", {}, ...list)];
+  const parts = [];
   if (job.kind === "report" && job.status === "COMPLETED") {
     const download = { href: `/jobs/${encodeURIComponent(job.id)}/report`, download: `report-${job.id}.csv` };
-    parts.unshift(element("p", {}, element("a", download, "Download the report (CSV)")));
+    parts.push(element("p", {}, element("a", download, "Download the report (CSV)")));
   }
   if (job.result?.rejectedRows?.length > 0) parts.push(rejections(job.result));
-  return parts;
+  return [...parts, element("dl", {}, ...list)];
 }
 
 function rejections({ rejected, rejectedRows }) {
   const rows = rejectedRows.map(({ line, reason }) =>
-    element("tr", {}, element("th", { scope: "row" }, String(line)), element("td", {}, reason)),
+    element("tr", {}, element("th", { scope: "row" }, String(line)), element("td", {}, ...prose(reason))),
   );
   const caption =
     rejected > rows.length ? `${plural(rejected, "row")} rejected; the first ${rows.length}` : `${plural(rejected, "row")} rejected`;

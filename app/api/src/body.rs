@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::problem::{Code, Problem};
 
@@ -124,7 +125,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         while let Some(part) = arriving.next().await? {
             whole.extend_from_slice(&part);
         }
-        let read = serde_json::from_slice(&whole);
+        let read = serde_json::from_slice(&whole).or_else(|error| with_whole_numbers(&whole).ok_or(error));
         // A list would be read as the members in their order, which nobody documented.
         if read.is_ok() && whole.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
             return Err(Problem::new(Code::InvalidBody, "the body must be a JSON object"));
@@ -136,6 +137,30 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             }
             _ => Problem::new(Code::InvalidJson, format!("the body is not JSON: {error}")),
         })
+    }
+}
+
+/// What the same body says with its whole numbers written as such, if that makes it one that is taken.
+fn with_whole_numbers<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let mut value: Value = serde_json::from_slice(body).ok()?;
+    write_whole_numbers_as_such(&mut value);
+    T::deserialize(value).ok()
+}
+
+/// To JSON Schema, and to many a client that has but one type of number, 50.0 is an integer; to serde it is none.
+pub fn write_whole_numbers_as_such(value: &mut Value) {
+    /// All whole numbers up to here have a floating point number of their own.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().filter(|it| it.fract() == 0.0 && it.abs() <= EXACT_MAX);
+            if let Some(integer) = whole.and_then(|it| format!("{it:.0}").parse::<i64>().ok()) {
+                *value = integer.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(write_whole_numbers_as_such),
+        Value::Object(members) => members.values_mut().for_each(write_whole_numbers_as_such),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

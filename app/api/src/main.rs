@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::live::Feed;
-use crate::live::watch::Watcher;
+use crate::live::watch::{AskDepth, Watcher};
 use crate::metrics::Metrics;
 use crate::routes::router;
 use crate::scaling::account::Account;
@@ -79,13 +79,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let watcher = Watcher {
         store: store.clone(),
-        depth: {
-            let queue = queue.clone();
-            Arc::new(move || {
-                let queue = queue.clone();
-                Box::pin(async move { queue.depth().await.map_err(|error| chain(&error)) })
-            })
-        },
+        depth: depth_of(queue.clone()),
         metrics: metrics.clone(),
         feed: feed.clone(),
     };
@@ -123,4 +117,11 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     info!(?drained, "stopped");
     Ok(())
+}
+
+fn depth_of(queue: Arc<Queue>) -> Arc<AskDepth> {
+    Arc::new(move || {
+        let queue = queue.clone();
+        Box::pin(async move { queue.depth().await.map_err(|error| chain(&error)) })
+    })
 }

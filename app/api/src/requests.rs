@@ -94,3 +94,35 @@ pub async fn close_while_draining(
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use hyper::service::Service as _;
+    use hyper_util::service::TowerToHyperService;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_defect_is_answered_and_told_by_the_name_of_its_request() {
+        async fn broken() -> &'static str {
+            panic!("a secret of the inside")
+        }
+        let router = Router::new().route("/", get(broken)).layer(from_fn(around_each_request));
+        let request = Request::builder().uri("/").header(REQUEST_ID, "r-1").body(Body::empty()).unwrap();
+        let response = TowerToHyperService::new(router).call(request).await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[REQUEST_ID]),
+            (500, &"r-1".parse().unwrap())
+        );
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["code"], &body["request_id"]), (&"internal".into(), &"r-1".into()));
+        assert!(!body.to_string().contains("secret"), "{body}");
+    }
+}

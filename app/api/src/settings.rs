@@ -8,7 +8,7 @@
 //! | `CONNECTIONS_MAX` | connections at once; those beyond wait to be accepted | `1000` |
 //! | `HEAD_TIMEOUT_MS` | how long a connection may take until the head of its next request is there; longer than a load balancer keeps an idle connection, which is 60 s | `75000` |
 //! | `UPLOAD_BYTES_MAX` | the largest file that `/uploads` takes, at most 5 GiB | `104857600` |
-//! | `UPLOADS_AT_ONCE` | uploads at once; those beyond are answered 503 | `8` |
+//! | `UPLOADS_AT_ONCE` | uploads at once, each holding up to 24 MiB in memory; those beyond are answered 503 | `8` |
 //! | `ADMIN_TOKEN` | who sends it may use `/update-scaling`; from 16 to 512 visible characters, out of a secret | |
 //! | `SCALING_CLUSTER`, `SCALING_SERVICE` | the worker's ECS service, whose bounds `/update-scaling` changes | |
 //! | `SCALING_MAXIMUM` | the most tasks that `/update-scaling` allows | `50` |

@@ -38,7 +38,7 @@ pub const UPLOAD_LIMITS: Limits = Limits {
 
 pub struct World {
     pub api: Api,
-    _database: Database,
+    pub database: Database,
     /// Where the objects are.
     pub folder: tempfile::TempDir,
 }
@@ -67,7 +67,7 @@ impl World {
             admin: Administration::default(),
             draining: CancellationToken::new(),
         };
-        World { api, _database: database, folder }
+        World { api, database, folder }
     }
 
     pub async fn ask(&self, request: Request) -> Answer {

@@ -99,7 +99,7 @@ CREATE TABLE imported_rows (
 );
 
 -- Finds an order that comes twice in one file, however large the file.
-CREATE INDEX imported_rows_by_order ON imported_rows (job_id, order_id);
+CREATE UNIQUE INDEX imported_rows_by_order ON imported_rows (job_id, order_id);
 
 CREATE TABLE workers (
     id         TEXT   NOT NULL PRIMARY KEY,

@@ -1,13 +1,13 @@
 //! Typed reading of environment variables, with all mistakes reported at once.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 /// A snapshot of variables, and what was found wrong with those read so far. An empty variable counts as absent.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
     problems: Vec<String>,
@@ -16,6 +16,13 @@ pub struct Environment {
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("invalid settings: {}", .0.join("; "))]
 pub struct InvalidSettings(Vec<String>);
+
+/// Names only: among the values are secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.variables.keys()).finish()
+    }
+}
 
 impl Environment {
     pub fn of_process() -> Environment {
@@ -91,6 +98,12 @@ mod tests {
         assert_eq!(environment.number("EMPTY", 7, 1..=9), 7);
         assert_eq!(environment.number("ABSENT", 8, 1..=9), 8);
         assert_eq!(environment.accept(()), Ok(()));
+    }
+
+    #[test]
+    fn no_value_is_shown() {
+        let environment = Environment::of([("ADMIN_TOKEN", "correct-horse-battery-staple")]);
+        assert_eq!(format!("{environment:?}"), r#"{"ADMIN_TOKEN"}"#);
     }
 
     #[test]

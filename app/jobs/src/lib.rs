@@ -1,5 +1,6 @@
 //! What the API and the worker share: jobs, the store and its outbox, the queue, and how a process starts and stops.
 
+pub mod address;
 mod id;
 pub mod job;
 pub mod timestamp;

@@ -15,7 +15,8 @@ pub fn start(level: LevelFilter) {
             filter = filter.add_directive(directive);
         }
     }
-    let started = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).try_init();
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false);
+    let started = lines.with_env_filter(filter).try_init();
     if started.is_err() {
         tracing::debug!("logging was started before");
     }

@@ -14,6 +14,7 @@ mod report;
 mod settings;
 mod settle;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,7 +152,11 @@ async fn report_backlog(worker: &Worker<Agent>, settings: &Settings) {
             worker.tools.store.live_workers(Timestamp::now()).await.map_err(|error| chain(&error))?;
         Ok::<_, String>(Backlog { queue_depth, live_workers })
     };
-    backlog::report(&settings.service_name, every, measure, |line| println!("{line}")).await;
+    let write = |line: String| {
+        // Nobody reads it any more; that is no reason to end.
+        let _unread = writeln!(std::io::stdout(), "{line}");
+    };
+    backlog::report(&settings.service_name, every, measure, write).await;
 }
 
 /// What serves the port for metrics, if there is to be one.

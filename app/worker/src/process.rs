@@ -50,6 +50,8 @@ pub struct Epitaph {
     pub attempts: u32,
     /// None: the message is no job's.
     pub job_id: Option<JobId>,
+    /// The job has its end, with the reason; nothing is lost with the message.
+    pub job_ended: bool,
 }
 
 /// On what terms a job is taken.
@@ -74,7 +76,12 @@ pub async fn process(
         Err(error) => {
             error!(error = chain(&error), "a message is not a job's");
             let reason = format!("the message is not a job's: {error}");
-            return Settled::Bury(Epitaph { reason, attempts: message.receives, job_id: None });
+            return Settled::Bury(Epitaph {
+                reason,
+                attempts: message.receives,
+                job_id: None,
+                job_ended: false,
+            });
         }
     };
     let job_id = parsed.job_id;
@@ -100,7 +107,7 @@ async fn not_to_begin(
     let JobMessage { job_id, request_id } = parsed;
     let buried = |reason: String, attempts| {
         warn!(%job_id, request_id, reason, "given up");
-        Settled::Bury(Epitaph { reason, attempts, job_id: Some(*job_id) })
+        Settled::Bury(Epitaph { reason, attempts, job_id: Some(*job_id), job_ended: true })
     };
     match begin {
         Begin::InHand => {
@@ -132,7 +139,12 @@ async fn not_to_begin(
         }
         Begin::Unknown => {
             let reason = format!("there is no job {job_id}");
-            Settled::Bury(Epitaph { reason, attempts: message.receives, job_id: Some(*job_id) })
+            Settled::Bury(Epitaph {
+                reason,
+                attempts: message.receives,
+                job_id: Some(*job_id),
+                job_ended: false,
+            })
         }
         // Handled by the caller.
         Begin::Begun(_) => Settled::Leave,

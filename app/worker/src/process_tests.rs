@@ -241,7 +241,7 @@ async fn a_message_that_is_no_jobs_is_buried_at_once() {
         for body in ["", "{}", "not json"] {
             let Settled::Bury(epitaph) = scene.received(body, 2).await else { panic!("{body}") };
             assert!(epitaph.reason.starts_with("the message is not a job's: "), "{epitaph:?}");
-            assert_eq!((epitaph.attempts, epitaph.job_id), (2, None));
+            assert_eq!((epitaph.attempts, epitaph.job_id, epitaph.job_ended), (2, None, false));
         }
     })
     .await;
@@ -256,7 +256,7 @@ async fn a_message_whose_job_is_nowhere_is_buried_when_no_other_worker_knows_it_
         assert_eq!(scene.received(&body, 1).await, Settled::Later(Duration::from_secs(5)));
         assert_eq!(scene.received(&body, 2).await, Settled::Later(Duration::from_secs(10)));
         let reason = format!("there is no job {job_id}");
-        let epitaph = Epitaph { reason, attempts: 3, job_id: Some(job_id) };
+        let epitaph = Epitaph { reason, attempts: 3, job_id: Some(job_id), job_ended: false };
         assert_eq!(scene.received(&body, 3).await, Settled::Bury(epitaph));
     })
     .await;
@@ -271,7 +271,7 @@ async fn a_job_that_is_given_up_is_buried_with_its_reason_until_the_queue_knows(
             scene.begun_elsewhere(id, Duration::ZERO).await;
         }
         let reason = "given up: begun 3 times and never finished".to_owned();
-        let epitaph = Epitaph { reason: reason.clone(), attempts: 3, job_id: Some(id) };
+        let epitaph = Epitaph { reason: reason.clone(), attempts: 3, job_id: Some(id), job_ended: true };
         // Twice: as if the dead-letter queue had not taken it.
         for receives in [4, 5] {
             assert_eq!(scene.received(&body, receives).await, Settled::Bury(epitaph.clone()));

@@ -78,13 +78,12 @@ impl<Asked: Protector> Worker<Asked> {
 
     /// Moves a message to the dead-letter queue: first there, then away from here.
     async fn bury(&self, message: &Message, epitaph: Epitaph) -> Result<(), QueueError> {
-        let Epitaph { reason, attempts, job_id } = epitaph;
+        let Epitaph { reason, attempts, job_id, job_ended } = epitaph;
         let Some(dead_letters) = &self.dead_letters else {
-            return match job_id {
-                // Its job has its end and the reason.
-                Some(_) => self.queue.delete(&message.receipt).await,
+            return match job_ended {
+                true => self.queue.delete(&message.receipt).await,
                 // The queue's own redrive policy sees to it, if it has one.
-                None => Ok(()),
+                false => Ok(()),
             };
         };
         error!(

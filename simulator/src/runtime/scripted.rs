@@ -58,7 +58,7 @@ impl Exit {
         } else if words.contains("oom") {
             let killed = "OutOfMemoryError: Container killed due to memory usage";
             exit(2, 137, Some(killed), "loading everything into memory")
-        } else if words.contains("once") {
+        } else if ["once", "migrate", "smoke-test"].iter().any(|word| words.contains(word)) {
             exit(4, 0, None, "done")
         } else {
             None
@@ -415,7 +415,8 @@ mod tests {
             ("api:missing", "cannot start"),
             ("api-crash:1", "exit 1"),
             ("api-oom:1", "exit 137"),
-            ("migrate-once:1", "exit 0"),
+            ("once:1", "exit 0"),
+            ("job-migrate:1", "exit 0"),
             ("api-slow:1", "pending"),
             ("api-unhealthy:1", "unhealthy"),
         ];

@@ -191,3 +191,23 @@ fn times_and_fractions_take_the_form_of_the_wire() {
     assert_eq!(scaling.scheduled_actions["night"]["StartTime"], json!(1_795_248_000.0));
     assert_eq!(scaling.suspended_state, Some(json!({"ScheduledScalingSuspended": true})));
 }
+
+#[test]
+fn an_environment_says_whether_and_how_fast_what_left_git_goes() {
+    let read = |sync: &str| {
+        let environment = ENVIRONMENT.replace("  cluster: jobs\n", &format!("  cluster: jobs\n{sync}"));
+        let files = [("environment.yaml", environment.as_str()), ("service.yaml", SERVICE)];
+        load(&checkout(&files), None, Api::builtin()).unwrap_or_else(|errors| panic!("{errors}"))
+    };
+    let sync = read("").environment.sync;
+    assert_eq!((sync.prune, sync.prune_max_percent), (false, 20));
+    let desired = read("  sync: {prune: true, pruneMaxPercent: 50}\n");
+    let sync = desired.environment.sync;
+    assert_eq!((sync.prune, sync.prune_max_percent), (true, 50));
+    // A service that says nothing goes by it; its own word weighs more.
+    assert_eq!(only(&desired).sync.prune, None);
+    assert!(only(&desired).sync.prunes(&desired.environment));
+    let own = SERVICE.replace("sync: {drift: warn", "sync: {prune: false, drift: warn");
+    let desired = load_service(&own).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(only(&desired).sync.prune, Some(false));
+}

@@ -4,6 +4,7 @@
 mod bodies;
 mod decisions;
 mod hooks;
+mod leaving;
 mod phantoms;
 mod properties;
 mod read_back;

@@ -302,7 +302,9 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
 
 fn waiting_for_a_person(kind: ConditionKind, held: &Held) -> Condition {
     let text = HeldText::of(held);
-    condition(kind, Truth::True, text.reason, format!("{}; {}", text.headline, text.way_out))
+    let parts = std::iter::once(&text.headline).chain(&text.details).chain([&text.way_out]);
+    let message = parts.map(String::as_str).collect::<Vec<_>>().join("; ");
+    condition(kind, Truth::True, text.reason, message)
 }
 
 pub(super) fn condition(

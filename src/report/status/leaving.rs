@@ -24,7 +24,7 @@ pub(super) fn service_status(
     let drifted = condition(ConditionKind::Drifted, Truth::False, "AsApplied", "Git asks for nothing");
     let ends = match (Stage::of(planned), facts.held()) {
         (Stage::Going, _) => {
-            let message = leaving::details(planned, left).join("; ");
+            let message = leaving::leaving_sentence(planned);
             Some(condition(ConditionKind::Deleting, Truth::True, "LeftGit", message))
         }
         (Stage::Held, Some(Held::Suspended { .. })) => facts.suspended(),

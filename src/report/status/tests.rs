@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
-use crate::model::{EcsService, Json, LiveService, Part};
-use crate::plan::{Decision, Held};
+use crate::model::{EcsService, HookStage, Json, LiveService, OpenHook, Part};
+use crate::plan::{Decision, Held, PruneGuard};
 use crate::report::Colour;
 use crate::report::example;
 
@@ -184,10 +184,147 @@ fn the_json_says_which_digest_is_held_and_why() {
     assert_eq!(cron["conditions"][0]["status"], "False");
 }
 
+fn overriding(text: &str) -> OverrideStatus {
+    let overriding = crate::model::Overriding::read(text, example::READ_AT);
+    OverrideStatus { overriding, message: "2..8 until 12:00 by an administrator".to_owned() }
+}
+
+fn carrying(text: &'static str) -> impl FnOnce(&mut Plan, &mut Live) {
+    move |_, live| {
+        let migrate = live.services.get_mut(&ServiceKey::new("job-migrate")).unwrap();
+        let Part::Present(service) = &mut migrate.service else { panic!("absent") };
+        service.0["tags"] = json!([{"key": "reconciler/scaling-override", "value": text}]);
+    }
+}
+
+#[test]
+fn an_override_is_a_condition_of_its_own_in_force_or_not() {
+    let status = status_of(carrying("min=2 max=8 until=2026-11-21T12:00:00Z"));
+    let migrate = service(&status, "job-migrate");
+    assert_eq!(
+        conditions(migrate),
+        [
+            "Ready=True Settled",
+            "Healthy=True TasksRunning",
+            "Drifted=False AsApplied",
+            "Overridden=True ByAdministrator"
+        ]
+    );
+    let shown = text(&status, Show::Attention);
+    assert!(
+        shown.contains(
+            "  Overridden   job-migrate   runs :1 (1/1); 2..8 until 2026-11-21 12:00 by an administrator\n"
+        ),
+        "{shown}"
+    );
+    let status = status_of(carrying("min=9 max=8 until=2026-11-21T12:00:00Z"));
+    assert!(conditions(service(&status, "job-migrate")).contains(&"Overridden=False NotHonoured".to_owned()));
+    let json = status_json(&status);
+    let services = json["services"].as_array().unwrap();
+    let migrate = services.iter().find(|service| service["service"] == "job-migrate").unwrap();
+    assert_eq!(migrate["override"]["honoured"], false);
+    // One that has ended is the plan's business.
+    let status = status_of(carrying("min=2 max=8 until=2026-11-20T12:00:00Z"));
+    assert_eq!(service(&status, "job-migrate").overriding, None);
+}
+
+#[test]
+fn a_service_that_left_git_is_shown_going_held_or_left_in_place() {
+    let left = |decision: Decision| {
+        status_of(move |plan, _| {
+            plan.services[1].decision = decision;
+            plan.services[1].left_git = Some(example::left_git());
+            plan.services[1].quiet[0].rule = "prune is off".to_owned();
+        })
+    };
+    let going = left(Decision::Change { differences: Vec::new(), steps: Vec::new() });
+    let conditions_of = |status: &Status| conditions(service(status, "job-migrate"));
+    assert_eq!(
+        conditions_of(&going),
+        [
+            "Ready=False Deleting",
+            "Healthy=True TasksRunning",
+            "Drifted=False AsApplied",
+            "Deleting=True LeftGit"
+        ]
+    );
+    let share = example::left_git().share;
+    let reason = Held::NotPruned(PruneGuard::TooMany(share));
+    let held = left(Decision::Held { reason, differences: Vec::new() });
+    assert_eq!(conditions_of(&held)[3], "Stalled=True PruneBlocked");
+    let stays = left(Decision::Unchanged);
+    assert_eq!(conditions_of(&stays)[0], "Ready=False LeftInPlace");
+    assert!(text(&stays, Show::Attention).contains(
+        "  LeftInPlace  job-migrate   runs :1 (1/1); left in place: left Git in 4c1f9e2, prune is off\n"
+    ));
+    assert_eq!(status_json(&stays)["services"][1]["leftGit"], json!(example::revision().id));
+}
+
+fn open_hook(stage: HookStage) -> OpenHook {
+    OpenHook {
+        name: "smoke".to_owned(),
+        stage,
+        place: (1, 2),
+        digest: example::digest(),
+        spec: example::digest(),
+        revision: "4c1f9e2".to_owned(),
+        since: example::READ_AT,
+        run: 3,
+        failures: 1,
+        interruptions: 1,
+        not_before: example::READ_AT,
+        task_definition: None,
+        asked_at: Some(example::READ_AT),
+        task: None,
+        seen_at: None,
+        stopped_at: None,
+        judged_by: Vec::new(),
+        timeout_seconds: 600,
+        attempts: 3,
+    }
+}
+
+/// job-worker while a hook of it runs.
+fn with_a_hook() -> Status {
+    let (mut plan, mut live) = (example::plan(), Live { read_at: example::READ_AT, ..Live::default() });
+    hold(&mut plan, 3, Held::HookRunning { hook: "smoke (1 of 2)".to_owned() });
+    live.services.insert(ServiceKey::new("job-worker"), live_service("job-worker", 41, 3, 3));
+    let record = ServiceRecord { hook: Some(open_hook(HookStage::After)), ..ServiceRecord::default() };
+    let records = BTreeMap::from([(ServiceKey::new("job-worker"), record)]);
+    fold(&example::desired(), &live, &records, &plan, example::READ_AT, example::READ_AT)
+}
+
+#[test]
+fn a_hook_under_way_is_told_with_its_place() {
+    let status = with_a_hook();
+    let worker = service(&status, "job-worker");
+    assert_eq!(
+        conditions(worker),
+        [
+            "Ready=False HookRunning",
+            "Healthy=True TasksRunning",
+            "Drifted=False AsApplied",
+            "Reconciling=True HookRunning"
+        ]
+    );
+    let line = "Reconciling  job-worker    runs :41 (3/3); runs smoke (1 of 2)\n";
+    assert!(text(&status, Show::Attention).contains(line), "{}", text(&status, Show::Attention));
+    let json = status_json(&status);
+    let services = json["services"].as_array().unwrap();
+    let worker = services.iter().find(|service| service["service"] == "job-worker").unwrap();
+    assert_eq!(
+        worker["hook"],
+        json!({"name": "smoke", "stage": "after", "since": "2026-11-20T21:03:10.000Z", "try": 2, "tries": 3,
+            "task": null})
+    );
+}
+
 #[test]
 fn every_member_is_documented() {
     let document = include_str!("../../../docs/status.md");
-    let mut open = vec![status_json(&status_of(|_, _| ()))];
+    let mut status = status_of(|_, _| ());
+    status.services[0].overriding = Some(overriding("min=9 max=8 until=2026-11-21T12:00:00Z"));
+    let mut open = vec![status_json(&status), status_json(&with_a_hook())];
     while let Some(value) = open.pop() {
         match value {
             Json::Object(members) => {

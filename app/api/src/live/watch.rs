@@ -23,8 +23,9 @@ use crate::state::Asked;
 /// How often the pulse is taken while somebody listens, and while only Prometheus does.
 const PULSE_EVERY: Duration = Duration::from_secs(2);
 const IDLE_PULSE_EVERY: Duration = Duration::from_secs(5);
-/// Counting looks at many rows, and is done less often.
-const CENSUS_EVERY: Duration = Duration::from_secs(5);
+/// Counting looks at many rows: it rests for so many times as long as it took, so as not to wear the
+/// database out.
+const CENSUS_PAUSES: u32 = 20;
 /// How long one look may take; what is slower is not seen.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 const CHANGES_EVERY: Duration = Duration::from_millis(500);
@@ -53,7 +54,7 @@ impl Watcher {
 
     async fn take_pulses(&self) {
         let (mut queue_seen, mut database_seen) = (Sight::Seen, Sight::Seen);
-        let mut counted: Option<Instant> = None;
+        let mut count_from = Instant::now();
         loop {
             let depth = async { timeout(LOOK_TIMEOUT, (self.depth)()).await.unwrap_or_else(|_| Err(late())) };
             let (queue, workers) = tokio::join!(depth, self.workers());
@@ -62,10 +63,13 @@ impl Watcher {
             let pulse = Pulse { at: Timestamp::now(), queue: queue.ok(), workers: workers.ok() };
             self.metrics.pulse(&pulse);
             self.feed.tell_pulse(pulse);
-            if counted.is_none_or(|counted| counted.elapsed() >= CENSUS_EVERY) {
-                counted = Some(Instant::now());
+            let began = Instant::now();
+            if began >= count_from {
                 self.count(pulse.workers.is_some()).await;
+                count_from = Instant::now() + began.elapsed() * CENSUS_PAUSES;
             }
+            self.metrics.listeners(self.feed.listeners());
+            self.metrics.fold();
             let pause = if self.feed.listeners() > 0 { PULSE_EVERY } else { IDLE_PULSE_EVERY };
             sleep(pause).await;
         }
@@ -85,8 +89,6 @@ impl Watcher {
             false => None,
         };
         self.metrics.census(counted.as_ref(), Timestamp::now());
-        self.metrics.listeners(self.feed.listeners());
-        self.metrics.fold();
         self.feed.tell_counts(counted.map(|census| census.jobs));
     }
 

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::body::JsonBody;
+use crate::body::{JsonBody, write_whole_numbers_as_such};
 use crate::document::refusals;
 use crate::problem::{Code, Problem};
 use crate::requests::RequestId;
@@ -145,23 +145,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let detail =
         format!("`idempotency-key` has 1 to {KEY_BYTES_MAX} visible ASCII characters, without spaces");
     Err(Problem::new(Code::InvalidHeader, detail))
-}
-
-/// To JSON Schema, and to many a client that has but one type of number, 50.0 is an integer; to serde it is none.
-fn write_whole_numbers_as_such(value: &mut Value) {
-    /// All whole numbers up to here have a floating point number of their own.
-    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            let whole = number.as_f64().filter(|it| it.fract() == 0.0 && it.abs() <= EXACT_MAX);
-            if let Some(integer) = whole.and_then(|it| format!("{it:.0}").parse::<i64>().ok()) {
-                *value = integer.into();
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(write_whole_numbers_as_such),
-        Value::Object(members) => members.values_mut().for_each(write_whole_numbers_as_such),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 /// Equal for bodies that mean the same: members in any order, with any space between them.

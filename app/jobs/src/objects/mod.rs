@@ -147,11 +147,6 @@ impl Objects {
         }
     }
 
-    /// The folder or bucket itself, for what the calls above do not do; names are the same.
-    pub fn store(&self) -> Arc<dyn ObjectStore> {
-        self.store.clone()
-    }
-
     fn path(&self, name: &str) -> Result<Path, ObjectsError> {
         // Leaving the folder, or an empty part, is refused by `parse`.
         let is_name = !name.is_empty() && !name.starts_with('/') && !name.ends_with('/');

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::columns::{number, plain, stored, text};
 use super::{Database, Store, StoreError, Trouble, within};
@@ -42,8 +42,8 @@ pub struct ProductTotal {
 }
 
 impl Store {
-    /// Writes rows of the import that `job` is, and answers how many of them are new: a row whose line is there
-    /// already stays as it is, so that an import may begin anew.
+    /// Writes rows of the import that `job` is, and answers how many of them are new: a row whose line or
+    /// order is there already stays as it is, so that an import may begin anew.
     ///
     /// Any number of rows; each [`ROWS_BATCH_MAX`] of them are written together.
     pub async fn insert_rows(&self, job: JobId, rows: &[ImportedRow]) -> Result<u64, StoreError> {
@@ -54,30 +54,39 @@ impl Store {
         Ok(new)
     }
 
-    /// Which of these orders the import has rows of already, and the first line of each. At most
-    /// [`ROWS_BATCH_MAX`] orders at once.
+    /// Which of these orders the import has rows of already, and on which line. At most [`ROWS_BATCH_MAX`] orders at
+    /// once.
     pub async fn lines_of_orders(
         &self,
         job: JobId,
         orders: &[&str],
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        let places: Vec<String> = (0..orders.len()).map(|order| format!("${}", order + 2)).collect();
+        if orders.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let places: Vec<String> = (0..orders.len()).map(|order| format!("(${})", order + 2)).collect();
+        // Order by order: for a list of them PostgreSQL may rather read all rows of the import, which it takes to be
+        // few. Both databases call the column of a list of values so.
         let sql = format!(
-            "SELECT order_id, MIN(line) AS line FROM imported_rows
-             WHERE job_id = $1 AND order_id IN ({}) GROUP BY order_id",
+            "SELECT wanted.column1 AS order_id, (
+                 SELECT line FROM imported_rows WHERE job_id = $1 AND order_id = wanted.column1) AS line
+             FROM (VALUES {}) AS wanted",
             places.join(", ")
         );
         self.in_time("looking up imported orders", async {
-            if orders.is_empty() {
-                return Ok(BTreeMap::new());
-            }
+            // Holds nothing but numbered places, as in `insert_batch`.
             let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(orders.len() == ROWS_BATCH_MAX);
             query = query.bind(job.to_string());
             for order in orders {
                 query = query.bind(plain(order));
             }
-            let rows = query.fetch_all(&self.readers).await?;
-            rows.iter().map(|row| Ok((text(row, "order_id")?, number(row, "line")?))).collect()
+            let mut lines = BTreeMap::new();
+            for row in query.fetch_all(&self.readers).await? {
+                if row.try_get::<Option<i64>, _>("line")?.is_some() {
+                    lines.insert(text(&row, "order_id")?, number(&row, "line")?);
+                }
+            }
+            Ok(lines)
         })
         .await
     }
@@ -93,7 +102,7 @@ impl Store {
         let sql = format!(
             "INSERT INTO imported_rows
              (job_id, line, order_id, ordered_on, product, quantity, unit_price_cents)
-             VALUES {} ON CONFLICT (job_id, line) DO NOTHING",
+             VALUES {} ON CONFLICT DO NOTHING",
             places.join(", ")
         );
         // Holds nothing but numbered places. Only full batches come often enough to be kept prepared.

@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::address::ADDRESS_MAX;
+use crate::address::{Address, InvalidAddress};
 use crate::job::JobId;
 use crate::store::UploadId;
 
@@ -14,8 +16,6 @@ use crate::store::UploadId;
 pub const SLEEP_MAX: Duration = Duration::from_secs(10 * 60);
 /// The longest reason that simulated work can be told to fail with, in bytes.
 pub const FAIL_WITH_MAX: usize = 1_000;
-/// The longest address that SMTP carries: 256 with its brackets, RFC 5321 section 4.5.3.1.3.
-pub const ADDRESS_MAX: usize = 254;
 /// The most values that an email's template is filled with.
 pub const VALUES_MAX: usize = 20;
 /// The longest name of such a value, in bytes.
@@ -31,7 +31,7 @@ pub enum Work {
     /// Reads an uploaded CSV file into the database.
     CsvImport { upload: UploadId },
     /// Sends one email, made from a template.
-    Email { to: String, template: Template, values: BTreeMap<String, String> },
+    Email { to: Address, template: Template, values: BTreeMap<String, String> },
     /// Adds up what one import brought, or what all did.
     Report { import: Option<JobId> },
 }
@@ -129,9 +129,12 @@ fn sleep(payload: &Value) -> Result<Work, InvalidWork> {
 fn email(payload: &Value) -> Result<Work, InvalidWork> {
     let invalid = |why: String| Err(InvalidWork::Payload { kind: "email", why });
     let EmailPayload { to, template, values } = understood("email", payload)?;
-    if let Err(why) = address(&to) {
-        return invalid(why);
-    }
+    let to = match to.parse() {
+        Ok(to) => to,
+        Err(InvalidAddress { why, .. }) => {
+            return invalid(format!("to must be one email address, such as ada@example.com: {why}"));
+        }
+    };
     if values.len() > VALUES_MAX {
         return invalid(format!("values may have at most {VALUES_MAX} members, and has {}", values.len()));
     }
@@ -148,35 +151,6 @@ fn email(payload: &Value) -> Result<Work, InvalidWork> {
         }
     }
     Ok(Work::Email { to, template, values })
-}
-
-/// Whether mail can go there: one address in ASCII, without a display name. Whether it exists only its server knows.
-fn address(to: &str) -> Result<(), String> {
-    let refuse = |why: &str| Err(format!("to must be one email address, such as ada@example.com: {why}"));
-    if to.len() > ADDRESS_MAX {
-        return refuse(&format!("it may have at most {ADDRESS_MAX} bytes"));
-    }
-    let Some((local, domain)) = to.rsplit_once('@') else {
-        return refuse("it has no @");
-    };
-    let is_local = |it: char| it.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(it);
-    if local.is_empty() || local.len() > 64 || !local.chars().all(is_local) || has_bad_dots(local) {
-        return refuse("what is before the @ is not valid");
-    }
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.chars().all(|it| it.is_ascii_alphanumeric() || it == '-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if !domain.contains('.') || !domain.split('.').all(is_label) {
-        return refuse("what is behind the @ is not a domain");
-    }
-    Ok(())
-}
-
-fn has_bad_dots(local: &str) -> bool {
-    local.starts_with('.') || local.ends_with('.') || local.contains("..")
 }
 
 fn is_value_name(name: &str) -> bool {

@@ -68,7 +68,7 @@ fn an_email_has_an_address_a_template_and_values() {
     assert_eq!(
         Work::parse("email", &payload),
         Ok(Work::Email {
-            to: "ada+jobs@mail.example.com".to_owned(),
+            to: "ada+jobs@mail.example.com".parse().unwrap(),
             template: Template::ReportReady,
             values: [("name".to_owned(), "Ada".to_owned())].into(),
         })

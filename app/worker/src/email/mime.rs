@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jobs::address::Address;
 
-use super::address::Address;
 use super::template::Letter;
 
 /// RFC 2045 ends a line of quoted-printable here, the soft line break included.

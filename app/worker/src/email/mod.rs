@@ -1,6 +1,5 @@
 //! E-mail: a template filled in, and handed to where the mail goes.
 
-mod address;
 mod folder;
 mod mime;
 mod ses;
@@ -9,6 +8,7 @@ mod template;
 use std::path::PathBuf;
 
 use aws_config::SdkConfig;
+use jobs::address::Address;
 use jobs::job::JobId;
 use jobs::timestamp::Timestamp;
 use jobs::work::Template;
@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-pub use address::{Address, InvalidAddress};
 use mime::Envelope;
 use template::{Letter, Values};
 
@@ -70,12 +69,11 @@ impl Mailer {
     pub async fn send(
         &self,
         job: JobId,
-        to: &str,
+        to: &Address,
         template: Template,
         values: &Values,
         now: Timestamp,
     ) -> Result<Value, NotSent> {
-        let to: Address = to.parse().map_err(|error: InvalidAddress| NotSent::Refused(error.to_string()))?;
         let letter = Letter::render(template, values).map_err(|error| NotSent::Refused(error.to_string()))?;
         let Some((from, sink)) = &self.0 else {
             return Err(NotSent::Refused(
@@ -85,14 +83,14 @@ impl Mailer {
         match sink {
             Sink::Folder(folder) => {
                 let id = job.to_string();
-                let envelope = Envelope { from, to: &to, date: &date(now), id: &id };
+                let envelope = Envelope { from, to, date: &date(now), id: &id };
                 let name = folder::write(folder, job, &mime::message(&envelope, &letter))
                     .await
                     .map_err(|error| NotSent::Later(format!("writing to {}: {error}", folder.display())))?;
                 Ok(json!({"sink": "folder", "message": name}))
             }
             Sink::Ses(client) => {
-                let id = ses::send(client, from, &to, &letter).await?;
+                let id = ses::send(client, from, to, &letter).await?;
                 Ok(json!({"sink": "ses", "message": id}))
             }
         }

@@ -10,9 +10,9 @@ use aws_sdk_sesv2::config::Builder;
 use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
+use jobs::address::Address;
 
 use super::NotSent;
-use super::address::Address;
 use super::template::Letter;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

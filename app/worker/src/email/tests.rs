@@ -15,12 +15,16 @@ fn now() -> Timestamp {
     Timestamp::from_milliseconds(1_795_255_200_000)
 }
 
+fn address(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
 fn values(name: &str) -> Values {
     [("name".to_owned(), name.to_owned())].into()
 }
 
 fn to_folder(folder: &std::path::Path) -> Mailer {
-    let (to, from) = (MailTo::Folder(folder.to_owned()), "jobs@example.com".parse().unwrap());
+    let (to, from) = (MailTo::Folder(folder.to_owned()), address("jobs@example.com"));
     let aws = SdkConfig::builder().build();
     Mailer::new(Some(MailSettings { to, from }), &aws)
 }
@@ -30,13 +34,15 @@ async fn another_program_reads_the_message_in_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let job = JobId::fresh();
     let name = "Zoë =?utf-8?B?eA==?= <b>.\n.";
-    let refused =
-        to_folder(folder.path()).send(job, "zoe@example.org", Template::Welcome, &values(name), now()).await;
+    let refused = to_folder(folder.path())
+        .send(job, &address("zoe@example.org"), Template::Welcome, &values(name), now())
+        .await;
     assert!(matches!(refused, Err(NotSent::Refused(_))), "a line break in the subject: {refused:?}");
 
-    let name = "Zoë =?utf-8?B?eA==?= <b> ".to_owned() + &"long ".repeat(30).trim_end();
-    let sent =
-        to_folder(folder.path()).send(job, "zoe@example.org", Template::Welcome, &values(&name), now()).await;
+    let name = "Zoë =?utf-8?B?eA==?= <b> ".to_owned() + "long ".repeat(30).trim_end();
+    let sent = to_folder(folder.path())
+        .send(job, &address("zoe@example.org"), Template::Welcome, &values(&name), now())
+        .await;
     let file = format!("{job}.eml");
     assert_eq!(sent, Ok(json!({"sink": "folder", "message": file})));
 
@@ -64,15 +70,17 @@ async fn mail_that_can_not_be_written_now_is_for_later() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mail");
     std::fs::write(&file, "not a folder").unwrap();
-    let sent =
-        to_folder(&file).send(JobId::fresh(), "a@example.org", Template::Welcome, &values("A"), now()).await;
+    let sent = to_folder(&file)
+        .send(JobId::fresh(), &address("a@example.org"), Template::Welcome, &values("A"), now())
+        .await;
     assert!(matches!(sent, Err(NotSent::Later(_))), "{sent:?}");
 }
 
 #[tokio::test]
 async fn without_settings_mail_is_refused_with_what_to_set() {
     let mailer = Mailer::new(None, &SdkConfig::builder().build());
-    let sent = mailer.send(JobId::fresh(), "a@example.org", Template::Welcome, &values("A"), now()).await;
+    let sent =
+        mailer.send(JobId::fresh(), &address("a@example.org"), Template::Welcome, &values("A"), now()).await;
     assert_eq!(
         sent.unwrap_err().to_string(),
         "this worker sends no mail: MAIL_URL is not set (file:///folder or ses:)"
@@ -82,7 +90,7 @@ async fn without_settings_mail_is_refused_with_what_to_set() {
 /// A mailer through whoever answers at this endpoint.
 fn through_ses(aws: &SdkConfig, from: &str) -> Mailer {
     let aws = aws.to_builder().http_client(Builder::new().build_http()).retry_config(RetryConfig::disabled());
-    Mailer::new(Some(MailSettings { to: MailTo::Ses, from: from.parse().unwrap() }), &aws.build())
+    Mailer::new(Some(MailSettings { to: MailTo::Ses, from: address(from) }), &aws.build())
 }
 
 #[tokio::test]
@@ -93,8 +101,9 @@ async fn ses_takes_a_message_and_the_result_has_its_id() {
     client.create_email_identity().email_identity("jobs@example.com").send().await.unwrap();
 
     let mailer = through_ses(&aws, "jobs@example.com");
-    let sent =
-        mailer.send(JobId::fresh(), "zoe@example.org", Template::Welcome, &values("Zoë <b>"), now()).await;
+    let sent = mailer
+        .send(JobId::fresh(), &address("zoe@example.org"), Template::Welcome, &values("Zoë <b>"), now())
+        .await;
     let sent = sent.unwrap();
     assert_eq!(sent["sink"], "ses");
     let known: Value = serde_json::from_str(&server.read("moto-api/data.json").await).unwrap();
@@ -108,8 +117,9 @@ async fn ses_takes_a_message_and_the_result_has_its_id() {
 
     // Of an address that SES does not know, nothing is sent, now or later.
     let mailer = through_ses(&aws, "nobody@example.net");
-    let refused =
-        mailer.send(JobId::fresh(), "zoe@example.org", Template::Welcome, &values("Zoë"), now()).await;
+    let refused = mailer
+        .send(JobId::fresh(), &address("zoe@example.org"), Template::Welcome, &values("Zoë"), now())
+        .await;
     let Err(NotSent::Refused(reason)) = refused else { panic!("{refused:?}") };
     assert!(reason.starts_with("SES refused the message: MessageRejected: "), "{reason}");
 }
@@ -132,8 +142,8 @@ async fn answered(status: &str, headers: &str, body: &str) -> Result<Value, NotS
         let again = tokio::time::timeout(std::time::Duration::from_millis(50), listener.accept()).await;
         assert!(again.is_err(), "SES was asked again");
     };
-    let values = values("A");
-    let sending = mailer.send(JobId::fresh(), "a@example.org", Template::Welcome, &values, now());
+    let (to, values) = (address("a@example.org"), values("A"));
+    let sending = mailer.send(JobId::fresh(), &to, Template::Welcome, &values, now());
     tokio::join!(sending, serve).0
 }
 
@@ -184,6 +194,7 @@ async fn an_ses_that_does_not_answer_is_tried_again_later() {
     let aws = aws_at(&format!("http://{}", listener.local_addr().unwrap()));
     drop(listener);
     let mailer = through_ses(&aws, "jobs@example.com");
-    let sent = mailer.send(JobId::fresh(), "a@example.org", Template::Welcome, &values("A"), now()).await;
+    let sent =
+        mailer.send(JobId::fresh(), &address("a@example.org"), Template::Welcome, &values("A"), now()).await;
     assert!(matches!(sent, Err(NotSent::Later(_))), "{sent:?}");
 }

@@ -118,3 +118,13 @@ async fn a_database_that_is_away_is_503_with_a_time_to_retry() {
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
 }
+
+#[tokio::test]
+async fn a_stored_job_that_makes_no_sense_is_500_and_its_request_is_named() {
+    let world = World::new().await;
+    let id = world.stored("sleep", json!({"milliseconds": 1})).await.id;
+    world.database.execute("UPDATE jobs SET payload = 'ODD'").await;
+    let answer = world.read(&format!("/jobs/{id}")).await;
+    let detail = answer.refused(500, "internal");
+    assert!(!detail.contains("ODD"), "{detail}");
+}

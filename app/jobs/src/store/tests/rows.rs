@@ -38,13 +38,14 @@ async fn an_upload_is_read_back_as_it_was_recorded() {
 }
 
 #[tokio::test]
-async fn an_order_is_found_on_the_first_line_of_its_own_import() {
+async fn an_order_is_found_on_the_line_of_its_own_import_and_is_there_once() {
     on_each_database(async |database| {
         let store = database.store().await;
         let (job, other) = (submitted(&store).await, submitted(&store).await);
         let mut again = row(9, "tea", 1);
         again.order_id = "o-3".to_owned();
-        store.insert_rows(job, &[row(2, "tea", 1), row(3, "tea", 1), again]).await.unwrap();
+        let rows = [row(2, "tea", 1), row(3, "tea", 1), again];
+        assert_eq!(store.insert_rows(job, &rows).await.unwrap(), 2);
         store.insert_rows(other, &[row(4, "tea", 1)]).await.unwrap();
         let found = store.lines_of_orders(job, &["o-3", "o-4", "o-2"]).await.unwrap();
         assert_eq!(found, [("o-2".to_owned(), 2), ("o-3".to_owned(), 3)].into());

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-const ADDRESS_BYTES_MAX: usize = 254;
+/// The longest address that SMTP carries: 256 with its brackets, RFC 5321 section 4.5.3.1.3.
+pub const ADDRESS_MAX: usize = 254;
 const LOCAL_BYTES_MAX: usize = 64;
 const LABEL_BYTES_MAX: usize = 63;
 
@@ -18,7 +19,8 @@ pub struct Address(String);
 #[error("`{}` is not an e-mail address: {why}", .text.escape_debug())]
 pub struct InvalidAddress {
     text: String,
-    why: &'static str,
+    /// A sentence about the address, without its full stop.
+    pub why: &'static str,
 }
 
 impl Address {
@@ -39,13 +41,13 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Address, InvalidAddress> {
         match check(text) {
             Ok(()) => Ok(Address(text.to_owned())),
-            Err(why) => Err(InvalidAddress { text: text.chars().take(ADDRESS_BYTES_MAX).collect(), why }),
+            Err(why) => Err(InvalidAddress { text: text.chars().take(ADDRESS_MAX).collect(), why }),
         }
     }
 }
 
 fn check(text: &str) -> Result<(), &'static str> {
-    if text.len() > ADDRESS_BYTES_MAX {
+    if text.len() > ADDRESS_MAX {
         return Err("it is longer than 254 bytes");
     }
     let (local, domain) = text.rsplit_once('@').ok_or("there is no @ in it")?;
