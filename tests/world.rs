@@ -14,7 +14,7 @@ use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
 use reconciler::observe::{Observer, Want};
 use reconciler::plan::{self, Plan};
-use reconciler::report::Colour;
+use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text};
 use reconciler::shape::api::Api;
 use serde_json::{Value, json};
 use simulator::Simulator;
@@ -42,12 +42,19 @@ pub struct World {
     clock: Clock,
     folder: tempfile::TempDir,
     pub journal: Arc<Journal>,
+    region: String,
+    cluster: String,
     commits: u64,
 }
 
 impl World {
     /// An account with the cluster `jobs` and nothing in it.
     pub async fn new() -> Self {
+        Self::of("eu-west-1", "jobs").await
+    }
+
+    /// An account with one cluster and nothing in it.
+    pub async fn of(region: &str, cluster: &str) -> Self {
         let clock = Clock::starting_at(Time(EPOCH), 1.0);
         let runtime = Arc::new(Scripted::default());
         let simulator = Simulator::new(clock.clone(), runtime.clone());
@@ -61,9 +68,12 @@ impl World {
                     eprintln!("{}", reconciler::report::log::terminal_line(event, Colour::Plain));
                 }
             })),
+            region: region.to_owned(),
+            cluster: cluster.to_owned(),
             commits: 0,
         };
-        world.ecs("CreateCluster", json!({"clusterName": "jobs"})).await;
+        world.simulator.with_world(|account| account.region = region.to_owned());
+        world.ecs("CreateCluster", json!({"clusterName": cluster})).await;
         world.simulator.take_calls();
         world
     }
@@ -141,10 +151,33 @@ impl World {
 
     /// A secret; its ARN.
     pub fn secret(&self, name: &str) -> String {
-        let input = json!({"Name": name, "SecretString": "hunter2"});
+        self.secret_with(name, "hunter2")
+    }
+
+    pub fn secret_with(&self, name: &str, value: &str) -> String {
+        let input = json!({"Name": name, "SecretString": value});
         let made = self
             .set_up(|account, runtime| simulator::secrets::call(account, runtime, "CreateSecret", &input));
         made["ARN"].as_str().unwrap().to_owned()
+    }
+
+    /// Pushes an image to the account's own registry; any other registry has every image.
+    pub fn push(&self, reference: &str) {
+        let Some((repository, tag)) = reference
+            .strip_prefix(&format!("123456789012.dkr.ecr.{}.amazonaws.com/", self.region))
+            .and_then(|path| path.rsplit_once(':'))
+        else {
+            return;
+        };
+        self.simulator.with_world(|account| {
+            let runtime = self.runtime.as_ref();
+            let repository_input = json!({"repositoryName": repository});
+            // Two containers may share a repository.
+            let _ = simulator::ecr::call(account, runtime, "CreateRepository", &repository_input);
+            let manifest = json!({"schemaVersion": 2, "repository": repository, "tag": tag}).to_string();
+            let image = json!({"repositoryName": repository, "imageTag": tag, "imageManifest": manifest});
+            let _ = simulator::ecr::call(account, runtime, "PutImage", &image);
+        });
     }
 
     pub async fn service(&self, name: &str) -> Value {
@@ -174,11 +207,20 @@ impl World {
     }
 
     pub fn load(&mut self, manifests: &[String]) -> Result<Desired, manifest::Diagnostics> {
-        self.commits += 1;
         let mut files = BTreeMap::from([("environment.yaml".to_owned(), ENVIRONMENT.to_owned())]);
         for (number, text) in manifests.iter().enumerate() {
             files.insert(format!("service-{number}.yaml"), text.clone());
         }
+        self.load_files(files, None)
+    }
+
+    /// Loads the files of the next commit for one environment.
+    pub fn load_files(
+        &mut self,
+        files: BTreeMap<String, String>,
+        environment: Option<&str>,
+    ) -> Result<Desired, manifest::Diagnostics> {
+        self.commits += 1;
         let revision = Revision {
             // As recognisable in what people read as a real one.
             id: format!("{:07x}{:033x}", 0x4c1_f9e0 + self.commits, 0),
@@ -187,13 +229,13 @@ impl World {
             subject: format!("Change {}", self.commits),
             committed_at: self.now(),
         };
-        manifest::load(&Checkout { revision, files }, None, Api::builtin())
+        manifest::load(&Checkout { revision, files }, environment, Api::builtin())
     }
 
     /// What somebody who may only look would see: `plan`, with or without this installation's ledger.
     pub async fn plan(&self, wish: &Wish, memory: Memory) -> Plan {
         let records = match memory {
-            Memory::Ledger => LedgerView::read(self.ledger_path(), &place()).unwrap().records().clone(),
+            Memory::Ledger => LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone(),
             Memory::Nothing => BTreeMap::new(),
         };
         let live = self.look(wish, &records).await;
@@ -202,7 +244,7 @@ impl World {
 
     /// One look at everything the wish names, with an empty memory.
     pub async fn look(&self, wish: &Wish, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Live {
-        let observer = Observer::new(self.aws().await.reader(), "jobs");
+        let observer = Observer::new(self.aws().await.reader(), &self.cluster);
         let wants: Vec<Want<'_>> = wish
             .services
             .values()
@@ -211,17 +253,29 @@ impl World {
         observer.observe(&wants, self.now()).await
     }
 
+    /// The same as people read it.
+    pub async fn plan_text(&self, wish: &Wish, memory: Memory) -> String {
+        let plan = self.plan(wish, memory).await;
+        let options = PlanTextOptions {
+            colour: Colour::Plain,
+            explain: Explain::Differences,
+            now: plan.read_at,
+            width: None,
+        };
+        plan_text(&plan, wish, &options)
+    }
+
     fn ledger_path(&self) -> PathBuf {
         self.folder.path().join("test.ledger.json")
     }
 
     pub fn record(&self, service: &str) -> ServiceRecord {
-        let records = LedgerView::read(self.ledger_path(), &place()).unwrap();
+        let records = LedgerView::read(self.ledger_path(), &self.place()).unwrap();
         records.records().get(&ServiceKey::new(service)).cloned().unwrap_or_default()
     }
 
     pub async fn aws(&self) -> aws::Aws {
-        let mut settings = aws::Settings::new("eu-west-1").with_test_credentials();
+        let mut settings = aws::Settings::new(&self.region).with_test_credentials();
         settings.http_client = Some(self.simulator.http_client());
         aws::connect(settings).await.unwrap()
     }
@@ -232,12 +286,12 @@ impl World {
         let clock = self.clock.clone();
         let engine = Engine {
             writer: aws.writer(),
-            ledger: Arc::new(Ledger::open(self.ledger_path(), &place()).unwrap()),
+            ledger: Arc::new(Ledger::open(self.ledger_path(), &self.place()).unwrap()),
             journal: self.journal.clone(),
             installation: "reconciler".to_owned(),
             now: Arc::new(move || Timestamp(i64::try_from(clock.now().0).unwrap())),
         };
-        let observer = Observer::new(aws.reader(), "jobs");
+        let observer = Observer::new(aws.reader(), &self.cluster);
         Controller { engine: Arc::new(engine), observer: Arc::new(observer), timing: Timing::default() }
     }
 
@@ -271,6 +325,16 @@ impl World {
         run.await;
     }
 
+    /// What the ledger of this world is for.
+    fn place(&self) -> Place {
+        Place {
+            installation: "reconciler".to_owned(),
+            account: Some("123456789012".to_owned()),
+            region: self.region.clone(),
+            cluster: self.cluster.clone(),
+        }
+    }
+
     /// The operator's calls since the last look, without the tests' own.
     pub fn take_calls(&self) -> Vec<String> {
         self.simulator.take_calls().iter().map(|call| call.operation.clone()).collect()
@@ -299,16 +363,6 @@ pub fn compact(calls: &[String]) -> Vec<String> {
             length => format!("{} x{length}", run[0]),
         })
         .collect()
-}
-
-/// What the ledger of a world is for.
-fn place() -> Place {
-    Place {
-        installation: "reconciler".to_owned(),
-        account: Some("123456789012".to_owned()),
-        region: "eu-west-1".to_owned(),
-        cluster: "jobs".to_owned(),
-    }
 }
 
 /// A small Fargate service named `name` that runs `image`.

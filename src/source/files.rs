@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::SourceError;
+use super::ignored::{IGNORE_FILE, Ignored};
 
 /// Manifest files of one checkout.
 pub(super) const FILES_MAX: usize = 2_000;
@@ -23,13 +24,33 @@ pub(super) struct Collected<'a> {
     /// How messages name what is being read: `main@4c1f9e2`, or the folder.
     revision: &'a str,
     files: BTreeMap<String, String>,
+    ignored: Ignored,
     entries: usize,
     bytes: u64,
 }
 
 impl<'a> Collected<'a> {
     pub(super) fn new(revision: &'a str) -> Self {
-        Self { revision, files: BTreeMap::new(), entries: 0, bytes: 0 }
+        Self { revision, files: BTreeMap::new(), ignored: Ignored::default(), entries: 0, bytes: 0 }
+    }
+
+    /// Takes the manifest folder's own word for what is to be passed over; to be told before the
+    /// folder is walked.
+    pub(super) fn ignore(&mut self, folder: &str, content: &[u8]) -> Result<(), SourceError> {
+        let path = join(folder, IGNORE_FILE);
+        if content.len() as u64 > FILE_BYTES_MAX {
+            let what = format!("is {} KiB large", content.len().div_ceil(1024));
+            return Err(self.limit(&path, what, format!("{} KiB", FILE_BYTES_MAX / 1024)));
+        }
+        let Ok(text) = std::str::from_utf8(content) else {
+            return Err(self.refused(&path, "is not UTF-8 text"));
+        };
+        self.ignored = Ignored::read(text, folder).map_err(|why| self.refused(&path, &why))?;
+        Ok(())
+    }
+
+    pub(super) fn ignores(&self, path: &str) -> bool {
+        self.ignored.contains(path)
     }
 
     pub(super) fn into_files(self) -> BTreeMap<String, String> {

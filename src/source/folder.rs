@@ -9,6 +9,7 @@ use git2::{Repository, RepositoryOpenFlags};
 use super::SourceError;
 use super::files::{Collected, is_manifest};
 use super::git::tree;
+use super::ignored::IGNORE_FILE;
 use crate::model::{Checkout, Revision, Timestamp};
 
 /// The id of a checkout that no repository encloses.
@@ -30,6 +31,7 @@ pub fn checkout(folder: &Path) -> Result<Checkout, SourceError> {
 
     let mut collected = Collected::new(&shown);
     let mut walk = Walk { newest: Timestamp(0), collected: &mut collected, shown: &shown };
+    walk.ignored(&absolute, &inside)?;
     walk.folder(&absolute, &inside, 0)?;
     let newest = walk.newest;
     let files = collected.into_files();
@@ -61,6 +63,15 @@ struct Walk<'a, 'b> {
 }
 
 impl Walk<'_, '_> {
+    fn ignored(&mut self, directory: &Path, folder: &str) -> Result<(), SourceError> {
+        let file = directory.join(IGNORE_FILE);
+        match std::fs::read(&file) {
+            Ok(content) => self.collected.ignore(folder, &content),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(self.unread(&file, &error)),
+        }
+    }
+
     fn folder(&mut self, directory: &Path, folder: &str, depth: usize) -> Result<(), SourceError> {
         let entries = std::fs::read_dir(directory).map_err(|error| self.unread(directory, &error))?;
         for entry in entries {
@@ -70,6 +81,9 @@ impl Walk<'_, '_> {
                 continue;
             }
             let path = self.collected.enter(folder, name.as_encoded_bytes(), depth)?;
+            if self.collected.ignores(&path) {
+                continue;
+            }
             // Of the entry itself: a link is seen as a link.
             let kind = entry.file_type().map_err(|error| self.unread(&entry.path(), &error))?;
             if kind.is_dir() {
@@ -173,6 +187,16 @@ mod tests {
         assert_eq!(dirty.revision.id, format!("{id}-dirty"));
         assert!(dirty.revision.to_string().ends_with("-dirty"));
         assert_eq!(dirty.files.len(), 2);
+    }
+
+    #[test]
+    fn what_the_ignore_file_names_is_passed_over_in_a_folder_too() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("examples")).unwrap();
+        std::fs::write(folder.path().join("examples/other.yaml"), "kind: Service\n").unwrap();
+        std::fs::write(folder.path().join("api.yaml"), "kind: Service\n").unwrap();
+        std::fs::write(folder.path().join(".reconcilerignore"), "examples\n").unwrap();
+        assert_eq!(checkout(folder.path()).unwrap().files.into_keys().collect::<Vec<_>>(), ["api.yaml"]);
     }
 
     #[test]

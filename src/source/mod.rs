@@ -4,6 +4,7 @@ mod error;
 mod files;
 pub mod folder;
 mod git;
+mod ignored;
 mod url;
 
 pub use error::SourceError;

@@ -3,6 +3,7 @@
 mod calls;
 mod crash;
 mod drift;
+mod examples;
 mod failures;
 mod faults;
 mod fleet;

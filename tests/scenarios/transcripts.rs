@@ -4,8 +4,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 use reconciler::controller::Wish;
+use reconciler::report::Colour;
 use reconciler::report::status::{Show, StatusTextOptions, fold, status_text};
-use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text};
 
 use crate::world::{Memory, World, service};
 
@@ -25,14 +25,7 @@ fn since(world: &World, from: &str) -> String {
 }
 
 async fn plan(world: &World, wish: &Wish) -> String {
-    let plan = world.plan(wish, Memory::Ledger).await;
-    let options = PlanTextOptions {
-        colour: Colour::Plain,
-        explain: Explain::Differences,
-        now: plan.read_at,
-        width: None,
-    };
-    plan_text(&plan, wish, &options)
+    world.plan_text(wish, Memory::Ledger).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -170,3 +170,28 @@ fn settings_that_cannot_work_are_refused_at_once() {
         refusal(|settings| settings.ca_file = Some("/no/ca.pem".into())).contains("/no/ca.pem can't be read")
     );
 }
+
+#[test]
+fn what_the_ignore_file_names_is_passed_over_in_a_commit() {
+    let source = Source::empty();
+    source.commit(
+        "With examples",
+        &[
+            API,
+            ("manifests/.reconcilerignore", "# to read, not to deploy\nexamples/\n"),
+            ("manifests/examples/other/api.yaml", "not: [ours"),
+        ],
+    );
+    let checkout = new(source.opened().fetch());
+    assert_eq!(checkout.files.keys().collect::<Vec<_>>(), ["manifests/api.yaml"]);
+}
+
+#[test]
+fn an_ignore_file_that_can_be_misread_refuses_the_commit() {
+    let source = Source::empty();
+    source.commit("Patterns", &[API, ("manifests/.reconcilerignore", "*.old.yaml\n")]);
+    let refusal = sentence(source.opened().fetch());
+    let expected = "can't be used: `manifests/.reconcilerignore` has a line 1, `*.old.yaml`, that is a pattern: \
+                    name the file or the folder itself";
+    assert!(refusal.ends_with(expected), "{refusal}");
+}

@@ -8,6 +8,7 @@ use git2::{Commit, ErrorCode, ObjectType, Odb, Oid, Repository, Tree, TreeEntry}
 use crate::model::{Checkout, Revision, Timestamp};
 use crate::source::SourceError;
 use crate::source::files::{Collected, DEPTH_MAX, is_manifest};
+use crate::source::ignored::IGNORE_FILE;
 
 /// Names of a commit's folders that a message gives, when the one asked for is missing.
 const FOLDERS_NAMED_MAX: usize = 10;
@@ -33,6 +34,7 @@ pub(crate) fn checkout(
     let reading = Reading { repository, odb: repository.odb().map_err(|error| incomplete(&name, &error))? };
     let mut collected = Collected::new(&name);
     let folder_tree = reading.descend(root, folder, &name, &collected)?;
+    reading.ignored(&folder_tree, folder, &name, &mut collected)?;
     reading.folder(&folder_tree, folder, 0, &name, &mut collected)?;
     let files: BTreeMap<String, String> = collected.into_files();
     if files.is_empty() {
@@ -94,6 +96,23 @@ impl<'a> Reading<'a> {
         Ok(tree)
     }
 
+    fn ignored(
+        &self,
+        tree: &Tree<'_>,
+        folder: &str,
+        revision: &str,
+        collected: &mut Collected<'_>,
+    ) -> Result<(), SourceError> {
+        let Some(entry) = tree.get_name(IGNORE_FILE) else { return Ok(()) };
+        match entry.filemode_raw() {
+            MODE_FILE | MODE_EXECUTABLE => {
+                let object = self.odb.read(entry.id()).map_err(|error| incomplete(revision, &error))?;
+                collected.ignore(folder, object.data())
+            }
+            mode => Err(collected.refused(IGNORE_FILE, refusal(mode))),
+        }
+    }
+
     fn folder(
         &self,
         tree: &Tree<'_>,
@@ -104,6 +123,9 @@ impl<'a> Reading<'a> {
     ) -> Result<(), SourceError> {
         for entry in tree {
             let path = collected.enter(folder, entry.name_bytes(), depth)?;
+            if collected.ignores(&path) {
+                continue;
+            }
             match entry.filemode_raw() {
                 // `enter` bounds the depth, so this recursion ends.
                 MODE_TREE => {
