@@ -1,5 +1,6 @@
 //! One HTTP request of an AWS client: which service and operation, what is answered, in its protocol.
 
+mod agent;
 mod envelope;
 mod json;
 mod query;
@@ -22,19 +23,35 @@ const GREETING: &str = "This is a simulated AWS account: ECS, ECR, ELBv2, Applic
     Point an AWS client at it, for example: AWS_ENDPOINT_URL=http://HOST:PORT aws ecs list-clusters\n";
 
 pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response<Bytes> {
+    if let Some(question) = agent::question(request.uri().path()) {
+        return agent::answer(shared, &question, &request).await;
+    }
     if request.method() == Method::GET {
         return plain(StatusCode::OK, GREETING);
     }
     if request.method() != Method::POST {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST\n");
     }
-    let index = lock(&shared.journal).next_index();
-    let request_id = request_id(index);
     let envelope = match envelope::open(&request) {
         Ok(envelope) => envelope,
-        Err(error) => return json::failure(Protocol::Json11, &error, &request_id),
+        Err(error) => {
+            let index = lock(&shared.journal).next_index();
+            return json::failure(Protocol::Json11, &error, &request_id(index));
+        }
     };
-    let answer = faulty(shared, &envelope, index).await;
+    let (request_id, answer) = recorded(shared, &envelope).await;
+    match (envelope.protocol, answer) {
+        (Protocol::Query, answer) => query::render(&envelope, answer, &request_id),
+        (protocol, Ok(body)) => json::success(protocol, body, &request_id),
+        (protocol, Err(error)) => json::failure(protocol, &error, &request_id),
+    }
+}
+
+/// Answers a call, under the request id that the journal keeps it by.
+async fn recorded(shared: &Shared, envelope: &Envelope) -> (String, Answer) {
+    let index = lock(&shared.journal).next_index();
+    let request_id = request_id(index);
+    let answer = faulty(shared, envelope, index).await;
     lock(&shared.journal).add(CallRecord {
         service: envelope.service.name().to_owned(),
         operation: envelope.operation.clone(),
@@ -42,11 +59,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response
         request_id: request_id.clone(),
         error: answer.as_ref().err().map(|error| error.code.clone()),
     });
-    match (envelope.protocol, answer) {
-        (Protocol::Query, answer) => query::render(&envelope, answer, &request_id),
-        (protocol, Ok(body)) => json::success(protocol, body, &request_id),
-        (protocol, Err(error)) => json::failure(protocol, &error, &request_id),
-    }
+    (request_id, answer)
 }
 
 /// Answers a call as far as the fault script lets it.

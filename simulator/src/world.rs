@@ -41,6 +41,12 @@ impl World {
         }
     }
 
+    /// Says where the account is served: queue URLs and what containers are told begin with it.
+    pub fn serve_at(&mut self, endpoint: &str) {
+        endpoint.clone_into(&mut self.sqs.endpoint);
+        self.ecs.agent = Some(endpoint.to_owned());
+    }
+
     /// Plays the time between the last look and `now`, step by step.
     ///
     /// Steps end at whole multiples of the pace's step, so that the outcome does not depend on how

@@ -6,8 +6,10 @@ mod clusters;
 mod deployments;
 mod ids;
 mod input;
+pub(crate) mod metadata;
 mod pace;
 mod pages;
+mod protection;
 mod run_task;
 mod scheduler;
 mod service;
@@ -54,6 +56,8 @@ pub fn call(world: &mut World, runtime: &dyn Runtime, operation: &str, input: &V
         "DescribeTasks" => tasks::describe(world, input),
         "StopTask" => tasks::stop(world, runtime, input),
         "RunTask" => run_task::run(world, input),
+        "GetTaskProtection" => protection::get(world, input),
+        "UpdateTaskProtection" => protection::update(world, input),
 
         "TagResource" => tags::tag(world, input),
         "UntagResource" => tags::untag(world, input),

@@ -20,6 +20,9 @@ pub struct Ecs {
     pub no_room: VecDeque<String>,
     /// Subnets without a free address: no task comes up in them.
     pub full_subnets: BTreeSet<String>,
+    /// Where containers reach their agent: what `ECS_AGENT_URI` and `ECS_CONTAINER_METADATA_URI_V4` begin
+    /// with. Without it they get neither.
+    pub agent: Option<String>,
     pub(super) ids: Ids,
     pub(super) clusters: BTreeMap<String, Cluster>,
     pub(super) families: BTreeMap<String, Family>,
@@ -253,6 +256,8 @@ pub(super) struct Task {
     pub(super) execution_stopped_at: Option<Time>,
     pub(super) stopped_at: Option<Time>,
     pub(super) stop: Option<Stop>,
+    /// Neither scaling in nor a deployment stops it before.
+    pub(super) protected_until: Option<Time>,
     /// It ran healthy for as long as it takes to count as up.
     pub(super) came_up: bool,
     pub(super) next_look: Time,
@@ -333,5 +338,10 @@ impl ServiceKey {
 impl Task {
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.is_some()
+    }
+
+    /// Until when the task is protected from scale-in, if it is at this moment.
+    pub(super) fn protection(&self, now: Time) -> Option<Time> {
+        self.protected_until.filter(|until| now < *until)
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn stop(world: &mut World, runtime: &dyn Runtime, input: &Value) -> A
     Ok(json!({ "task": shown }))
 }
 
-fn last_status(phase: Phase) -> &'static str {
+pub(super) fn last_status(phase: Phase) -> &'static str {
     match phase {
         Phase::Provisioning { .. } => "PROVISIONING",
         Phase::Pending => "PENDING",
@@ -109,7 +109,7 @@ fn last_status(phase: Phase) -> &'static str {
     }
 }
 
-fn health_status(health: ContainerHealth) -> &'static str {
+pub(super) fn health_status(health: ContainerHealth) -> &'static str {
     match health {
         ContainerHealth::Unknown => "UNKNOWN",
         ContainerHealth::Healthy => "HEALTHY",

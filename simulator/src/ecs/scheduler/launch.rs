@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::ecs::state::{LogStream, Phase, PinnedImage, Service, Task, TaskContainer};
-use crate::ecs::{arn, run_task, task_definition};
+use crate::ecs::{arn, metadata, run_task, task_definition};
 use crate::elb::Target;
 use crate::runtime::{ContainerLaunch, HealthCheck, TaskLaunch};
 use crate::world::World;
@@ -86,6 +86,7 @@ pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task
         execution_stopped_at: None,
         stopped_at: None,
         stop: None,
+        protected_until: None,
         came_up: false,
         next_look: world.now,
     })
@@ -160,13 +161,26 @@ pub(super) fn prepare(world: &World, task: &Task) -> Result<TaskLaunch, String> 
     for (container, known) in task_definition::containers(definition).iter().zip(&task.containers) {
         check_image(world, known)?;
         let overrides = run_task::of_container(&task.overrides, &known.name);
-        containers.push(container_launch(world, container, overrides, known)?);
+        let mut launch = container_launch(world, container, overrides, known)?;
+        launch.environment.extend(agent_variables(world, known));
+        containers.push(launch);
     }
     Ok(TaskLaunch {
         task: task.arn.clone(),
         service: task.service.clone(),
         containers,
         launched_at: world.now,
+    })
+}
+
+/// Where the container finds its agent, which knows it by its id.
+fn agent_variables(world: &World, container: &TaskContainer) -> Vec<(String, String)> {
+    let id = metadata::container_id(container);
+    world.ecs.agent.as_ref().map_or_else(Vec::new, |agent| {
+        vec![
+            ("ECS_AGENT_URI".to_owned(), format!("{agent}/api/{id}")),
+            ("ECS_CONTAINER_METADATA_URI_V4".to_owned(), format!("{agent}/v4/{id}")),
+        ]
     })
 }
 

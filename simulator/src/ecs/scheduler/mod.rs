@@ -117,6 +117,7 @@ struct Seen {
     alive: bool,
     stage: Stage,
     came_up: bool,
+    protected: bool,
     next_look: Time,
     balanced: bool,
 }
@@ -213,6 +214,7 @@ fn move_task(
         alive: !task.is_stopping(),
         stage,
         came_up: task.came_up,
+        protected: task.protection(world.now).is_some(),
         next_look: task.next_look,
         balanced: !task.targets.is_empty(),
     })
@@ -238,7 +240,12 @@ fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, t
         tasks
             .iter()
             .filter(|task| task.alive && (task.revision == revision) == wanted)
-            .map(|task| Member { arn: task.arn.clone(), stage: task.stage })
+            .map(|task| Member {
+                arn: task.arn.clone(),
+                stage: task.stage,
+                // Nothing is protected from the end of its service.
+                protected: task.protected && service.status == ServiceStatus::Active,
+            })
             .collect()
     };
     let configuration = &service.settings["deploymentConfiguration"];
@@ -252,9 +259,13 @@ fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, t
         stalled: primary.rollout == Rollout::Failed && service.status == ServiceStatus::Active,
         may_start: primary.retry_at <= world.now,
     };
-    let Moves { start, stop, blocked } = rolling::moves(&fleet);
+    let Moves { start, stop, blocked, protected } = rolling::moves(&fleet);
     if blocked {
         events::add_unless_newest(world, service, events::BLOCKED);
+    }
+    let kept = protected.first().and_then(|arn| tasks.iter().find(|task| task.arn == *arn));
+    if let Some(kept) = kept {
+        events::protected(world, service, kept.revision);
     }
     if start == 0 && stop.is_empty() {
         return false;
