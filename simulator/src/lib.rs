@@ -92,6 +92,12 @@ impl Simulator {
         self.shared.changed.notify_waiters();
     }
 
+    /// Takes the capacity under all of a provider's tasks away, as Spot does; gives the tasks' ARNs.
+    pub fn reclaim(&self, cluster: &str, provider: &str) -> Vec<String> {
+        let runtime = self.shared.runtime.as_ref();
+        self.with_world(|world| ecs::reclaim(world, runtime, cluster, provider))
+    }
+
     /// Looks into the account or sets it up, without a client.
     pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         act(&mut lock(&self.shared.world))

@@ -2,6 +2,7 @@
 //! move them over time.
 
 mod arn;
+mod capacity;
 mod clusters;
 mod deployments;
 mod ids;
@@ -36,8 +37,11 @@ pub fn call(world: &mut World, runtime: &dyn Runtime, operation: &str, input: &V
         "DescribeClusters" => clusters::describe(world, input),
         "ListClusters" => clusters::list(world, input),
         "DeleteCluster" => clusters::delete(world, input),
-        "PutClusterCapacityProviders" => clusters::put_capacity_providers(world, input),
-        "DescribeCapacityProviders" => clusters::describe_capacity_providers(world, input),
+        "PutClusterCapacityProviders" => capacity::put_cluster_providers(world, input),
+        "CreateCapacityProvider" => capacity::create(world, input),
+        "UpdateCapacityProvider" => capacity::update(world, input),
+        "DeleteCapacityProvider" => capacity::delete(world, input),
+        "DescribeCapacityProviders" => capacity::describe(world, input),
 
         "RegisterTaskDefinition" => task_definition::register(world, input),
         "DescribeTaskDefinition" => task_definition::describe(world, input),
@@ -85,6 +89,11 @@ pub fn interrupt(world: &mut World, runtime: &dyn Runtime, task: &str) -> bool {
         scheduler::life::stop(world, runtime, task, stop);
     });
     stopped.is_some()
+}
+
+/// Takes the capacity under all tasks of a provider away, as Spot does; gives the tasks' ARNs.
+pub fn reclaim(world: &mut World, runtime: &dyn Runtime, cluster: &str, provider: &str) -> Vec<String> {
+    capacity::reclaim(world, runtime, cluster, provider)
 }
 
 /// The seam to Application Auto Scaling.

@@ -162,6 +162,7 @@ pub(super) fn shown(world: &World, task: &Task, with_tags: bool) -> Value {
             StopCode::UserInitiated => "UserInitiated",
             StopCode::ServiceSchedulerInitiated => "ServiceSchedulerInitiated",
             StopCode::SpotInterruption => "SpotInterruption",
+            StopCode::TerminationNotice => "TerminationNotice",
         };
         body.insert("stopCode".to_owned(), json!(code));
         body.insert("stoppedReason".to_owned(), json!(stop.reason));

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::clock::Time;
+use crate::ecs::capacity::{self, Capacity, Place};
 use crate::ecs::state::{LogStream, Phase, PinnedImage, Service, Task, TaskContainer};
 use crate::ecs::{arn, metadata, run_task, task_definition};
 use crate::elb::Target;
+use crate::naming;
 use crate::runtime::{ContainerLaunch, HealthCheck, TaskLaunch};
 use crate::world::World;
 
@@ -23,12 +26,25 @@ pub(in crate::ecs) struct Order<'a> {
     /// The settings that the task was asked for with: launch type, network and so on.
     pub(in crate::ecs) content: &'a Map<String, Value>,
     pub(in crate::ecs) images: &'a [PinnedImage],
+    /// Where it is to run, and whether it has to wait for that.
+    pub(in crate::ecs) capacity: Capacity,
+    pub(in crate::ecs) waits: bool,
 }
 
-/// A task of the service's PRIMARY deployment.
-pub(super) fn for_service(world: &mut World, service: &Service) -> Option<Task> {
+/// A task of the service's PRIMARY deployment, or ECS's sentence where there is no place for it.
+pub(super) fn for_service(world: &mut World, service: &Service) -> Option<Result<Task, &'static str>> {
     let id = service.deployments.first()?.revision;
     let revision = service.revisions.get(&id)?;
+    let placed = |name: &str| {
+        let tasks = service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn));
+        let alive = tasks.filter(|task| task.revision == id && !task.is_stopping());
+        alive.filter(|task| task.capacity == name).count()
+    };
+    let (capacity, waits) = match capacity::place(world, &revision.content, placed) {
+        Place::Here(capacity) => (capacity, false),
+        Place::Waits(capacity) => (capacity, true),
+        Place::Nowhere { event, .. } => return Some(Err(event)),
+    };
     let order_of = Order {
         cluster: &service.key.cluster,
         service: Some(&service.key.name),
@@ -39,8 +55,10 @@ pub(super) fn for_service(world: &mut World, service: &Service) -> Option<Task> 
         overrides: json!({}),
         content: &revision.content,
         images: &revision.images,
+        capacity,
+        waits,
     };
-    order(world, &order_of)
+    order(world, &order_of).map(Ok)
 }
 
 /// Makes the task; it starts at the next step.
@@ -56,10 +74,7 @@ pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task
         .enumerate()
         .map(|(index, container)| task_container(world, order, container, index, &id))
         .collect();
-    let placement = ["launchType", "platformVersion", "capacityProviderStrategy", "networkConfiguration"]
-        .iter()
-        .filter_map(|member| Some(((*member).to_owned(), order.content.get(*member)?.clone())))
-        .collect();
+    let placement = placement(world, order);
     let targets = targets(order.content, &arn, &ip);
     Some(Task {
         arn,
@@ -72,6 +87,9 @@ pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task
         definition: task_definition::arn_of(found).to_owned(),
         overrides: order.overrides.clone(),
         placement,
+        capacity: order.capacity.name.clone(),
+        provider: order.capacity.is_provider,
+        waits_for_capacity: order.waits,
         phase: Phase::Provisioning { until: world.now + world.pace.provisioning },
         containers,
         ip,
@@ -90,6 +108,25 @@ pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task
         came_up: false,
         next_look: world.now,
     })
+}
+
+/// Where the task runs, as DescribeTasks shows it.
+fn placement(world: &World, order: &Order<'_>) -> Map<String, Value> {
+    let mut placement: Map<String, Value> = ["platformVersion", "networkConfiguration"]
+        .iter()
+        .filter_map(|member| Some(((*member).to_owned(), order.content.get(*member)?.clone())))
+        .collect();
+    let capacity = &order.capacity;
+    placement.insert("launchType".to_owned(), json!(capacity.launch_type));
+    if capacity.is_provider {
+        placement.insert("capacityProviderName".to_owned(), json!(capacity.name));
+    }
+    if capacity.launch_type == "EC2" {
+        let instance = naming::hexadecimal(&format!("{} {}", order.cluster, capacity.name), Time(0), 32);
+        let arn = arn::container_instance(world, order.cluster, &instance);
+        placement.insert("containerInstanceArn".to_owned(), json!(arn));
+    }
+    placement
 }
 
 fn task_container(

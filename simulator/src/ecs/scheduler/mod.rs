@@ -13,6 +13,7 @@ pub(super) mod story;
 
 use std::time::Duration;
 
+use super::capacity;
 use super::state::{Phase, Rollout, Service, ServiceKey, ServiceStatus, Stop, StopCode, Task};
 use crate::clock::Time;
 use crate::runtime::Runtime;
@@ -279,9 +280,17 @@ fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, t
 fn start_tasks(world: &mut World, service: &mut Service, count: usize) {
     let mut started = Vec::new();
     for _ in 0..count {
-        let Some(task) = launch::for_service(world, service) else {
-            break;
+        let task = match launch::for_service(world, service) {
+            Some(Ok(task)) => task,
+            Some(Err(no_place)) => {
+                events::add_unless_newest(world, service, no_place);
+                break;
+            }
+            None => break,
         };
+        if task.waits_for_capacity {
+            events::add_unless_newest(world, service, capacity::NO_INSTANCE);
+        }
         started.push(task.id.clone());
         service.tasks.push(task.arn.clone());
         world.ecs.tasks.insert(task.arn.clone(), task);
