@@ -15,6 +15,7 @@ pub mod world;
 
 pub mod autoscaling;
 pub mod balancer;
+pub mod cloudwatch;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
@@ -30,6 +31,7 @@ mod naming;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod timetable;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

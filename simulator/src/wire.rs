@@ -1,6 +1,7 @@
 //! One HTTP request of an AWS client: which service and operation, what is answered, in its protocol.
 
 mod agent;
+pub(crate) mod cbor;
 mod envelope;
 mod json;
 mod query;
@@ -15,11 +16,11 @@ use tokio::time::Instant;
 use crate::error::{Answer, ApiError};
 use crate::faults::{CallSite, Fault};
 use crate::journal::CallRecord;
-use crate::{Shared, autoscaling, ecr, ecs, elb, lock, logs, secrets, sqs, ssm, sts, throttle};
+use crate::{Shared, autoscaling, cloudwatch, ecr, ecs, elb, lock, logs, secrets, sqs, ssm, sts, throttle};
 use envelope::{Envelope, Protocol, Service};
 
 const GREETING: &str = "This is a simulated AWS account: ECS, ECR, ELBv2, Application Auto Scaling, \
-    SQS, Secrets Manager, SSM, CloudWatch Logs and STS on one endpoint.\n\
+    SQS, Secrets Manager, SSM, CloudWatch, CloudWatch Logs and STS on one endpoint.\n\
     Point an AWS client at it, for example: AWS_ENDPOINT_URL=http://HOST:PORT aws ecs list-clusters\n";
 
 pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response<Bytes> {
@@ -42,6 +43,8 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response
     let (request_id, answer) = recorded(shared, &envelope).await;
     match (envelope.protocol, answer) {
         (Protocol::Query, answer) => query::render(&envelope, answer, &request_id),
+        (Protocol::Cbor, Ok(body)) => cbor::success(&body, &request_id),
+        (Protocol::Cbor, Err(error)) => cbor::failure(&error, &request_id),
         (protocol, Ok(body)) => json::success(protocol, body, &request_id),
         (protocol, Err(error)) => json::failure(protocol, &error, &request_id),
     }
@@ -167,6 +170,7 @@ fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
         Service::Logs => logs::call,
         Service::Sts => sts::call,
         Service::Elb => elb::call,
+        Service::CloudWatch => cloudwatch::call,
     };
     call(&mut world, runtime, &envelope.operation, &envelope.input)
 }

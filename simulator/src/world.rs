@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Time;
 use crate::ecs::Pace;
 use crate::runtime::Runtime;
-use crate::{autoscaling, ecr, ecs, elb, logs, secrets, sqs, ssm};
+use crate::{autoscaling, cloudwatch, ecr, ecs, elb, logs, secrets, sqs, ssm};
 
 pub struct World {
     pub account: String,
@@ -21,6 +21,7 @@ pub struct World {
     pub secrets: secrets::Secrets,
     pub ssm: ssm::Ssm,
     pub logs: logs::Logs,
+    pub cloudwatch: cloudwatch::CloudWatch,
 }
 
 impl World {
@@ -38,6 +39,7 @@ impl World {
             secrets: secrets::Secrets::default(),
             ssm: ssm::Ssm::default(),
             logs: logs::Logs::default(),
+            cloudwatch: cloudwatch::CloudWatch::default(),
         }
     }
 
@@ -59,6 +61,8 @@ impl World {
             self.now = step;
             self.elb.advance(runtime, step);
             ecs::advance(self, runtime);
+            let minute_ended = cloudwatch::advance(self);
+            autoscaling::advance(self, minute_ended);
         }
         self.now = std::cmp::max(self.now, now);
     }

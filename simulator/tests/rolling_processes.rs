@@ -51,6 +51,13 @@ with urllib.request.urlopen(os.environ["ECS_CONTAINER_METADATA_URI_V4"] + "/task
     print(json.load(answer)["TaskARN"], flush=True)
 time.sleep(3600)
 "#;
+/// Says how much it has to do, in the Embedded Metric Format.
+const TELLING: &str = r#"
+import json, time
+metrics = [{"Namespace": "Jobs", "Dimensions": [["Service"]], "Metrics": [{"Name": "Backlog", "Unit": "Count"}]}]
+print(json.dumps({"_aws": {"CloudWatchMetrics": metrics}, "Service": "worker", "Backlog": 42}), flush=True)
+time.sleep(3600)
+"#;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Stage {
@@ -71,6 +78,7 @@ async fn stage() -> Stage {
     };
     images.insert("server", python(SERVER));
     images.insert("busy", python(BUSY));
+    images.insert("telling", python(TELLING));
     images.insert("crash", python("print('no such table'); raise SystemExit(3)"));
     let clock = Clock::starting_at(Time(1_800_000_000_000), 5.0);
     let runtime = Arc::new(ProcessRuntime::new(clock.clone(), images, BTreeMap::new()));
@@ -294,5 +302,35 @@ async fn a_process_protects_its_task_through_its_agent() {
     assert_eq!(answer["protection"]["TaskArn"], task.as_str());
     let state = stage.ecs("GetTaskProtection", json!({"cluster": "default", "tasks": [task]})).await;
     assert_eq!(state["protectedTasks"][0]["protectionEnabled"], true);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_metric_in_a_process_s_output_is_a_metric_in_cloudwatch() {
+    let stage = stage().await;
+    let log =
+        json!({"logDriver": "awslogs", "options": {"awslogs-group": "/jobs", "awslogs-region": "eu-west-1"}});
+    let definition = json!({
+        "family": "telling", "containerDefinitions": [
+            {"name": "telling", "image": "telling:1", "memory": 128, "logConfiguration": log},
+        ],
+    });
+    stage.ecs("RegisterTaskDefinition", definition).await;
+    stage.ecs("RunTask", json!({"taskDefinition": "telling"})).await;
+    let metric = simulator::cloudwatch::Metric::new("Jobs", "Backlog", &[("Service", "worker")]);
+    let waiting = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            looks.tick().await;
+            let found = stage.simulator.with_world(|world| {
+                world.cloudwatch.metrics.between(&metric, Time(0), world.now + Duration::from_secs(1))
+            });
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    };
+    let found = tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    assert_eq!((found.count, found.maximum), (1.0, 42.0));
     stage.end().await;
 }

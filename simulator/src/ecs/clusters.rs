@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::input::{self, client, cluster_name, includes, invalid};
-use super::state::{Cluster, Phase, ServiceStatus};
+use super::state::{Cluster, Ecs, Phase, ServiceStatus};
 use super::{arn, capacity, pages, tags};
 use crate::error::{Answer, ApiError};
 use crate::world::World;
@@ -102,6 +102,14 @@ fn is_active(status: ServiceStatus) -> bool {
         ServiceStatus::Active | ServiceStatus::Draining => true,
         ServiceStatus::Inactive { .. } => false,
     }
+}
+
+pub(super) fn has_insights(ecs: &Ecs, cluster: &str) -> bool {
+    let settings = ecs.clusters.get(cluster).and_then(|cluster| cluster.settings.get("settings")?.as_array());
+    settings.into_iter().flatten().any(|setting| {
+        setting["name"] == "containerInsights"
+            && (setting["value"] == "enabled" || setting["value"] == "enhanced")
+    })
 }
 
 /// The name of the ACTIVE cluster that a request is for.

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 pub use pace::Pace;
 pub use state::Ecs;
-use state::{ServiceKey, ServiceStatus};
+use state::{Deployment, Rollout, ServiceKey, ServiceStatus};
 
 use crate::clock::Time;
 use crate::error::{Answer, ApiError};
@@ -105,18 +105,55 @@ impl Ecs {
         service.is_some_and(|service| service.status == ServiceStatus::Active)
     }
 
-    /// Pulls the desired count into the bounds, as somebody else's UpdateService would.
-    pub fn clamp_desired(&mut self, cluster: &str, name: &str, min: u32, max: u32) {
+    /// The desired count of an ACTIVE service, and whether a deployment of it is in progress.
+    pub(crate) fn desired(&self, cluster: &str, name: &str) -> Option<(u32, bool)> {
+        let service = self.services.get(&ServiceKey::new(cluster, name))?;
+        let in_progress = |deployment: &Deployment| deployment.rollout == Rollout::InProgress;
+        let deploying = service.deployments.len() > 1 || service.deployments.iter().any(in_progress);
+        (service.status == ServiceStatus::Active).then_some((service.desired, deploying))
+    }
+
+    /// Sets the desired count, as somebody else's UpdateService would.
+    pub(crate) fn set_desired(&mut self, cluster: &str, name: &str, desired: u32) {
         let service = self.services.get_mut(&ServiceKey::new(cluster, name));
         if let Some(service) = service
             && service.status == ServiceStatus::Active
+            && service.desired != desired
         {
-            let desired = service.desired.min(max).max(min);
-            if desired != service.desired {
-                service.desired = desired;
-                service.steady = false;
-                service.next_look = Time::default();
-            }
+            service.desired = desired;
+            service.steady = false;
+            service.next_look = Time::default();
         }
+    }
+}
+
+/// The tasks of a service in numbers, as CloudWatch is told.
+pub(crate) struct Fleet {
+    pub(crate) cluster: String,
+    pub(crate) service: String,
+    pub(crate) desired: usize,
+    pub(crate) running: usize,
+    pub(crate) pending: usize,
+    /// Whether the cluster has Container Insights.
+    pub(crate) insights: bool,
+}
+
+/// The seam to CloudWatch.
+impl Ecs {
+    pub(crate) fn fleets(&self) -> Vec<Fleet> {
+        let active = self.services.values().filter(|service| service.status == ServiceStatus::Active);
+        active
+            .map(|service| {
+                let (pending, running) = service::counts(self, service, None);
+                Fleet {
+                    cluster: service.key.cluster.clone(),
+                    service: service.key.name.clone(),
+                    desired: service.desired as usize,
+                    running,
+                    pending,
+                    insights: clusters::has_insights(self, &service.key.cluster),
+                }
+            })
+            .collect()
     }
 }

@@ -178,6 +178,7 @@ fn ship(world: &mut World, runtime: &dyn Runtime, task: &str, name: &str, log: &
             continue;
         }
         world.logs.put(&log.group, &log.stream, at, &line);
+        world.cloudwatch.take_line(&line, at);
         sent_then = match log.sent {
             Some((then, _)) if then == at => sent_then + 1,
             Some(_) | None => 1,
