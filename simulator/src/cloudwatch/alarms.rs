@@ -52,7 +52,7 @@ enum Comparison {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Missing {
-    Missing,
+    Unknown,
     Ignore,
     Breaching,
     NotBreaching,
@@ -131,7 +131,7 @@ impl Alarm {
                 .map(|(_, comparison, _)| *comparison)
                 .ok_or_else(|| invalid(format!("The comparison {comparison} is not played.")))?,
             missing: match text(input, "TreatMissingData").unwrap_or("missing") {
-                "missing" => Missing::Missing,
+                "missing" => Missing::Unknown,
                 "ignore" => Missing::Ignore,
                 "breaching" => Missing::Breaching,
                 "notBreaching" => Missing::NotBreaching,
@@ -200,7 +200,7 @@ impl Alarm {
         let rule = &self.rule;
         let newest = &points[..rule.points.min(points.len())];
         let present: Vec<f64> = match rule.missing {
-            Missing::Missing | Missing::Ignore => {
+            Missing::Unknown | Missing::Ignore => {
                 points.iter().copied().flatten().take(rule.points).collect()
             }
             Missing::Breaching | Missing::NotBreaching => newest.iter().copied().flatten().collect(),
@@ -210,11 +210,11 @@ impl Alarm {
         let mut breaching = present.iter().filter(holds).count();
         let mut quiet = present.len() - breaching;
         match rule.missing {
-            Missing::Missing if present.is_empty() => {
+            Missing::Unknown if present.is_empty() => {
                 let reason = "Insufficient Data: no data points were received.".to_owned();
                 return Some((State::InsufficientData, reason));
             }
-            Missing::Missing | Missing::Ignore => {}
+            Missing::Unknown | Missing::Ignore => {}
             Missing::Breaching => breaching += absent,
             Missing::NotBreaching => quiet += absent,
         }
