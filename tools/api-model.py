@@ -34,6 +34,18 @@ SERVICES = {
         "DescribeScalingPolicies": True,
         "DescribeScheduledActions": True,
     },
+    "scheduler": {
+        "CreateSchedule": False,
+        "UpdateSchedule": False,
+        "GetSchedule": True,
+    },
+}
+
+# Structures of which only some members are kept: a schedule of ours starts an ECS task and nothing else.
+KEPT = {
+    "scheduler": {
+        "Target": {"Arn", "DeadLetterConfig", "EcsParameters", "Input", "RetryPolicy", "RoleArn"},
+    },
 }
 
 
@@ -45,11 +57,12 @@ def references(shape):
             yield shape[part]
 
 
-def strip(shape):
+def strip(shape, kept_members):
     """One shape as the reconciler reads it."""
     kept = {"type": shape["type"]}
     if shape["type"] == "structure":
-        kept["members"] = {name: member["shape"] for name, member in shape["members"].items()}
+        members = kept_members or shape["members"]
+        kept["members"] = {name: it["shape"] for name, it in shape["members"].items() if name in members}
         if shape.get("required"):
             kept["required"] = sorted(shape["required"])
         if shape.get("union"):
@@ -76,7 +89,7 @@ def model(service, operations):
     while wanted:
         name = wanted.pop()
         if name not in shapes:
-            shapes[name] = strip(whole["shapes"][name])
+            shapes[name] = strip(whole["shapes"][name], KEPT.get(service, {}).get(name))
             wanted.extend(references(shapes[name]))
     return {
         "service": service,

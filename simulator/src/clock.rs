@@ -16,18 +16,8 @@ impl Time {
 
     /// Such as `2026-11-21T12:00:00.250Z`; the end of the year 9999 for anything later.
     pub fn iso(self) -> String {
-        const LAST_SECOND: u64 = 253_402_300_799;
-        let seconds = std::cmp::min(self.0 / 1000, LAST_SECOND);
-        let moment = time::OffsetDateTime::from_unix_timestamp(seconds as i64)
-            .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-        let (date, clock) = (moment.date(), moment.time());
-        format!(
-            "{date}T{:02}:{:02}:{:02}.{:03}Z",
-            clock.hour(),
-            clock.minute(),
-            clock.second(),
-            self.0 % 1000
-        )
+        let moment = i64::try_from(self.0).ok().and_then(|it| jiff::Timestamp::from_millisecond(it).ok());
+        format!("{:.3}", moment.unwrap_or(jiff::Timestamp::MAX))
     }
 
     /// How long ago `earlier` was; zero if it is not in the past.

@@ -34,9 +34,8 @@ pub(crate) fn moment(value: &Value) -> Option<Time> {
     if let Some(seconds) = decimal(value) {
         return (seconds >= 0.0).then_some(Time((seconds * 1000.0).round() as u64));
     }
-    let format = &time::format_description::well_known::Rfc3339;
-    let moment = time::OffsetDateTime::parse(value.as_str()?, format).ok()?;
-    u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok().map(Time)
+    let moment: jiff::Timestamp = value.as_str()?.parse().ok()?;
+    u64::try_from(moment.as_millisecond()).ok().map(Time)
 }
 
 /// A truth value, also when the protocol carries it as text.

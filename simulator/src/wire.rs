@@ -5,6 +5,7 @@ pub(crate) mod cbor;
 mod envelope;
 mod json;
 mod query;
+mod rest;
 
 use std::time::Duration;
 
@@ -16,28 +17,32 @@ use tokio::time::Instant;
 use crate::error::{Answer, ApiError};
 use crate::faults::{CallSite, Fault};
 use crate::journal::CallRecord;
-use crate::{Shared, autoscaling, cloudwatch, ecr, ecs, elb, lock, logs, secrets, sqs, ssm, sts, throttle};
+use crate::{
+    Shared, autoscaling, cloudwatch, ecr, ecs, elb, lock, logs, scheduler, secrets, sqs, ssm, sts, throttle,
+};
 use envelope::{Envelope, Protocol, Service};
 
 const GREETING: &str = "This is a simulated AWS account: ECS, ECR, ELBv2, Application Auto Scaling, \
-    SQS, Secrets Manager, SSM, CloudWatch, CloudWatch Logs and STS on one endpoint.\n\
+    EventBridge Scheduler, SQS, Secrets Manager, SSM, CloudWatch, CloudWatch Logs and STS on one endpoint.\n\
     Point an AWS client at it, for example: AWS_ENDPOINT_URL=http://HOST:PORT aws ecs list-clusters\n";
 
 pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response<Bytes> {
     if let Some(question) = agent::question(request.uri().path()) {
         return agent::answer(shared, &question, &request).await;
     }
-    if request.method() == Method::GET {
+    let rest = rest::open(&request);
+    if rest.is_none() && request.method() == Method::GET {
         return plain(StatusCode::OK, GREETING);
     }
-    if request.method() != Method::POST {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST\n");
+    if rest.is_none() && request.method() != Method::POST {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "no such operation; other services take POST\n");
     }
-    let envelope = match envelope::open(&request) {
+    let protocol = if rest.is_some() { Protocol::RestJson } else { Protocol::Json11 };
+    let envelope = match rest.unwrap_or_else(|| envelope::open(&request)) {
         Ok(envelope) => envelope,
         Err(error) => {
             let index = lock(&shared.journal).next_index();
-            return json::failure(Protocol::Json11, &error, &request_id(index));
+            return json::failure(protocol, &error, &request_id(index));
         }
     };
     let (request_id, answer) = recorded(shared, &envelope).await;
@@ -171,6 +176,7 @@ fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
         Service::Sts => sts::call,
         Service::Elb => elb::call,
         Service::CloudWatch => cloudwatch::call,
+        Service::Scheduler => scheduler::call,
     };
     call(&mut world, runtime, &envelope.operation, &envelope.input)
 }

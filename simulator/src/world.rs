@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Time;
 use crate::ecs::Pace;
 use crate::runtime::Runtime;
-use crate::{autoscaling, cloudwatch, ecr, ecs, elb, logs, secrets, sqs, ssm};
+use crate::{autoscaling, cloudwatch, ecr, ecs, elb, logs, scheduler, secrets, sqs, ssm};
 
 pub struct World {
     pub account: String,
@@ -22,6 +22,7 @@ pub struct World {
     pub ssm: ssm::Ssm,
     pub logs: logs::Logs,
     pub cloudwatch: cloudwatch::CloudWatch,
+    pub scheduler: scheduler::Scheduler,
 }
 
 impl World {
@@ -40,6 +41,7 @@ impl World {
             ssm: ssm::Ssm::default(),
             logs: logs::Logs::default(),
             cloudwatch: cloudwatch::CloudWatch::default(),
+            scheduler: scheduler::Scheduler::default(),
         }
     }
 
@@ -60,6 +62,7 @@ impl World {
         while let Some(step) = next_step(self.now, now, self.pace.step) {
             self.now = step;
             self.elb.advance(runtime, step);
+            scheduler::advance(self, runtime);
             ecs::advance(self, runtime);
             let minute_ended = cloudwatch::advance(self);
             autoscaling::advance(self, minute_ended);

@@ -22,6 +22,8 @@ pub enum Category {
     Scaling,
     /// ELB: all `Describe*` share one bucket.
     LoadBalancerRead,
+    /// EventBridge Scheduler: each of its calls has a quota of its own, the smallest of 10 a second.
+    Schedules,
     Other,
 }
 
@@ -39,7 +41,7 @@ impl Category {
             Category::TagModify => (20.0, 10.0),
             Category::DeploymentStop => (10.0, 2.0),
             Category::Scaling | Category::LoadBalancerRead => (40.0, 10.0),
-            Category::Other => (20.0, 10.0),
+            Category::Schedules | Category::Other => (20.0, 10.0),
         }
     }
 }

@@ -81,6 +81,7 @@ pub(super) struct Clients {
     pub(super) ecs: aws_sdk_ecs::Client,
     pub(super) scaling: aws_sdk_applicationautoscaling::Client,
     pub(super) load_balancing: aws_sdk_elasticloadbalancingv2::Client,
+    pub(super) scheduler: aws_sdk_scheduler::Client,
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) logs: aws_sdk_ecs::Client,
 }
@@ -171,6 +172,9 @@ fn clients(config: &SdkConfig) -> Clients {
             aws_sdk_elasticloadbalancingv2::config::Builder::from(config)
                 .retry_partition(partition.clone())
                 .build(),
+        ),
+        scheduler: aws_sdk_scheduler::Client::from_conf(
+            aws_sdk_scheduler::config::Builder::from(config).retry_partition(partition.clone()).build(),
         ),
         sts: aws_sdk_sts::Client::from_conf(
             aws_sdk_sts::config::Builder::from(config).retry_partition(partition).build(),

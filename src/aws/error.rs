@@ -190,7 +190,7 @@ fn of_answer(operation: &str, status: u16, code: Option<&str>, message: &str) ->
 
 /// Words of answers with status 400 that pass by themselves: a name not free yet, or something
 /// just created that another part of AWS does not see yet.
-const PASSING: [&str; 11] = [
+const PASSING: [&str; 12] = [
     "oo many concurrent attempts",
     "still Draining",
     "Creation of service was not idempotent",
@@ -198,6 +198,8 @@ const PASSING: [&str; 11] = [
     "ECS service doesn't exist",
     "Unable to assume IAM role",
     "Unable to assume the service linked role",
+    // Of a schedule's role. As with ECS's, who mends it changes a role and not Git.
+    "must allow AWS EventBridge Scheduler to assume the role",
     "does not have an associated load balancer",
     "verify that the ECS service role being passed has the proper permissions",
     "Service was not ACTIVE",
@@ -319,6 +321,19 @@ mod tests {
                 400,
                 "ValidationException",
                 "ECS service doesn't exist: service/jobs/api",
+                Conflict,
+            ),
+            ("scheduler:GetSchedule", 404, "ResourceNotFoundException", "no such schedule", NotFound),
+            ("scheduler:CreateSchedule", 409, "ConflictException", "Schedule a already exists.", Conflict),
+            ("scheduler:CreateSchedule", 402, "ServiceQuotaExceededException", "too many", Rejected),
+            ("scheduler:UpdateSchedule", 429, "ThrottlingException", "Rate exceeded", Throttled),
+            ("scheduler:UpdateSchedule", 500, "InternalServerException", "", Server),
+            ("scheduler:CreateSchedule", 400, "ValidationException", "Invalid Schedule Expression", Rejected),
+            (
+                "scheduler:CreateSchedule",
+                400,
+                "ValidationException",
+                "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
                 Conflict,
             ),
             ("elasticloadbalancing:DescribeTargetHealth", 400, "TargetGroupNotFound", "", NotFound),

@@ -23,7 +23,8 @@ pub struct Answer {
 /// One logical call: what goes out, and what the last attempt brought back.
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
-    body: String,
+    /// `None`: the request has none, and all that it asks for stands in its URL.
+    body: Option<String>,
     /// Replaces `x-amz-target`, where the call is not one of the client's own service.
     target: Option<&'static str>,
     received: Arc<Mutex<Received>>,
@@ -37,7 +38,12 @@ struct Received {
 
 impl Exchange {
     pub(super) fn new(body: &Json) -> Self {
-        Self { body: body.to_string(), target: None, received: Arc::default() }
+        Self { body: Some(body.to_string()), target: None, received: Arc::default() }
+    }
+
+    /// Leaves the request as it is, and keeps the answer.
+    pub(super) fn without_body() -> Self {
+        Self { body: None, target: None, received: Arc::default() }
     }
 
     pub(super) fn with_target(body: &Json, target: &'static str) -> Self {
@@ -78,8 +84,10 @@ impl Intercept for Exchange {
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request_mut();
-        *request.body_mut() = SdkBody::from(self.body.as_str());
-        request.headers_mut().insert("content-length", self.body.len().to_string());
+        if let Some(body) = &self.body {
+            *request.body_mut() = SdkBody::from(body.as_str());
+            request.headers_mut().insert("content-length", body.len().to_string());
+        }
         if let Some(target) = self.target {
             request.headers_mut().insert("x-amz-target", target);
         }

@@ -18,7 +18,7 @@ pub struct Writer {
     line: Arc<Line>,
 }
 
-const ACTIONS: [&str; 11] = [
+const ACTIONS: [&str; 14] = [
     "application-autoscaling:DeleteScalingPolicy",
     "application-autoscaling:DeleteScheduledAction",
     "application-autoscaling:DeregisterScalableTarget",
@@ -30,20 +30,27 @@ const ACTIONS: [&str; 11] = [
     "ecs:StopServiceDeployment",
     "ecs:TagResource",
     "ecs:UpdateService",
+    "scheduler:CreateSchedule",
+    "scheduler:CreateScheduleGroup",
+    "scheduler:UpdateSchedule",
 ];
 
 /// Sends `$body` as the `$method` of `$client`.
 macro_rules! send {
-    ($self:ident, $client:ident.$method:ident, $call:expr, $body:expr) => {{
+    ($self:ident, $client:ident.$method:ident, $call:expr, $body:expr) => {
+        send!($self, $self.clients.$client.$method(), $call, $body)
+    };
+    // The same for a REST service, whose request has a part of its input in the URL.
+    ($self:ident, $request:expr, $call:expr, $body:expr) => {{
         let exchange = Exchange::new($body);
-        let request = $self.clients.$client.$method().customize().interceptor(exchange.clone());
+        let request = $request.customize().interceptor(exchange.clone());
         $self.line.exchange(&$call, exchange, request.send()).await
     }};
 }
 
 impl Writer {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 11] = ACTIONS;
+    pub const ACTIONS: [&str; 14] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -121,6 +128,34 @@ impl Writer {
         let call = scaling("application-autoscaling:DeleteScheduledAction", body);
         send!(self, scaling.delete_scheduled_action, call, body)
     }
+
+    /// With its tags, in one call.
+    pub async fn create_schedule_group(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let (name, body) = named(body);
+        let attempt = format!("create schedule group `{name}`");
+        let call = Call::permitted("scheduler:CreateScheduleGroup", attempt);
+        send!(self, self.clients.scheduler.create_schedule_group().name(name), call, &body)
+    }
+
+    pub async fn create_schedule(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let (name, body) = named(body);
+        let call = Call::permitted("scheduler:CreateSchedule", format!("create schedule `{name}`"));
+        send!(self, self.clients.scheduler.create_schedule().name(name), call, &body)
+    }
+
+    /// Replaces the whole schedule: what `body` leaves out goes back to AWS's default.
+    pub async fn update_schedule(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {
+        let (name, body) = named(body);
+        let call = Call::permitted("scheduler:UpdateSchedule", format!("update schedule `{name}`"));
+        send!(self, self.clients.scheduler.update_schedule().name(name), call, &body)
+    }
+}
+
+/// `Name`, which EventBridge Scheduler takes in the URL, and the rest.
+fn named(body: &Json) -> (String, Json) {
+    let mut rest = body.clone();
+    let name = rest.as_object_mut().and_then(|members| members.remove("Name"));
+    (name.as_ref().and_then(Json::as_str).unwrap_or_default().to_owned(), rest)
 }
 
 fn scaling(operation: &'static str, body: &Json) -> Call {

@@ -32,7 +32,7 @@ pub async fn run(settings: &ApplySettings, surroundings: &Surroundings) -> anyho
     };
     let settled = standing.values().filter(|next| **next == Next::Settled).count();
     let held = standing.values().filter(|next| matches!(next, Next::Held(_) | Next::Waits(_))).count();
-    let under_way = desired.services.len() - settled - held;
+    let under_way = desired.keys().count() - settled - held;
     let counts = format!("{settled} settled, {held} held, {under_way} still under way");
     if surroundings.stop.is_cancelled() {
         anyhow::bail!("stopped: {counts}");
@@ -73,7 +73,7 @@ fn restless(desired: &Wish, standing: &Standing, journal: &Journal) -> String {
         };
         Some(format!("\n  {key}: {why}"))
     };
-    desired.services.keys().filter_map(line).collect()
+    desired.keys().filter_map(line).collect()
 }
 
 fn last_told(journal: &Journal, key: &ServiceKey) -> Option<String> {

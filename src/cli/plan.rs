@@ -36,7 +36,7 @@ async fn look(
 ) -> anyhow::Result<Plan> {
     let reader = road::reader(&settings.account, desired).await?;
     let records = road::records(&settings.account, desired)?;
-    let live = road::observe(&reader, desired, &records, (surroundings.now)()).await?;
+    let live = road::observe(&reader, &settings.account, desired, &records, (surroundings.now)()).await?;
     let context = plan::Context { installation: &settings.account.installation, records: &records };
     Ok(plan::plan(desired, &live, &context))
 }

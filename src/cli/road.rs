@@ -15,7 +15,7 @@ use crate::journal::Journal;
 use crate::ledger::{Ledger, LedgerView, Place};
 use crate::manifest;
 use crate::model::{Checkout, Desired, Environment, Live, Part, ServiceKey, ServiceRecord, Timestamp};
-use crate::observe::{Observer, Want};
+use crate::observe::{Observer, Owner, Want, WantTask};
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
 use crate::source::{Credentials, Fetched, GitSettings, GitSource, folder};
@@ -153,10 +153,11 @@ impl std::fmt::Display for NoAws {
 
 impl std::error::Error for NoAws {}
 
-/// One look at every service of the environment. One service that can't be read is held; if none can,
-/// there is nothing to tell but why.
+/// One look at every service and scheduled task of the environment. One that can't be read is held; if
+/// none can, there is nothing to tell but why.
 pub async fn observe(
     reader: &Reader,
+    account: &Account,
     desired: &Desired,
     records: &BTreeMap<ServiceKey, ServiceRecord>,
     now: Timestamp,
@@ -167,18 +168,30 @@ pub async fn observe(
         .values()
         .map(|desired| Want { desired, record: records.get(&desired.key) })
         .collect();
-    let live = observer.observe(&wants, now).await;
+    let tasks: Vec<WantTask<'_>> = desired
+        .scheduled_tasks
+        .values()
+        .map(|desired| WantTask { desired, record: records.get(&desired.key) })
+        .collect();
+    let mut live = observer.observe(&wants, now).await;
+    let owner = Owner { installation: &account.installation, environment: &desired.environment.name };
+    observer.observe_scheduled_tasks(&tasks, owner, &mut live).await;
     let whys: Vec<&String> = live
         .services
         .values()
-        .filter_map(|service| match &service.service {
-            Part::Unreadable(why) => Some(why),
-            Part::Present(_) | Part::Absent => None,
-        })
+        .filter_map(|service| unreadable(&service.service))
+        .chain(live.scheduled_tasks.values().filter_map(|task| unreadable(&task.schedule)))
         .collect();
     match whys.first() {
-        Some(why) if whys.len() == live.services.len() => bail!("{why}"),
+        Some(why) if whys.len() == wants.len() + tasks.len() => bail!("{why}"),
         Some(_) | None => Ok(live),
+    }
+}
+
+fn unreadable<T>(part: &Part<T>) -> Option<&String> {
+    match part {
+        Part::Unreadable(why) => Some(why),
+        Part::Present(_) | Part::Absent => None,
     }
 }
 

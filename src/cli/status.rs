@@ -17,7 +17,7 @@ pub async fn run(settings: &StatusSettings, surroundings: &Surroundings) -> anyh
     }
     let reader = road::reader(&settings.account, &desired).await?;
     let records = road::records(&settings.account, &desired)?;
-    let live = road::observe(&reader, &desired, &records, (surroundings.now)()).await?;
+    let live = road::observe(&reader, &settings.account, &desired, &records, (surroundings.now)()).await?;
     let context = plan::Context { installation: &settings.account.installation, records: &records };
     let plan = plan::plan(&desired, &live, &context);
     let status = status::fold(&desired, &live, &records, &plan, live.read_at, (surroundings.now)());

@@ -2,6 +2,7 @@
 
 use crate::manifest::{self, Diagnostics};
 use crate::model::{Checkout, Desired};
+use crate::report;
 use crate::shape::api::Api;
 
 /// What was found, and the exit code to say it with.
@@ -45,10 +46,7 @@ pub fn run(checkout: &Checkout, environment: Option<&str>, api: &Api, colour: bo
 fn summary(valid: &[Desired]) -> String {
     let line = |desired: &Desired| {
         let environment = &desired.environment;
-        let services = match desired.services.len() {
-            1 => "1 service".to_owned(),
-            count => format!("{count} services"),
-        };
+        let services = report::counted(desired.keys().filter_map(|key| desired.workload(key)));
         let (name, region, cluster) = (&environment.name, &environment.region, &environment.cluster);
         format!("{name} ({region}, cluster {cluster}): {services}, valid.\n")
     };

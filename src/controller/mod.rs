@@ -3,6 +3,7 @@
 mod pass;
 mod queue;
 mod run;
+mod scheduled_task;
 mod settle;
 mod watch;
 

@@ -12,7 +12,7 @@ use crate::model::{
     Applied, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, Quarantine,
     RolloutKind, ServiceKey, ServiceRecord, Timestamp,
 };
-use crate::plan::{self, Cause, Decision, Held};
+use crate::plan::{self, Cause, Decision, Difference, Held, ServicePlan};
 use crate::report;
 use crate::rollout;
 
@@ -84,28 +84,16 @@ impl Engine {
         if let Some(first) = waiting_for.first() {
             plan.wait_for(first);
         }
-        let key = &service.key;
         match &plan.decision {
             Decision::Unchanged => self.unchanged(desired, service, live, &record),
-            Decision::Held { reason, .. } => Ok(self.held(service, desired, &record, reason)),
+            Decision::Held { reason, .. } => Ok(self.held(&plan, desired, &record, reason)),
             Decision::Change { differences, .. } => {
-                self.journal.moved_on(key);
-                let kind = if differences.iter().all(|it| it.cause == Cause::BehindOurBack) {
-                    Kind::Drift
-                } else {
-                    Kind::Plan
-                };
-                self.journal.tell(
-                    Event::new((self.now)(), kind, report::change_sentence(&plan))
-                        .of(key)
-                        .digest(&service.digest)
-                        .revision(&desired.revision.id),
-                );
+                self.tell_change(&plan, desired, differences);
                 let back_to = rollout::last_good(live, Some(&record));
                 let work = Work {
                     plan: &plan,
-                    desired: service,
-                    live,
+                    task_definition_digest: &service.task_definition_digest,
+                    service: live.service.present(),
                     cluster: &desired.environment.cluster,
                     revision: &desired.revision.id,
                     kind: RolloutKind::Deploy,
@@ -174,9 +162,22 @@ impl Engine {
         Ok(Next::Settled)
     }
 
-    fn held(
+    /// Says what is about to be changed, and whether Git asks for it or somebody's hand does.
+    pub(super) fn tell_change(&self, plan: &ServicePlan, desired: &Desired, differences: &[Difference]) {
+        self.journal.moved_on(&plan.service);
+        let drifted = differences.iter().all(|it| it.cause == Cause::BehindOurBack);
+        let kind = if drifted { Kind::Drift } else { Kind::Plan };
+        self.journal.tell(
+            Event::new((self.now)(), kind, report::change_sentence(plan))
+                .of(&plan.service)
+                .digest(&plan.digest)
+                .revision(&desired.revision.id),
+        );
+    }
+
+    pub(super) fn held(
         &self,
-        service: &DesiredService,
+        plan: &ServicePlan,
         desired: &Desired,
         record: &ServiceRecord,
         reason: &Held,
@@ -184,8 +185,8 @@ impl Engine {
         let sentence = report::held_sentence(reason);
         self.journal.tell_once(
             Event::new((self.now)(), Kind::Held, sentence.clone())
-                .of(&service.key)
-                .digest(&service.digest)
+                .of(&plan.service)
+                .digest(&plan.digest)
                 .revision(&desired.revision.id),
         );
         if record.rollout.is_some() {
@@ -201,11 +202,12 @@ impl Engine {
             Held::Quarantined(_)
             | Held::Suspended { .. }
             | Held::NotOwned { .. }
+            | Held::GroupNotOwned { .. }
             | Held::NeedsReplacement { .. } => Next::Held(sentence),
         }
     }
 
-    async fn execute(&self, work: &Work<'_>) -> Result<Next, ledger::Error> {
+    pub(super) async fn execute(&self, work: &Work<'_>) -> Result<Next, ledger::Error> {
         let key = &work.plan.service;
         match execute::execute(work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await? {
             Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
@@ -253,6 +255,6 @@ pub(super) fn running(service: &EcsService) -> String {
     format!("{} of {} running", service.running_count(), service.desired_count())
 }
 
-fn stop(error: ledger::Error) -> Next {
+pub(super) fn stop(error: ledger::Error) -> Next {
     Next::Stop(error.to_string())
 }

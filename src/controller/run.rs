@@ -13,8 +13,8 @@ use super::pass::{Engine, Next};
 use super::queue::WorkQueue;
 use super::watch::Wish;
 use crate::journal::{Event, Kind};
-use crate::model::{Desired, Digest, ServiceKey};
-use crate::observe::{Observer, Want};
+use crate::model::{Desired, Digest, Live, ServiceKey, Workload};
+use crate::observe::{Observer, Owner, Want, WantTask};
 
 /// How long passes that are under way may take to end after a stop was asked for. Their calls have
 /// shorter time-outs; what is cut off leaves its intent in the ledger.
@@ -128,25 +128,26 @@ impl Controller {
     fn take(&self, state: &mut State, wish: Wish) {
         let before = state.desired.replace(wish.clone());
         let now = Instant::now();
-        for (key, service) in &wish.services {
-            let same = before
-                .as_ref()
-                .and_then(|it| it.services.get(key))
-                .is_some_and(|it| it.digest == service.digest);
-            if !same {
+        for key in wish.keys() {
+            if before.as_ref().and_then(|it| it.digest(key)) != wish.digest(key) {
                 state.standing.remove(key);
                 state.queue.push(key, now);
             }
         }
-        for key in before.iter().flat_map(|it| it.services.keys()) {
-            if !wish.services.contains_key(key) {
+        for (before, key) in before.iter().flat_map(|it| it.keys().map(move |key| (it, key))) {
+            if wish.digest(key).is_none() {
                 state.standing.remove(key);
-                let sentence = "no longer in Git; it is left running, because pruning is off";
+                let sentence = match before.workload(key) {
+                    Some(Workload::ScheduledTask) => "no longer in Git; its schedule is left in place",
+                    Some(Workload::Service) | None => {
+                        "no longer in Git; it is left running, because pruning is off"
+                    }
+                };
                 let event = Event::new((self.engine.now)(), Kind::Held, sentence).of(key);
                 self.engine.journal.tell(event.revision(&wish.revision.id));
             }
         }
-        state.queue.retain(|key| wish.services.contains_key(key));
+        state.queue.retain(|key| wish.digest(key).is_some());
     }
 }
 
@@ -169,15 +170,13 @@ impl State {
 
     /// The dependencies of a service that are not settled yet.
     fn waiting_for(&self, key: &ServiceKey) -> BTreeSet<ServiceKey> {
-        let services = self.desired.as_ref().map(|it| &it.services);
-        let depends_on =
-            services.and_then(|it| it.get(key)).map(|it| it.depends_on.as_slice()).unwrap_or_default();
+        let depends_on = self.desired.as_ref().map(|it| it.depends_on(key)).unwrap_or_default();
         depends_on.iter().filter(|it| self.standing.get(it) != Some(&Next::Settled)).cloned().collect()
     }
 
     fn finished(&mut self, pass: Finished, resync: Duration, now: Instant) {
         let Finished { key, digest, next } = pass;
-        let wanted = self.desired.as_ref().and_then(|it| it.services.get(&key)).map(|it| &it.digest);
+        let wanted = self.desired.as_ref().and_then(|it| it.digest(&key));
         if wanted != Some(&digest) {
             // Git has moved on meanwhile: what was found out is about something else.
             self.queue.done(&key, Duration::ZERO, now);
@@ -204,8 +203,10 @@ impl State {
     /// Whoever waits for this service need not wait for the next look.
     fn wake_dependents(&mut self, key: &ServiceKey, now: Instant) {
         let Some(desired) = self.desired.clone() else { return };
-        for (dependent, service) in &desired.services {
-            if service.depends_on.contains(key) && self.standing.get(dependent) != Some(&Next::Settled) {
+        for dependent in desired.keys() {
+            if desired.depends_on(dependent).contains(key)
+                && self.standing.get(dependent) != Some(&Next::Settled)
+            {
                 self.queue.push(dependent, now);
             }
         }
@@ -213,9 +214,9 @@ impl State {
 
     /// Whether every service of the wish is settled or held, or waits for one that is held.
     fn at_rest(&self) -> bool {
-        self.desired.as_ref().is_some_and(|desired| {
-            self.queue.busy() == 0 && desired.services.keys().all(|key| self.is_at_rest(key))
-        })
+        self.desired
+            .as_ref()
+            .is_some_and(|desired| self.queue.busy() == 0 && desired.keys().all(|key| self.is_at_rest(key)))
     }
 
     /// Cycles of dependencies are refused with the manifests, so this ends.
@@ -257,33 +258,48 @@ struct Sweep {
 
 impl Sweep {
     async fn go(self) {
-        let services: Vec<_> = self.waiting.keys().filter_map(|key| self.desired.services.get(key)).collect();
-        let records: Vec<_> = services.iter().map(|it| self.engine.ledger.record(&it.key)).collect();
-        let wants: Vec<Want<'_>> = services
-            .iter()
-            .zip(&records)
-            .map(|(desired, record)| Want { desired, record: record.as_ref() })
-            .collect();
-        let live = self.observer.observe(&wants, (self.engine.now)()).await;
-        let passes = services.into_iter().map(|service| {
-            let (sweep, live) = (&self, &live);
-            async move {
-                // The semaphore is never closed; without a permit the pass is simply not bounded.
-                let _permit = sweep.permits.acquire().await.ok();
-                if sweep.stop.is_cancelled() {
-                    return;
-                }
-                let none = BTreeSet::new();
-                let waiting_for = sweep.waiting.get(&service.key).unwrap_or(&none);
-                let next = match live.services.get(&service.key) {
-                    Some(live) => sweep.engine.pass(&sweep.desired, service, live, waiting_for).await,
-                    None => Next::Retry { at_least: Duration::from_secs(5), why: "not observed".to_owned() },
-                };
-                // Nobody listens any more only when the loop has ended.
-                let pass = Finished { key: service.key.clone(), digest: service.digest.clone(), next };
-                let _ = sweep.results.send(pass);
+        let engine = &self.engine;
+        let record = |key: &&ServiceKey| engine.ledger.record(key);
+        let keys: Vec<&ServiceKey> = self.waiting.keys().collect();
+        let records: Vec<_> = keys.iter().map(record).collect();
+        let (mut wants, mut tasks) = (Vec::new(), Vec::new());
+        for (key, record) in keys.iter().zip(&records) {
+            let record = record.as_ref();
+            if let Some(desired) = self.desired.services.get(key) {
+                wants.push(Want { desired, record });
+            } else if let Some(desired) = self.desired.scheduled_tasks.get(key) {
+                tasks.push(WantTask { desired, record });
             }
-        });
+        }
+        let owner = Owner { installation: &engine.installation, environment: &self.desired.environment.name };
+        let mut live = self.observer.observe(&wants, (engine.now)()).await;
+        self.observer.observe_scheduled_tasks(&tasks, owner, &mut live).await;
+        let passes = keys.into_iter().map(|key| self.pass(key, &live));
         futures_util::future::join_all(passes).await;
+    }
+
+    async fn pass(&self, key: &ServiceKey, live: &Live) {
+        // The semaphore is never closed; without a permit the pass is simply not bounded.
+        let _permit = self.permits.acquire().await.ok();
+        let Some(digest) = self.desired.digest(key).filter(|_| !self.stop.is_cancelled()) else { return };
+        let none = BTreeSet::new();
+        let waiting_for = self.waiting.get(key).unwrap_or(&none);
+        let unobserved = || Next::Retry { at_least: Duration::from_secs(5), why: "not observed".to_owned() };
+        let next = if let Some(service) = self.desired.services.get(key) {
+            match live.services.get(key) {
+                Some(live) => self.engine.pass(&self.desired, service, live, waiting_for).await,
+                None => unobserved(),
+            }
+        } else if let Some(task) = self.desired.scheduled_tasks.get(key) {
+            match live.scheduled_tasks.get(key) {
+                Some(live) => self.engine.pass_scheduled_task(&self.desired, task, live, waiting_for).await,
+                None => unobserved(),
+            }
+        } else {
+            return;
+        };
+        // Nobody listens any more only when the loop has ended.
+        let pass = Finished { key: key.clone(), digest: digest.clone(), next };
+        let _ = self.results.send(pass);
     }
 }

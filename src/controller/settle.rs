@@ -6,7 +6,7 @@ use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
     Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, OnFailure, Ownership,
-    Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, tag,
+    Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload, tag,
 };
 use crate::plan::{Action, Decision, ServicePlan, Step};
 use crate::report;
@@ -196,14 +196,15 @@ impl Engine {
         let Case { desired, service, live, rollout } = case;
         let plan = ServicePlan {
             service: service.key.clone(),
+            workload: Workload::Service,
             digest: rollout.digest.clone(),
             decision: Decision::Change { differences: Vec::new(), steps },
             quiet: Vec::new(),
         };
         let work = Work {
             plan: &plan,
-            desired: service,
-            live,
+            task_definition_digest: &service.task_definition_digest,
+            service: live.service.present(),
             cluster: &desired.environment.cluster,
             revision: &rollout.revision,
             kind: RolloutKind::RollBack,

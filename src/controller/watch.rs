@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::journal::{Event, Journal, Kind, Level};
 use crate::manifest;
 use crate::model::{Desired, Timestamp};
+use crate::report;
 use crate::shape::api::Api;
 use crate::source::{Fetched, GitSource};
 
@@ -97,19 +98,14 @@ impl SourceWatch {
     }
 
     fn told(&self, wish: &Desired, before: Option<&Desired>) {
-        let differs = wish
-            .services
-            .iter()
-            .filter(|(key, service)| {
-                before.and_then(|it| it.services.get(key)).is_none_or(|it| it.digest != service.digest)
-            })
-            .count();
+        let differs =
+            wish.keys().filter(|key| before.and_then(|it| it.digest(key)) != wish.digest(key)).count();
         let revision = &wish.revision;
         let sentence = format!(
-            "{revision} by {}: {} · {differs} of {} services {}",
+            "{revision} by {}: {} · {differs} of {} {}",
             revision.author,
             revision.subject,
-            wish.services.len(),
+            report::counted(wish.keys().filter_map(|key| wish.workload(key))),
             if before.is_none() { "to look at" } else { "asked to change" },
         );
         self.journal.tell(self.event(Kind::Commit, sentence).revision(&revision.id));

@@ -12,8 +12,8 @@ use crate::aws::{self, ErrorKind, Writer};
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, DesiredService, Intent, IntentKind, LiveService, Rollout, RolloutKind, ServiceKey,
-    TaskDefinitionArn, Timestamp,
+    Applied, Digest, EcsService, Intent, IntentKind, Rollout, RolloutKind, ServiceKey, TaskDefinitionArn,
+    Timestamp,
 };
 use crate::plan::{Action, Decision, ServicePlan, Step};
 
@@ -23,12 +23,14 @@ use step::{Call, Outcome};
 /// The wall clock, handed down from `main`.
 pub type Clock = dyn Fn() -> Timestamp + Send + Sync;
 
-/// One service's plan, and what its steps refer to.
+/// The plan of one service or scheduled task, and what its steps refer to.
 #[derive(Clone, Copy, Debug)]
 pub struct Work<'a> {
     pub plan: &'a ServicePlan,
-    pub desired: &'a DesiredService,
-    pub live: &'a LiveService,
+    /// Of the task definition that Git wants.
+    pub task_definition_digest: &'a Digest,
+    /// As it was observed; `None` where it does not exist, and for a scheduled task.
+    pub service: Option<&'a EcsService>,
     pub cluster: &'a str,
     /// The Git commit, in full.
     pub revision: &'a str,
@@ -196,7 +198,7 @@ impl Run<'_> {
             RolloutKind::RollBack => None,
             RolloutKind::Deploy => Some(Applied {
                 digest: self.work.plan.digest.clone(),
-                task_definition_digest: self.work.desired.task_definition_digest.clone(),
+                task_definition_digest: self.work.task_definition_digest.clone(),
                 task_definition: self.outcome.task_definition.clone()?,
                 revision: self.work.revision.to_owned(),
                 at: (self.clock)(),
@@ -236,8 +238,13 @@ impl Run<'_> {
 fn intent_kind(action: &Action) -> IntentKind {
     match action {
         Action::RegisterTaskDefinition { .. } => IntentKind::Register,
-        Action::CreateService { .. } => IntentKind::Create,
-        Action::UpdateService { .. } | Action::StopServiceDeployment { .. } => IntentKind::Update,
+        // The next look tells what became of a schedule: a name is there once or not at all.
+        Action::CreateService { .. } | Action::CreateScheduleGroup { .. } | Action::CreateSchedule { .. } => {
+            IntentKind::Create
+        }
+        Action::UpdateService { .. }
+        | Action::UpdateSchedule { .. }
+        | Action::StopServiceDeployment { .. } => IntentKind::Update,
         Action::TagService { .. } => IntentKind::Tag,
         Action::RegisterScalableTarget { .. }
         | Action::PutScalingPolicy { .. }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Work;
 use crate::aws::{self, Answer, Category, Permit, Writer, resource_id};
 use crate::journal::Kind;
-use crate::model::{EcsService, Json, Rollout, RolloutKind, TaskDefinitionArn, Timestamp, tag};
+use crate::model::{EcsService, Json, Rollout, RolloutKind, Schedule, TaskDefinitionArn, Timestamp, tag};
 use crate::plan::{Action, RevisionSource};
 
 /// What is known so far: from the observation, then from each answer.
@@ -42,6 +42,9 @@ pub(super) enum Call {
     PutScheduledAction(Json),
     DeleteScheduledAction(Json),
     DeregisterScalableTarget(Json),
+    CreateScheduleGroup(Json),
+    CreateSchedule(Json),
+    UpdateSchedule(Json),
     StopServiceDeployment { arn: String },
 }
 
@@ -51,6 +54,9 @@ impl Call {
         match self {
             Call::CreateService(body) | Call::UpdateService(body) => {
                 body["taskDefinition"].as_str().map(|arn| TaskDefinitionArn(arn.to_owned()))
+            }
+            Call::CreateSchedule(body) | Call::UpdateSchedule(body) => {
+                Schedule(body.clone()).task_definition()
             }
             _ => None,
         }
@@ -63,6 +69,9 @@ impl Call {
             Call::CreateService(_) | Call::UpdateService(_) => Category::ServiceModify,
             Call::TagService { .. } => Category::TagModify,
             Call::StopServiceDeployment { .. } => Category::DeploymentStop,
+            Call::CreateScheduleGroup(_) | Call::CreateSchedule(_) | Call::UpdateSchedule(_) => {
+                Category::Schedules
+            }
             Call::RegisterScalableTarget(_)
             | Call::PutScalingPolicy(_)
             | Call::DeleteScalingPolicy(_)
@@ -84,6 +93,9 @@ impl Call {
             Call::PutScheduledAction(body) => writer.put_scheduled_action(permit, body).await,
             Call::DeleteScheduledAction(body) => writer.delete_scheduled_action(permit, body).await,
             Call::DeregisterScalableTarget(body) => writer.deregister_scalable_target(permit, body).await,
+            Call::CreateScheduleGroup(body) => writer.create_schedule_group(permit, body).await,
+            Call::CreateSchedule(body) => writer.create_schedule(permit, body).await,
+            Call::UpdateSchedule(body) => writer.update_schedule(permit, body).await,
             Call::StopServiceDeployment { arn } => writer.stop_service_deployment(permit, arn).await,
         }
     }
@@ -92,7 +104,7 @@ impl Call {
 impl Outcome {
     pub(super) fn of(work: &Work<'_>) -> Self {
         let mut outcome = Self::default();
-        if let Some(service) = work.live.service.present() {
+        if let Some(service) = work.service {
             outcome.see(service);
         }
         outcome
@@ -131,6 +143,13 @@ impl Outcome {
                 Call::DeleteScheduledAction(scaling(&json!({"ScheduledActionName": name})))
             }
             Action::DeregisterScalableTarget => Call::DeregisterScalableTarget(scaling(&json!({}))),
+            Action::CreateScheduleGroup { body } => Call::CreateScheduleGroup(body.clone()),
+            Action::CreateSchedule { task_definition, body } => {
+                Call::CreateSchedule(self.schedule_body(work, body, task_definition)?)
+            }
+            Action::UpdateSchedule { task_definition, body } => {
+                Call::UpdateSchedule(self.schedule_body(work, body, task_definition)?)
+            }
             Action::StopServiceDeployment { arn } => Call::StopServiceDeployment { arn: arn.clone() },
         })
     }
@@ -177,6 +196,17 @@ impl Outcome {
                 format!("{name} in place: {} set, no deployment", changed_members(body)),
             ),
             Action::TagService { .. } => Told::of(Kind::Tag, format!("{name} records what was applied")),
+            Action::CreateScheduleGroup { body } => {
+                Told::of(Kind::Create, format!("schedule group {} for {name}", text(body, "Name")))
+            }
+            Action::CreateSchedule { task_definition, body } => {
+                let sentence = self.scheduled(name, task_definition, body);
+                Told::of(Kind::Create, sentence)
+            }
+            Action::UpdateSchedule { task_definition, body } => {
+                let sentence = self.scheduled(name, task_definition, body);
+                Told::of(Kind::Update, sentence)
+            }
             Action::StopServiceDeployment { .. } => {
                 // ECS starts the way back itself; which deployment carries it shows later.
                 self.started = work.back_to.map(|back_to| rollout(work, back_to.clone(), None, now));
@@ -261,6 +291,30 @@ impl Outcome {
             body["taskDefinition"] = self.resolve(source)?.0.into();
         }
         Ok(body)
+    }
+
+    /// With the cluster's ARN and the revision. Both are of one account and region, so the one's ARN tells
+    /// the other's, where the Environment only names the cluster.
+    fn schedule_body(&self, work: &Work<'_>, body: &Json, source: &RevisionSource) -> Result<Json, String> {
+        let revision = self.resolve(source)?;
+        let place = revision.0.split_once(":task-definition/").map_or("", |(place, _)| place);
+        let cluster = match work.cluster.starts_with("arn:") {
+            true => work.cluster.to_owned(),
+            false => format!("{place}:cluster/{}", work.cluster),
+        };
+        let mut body = body.clone();
+        body["Target"]["Arn"] = cluster.into();
+        body["Target"]["EcsParameters"]["TaskDefinitionArn"] = revision.0.into();
+        Ok(body)
+    }
+
+    /// Notes what the schedule starts from now on, and says so.
+    fn scheduled(&mut self, name: &str, source: &RevisionSource, body: &Json) -> String {
+        self.task_definition = self.resolve(source).ok();
+        let schedule = Schedule(body.clone());
+        let disabled = if schedule.is_enabled() { "" } else { ", disabled" };
+        let revision = self.task_definition.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{name} -> {revision} at {}{disabled}", schedule.expression())
     }
 
     fn scaling_body(&self, work: &Work<'_>, mut body: Json) -> Json {

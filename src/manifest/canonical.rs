@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use crate::model::{DesiredService, Digest, Json, OnFailure};
+use crate::model::{DesiredScheduledTask, DesiredService, Digest, Json, OnFailure};
 
 /// Lists of a container whose order means nothing, with the member that sorts them.
 const UNORDERED: [(&str, &str); 2] = [("environment", "name"), ("secrets", "name")];
@@ -37,6 +37,15 @@ pub fn digest(service: &DesiredService) -> Digest {
         "scaling": scaling,
         "rollout": { "timeoutSeconds": service.rollout.timeout.as_secs(), "onFailure": on_failure },
         "dependsOn": service.depends_on,
+    }))
+}
+
+/// The same of a scheduled task.
+pub fn scheduled_task_digest(task: &DesiredScheduledTask) -> Digest {
+    Digest::of(&json!({
+        "taskDefinition": canonical(&task.task_definition),
+        "schedule": task.schedule,
+        "dependsOn": task.depends_on,
     }))
 }
 

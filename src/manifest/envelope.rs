@@ -8,13 +8,14 @@ use super::suggest::did_you_mean;
 use crate::model::Json;
 use crate::shape::layout::API_VERSION;
 
-pub const KINDS: [&str; 2] = ["Environment", "Service"];
+pub const KINDS: [&str; 3] = ["Environment", "ScheduledTask", "Service"];
 const FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Environment,
     Service,
+    ScheduledTask,
 }
 
 /// One document of ours.
@@ -85,10 +86,11 @@ fn kind(fields: &Fields<'_>, file: &str, diagnostics: &mut Vec<Diagnostic>) -> O
     match written.as_str() {
         "Environment" => Some(Kind::Environment),
         "Service" => Some(Kind::Service),
+        "ScheduledTask" => Some(Kind::ScheduledTask),
         _ => {
             let title = format!("unknown kind `{written}`");
             let diagnostic = Diagnostic::at(file, node.span, title).label(did_you_mean(&written, KINDS));
-            diagnostics.push(diagnostic.note("a manifest is an Environment or a Service"));
+            diagnostics.push(diagnostic.note("a manifest is an Environment, a Service or a ScheduledTask"));
             None
         }
     }

@@ -13,6 +13,7 @@ mod policy;
 mod render;
 mod scalar;
 mod scaling;
+mod scheduled_task;
 mod semantics;
 mod service;
 mod suggest;
@@ -30,7 +31,7 @@ use semantics::dependencies::Waiting;
 use suggest::{any_of, did_you_mean};
 use variables::Variables;
 
-use crate::model::{Checkout, Desired, DesiredService, Environment, ServiceKey};
+use crate::model::{Checkout, Desired, DesiredScheduledTask, DesiredService, Environment, ServiceKey};
 use crate::shape::api::Api;
 use crate::shape::layout::API_VERSION;
 
@@ -117,13 +118,20 @@ fn desired(
     let complete = diagnostics.is_empty();
     let chosen = choose(documents, environment, complete, checkout, &mut diagnostics);
     let manifests = std::mem::take(&mut documents.manifests);
-    let services = match &chosen {
-        Some((_, variables)) => services(manifests, variables, complete, api, &mut diagnostics),
-        None => BTreeMap::new(),
+    let Workloads { services, scheduled_tasks } = match &chosen {
+        Some((_, variables)) => workloads(manifests, variables, complete, api, &mut diagnostics),
+        None => Workloads::default(),
     };
     documents.diagnostics = diagnostics;
     let (environment, _) = chosen?;
-    Some(Desired { revision: checkout.revision.clone(), environment, services })
+    Some(Desired { revision: checkout.revision.clone(), environment, services, scheduled_tasks })
+}
+
+/// What a commit asks AWS to run.
+#[derive(Default)]
+struct Workloads {
+    services: BTreeMap<ServiceKey, DesiredService>,
+    scheduled_tasks: BTreeMap<ServiceKey, DesiredScheduledTask>,
 }
 
 /// The environment asked for. All of them are read, so that all errors are reported.
@@ -175,33 +183,56 @@ fn choose(
     found.remove(name).map(|(_, read)| read)
 }
 
-/// Reads services one after the other, and lets go of each tree: a commit may hold thousands.
-fn services(
+/// Reads services and scheduled tasks one after the other, and lets go of each tree: a commit may
+/// hold thousands.
+fn workloads(
     manifests: Vec<Manifest>,
     variables: &Variables,
     complete: bool,
     api: &Api,
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<ServiceKey, DesiredService> {
+) -> Workloads {
     let mut waiting: BTreeMap<String, Waiting> = BTreeMap::new();
-    let mut services = BTreeMap::new();
-    for manifest in manifests.into_iter().filter(|manifest| manifest.kind == Kind::Service) {
-        let spec = variables.substitute(&manifest.spec, &manifest.file, diagnostics);
-        let draft = service::read(&manifest, &spec, api, diagnostics);
-        if let Some(draft) = &draft {
-            semantics::check(draft, diagnostics);
-        }
+    let mut workloads = Workloads::default();
+    for manifest in manifests {
+        let (noun, depends_on) = match manifest.kind {
+            Kind::Environment => continue,
+            Kind::Service => {
+                let spec = variables.substitute(&manifest.spec, &manifest.file, diagnostics);
+                let draft = service::read(&manifest, &spec, api, diagnostics);
+                draft.iter().for_each(|draft| semantics::check(draft, diagnostics));
+                let depends_on = draft.as_ref().map(|draft| draft.depends_on.clone());
+                if !waiting.contains_key(&manifest.name) {
+                    workloads.services.extend(draft.map(|draft| (draft.key.clone(), draft.finish())));
+                }
+                ("service", depends_on)
+            }
+            Kind::ScheduledTask => {
+                let spec = variables.substitute(&manifest.spec, &manifest.file, diagnostics);
+                let draft = scheduled_task::read(&manifest, &spec, api, diagnostics);
+                draft.iter().for_each(|draft| draft.check(diagnostics));
+                let depends_on = draft.as_ref().map(|draft| draft.depends_on.clone());
+                if !waiting.contains_key(&manifest.name) {
+                    let task = draft.map(|draft| (draft.key.clone(), draft.finish()));
+                    workloads.scheduled_tasks.extend(task);
+                }
+                ("scheduled task", depends_on)
+            }
+        };
         if let Some(first) = waiting.get(&manifest.name) {
-            diagnostics.push(twice("service", (&first.file, first.name_span), &manifest));
+            let diagnostic = twice(noun, (&first.file, first.name_span), &manifest);
+            diagnostics.push(match first.noun == noun {
+                true => diagnostic,
+                false => diagnostic.note("services and scheduled tasks share one set of names"),
+            });
             continue;
         }
-        let depends_on = draft.as_ref().map_or(Vec::new(), |draft| draft.depends_on.clone());
-        services.extend(draft.map(|draft| (draft.key.clone(), draft.finish())));
         let (file, name_span) = (manifest.file, manifest.name_span);
-        waiting.insert(manifest.name, Waiting { file, name_span, depends_on });
+        let depends_on = depends_on.unwrap_or_default();
+        waiting.insert(manifest.name, Waiting { file, noun, name_span, depends_on });
     }
     semantics::dependencies::check(&waiting, complete, diagnostics);
-    services
+    workloads
 }
 
 fn twice(noun: &str, first: (&str, Span), second: &Manifest) -> Diagnostic {

@@ -1,4 +1,4 @@
-//! `rollout` and `sync`: what the reconciler itself is told about a service.
+//! `rollout` and `sync`: what the reconciler itself is told about a service or a scheduled task.
 
 use std::time::Duration;
 
@@ -38,7 +38,18 @@ pub fn rollout(key: &Key, node: &Node, file: &str, diagnostics: &mut Vec<Diagnos
     policy
 }
 
-pub fn sync(key: &Key, node: &Node, file: &str, api: &Api, diagnostics: &mut Vec<Diagnostic>) -> SyncPolicy {
+/// The sections of a spec that `ignore` may point into.
+pub const SERVICE_SECTIONS: [&str; 3] = ["taskDefinition", "service", "scaling"];
+pub const SCHEDULED_TASK_SECTIONS: [&str; 2] = ["taskDefinition", "schedule"];
+
+pub fn sync(
+    key: &Key,
+    node: &Node,
+    file: &str,
+    sections: &[&str],
+    api: &Api,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> SyncPolicy {
     let mut policy = SyncPolicy::default();
     let Some(fields) = Fields::read(node, file, "`sync`", &SYNC_FIELDS, key.span, diagnostics) else {
         return policy;
@@ -59,8 +70,11 @@ pub fn sync(key: &Key, node: &Node, file: &str, api: &Api, diagnostics: &mut Vec
     for node in fields.list("ignore", diagnostics) {
         match scalar::read(node, &super::fields::text()) {
             Ok(Json::String(pointer)) => {
-                if let Err(title) = resolve(&pointer, api) {
-                    let note = "an entry is a JSON pointer from `spec`, such as /service/desiredCount";
+                if let Err(title) = resolve(&pointer, sections, api) {
+                    let note = match sections.contains(&"service") {
+                        true => "an entry is a JSON pointer from `spec`, such as /service/desiredCount",
+                        false => "an entry is a JSON pointer from `spec`, such as /schedule/State",
+                    };
                     diagnostics.push(Diagnostic::at(file, node.span, title.0).label(title.1).note(note));
                 }
                 policy.ignore.push(pointer);
@@ -90,20 +104,21 @@ fn duration(text: &str) -> Option<Duration> {
 }
 
 /// Whether a pointer leads to a field that exists. A misspelt one would ignore nothing, silently.
-fn resolve(pointer: &str, api: &Api) -> Result<(), (String, String)> {
+fn resolve(pointer: &str, sections: &[&str], api: &Api) -> Result<(), (String, String)> {
     let Some(rest) = pointer.strip_prefix('/') else {
         return Err((format!("`{pointer}` is not a JSON pointer"), "begin it with `/`".to_owned()));
     };
     let mut segments = rest.split('/').map(|segment| segment.replace("~1", "/").replace("~0", "~"));
     let first = segments.next().unwrap_or_default();
-    let mut place: Option<Type<'_>> = match first.as_str() {
-        "taskDefinition" => api.input("RegisterTaskDefinition"),
-        "service" => api.input("CreateService"),
-        "scaling" => return Ok(()),
-        _ => {
-            let sections = ["taskDefinition", "service", "scaling"];
-            let label = match did_you_mean(&first, sections) {
-                label if label.is_empty() => format!("one of {}", any_of(sections)),
+    let known = sections.contains(&first.as_str()).then_some(first.as_str());
+    let mut place: Option<Type<'_>> = match known {
+        Some("taskDefinition") => api.input("RegisterTaskDefinition"),
+        Some("service") => api.input("CreateService"),
+        Some("schedule") => api.input("CreateSchedule"),
+        Some(_) => return Ok(()),
+        None => {
+            let label = match did_you_mean(&first, sections.iter().copied()) {
+                label if label.is_empty() => format!("one of {}", any_of(sections.iter().copied())),
                 label => label,
             };
             return Err((format!("`{pointer}` leads to no field"), label));
@@ -151,12 +166,20 @@ mod tests {
     #[test]
     fn a_pointer_has_to_lead_somewhere() {
         let api = Api::builtin();
-        assert!(resolve("/service/desiredCount", api).is_ok());
-        assert!(resolve("/taskDefinition/containerDefinitions/0/image", api).is_ok());
+        assert!(resolve("/service/desiredCount", &SERVICE_SECTIONS, api).is_ok());
+        assert!(resolve("/taskDefinition/containerDefinitions/0/image", &SERVICE_SECTIONS, api).is_ok());
         assert!(
-            resolve("/taskDefinition/containerDefinitions/worker/logConfiguration/options/x", api).is_ok()
+            resolve(
+                "/taskDefinition/containerDefinitions/worker/logConfiguration/options/x",
+                &SERVICE_SECTIONS,
+                api
+            )
+            .is_ok()
         );
-        assert!(resolve("/service/desiredCuont", api).is_err());
-        assert!(resolve("service/desiredCount", api).is_err());
+        assert!(resolve("/service/desiredCuont", &SERVICE_SECTIONS, api).is_err());
+        assert!(resolve("service/desiredCount", &SERVICE_SECTIONS, api).is_err());
+        assert!(resolve("/schedule/State", &SCHEDULED_TASK_SECTIONS, api).is_ok());
+        assert!(resolve("/schedule/state", &SCHEDULED_TASK_SECTIONS, api).is_err());
+        assert!(resolve("/service/desiredCount", &SCHEDULED_TASK_SECTIONS, api).is_err());
     }
 }

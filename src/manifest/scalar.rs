@@ -110,8 +110,8 @@ fn string(
     }
     match pattern.and_then(Pattern::recognise) {
         Some(pattern) if !pattern.accepts(text) => {
-            Err(Fault::new("holds a character that AWS refuses")
-                .label(format!("may hold {}", pattern.allowed())))
+            let (wrong, label) = pattern.fault();
+            Err(Fault::new(wrong).label(label))
         }
         _ => Ok(Json::String(text.to_owned())),
     }

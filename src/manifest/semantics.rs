@@ -4,16 +4,27 @@ mod containers;
 pub mod dependencies;
 mod fargate;
 mod network;
+mod schedule;
+mod schedule_expression;
 mod sizes;
 mod tags;
 
 use super::diagnostic::Diagnostic;
+use super::places::Places;
+use super::scheduled_task::ScheduledDraft;
 use super::service::Draft;
 use crate::model::{FieldPath, Json};
 
 /// Checks one service by itself.
 pub fn check(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) {
-    let mut view = View { draft, diagnostics };
+    let mut view = View {
+        file: &draft.file,
+        task_definition: &draft.task_definition,
+        service: &draft.service,
+        schedule: &Json::Null,
+        places: &draft.places,
+        diagnostics,
+    };
     containers::check(&mut view);
     fargate::check(&mut view);
     network::check(&mut view);
@@ -22,19 +33,48 @@ pub fn check(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) {
     capacity(&mut view);
 }
 
-/// One service, and where to say what is wrong with it.
+/// Checks one scheduled task by itself.
+pub fn check_scheduled_task(draft: &ScheduledDraft, diagnostics: &mut Vec<Diagnostic>) {
+    let mut view = View {
+        file: &draft.file,
+        task_definition: &draft.task_definition,
+        service: &Json::Null,
+        schedule: &draft.schedule,
+        places: &draft.places,
+        diagnostics,
+    };
+    containers::check(&mut view);
+    fargate::check(&mut view);
+    network::host_ports(&mut view);
+    sizes::check(&mut view);
+    tags::check(&mut view);
+    schedule::check(&mut view, draft);
+}
+
+/// One service or scheduled task, and where to say what is wrong with it.
 struct View<'a> {
-    draft: &'a Draft,
+    file: &'a str,
+    task_definition: &'a Json,
+    /// Null for a scheduled task.
+    service: &'a Json,
+    /// Null for a service.
+    schedule: &'a Json,
+    places: &'a Places,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
 impl<'a> View<'a> {
     fn task_definition(&self) -> &'a Json {
-        &self.draft.task_definition
+        self.task_definition
     }
 
     fn service(&self) -> &'a Json {
-        &self.draft.service
+        self.service
+    }
+
+    /// `Target.EcsParameters` of a schedule; null for a service.
+    fn ecs_parameters(&self) -> &'a Json {
+        &self.schedule["Target"]["EcsParameters"]
     }
 
     fn containers(&self) -> impl Iterator<Item = (FieldPath, &'a Json)> + use<'a> {
@@ -43,7 +83,7 @@ impl<'a> View<'a> {
 
     /// Whether the value at `path` is known, be it that it is known to be absent.
     fn sound(&self, path: &FieldPath) -> bool {
-        self.draft.places.sound(path)
+        self.places.sound(path)
     }
 
     /// An error that points at the value of `path`, or at what is around it.
@@ -54,7 +94,7 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         notes: &[&str],
     ) {
-        let span = self.draft.places.value(path);
+        let span = self.places.value(path);
         self.push(span, title.into(), label.into(), notes);
     }
 
@@ -66,12 +106,12 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         notes: &[&str],
     ) {
-        let span = self.draft.places.key(path);
+        let span = self.places.key(path);
         self.push(span, title.into(), label.into(), notes);
     }
 
     fn push(&mut self, span: super::node::Span, title: String, label: String, notes: &[&str]) {
-        let diagnostic = Diagnostic::at(&self.draft.file, span, title).label(label);
+        let diagnostic = Diagnostic::at(self.file, span, title).label(label);
         self.diagnostics.push(notes.iter().fold(diagnostic, |diagnostic, note| diagnostic.note(*note)));
     }
 }

@@ -46,7 +46,9 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
     let scaling =
         fields.get("scaling").and_then(|entry| scaling::read(entry, file, api, &mut places, diagnostics));
     let rollout = fields.get("rollout").map(|(key, node)| policy::rollout(key, node, file, diagnostics));
-    let sync = fields.get("sync").map(|(key, node)| policy::sync(key, node, file, api, diagnostics));
+    let sync = fields
+        .get("sync")
+        .map(|(key, node)| policy::sync(key, node, file, &policy::SERVICE_SECTIONS, api, diagnostics));
     let depends_on = depends_on(fields.get("dependsOn"), file, diagnostics);
     let (mut task_definition, mut service) = (task_definition?, service?);
     for tree in [&mut task_definition, &mut service] {
@@ -69,7 +71,7 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
 }
 
 /// RegisterTaskDefinition refuses an empty list: "Tags can not be empty".
-fn leave_out_empty_tags(tree: &mut Json) {
+pub(super) fn leave_out_empty_tags(tree: &mut Json) {
     if let Json::Object(object) = tree
         && object.get("tags").and_then(Json::as_array).is_some_and(Vec::is_empty)
     {
@@ -77,7 +79,11 @@ fn leave_out_empty_tags(tree: &mut Json) {
     }
 }
 
-fn supply_family(task_definition: &mut Map<String, Json>, manifest: &Manifest, places: &mut Places) {
+pub(super) fn supply_family(
+    task_definition: &mut Map<String, Json>,
+    manifest: &Manifest,
+    places: &mut Places,
+) {
     let path = FieldPath::root().field("taskDefinition").field("family");
     if !task_definition.contains_key("family") && places.sound(&path) {
         task_definition.insert("family".to_owned(), Json::from(manifest.name.as_str()));
@@ -85,7 +91,7 @@ fn supply_family(task_definition: &mut Map<String, Json>, manifest: &Manifest, p
     }
 }
 
-fn depends_on(
+pub(super) fn depends_on(
     entry: Option<(&Key, &Node)>,
     file: &str,
     diagnostics: &mut Vec<Diagnostic>,

@@ -9,7 +9,7 @@ use super::scalar::{self, Fault};
 use super::suggest::{any_of, nearest};
 use crate::model::{FieldPath, Json, Segment};
 use crate::shape::api::{Shape, Type};
-use crate::shape::layout::{Root, written_as_mapping};
+use crate::shape::layout::{Root, filled_in, is_input, written_as_mapping};
 
 /// The member that tells the elements of a list apart, by the elements' shape.
 const IDENTITIES: [(&str, &str); 16] = [
@@ -81,14 +81,12 @@ impl Walk<'_> {
     }
 
     fn structure(&mut self, entries: &[(Key, Node)], at: &At<'_>, expected: Type<'_>) -> Json {
-        let is_root = expected.name().ends_with("Request");
         let mut object = Map::new();
         let mut meant = Vec::new();
         for (key, node) in entries {
-            let refused = self.root.refused.iter().find(|(name, _)| is_root && *name == key.text);
-            if let Some((name, reason)) = refused {
-                let title = format!("`{name}` is not for a manifest to set");
-                self.error(Diagnostic::at(self.file, key.span, title).label(*reason));
+            if let Some(reason) = self.refused(expected.name(), &key.text) {
+                let title = format!("`{}` is not for a manifest to set", key.text);
+                self.error(Diagnostic::at(self.file, key.span, title).label(reason));
                 continue;
             }
             let Some(member) = expected.member(&key.text) else {
@@ -103,6 +101,12 @@ impl Walk<'_> {
         }
         self.require(entries, &meant, at, expected);
         Json::Object(object)
+    }
+
+    /// Why a manifest must not set a member, if it must not.
+    fn refused(&self, structure: &str, member: &str) -> Option<&'static str> {
+        let of_root = self.root.refused.iter().find(|(name, _)| is_input(structure) && *name == member);
+        of_root.map(|(_, reason)| *reason).or_else(|| filled_in(structure, member))
     }
 
     fn member(
@@ -206,10 +210,8 @@ impl Walk<'_> {
     /// Reports an unknown member, and answers which one was meant.
     fn unknown<'t>(&mut self, key: &Key, at: &At<'_>, expected: Type<'t>) -> Option<&'t str> {
         self.places.refuse(&at.path);
-        let names = expected.members().map(|(name, _)| name).filter(|name| {
-            !expected.name().ends_with("Request")
-                || !self.root.refused.iter().any(|(refused, _)| refused == name)
-        });
+        let names = expected.members().map(|(name, _)| name);
+        let names = names.filter(|name| self.refused(expected.name(), name).is_none());
         let title = format!("unknown field `{}` in {}", key.text, self.noun(expected.name()));
         let meant = nearest(&key.text, names);
         let label = meant.map_or_else(String::new, |name| format!("did you mean `{name}`?"));
@@ -223,8 +225,8 @@ impl Walk<'_> {
         let Shape::Structure { members, required, union } = expected.shape() else { return };
         let has = |name: &str| entries.iter().any(|(key, _)| key.text == name);
         for name in required {
-            let supplied =
-                expected.name().ends_with("Request") && self.root.supplied.contains(&name.as_str());
+            let supplied = is_input(expected.name()) && self.root.supplied.contains(&name.as_str())
+                || filled_in(expected.name(), name).is_some();
             if supplied || has(name) || meant.contains(&name.as_str()) {
                 continue;
             }
@@ -257,14 +259,14 @@ impl Walk<'_> {
     }
 
     fn see(&self, diagnostic: Diagnostic, structure: &str) -> Diagnostic {
-        match structure.ends_with("Request") {
+        match is_input(structure) {
             true => diagnostic.note(format!("see {}", self.root.operation)),
             false => diagnostic.note(format!("see {}, {structure}", self.root.operation)),
         }
     }
 
     fn noun(&self, structure: &str) -> String {
-        if structure.ends_with("Request") { self.root.noun.to_owned() } else { noun(structure) }
+        if is_input(structure) { self.root.noun.to_owned() } else { noun(structure) }
     }
 }
 

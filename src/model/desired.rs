@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, FieldPath, Json, Revision, ServiceKey};
+use super::{DesiredScheduledTask, Digest, FieldPath, Json, Revision, ServiceKey};
 
 /// Everything one commit wants of one environment.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Desired {
     pub revision: Revision,
     pub environment: Environment,
     pub services: BTreeMap<ServiceKey, DesiredService>,
+    /// No name is used by both.
+    pub scheduled_tasks: BTreeMap<ServiceKey, DesiredScheduledTask>,
 }
 
 /// Account, region and cluster that manifests are applied to.

@@ -1,12 +1,12 @@
 //! What AWS answered. Not knowing is a case of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, Json, Ownership, ServiceKey, StoppedTask, TaskDefinitionArn, Timestamp, UnhealthyTarget, tag,
-    tags,
+    Digest, Json, LiveScheduledTask, Ownership, ServiceKey, StoppedTask, TaskDefinitionArn, Timestamp,
+    UnhealthyTarget, tag, tags,
 };
 
 /// A part of the world that was read, is not there, or could not be read.
@@ -31,6 +31,9 @@ impl<T> Part<T> {
 #[derive(Clone, Debug, Default)]
 pub struct Live {
     pub services: BTreeMap<ServiceKey, LiveService>,
+    pub scheduled_tasks: BTreeMap<ServiceKey, LiveScheduledTask>,
+    /// Every schedule of our group, whether Git has it or not; empty where that was not read.
+    pub schedules: BTreeSet<ServiceKey>,
     pub read_at: Timestamp,
     /// AWS calls that this look cost.
     pub calls: u32,

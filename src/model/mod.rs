@@ -8,6 +8,7 @@ mod live;
 mod path;
 mod record;
 mod revision;
+mod scheduled_task;
 mod service_key;
 mod tags;
 mod timestamp;
@@ -26,6 +27,9 @@ pub use live::{
 pub use path::{FieldPath, Segment};
 pub use record::{Applied, Intent, IntentKind, LastGood, Quarantine, Rollout, RolloutKind, ServiceRecord};
 pub use revision::{Revision, TaskDefinitionArn};
+pub use scheduled_task::{
+    DesiredScheduledTask, LiveScheduledTask, Schedule, ScheduleGroup, Workload, schedule_group_name,
+};
 pub use service_key::ServiceKey;
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;

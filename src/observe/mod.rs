@@ -6,6 +6,7 @@ mod evidence;
 mod parallel;
 mod redact;
 mod scaling;
+mod scheduled_tasks;
 mod services;
 mod task_definitions;
 
@@ -22,6 +23,8 @@ use crate::model::{
 use evidence::StoppedMemory;
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
+use scheduled_tasks::ScheduleMemory;
+pub use scheduled_tasks::{Owner, WantTask};
 use services::MissingMemory;
 use task_definitions::TaskDefinitions;
 
@@ -48,6 +51,7 @@ pub struct Observer {
     cluster: String,
     task_definitions: TaskDefinitions,
     scaling: ScalingMemory,
+    schedules: ScheduleMemory,
     missing: MissingMemory,
     stopped: StoppedMemory,
 }
@@ -59,6 +63,7 @@ impl Observer {
             cluster: cluster.into(),
             task_definitions: TaskDefinitions::default(),
             scaling: ScalingMemory::default(),
+            schedules: ScheduleMemory::default(),
             missing: MissingMemory::default(),
             stopped: StoppedMemory::default(),
         }
@@ -90,7 +95,7 @@ impl Observer {
             })
             .collect();
         let calls = u32::try_from(self.reader.calls() - calls_before).unwrap_or(u32::MAX);
-        Live { services, read_at: now, calls }
+        Live { services, read_at: now, calls, ..Live::default() }
     }
 
     /// What has to be read of one service alone. The service itself is left out, unless what was read
@@ -106,7 +111,7 @@ impl Observer {
             None => live.service = Part::Unreadable("it was not asked for".to_owned()),
             // What a service runs that can't be read is nobody's guess either.
             Some(Part::Unreadable(why)) => live.task_definition = Part::Unreadable(why.clone()),
-            Some(Part::Absent) => match self.reusable(want, None).await {
+            Some(Part::Absent) => match self.reusable(want.sought(), None).await {
                 Ok(reusable) => live.reusable = reusable,
                 // To create the service now could register a double of a revision that is there.
                 Err(error) => live.service = Part::Unreadable(error.to_string()),
@@ -114,7 +119,7 @@ impl Observer {
             Some(Part::Present(service)) => {
                 live.task_definition = self.task_definition(want, service).await;
                 if let Part::Present(running) = &live.task_definition {
-                    match self.reusable(want, Some(running)).await {
+                    match self.reusable(want.sought(), Some(running)).await {
                         Ok(reusable) => live.reusable = reusable,
                         Err(error) => live.task_definition = Part::Unreadable(error.to_string()),
                     }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Observer, Want};
 use crate::aws;
-use crate::model::{EcsService, LiveTaskDefinition, Part, TaskDefinitionArn, tag};
+use crate::model::{
+    Digest, EcsService, Json, LiveTaskDefinition, Part, ServiceRecord, TaskDefinitionArn, tag,
+};
 
 /// Revisions kept in memory: content never changes, so a revision is read once.
 const CACHED_MAX: usize = 512;
@@ -32,7 +34,37 @@ struct Cached {
     proposals: u32,
 }
 
+/// A task definition that somebody wants: of a service or of a scheduled task.
+#[derive(Clone, Copy)]
+pub(super) struct Sought<'a> {
+    pub(super) task_definition: &'a Json,
+    pub(super) task_definition_digest: &'a Digest,
+    /// Of the whole spec that it belongs to.
+    pub(super) digest: &'a Digest,
+    pub(super) record: Option<&'a ServiceRecord>,
+}
+
+impl<'a> Want<'a> {
+    pub(super) fn sought(&self) -> Sought<'a> {
+        let desired = self.desired;
+        Sought {
+            task_definition: &desired.task_definition,
+            task_definition_digest: &desired.task_definition_digest,
+            digest: &desired.digest,
+            record: self.record,
+        }
+    }
+}
+
 impl TaskDefinitions {
+    /// Has the revision read again the next time that it is needed.
+    pub(super) fn forget(&self, arn: &TaskDefinitionArn) {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.by_arn.remove(arn).is_some() {
+            cache.order.retain(|it| it != arn);
+        }
+    }
+
     fn get(&self, arn: &TaskDefinitionArn) -> Option<Arc<LiveTaskDefinition>> {
         let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         cache.by_arn.get(arn).map(|cached| cached.revision.clone())
@@ -83,14 +115,14 @@ impl Observer {
     /// must keep a new one from being registered: there is no telling whether it would be a double.
     pub(super) async fn reusable(
         &self,
-        want: &Want<'_>,
+        sought: Sought<'_>,
         running: Option<&LiveTaskDefinition>,
     ) -> Result<Option<TaskDefinitionArn>, aws::Error> {
-        let wanted = &want.desired.task_definition_digest;
+        let wanted = sought.task_definition_digest;
         if running.is_some_and(|revision| revision.digest().as_ref() == Some(wanted)) {
             return Ok(None);
         }
-        for arn in remembered(want) {
+        for arn in remembered(sought) {
             // What the ledger remembers may be deregistered or deleted by now: then it is no candidate.
             if let Ok(revision) = self.revision(&arn).await
                 && revision.digest().as_ref() == Some(wanted)
@@ -102,7 +134,7 @@ impl Observer {
         }
         // A register call that was not answered, or a crash right after it, left a revision that
         // only the family's list knows.
-        let family = want.desired.task_definition["family"].as_str().unwrap_or_default();
+        let family = sought.task_definition["family"].as_str().unwrap_or_default();
         if family.is_empty() {
             return Ok(None);
         }
@@ -147,22 +179,22 @@ fn is_proven(want: &Want<'_>, service: &EcsService) -> bool {
 }
 
 /// Revisions that the ledger connects with the wanted digest.
-fn remembered(want: &Want<'_>) -> Vec<TaskDefinitionArn> {
-    let Some(record) = want.record else { return Vec::new() };
+fn remembered(sought: Sought<'_>) -> Vec<TaskDefinitionArn> {
+    let Some(record) = sought.record else { return Vec::new() };
     let applied = record
         .applied
         .as_ref()
-        .filter(|applied| applied.task_definition_digest == want.desired.task_definition_digest)
+        .filter(|applied| applied.task_definition_digest == *sought.task_definition_digest)
         .map(|applied| &applied.task_definition);
     let quarantined = record
         .quarantine
         .as_ref()
-        .filter(|quarantine| quarantine.digest == want.desired.digest)
+        .filter(|quarantine| quarantine.digest == *sought.digest)
         .and_then(|quarantine| quarantine.task_definition.as_ref());
     let good = record
         .last_good
         .as_ref()
-        .filter(|good| good.digest == want.desired.digest)
+        .filter(|good| good.digest == *sought.digest)
         .map(|good| &good.task_definition);
     let mut arns: Vec<_> = [applied, quarantined, good].into_iter().flatten().cloned().collect();
     arns.dedup();

@@ -9,15 +9,15 @@ use crate::shape::rules::{Absent, Clear, Node, Tree, tree};
 /// RegisterTaskDefinition: the definition with our tags beside those of Git.
 pub(super) fn register(
     task_definition: &Json,
-    desired: &DesiredService,
+    (key, digest): (&ServiceKey, &Digest),
     installation: &str,
     revision: &Revision,
 ) -> Json {
     let mut body = task_definition.clone();
     let ours = [
         (tag::MANAGED_BY, installation),
-        (tag::ID, desired.key.name()),
-        (tag::DIGEST, desired.task_definition_digest.as_str()),
+        (tag::ID, key.name()),
+        (tag::DIGEST, digest.as_str()),
         (tag::REVISION, revision.id.as_str()),
     ];
     body["tags"] = tag_list(&user_tags(task_definition), &ours);

@@ -29,7 +29,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    fn step(&mut self, action: Action, because: Vec<FieldPath>) {
+    pub(super) fn step(&mut self, action: Action, because: Vec<FieldPath>) {
         self.steps.push(Step { action, because });
     }
 
@@ -110,13 +110,13 @@ pub(super) fn of_absent(look: Look<'_>) -> Change {
 }
 
 fn registration(look: Look<'_>, task_definition: &Json) -> Action {
-    Action::RegisterTaskDefinition {
-        digest: look.desired.task_definition_digest.clone(),
-        body: body::register(task_definition, look.desired, look.installation, look.revision),
-    }
+    let Look { desired, installation, revision, .. } = look;
+    let digest = &desired.task_definition_digest;
+    let body = body::register(task_definition, (&desired.key, digest), installation, revision);
+    Action::RegisterTaskDefinition { digest: digest.clone(), body }
 }
 
-fn creation(path: FieldPath, wanted: &Json) -> Difference {
+pub(super) fn creation(path: FieldPath, wanted: &Json) -> Difference {
     Difference {
         path,
         live: None,
@@ -305,7 +305,7 @@ fn went_back(look: Look<'_>, service: Option<&EcsService>, differences: &[Differ
 }
 
 /// Where Git says so: a named entry may have been written as a map's key or as a list's element.
-fn origin(origins: &Origins, path: &FieldPath) -> Option<Origin> {
+pub(super) fn origin(origins: &Origins, path: &FieldPath) -> Option<Origin> {
     let mut listed = path.clone();
     if let Some(Segment::Field(name)) = listed.0.pop() {
         listed.0.push(Segment::Key(name));
@@ -313,6 +313,6 @@ fn origin(origins: &Origins, path: &FieldPath) -> Option<Origin> {
     origins.0.get(path).or_else(|| origins.0.get(&listed)).or_else(|| origins.nearest(path)).cloned()
 }
 
-fn paths(differences: &[Difference]) -> Vec<FieldPath> {
+pub(super) fn paths(differences: &[Difference]) -> Vec<FieldPath> {
     differences.iter().map(|difference| difference.path.clone()).collect()
 }

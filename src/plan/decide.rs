@@ -4,7 +4,7 @@ use super::change::{Change, Look, Unknown, of_absent, of_existing};
 use super::{Consequence, Decision, Held, Quiet, ServicePlan};
 use crate::model::{
     Deployment, DesiredService, EcsService, Environment, LiveService, Ownership, Part, Revision, RolloutKind,
-    ServiceDeploymentStatus, ServiceRecord, tag,
+    ServiceDeploymentStatus, ServiceRecord, Workload, tag,
 };
 
 /// Plans one service, knowing nothing of the others.
@@ -18,7 +18,13 @@ pub fn plan_service(
 ) -> ServicePlan {
     let look = Look { desired, live, record, environment, installation, revision };
     let (decision, quiet) = decide(look);
-    ServicePlan { service: desired.key.clone(), digest: desired.digest.clone(), decision, quiet }
+    ServicePlan {
+        service: desired.key.clone(),
+        workload: Workload::Service,
+        digest: desired.digest.clone(),
+        decision,
+        quiet,
+    }
 }
 
 /// First match wins. What forbids touching the service at all comes before looking at it closely;

@@ -36,6 +36,10 @@ impl Rules {
         Self::of("scaling", Tree::ScalableTarget)
     }
 
+    pub fn schedule() -> Self {
+        Self::of("schedule", Tree::Schedule)
+    }
+
     fn of(root: &'static str, which: Tree) -> Self {
         Self { root, tree: tree(which), autoscaled: false, unread_differs: false }
     }

@@ -9,6 +9,7 @@ mod difference;
 mod elements;
 mod equality;
 mod ignore;
+mod scheduled_task;
 mod task_definition;
 #[cfg(test)]
 mod tests;
@@ -19,11 +20,15 @@ use std::collections::BTreeMap;
 
 pub use decide::plan_service;
 pub use difference::{Rules, differences};
+pub use scheduled_task::plan_scheduled_task;
 pub use types::{
     Action, Cause, Consequence, Decision, Difference, Held, Plan, Quiet, RevisionSource, ServicePlan, Step,
 };
 
-use crate::model::{Desired, Live, LiveService, Part, ServiceKey, ServiceRecord};
+use crate::model::{
+    Desired, DesiredScheduledTask, Live, LiveScheduledTask, LiveService, Part, ServiceKey, ServiceRecord,
+    Workload,
+};
 
 /// What the planner knows besides desired and live.
 pub struct Context<'a> {
@@ -32,7 +37,8 @@ pub struct Context<'a> {
     pub records: &'a BTreeMap<ServiceKey, ServiceRecord>,
 }
 
-/// Plans every service of an environment; those that depend on another wait until it is settled.
+/// Plans every service and scheduled task of an environment; those that depend on another wait until it
+/// is settled.
 pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
     // A service that this look did not cover is unknown, not absent.
     let unseen =
@@ -51,14 +57,15 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
             )
         })
         .collect();
+    services.extend(scheduled_tasks(desired, live, context));
+    services.sort_by(|one, other| one.service.cmp(&other.service));
     let unsettled: Vec<ServiceKey> = services
         .iter()
         .filter(|plan| !is_settled(plan, live, context.records))
         .map(|plan| plan.service.clone())
         .collect();
     for plan in &mut services {
-        let dependencies = desired.services.get(&plan.service).map(|service| service.depends_on.as_slice());
-        let first = dependencies.unwrap_or_default().iter().find(|key| unsettled.contains(key));
+        let first = desired.depends_on(&plan.service).iter().find(|key| unsettled.contains(key));
         if let Some(first) = first {
             plan.wait_for(first);
         }
@@ -71,12 +78,38 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
         read_at: live.read_at,
         calls: live.calls,
         services,
+        left_in_place: live
+            .schedules
+            .iter()
+            .filter(|key| !desired.scheduled_tasks.contains_key(key))
+            .cloned()
+            .collect(),
     }
+}
+
+fn scheduled_tasks(desired: &Desired, live: &Live, context: &Context<'_>) -> Vec<ServicePlan> {
+    let unseen = LiveScheduledTask::unreadable("it was not read");
+    let plan = |task: &DesiredScheduledTask| {
+        plan_scheduled_task(
+            task,
+            live.scheduled_tasks.get(&task.key).unwrap_or(&unseen),
+            context.records.get(&task.key),
+            &desired.environment,
+            context.installation,
+            &desired.revision,
+        )
+    };
+    desired.scheduled_tasks.values().map(plan).collect()
 }
 
 /// Nothing to do for the service that anybody wants done, and no deployment of it still going on.
 fn is_settled(plan: &ServicePlan, live: &Live, records: &BTreeMap<ServiceKey, ServiceRecord>) -> bool {
-    matches!(plan.decision, Decision::Unchanged | Decision::Held { reason: Held::DriftTolerated, .. })
+    let at_rest =
+        matches!(plan.decision, Decision::Unchanged | Decision::Held { reason: Held::DriftTolerated, .. });
+    if plan.workload == Workload::ScheduledTask {
+        return at_rest;
+    }
+    at_rest
         && records.get(&plan.service).is_none_or(|record| record.rollout.is_none())
         && live
             .services

@@ -3,7 +3,10 @@
 use super::difference::{Rules, differences};
 use super::ignore::{concerns, with_ignored};
 use super::{Difference, Quiet, RevisionSource};
-use crate::model::{DesiredService, EcsService, Json, LiveService, LiveTaskDefinition, Ownership, Part, tag};
+use crate::model::{
+    DesiredService, Digest, EcsService, Json, LiveService, LiveTaskDefinition, Ownership, Part,
+    TaskDefinitionArn, tag,
+};
 use crate::shape::rules::{Tree, tree};
 
 /// What can be said of the revision that a service points to.
@@ -57,25 +60,48 @@ pub(super) fn compare(
             return Comparison::Unknown { what: format!("task definition {points_to}"), why: why.clone() };
         }
     };
-    if carries_digest(desired, running, installation) {
+    let wanted = Wanted {
+        body: &desired.task_definition,
+        digest: &desired.task_definition_digest,
+        ignore: &desired.sync.ignore,
+        reusable: live.reusable.as_ref(),
+    };
+    compare_contents(&wanted, running, installation)
+}
+
+/// The task definition that Git wants.
+pub(super) struct Wanted<'a> {
+    pub body: &'a Json,
+    pub digest: &'a Digest,
+    /// `sync.ignore`
+    pub ignore: &'a [String],
+    /// An ACTIVE revision that carries the digest.
+    pub reusable: Option<&'a TaskDefinitionArn>,
+}
+
+/// Compares a revision that was read with Git's: by the digest it carries, or field by field.
+pub(super) fn compare_contents(
+    wanted: &Wanted<'_>,
+    running: &LiveTaskDefinition,
+    installation: &str,
+) -> Comparison {
+    if carries_digest(wanted, running, installation) {
         return Comparison::Equal { quiet: Vec::new() };
     }
-    let ignore = &desired.sync.ignore;
     let rules = tree(Tree::TaskDefinition);
-    let (wanted, ignored) =
-        with_ignored("taskDefinition", &desired.task_definition, &running.body, rules, ignore);
-    let (differences, mut quiet) = differences(&wanted, &running.body, &Rules::task_definition());
+    let (body, ignored) = with_ignored("taskDefinition", wanted.body, &running.body, rules, wanted.ignore);
+    let (differences, mut quiet) = differences(&body, &running.body, &Rules::task_definition());
     quiet.extend(ignored);
     if differences.is_empty() {
         return Comparison::Equal { quiet };
     }
     // A revision with the same digest may hold other values in the fields that are to be left alone.
-    let reusable = live.reusable.as_ref().filter(|_| !concerns("taskDefinition", ignore));
+    let reusable = wanted.reusable.filter(|_| !concerns("taskDefinition", wanted.ignore));
     let source = source_of(reusable);
-    Comparison::Different(Box::new(Change { differences, quiet, source, body: wanted }))
+    Comparison::Different(Box::new(Change { differences, quiet, source, body }))
 }
 
-pub(super) fn source_of(reusable: Option<&crate::model::TaskDefinitionArn>) -> RevisionSource {
+pub(super) fn source_of(reusable: Option<&TaskDefinitionArn>) -> RevisionSource {
     reusable.map_or(RevisionSource::Registered, |arn| RevisionSource::Existing(arn.clone()))
 }
 
@@ -87,7 +113,7 @@ fn tags_prove_it(desired: &DesiredService, service: &EcsService, installation: &
         && service.tag(tag::TASK_DEFINITION) == Some(service.task_definition().family_and_revision())
 }
 
-fn carries_digest(desired: &DesiredService, running: &LiveTaskDefinition, installation: &str) -> bool {
-    running.digest().as_ref() == Some(&desired.task_definition_digest)
+fn carries_digest(wanted: &Wanted<'_>, running: &LiveTaskDefinition, installation: &str) -> bool {
+    running.digest().as_ref() == Some(wanted.digest)
         && running.tags.get(tag::MANAGED_BY).is_some_and(|owner| owner == installation)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::model::{
-    Digest, FieldPath, Json, Origin, Quarantine, Revision, ServiceKey, TaskDefinitionArn, Timestamp,
+    Digest, FieldPath, Json, Origin, Quarantine, Revision, ServiceKey, TaskDefinitionArn, Timestamp, Workload,
 };
 
 /// What one pass would do to an environment.
@@ -17,14 +17,17 @@ pub struct Plan {
     /// When the live state was read, and how many AWS calls that took.
     pub read_at: Timestamp,
     pub calls: u32,
-    /// One for each service, sorted by key.
+    /// One for each service and each scheduled task, sorted by key.
     pub services: Vec<ServicePlan>,
+    /// Schedules of ours that Git no longer has: they go on running.
+    pub left_in_place: Vec<ServiceKey>,
 }
 
-/// What would be done to one service.
+/// What would be done to one service or scheduled task.
 #[derive(Clone, Debug)]
 pub struct ServicePlan {
     pub service: ServiceKey,
+    pub workload: Workload,
     /// Of the desired spec.
     pub digest: Digest,
     pub decision: Decision,
@@ -60,6 +63,8 @@ pub enum Held {
     Suspended { text: String },
     /// Another owner holds the service.
     NotOwned { owner: String },
+    /// The schedule group of our name holds somebody else's schedules.
+    GroupNotOwned { group: String, owner: String },
     /// The service is still DRAINING; its name is free once ECS is done.
     Draining,
     /// Drift, and `sync.drift` says to leave it.
@@ -120,6 +125,21 @@ pub enum Action {
         name: String,
     },
     DeregisterScalableTarget,
+    /// With the tag that says whose it is.
+    CreateScheduleGroup {
+        body: Json,
+    },
+    /// `body` lacks `Target.Arn` and `Target.EcsParameters.TaskDefinitionArn`, both filled in by
+    /// execution: a schedule's target is an ARN where an Environment may name its cluster.
+    CreateSchedule {
+        task_definition: RevisionSource,
+        body: Json,
+    },
+    /// Replaces the whole schedule. `body` lacks the same.
+    UpdateSchedule {
+        task_definition: RevisionSource,
+        body: Json,
+    },
     /// StopServiceDeployment with stopType ROLLBACK: ECS itself goes back to the source revision.
     StopServiceDeployment {
         arn: String,
@@ -140,6 +160,9 @@ impl Action {
             Action::PutScheduledAction { .. } => "PutScheduledAction",
             Action::DeleteScheduledAction { .. } => "DeleteScheduledAction",
             Action::DeregisterScalableTarget => "DeregisterScalableTarget",
+            Action::CreateScheduleGroup { .. } => "CreateScheduleGroup",
+            Action::CreateSchedule { .. } => "CreateSchedule",
+            Action::UpdateSchedule { .. } => "UpdateSchedule",
             Action::StopServiceDeployment { .. } => "StopServiceDeployment",
         }
     }

@@ -45,12 +45,20 @@ impl HeldText {
             Held::Suspended { text } => Self::new(
                 "Suspended",
                 format!("suspended, \"{}\"", plain(text)),
-                &format!("to go on: remove the tag `{}` from the service", tag::SUSPENDED),
+                &format!("to go on: remove the tag `{}`", tag::SUSPENDED),
             ),
             Held::NotOwned { owner } => Self::new(
                 "NotOwned",
                 format!("it belongs to {}", plain(owner)),
                 "to take it over: release it there first, or give the service another name here",
+            ),
+            Held::GroupNotOwned { group, owner } => Self::new(
+                "NotOwned",
+                format!("the schedule group `{group}` belongs to {}", plain(owner)),
+                &format!(
+                    "to take over what is in it: set its tag `{}` to the name of this installation",
+                    tag::MANAGED_BY
+                ),
             ),
             Held::Draining => Self::new(
                 "Draining",

@@ -16,7 +16,7 @@ mod value;
 mod example;
 
 pub use failure::{Aftermath, failure_text};
-pub use paint::{Colour, span};
+pub use paint::{Colour, counted, span};
 pub use plan_json::{PLAN_VERSION, plan_json};
 pub use plan_text::{Explain, PlanTextOptions, plan_text};
 pub use sentence::{change_sentence, failure_sentence, held_sentence};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::Workload;
+
 /// Whether a text may carry ANSI colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colour {
@@ -68,6 +70,24 @@ pub fn span(duration: Duration) -> String {
 /// `1 task`, `3 tasks`.
 pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// `14 services`, `14 services and 1 scheduled task`.
+pub fn counted(workloads: impl Iterator<Item = Workload>) -> String {
+    let (mut services, mut tasks) = (0, 0);
+    for workload in workloads {
+        match workload {
+            Workload::Service => services += 1,
+            Workload::ScheduledTask => tasks += 1,
+        }
+    }
+    let (services_text, tasks_text) =
+        (count(services, Workload::Service.noun()), count(tasks, Workload::ScheduledTask.noun()));
+    match (services, tasks) {
+        (_, 0) => services_text,
+        (0, _) => tasks_text,
+        _ => format!("{services_text} and {tasks_text}"),
+    }
 }
 
 /// Pads to a column by characters; a longer text keeps its length.

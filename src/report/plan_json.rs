@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::held::HeldText;
 use super::paint::plain;
-use crate::model::{FieldPath, Json, ServiceKey};
-use crate::plan::{Action, Cause, Decision, Difference, Held, Plan, RevisionSource, Step};
+use crate::model::{FieldPath, Json};
+use crate::plan::{Action, Cause, Decision, Difference, Held, Plan, RevisionSource, ServicePlan, Step};
 
 /// Rises when a member changes its meaning or goes away; new members don't raise it.
 pub const PLAN_VERSION: u32 = 1;
@@ -17,10 +17,10 @@ pub fn plan_json(plan: &Plan) -> Json {
         match &service.decision {
             Decision::Unchanged => unchanged.push(json!(service.service)),
             Decision::Change { differences, steps: taken } => {
-                steps.extend(taken.iter().map(|step| step_json(&service.service, step, differences)));
+                steps.extend(taken.iter().map(|step| step_json(service, step, differences)));
             }
             Decision::Held { reason, differences } => {
-                held.push(held_json(&service.service, reason, differences));
+                held.push(held_json(service, reason, differences));
             }
         }
     }
@@ -39,16 +39,18 @@ pub fn plan_json(plan: &Plan) -> Json {
         "steps": steps,
         "held": held,
         "unchanged": unchanged,
+        "leftInPlace": plan.left_in_place,
     })
 }
 
-fn step_json(service: &ServiceKey, step: &Step, differences: &[Difference]) -> Json {
+fn step_json(plan: &ServicePlan, step: &Step, differences: &[Difference]) -> Json {
     let caused_by = |difference: &&Difference| {
         step.because.iter().any(|path: &FieldPath| difference.path.starts_with(path))
     };
     let differences: Vec<Json> = differences.iter().filter(caused_by).map(difference_json).collect();
     let mut object = json!({
-        "service": service,
+        "service": plan.service,
+        "kind": plan.workload.kind(),
         "action": step.action.call(),
         "differences": differences,
     });
@@ -68,9 +70,13 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
         Action::RegisterTaskDefinition { digest, body } => {
             vec![("digest", json!(digest)), ("family", body["family"].clone())]
         }
-        Action::CreateService { task_definition, .. } | Action::TagService { task_definition, .. } => {
+        Action::CreateService { task_definition, .. }
+        | Action::TagService { task_definition, .. }
+        | Action::CreateSchedule { task_definition, .. }
+        | Action::UpdateSchedule { task_definition, .. } => {
             vec![("taskDefinition", source(task_definition))]
         }
+        Action::CreateScheduleGroup { body } => vec![("name", body["Name"].clone())],
         Action::UpdateService { task_definition, starts_deployment, .. } => {
             let mut members = vec![("startsDeployment", json!(starts_deployment))];
             members.extend(task_definition.iter().map(|from| ("taskDefinition", source(from))));
@@ -86,12 +92,13 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
     }
 }
 
-fn held_json(service: &ServiceKey, reason: &Held, differences: &[Difference]) -> Json {
+fn held_json(plan: &ServicePlan, reason: &Held, differences: &[Difference]) -> Json {
     let text = HeldText::of(reason);
     let message: Vec<&str> =
         std::iter::once(text.headline.as_str()).chain(text.details.iter().map(String::as_str)).collect();
     json!({
-        "service": service,
+        "service": plan.service,
+        "kind": plan.workload.kind(),
         "reason": text.reason,
         "message": message.join("; "),
         "wayOut": text.way_out,

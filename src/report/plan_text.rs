@@ -37,7 +37,8 @@ pub enum Explain {
 
 /// The whole plan, ending in a line of counts.
 pub fn plan_text(plan: &Plan, desired: &Desired, options: &PlanTextOptions) -> String {
-    let column = plan.services.iter().map(|service| service.service.name().chars().count()).max();
+    let names = plan.services.iter().map(|service| &service.service).chain(&plan.left_in_place);
+    let column = names.map(|name| name.name().chars().count()).max();
     let window = Window {
         desired,
         plan,
@@ -49,6 +50,10 @@ pub fn plan_text(plan: &Plan, desired: &Desired, options: &PlanTextOptions) -> S
     let name_unchanged = unchanged.count() <= UNCHANGED_NAMED_MAX;
     for service in &plan.services {
         window.service(&mut text, service, name_unchanged);
+    }
+    for schedule in &plan.left_in_place {
+        let what = "left in place: its schedule goes on running, and Git no longer has it";
+        window.headline(&mut text, "=", Tone::Warning, schedule, what);
     }
     text.push('\n');
     text.push_str(&window.counts());
@@ -152,9 +157,9 @@ impl Window<'_> {
     /// The rows to show, and how many fields of new objects are left out.
     fn rows(&self, service: &ServiceKey, differences: &[Difference]) -> (Vec<Row>, usize) {
         let (mut sorted, left_out) = created::spread(differences);
-        if let Some(wanted) = self.desired.services.get(service) {
+        if let Some(origins) = self.desired.origins(service) {
             for difference in &mut sorted {
-                let origin = || wanted.origins.nearest(&difference.path).cloned();
+                let origin = || origins.nearest(&difference.path).cloned();
                 difference.origin = difference.origin.take().or_else(origin);
             }
         }
@@ -238,8 +243,14 @@ impl Window<'_> {
                 Decision::Held { .. } => held += 1,
             }
         }
-        let counted =
-            [(create, "to create"), (change, "to change"), (held, "held"), (unchanged, "unchanged")];
+        let left = self.plan.left_in_place.len();
+        let counted = [
+            (create, "to create"),
+            (change, "to change"),
+            (held, "held"),
+            (unchanged, "unchanged"),
+            (left, "left in place"),
+        ];
         let parts: Vec<String> = counted
             .iter()
             .filter(|(number, _)| *number > 0)
@@ -276,13 +287,16 @@ fn grouped(path: &FieldPath) -> (Option<String>, String) {
     }
 }
 
-/// Task definition, service, scaling: in the order in which they are written in a manifest.
+/// Task definition, service, scaling, schedule: in the order in which they are written in a manifest.
 fn root_of(path: &FieldPath) -> usize {
     let root = match path.0.first() {
         Some(Segment::Field(name)) => name.as_str(),
         Some(Segment::Key(_) | Segment::Index(_)) | None => "",
     };
-    ["taskDefinition", "service", "scaling"].iter().position(|known| *known == root).unwrap_or(usize::MAX)
+    ["taskDefinition", "service", "scaling", "schedule"]
+        .iter()
+        .position(|known| *known == root)
+        .unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::held::HeldText;
 use super::paint::{count, cut, plain};
+use super::steps::{ScheduleChange, schedule};
 use super::value::{change, value_text};
 use crate::model::{Failure, Rollout, RolloutKind, Segment};
 use crate::plan::{Action, Cause, Decision, Difference, Held, ServicePlan, Step};
@@ -21,12 +22,20 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
     if has("CreateService") {
         return format!("new service{}", size(differences, steps));
     }
+    let schedule = schedule(steps);
+    if let Some((schedule, ScheduleChange::New)) = &schedule {
+        let images = images(differences);
+        let of = if images.is_empty() { String::new() } else { format!(" of {}", images.join(" + ")) };
+        return cut(&format!("new schedule ({}{of})", schedule.expression()), SENTENCE_MAX);
+    }
     let drifted = !differences.is_empty() && differences.iter().all(|one| one.cause == Cause::BehindOurBack);
     let headline = match (drifted, has("RegisterTaskDefinition"), deploys) {
         (true, _, true) => "changed behind our back, set back by a deployment",
         (true, _, false) => "changed behind our back, set back in place",
+        (false, true, _) if schedule.is_some() => "new revision from the next run on",
         (false, true, _) => "new revision",
         (false, false, true) => "new deployment",
+        (false, false, false) if schedule.is_some() => "schedule changed",
         (false, false, false) => "in place",
     };
     if differences.is_empty() {
@@ -41,12 +50,7 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
 
 /// ` (2 tasks of api:1.4.2)`: what a new service will run, as far as its first steps say so.
 fn size(differences: &[Difference], steps: &[Step]) -> String {
-    let images: Vec<&str> = differences
-        .iter()
-        .filter_map(|one| one.desired.as_ref())
-        .flat_map(|desired| desired["containerDefinitions"].as_array().into_iter().flatten())
-        .filter_map(|container| container["image"].as_str())
-        .collect();
+    let images = images(differences);
     let tasks = steps.iter().find_map(|step| match &step.action {
         Action::CreateService { body, .. } => body["desiredCount"].as_u64(),
         _ => None,
@@ -57,6 +61,15 @@ fn size(differences: &[Difference], steps: &[Step]) -> String {
         (Some(tasks), true) => format!(" ({tasks})"),
         (None, _) => String::new(),
     }
+}
+
+fn images(differences: &[Difference]) -> Vec<&str> {
+    differences
+        .iter()
+        .filter_map(|one| one.desired.as_ref())
+        .flat_map(|desired| desired["containerDefinitions"].as_array().into_iter().flatten())
+        .filter_map(|container| container["image"].as_str())
+        .collect()
 }
 
 /// `memory "1024" -> "2048"`, `worker +BATCH "20"`: the path without what every reader knows.
@@ -88,8 +101,15 @@ fn named(difference: &Difference) -> String {
 fn known_by(segment: &Segment) -> Option<&str> {
     match segment {
         Segment::Field(name) => {
-            let implied =
-                ["taskDefinition", "containerDefinitions", "service", "scaling", "environment", "secrets"];
+            let implied = [
+                "taskDefinition",
+                "containerDefinitions",
+                "service",
+                "scaling",
+                "schedule",
+                "environment",
+                "secrets",
+            ];
             (!implied.contains(&name.as_str())).then_some(name)
         }
         Segment::Key(name) => Some(name),

@@ -1,14 +1,34 @@
 //! What the steps of a plan come to, in words.
 
-use crate::model::{Json, ServiceKey};
+use crate::model::{FieldPath, Json, Schedule, ServiceKey};
 use crate::plan::{Action, RevisionSource, Step};
 
 pub(super) fn creates(steps: &[Step]) -> bool {
+    creates_service(steps) || schedule(steps).is_some_and(|(_, change)| change == ScheduleChange::New)
+}
+
+fn creates_service(steps: &[Step]) -> bool {
     steps.iter().any(|step| matches!(step.action, Action::CreateService { .. }))
 }
 
+/// What becomes of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ScheduleChange {
+    New,
+    Replaced,
+}
+
+/// The schedule that a plan writes, if it is the plan of a scheduled task.
+pub(super) fn schedule(steps: &[Step]) -> Option<(Schedule, ScheduleChange)> {
+    steps.iter().find_map(|step| match &step.action {
+        Action::CreateSchedule { body, .. } => Some((Schedule(body.clone()), ScheduleChange::New)),
+        Action::UpdateSchedule { body, .. } => Some((Schedule(body.clone()), ScheduleChange::Replaced)),
+        _ => None,
+    })
+}
+
 pub(super) fn starts_deployment(steps: &[Step]) -> bool {
-    creates(steps)
+    creates_service(steps)
         || steps
             .iter()
             .any(|step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. }))
@@ -16,13 +36,18 @@ pub(super) fn starts_deployment(steps: &[Step]) -> bool {
 
 /// The headline: what a reviewer must know before merging.
 pub(super) fn what_happens(steps: &[Step]) -> String {
+    if let Some((schedule, change)) = schedule(steps) {
+        return schedule_text(steps, &schedule, change);
+    }
     let mut parts = Vec::new();
-    if creates(steps) {
+    if creates_service(steps) {
         parts.push("new service".to_owned());
     }
     for step in steps {
         match &step.action {
-            Action::RegisterTaskDefinition { .. } if !creates(steps) => parts.push("new revision".to_owned()),
+            Action::RegisterTaskDefinition { .. } if !creates_service(steps) => {
+                parts.push("new revision".to_owned())
+            }
             Action::UpdateService { task_definition: Some(RevisionSource::Existing(arn)), .. } => {
                 parts.push(format!("to the existing revision {arn}"));
             }
@@ -43,6 +68,30 @@ pub(super) fn what_happens(steps: &[Step]) -> String {
     parts.join(", ")
 }
 
+/// No task is started or stopped by any of this: what changes, changes from the next run on.
+fn schedule_text(steps: &[Step], schedule: &Schedule, change: ScheduleChange) -> String {
+    let when = schedule.expression();
+    let paused = if schedule.is_enabled() { "" } else { ", disabled" };
+    let revision = steps.iter().find_map(|step| match &step.action {
+        Action::RegisterTaskDefinition { .. } => Some("new revision".to_owned()),
+        Action::UpdateSchedule { task_definition: RevisionSource::Existing(arn), .. }
+            if step.because.iter().any(of_task_definition) =>
+        {
+            Some(format!("to the existing revision {arn}"))
+        }
+        _ => None,
+    });
+    match (change, revision) {
+        (ScheduleChange::New, _) => format!("new schedule, {when}{paused}"),
+        (ScheduleChange::Replaced, Some(revision)) => format!("{revision}, from the next run on"),
+        (ScheduleChange::Replaced, None) => format!("schedule changed, {when}{paused}"),
+    }
+}
+
+fn of_task_definition(path: &FieldPath) -> bool {
+    path.starts_with(&FieldPath::root().field("taskDefinition"))
+}
+
 fn only_scaling(steps: &[Step]) -> bool {
     steps.iter().all(|step| match step.action {
         Action::RegisterScalableTarget { .. }
@@ -55,6 +104,9 @@ fn only_scaling(steps: &[Step]) -> bool {
         | Action::CreateService { .. }
         | Action::UpdateService { .. }
         | Action::TagService { .. }
+        | Action::CreateScheduleGroup { .. }
+        | Action::CreateSchedule { .. }
+        | Action::UpdateSchedule { .. }
         | Action::StopServiceDeployment { .. } => false,
     })
 }
@@ -76,6 +128,9 @@ pub(super) fn step_text(service: &ServiceKey, action: &Action) -> String {
         }
         Action::DeleteScheduledAction { name } => format!("delete scheduled action {name}"),
         Action::DeregisterScalableTarget => "deregister scalable target".to_owned(),
+        Action::CreateScheduleGroup { body } => format!("create schedule group {}", name_of(body, "Name")),
+        Action::CreateSchedule { .. } => "create schedule".to_owned(),
+        Action::UpdateSchedule { .. } => "update schedule".to_owned(),
         Action::StopServiceDeployment { .. } => "stop the deployment with a roll-back".to_owned(),
     }
 }

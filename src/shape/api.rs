@@ -1,4 +1,5 @@
-//! AWS's own API model: the names, types and limits of what ECS and Application Auto Scaling accept.
+//! AWS's own API model: the names, types and limits of what ECS, Application Auto Scaling and EventBridge
+//! Scheduler accept.
 
 mod pattern;
 
@@ -11,6 +12,7 @@ pub use pattern::Pattern;
 
 const ECS: &str = include_str!("ecs.json");
 const APPLICATION_AUTOSCALING: &str = include_str!("application-autoscaling.json");
+const SCHEDULER: &str = include_str!("scheduler.json");
 
 /// The models of the services whose inputs a manifest holds.
 #[derive(Debug)]
@@ -96,7 +98,8 @@ impl Api {
     /// The model that this binary was built with.
     pub fn builtin() -> &'static Api {
         static BUILTIN: LazyLock<Api> = LazyLock::new(|| {
-            Api::read(&[ECS, APPLICATION_AUTOSCALING]).expect("the API model that is checked in can be read")
+            Api::read(&[ECS, APPLICATION_AUTOSCALING, SCHEDULER])
+                .expect("the API model that is checked in can be read")
         });
         &BUILTIN
     }
@@ -117,7 +120,7 @@ impl Api {
         self.models.iter().find_map(|model| model.lookup(model.operations.get(operation)?.output.as_deref()?))
     }
 
-    /// A shape by its name. ECS comes first where both services have one of that name.
+    /// A shape by its name. ECS comes first where several services have one of that name.
     pub fn shape(&self, name: &str) -> Option<Type<'_>> {
         self.models.iter().find_map(|model| model.lookup(name))
     }
@@ -203,6 +206,8 @@ mod tests {
             "RegisterScalableTarget",
             "PutScalingPolicy",
             "PutScheduledAction",
+            "CreateSchedule",
+            "UpdateSchedule",
         ] {
             assert!(matches!(api.input(operation).unwrap().shape(), Shape::Structure { .. }), "{operation}");
         }

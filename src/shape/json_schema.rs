@@ -14,17 +14,22 @@ use crate::model::Json;
 /// What stands for "some text with a variable in it".
 const VARIABLE: &str = "#/$defs/variable";
 
-/// JSON Schema 2020-12 of one manifest, a Service or an Environment.
+/// JSON Schema 2020-12 of one manifest: a Service, a ScheduledTask or an Environment.
 pub fn schema(api: &Api) -> Json {
     let mut writer = Writer { definitions: BTreeMap::new() };
     let service = writer.service(api);
+    let scheduled_task = writer.scheduled_task(api);
     let environment = environment();
     writer.definitions.insert("variable".to_owned(), json!({ "type": "string", "pattern": "\\$\\{" }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Manifest of the reconciler",
         "type": "object",
-        "oneOf": [envelope("Service", service), envelope("Environment", environment)],
+        "oneOf": [
+            envelope("Service", service),
+            envelope("ScheduledTask", scheduled_task),
+            envelope("Environment", environment),
+        ],
         "$defs": writer.definitions,
     })
 }
@@ -85,7 +90,6 @@ impl Writer {
         let suspended = suspended.map_or(json!(false), |state| self.reference(state));
         let policies = self.root(api, layout::SCALING_POLICY);
         let actions = self.root(api, layout::SCHEDULED_ACTION);
-        let text = || json!({ "type": ["string", "number", "boolean"] });
         json!({
             "type": "object",
             "properties": {
@@ -102,14 +106,24 @@ impl Writer {
                     "timeout": or_variable(json!({ "type": "string", "pattern": layout::DURATION_PATTERN })),
                     "onFailure": or_variable(json!({ "enum": layout::ON_FAILURE })),
                 }), &[]),
-                "sync": object(json!({
-                    "drift": or_variable(json!({ "enum": layout::DRIFT })),
-                    "prune": or_variable(json!({ "const": false })),
-                    "ignore": or_variable(json!({ "type": "array", "items": { "type": "string" } })),
-                }), &[]),
-                "dependsOn": or_variable(json!({ "type": "array", "items": text() })),
+                "sync": sync(),
+                "dependsOn": depends_on(),
             },
             "required": ["taskDefinition", "service"],
+            "additionalProperties": false,
+        })
+    }
+
+    fn scheduled_task(&mut self, api: &Api) -> Json {
+        json!({
+            "type": "object",
+            "properties": {
+                "taskDefinition": self.root(api, layout::TASK_DEFINITION),
+                "schedule": self.root(api, layout::SCHEDULE),
+                "sync": sync(),
+                "dependsOn": depends_on(),
+            },
+            "required": ["taskDefinition", "schedule"],
             "additionalProperties": false,
         })
     }
@@ -166,7 +180,8 @@ impl Writer {
     fn structure(&mut self, shape: Type<'_>, refused: BTreeSet<&str>, supplied: &[&str]) -> Json {
         let Shape::Structure { required, union, .. } = shape.shape() else { return json!(true) };
         let mut properties = Map::new();
-        for (name, member) in shape.members().filter(|(name, _)| !refused.contains(name)) {
+        let ours = |name: &str| refused.contains(name) || layout::filled_in(shape.name(), name).is_some();
+        for (name, member) in shape.members().filter(|(name, _)| !ours(name)) {
             let reference = self.reference(member);
             let property = match layout::written_as_mapping(shape.name(), name) {
                 Some(_) => {
@@ -180,7 +195,7 @@ impl Writer {
         let required: Vec<&str> = required
             .iter()
             .map(String::as_str)
-            .filter(|name| !refused.contains(name) && !supplied.contains(name))
+            .filter(|name| !ours(name) && !supplied.contains(name))
             .collect();
         let mut schema = object(Json::Object(properties), &required);
         if *union {
@@ -189,6 +204,21 @@ impl Writer {
         }
         schema
     }
+}
+
+fn sync() -> Json {
+    object(
+        json!({
+            "drift": or_variable(json!({ "enum": layout::DRIFT })),
+            "prune": or_variable(json!({ "const": false })),
+            "ignore": or_variable(json!({ "type": "array", "items": { "type": "string" } })),
+        }),
+        &[],
+    )
+}
+
+fn depends_on() -> Json {
+    or_variable(json!({ "type": "array", "items": { "type": ["string", "number", "boolean"] } }))
 }
 
 fn object(properties: Json, required: &[&str]) -> Json {

@@ -68,6 +68,35 @@ pub const SCHEDULED_ACTION: Root = Root {
     supplied: TARGET_NAMES,
 };
 
+/// `spec.schedule`
+pub const SCHEDULE: Root = Root {
+    operation: "CreateSchedule",
+    noun: "a schedule",
+    refused: &[
+        ("ClientToken", "it is made for each call"),
+        ("GroupName", "schedules of one environment share a group of their own"),
+        ("Name", "`metadata.name` is the schedule's name"),
+    ],
+    supplied: &["Name"],
+};
+
+/// Members of inner structures that are ours to fill in: structure, member, and why.
+const FILLED_IN: [(&str, &str, &str); 2] = [
+    ("Target", "Arn", "the Environment names the cluster"),
+    ("EcsParameters", "TaskDefinitionArn", "the revision comes from `spec.taskDefinition`"),
+];
+
+/// Why a manifest must not set a member of an inner structure, if it must not.
+pub fn filled_in(structure: &str, member: &str) -> Option<&'static str> {
+    let known = FILLED_IN.iter().find(|(shape, name, _)| *shape == structure && *name == member);
+    known.map(|(_, _, reason)| *reason)
+}
+
+/// Whether a structure is what an operation takes: AWS's models end the names of those alike.
+pub fn is_input(structure: &str) -> bool {
+    structure.ends_with("Request") || structure.ends_with("Input")
+}
+
 /// Lists that may be written as mappings: structure, member, and what a value becomes.
 const WRITTEN_AS_MAPPING: [(&str, &str, &str); 2] =
     [("ContainerDefinition", "environment", "value"), ("ContainerDefinition", "secrets", "valueFrom")];

@@ -1,12 +1,13 @@
 //! Scheduled actions: when they act, and on which bounds.
 
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Time;
 use crate::error::{Answer, ApiError};
 use crate::input::{moment, number, text, texts, without_nulls};
 use crate::naming;
-use crate::timetable::{Timetable, Zone};
+use crate::timetable::{Expression, Timing};
 use crate::world::World;
 
 use super::{DIMENSION, NAMESPACE, check_bounds, invalid, paged, required, resource, targets};
@@ -31,10 +32,10 @@ pub(super) fn put(world: &mut World, input: &Value) -> Answer {
         .as_ref()
         .and_then(Value::as_str)
         .ok_or_else(|| invalid("You must specify a schedule when you create a scheduled action."))?;
-    Timetable::parse(schedule).ok_or_else(|| invalid_schedule(schedule))?;
+    Expression::parse(schedule).ok_or_else(|| invalid_schedule(schedule))?;
     let zone = sent_or_kept("Timezone");
     let zone = zone.as_ref().and_then(Value::as_str).unwrap_or("UTC");
-    if Zone::named(zone).is_none() {
+    if TimeZone::get(zone).is_err() {
         return Err(invalid(format!("Timezone '{zone}' is not supported.")));
     }
     let action = sent_or_kept("ScalableTargetAction").unwrap_or_default();
@@ -71,7 +72,7 @@ pub(super) fn put(world: &mut World, input: &Value) -> Answer {
     }));
     if let Value::Object(stored) = stored {
         target.due.remove(name);
-        if let Some(next) = next(&stored, now) {
+        if let Some(next) = next(&stored, None, now) {
             target.due.insert(name.to_owned(), next);
         }
         target.scheduled_actions.insert(name.to_owned(), stored);
@@ -85,17 +86,19 @@ fn invalid_schedule(schedule: &str) -> ApiError {
     ))
 }
 
-/// When an action fires next after `after`, within its start and end.
-fn next(action: &Map<String, Value>, after: Time) -> Option<Time> {
+/// When an action fires next after `last`, or first, within its start and end.
+fn next(action: &Map<String, Value>, last: Option<Time>, now: Time) -> Option<Time> {
     let text = |member: &str| action.get(member).and_then(Value::as_str);
     let at = |member: &str| action.get(member).and_then(moment);
-    let timetable = Timetable::parse(text("Schedule")?)?;
-    let zone = Zone::named(text("Timezone").unwrap_or("UTC"))?;
-    let begins = at("StartTime").unwrap_or_default();
-    let created = at("CreationTime").unwrap_or_default();
-    let from = std::cmp::max(after, Time(begins.0.saturating_sub(1)));
-    let next = timetable.next(from, std::cmp::max(begins, created), &zone)?;
-    at("EndTime").is_none_or(|end| next <= end).then_some(next)
+    let timing = Timing {
+        expression: Expression::parse(text("Schedule")?)?,
+        zone: TimeZone::get(text("Timezone").unwrap_or("UTC")).ok()?,
+        start: at("StartTime"),
+        // An action may fire at its end.
+        end: at("EndTime").map(|end| Time(end.0 + 1)),
+        origin: at("StartTime").or_else(|| at("CreationTime")).unwrap_or_default(),
+    };
+    timing.next(last, now)
 }
 
 /// Fires the actions that are due, in the order of their times.
@@ -121,7 +124,7 @@ fn fire_one(world: &mut World, id: &str, name: &str) {
     let Some(action) = target.scheduled_actions.get(name) else {
         return;
     };
-    if let Some(next) = next(action, now) {
+    if let Some(next) = next(action, Some(now), now) {
         target.due.insert(name.to_owned(), next);
     }
     if target.suspended.scheduled {

@@ -17,6 +17,8 @@ pub(super) enum Protocol {
     Cbor,
     /// awsQuery: form-encoded questions, XML answers
     Query,
+    /// restJson1: an operation is a method and a path
+    RestJson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,7 @@ pub(super) enum Service {
     Sts,
     Elb,
     CloudWatch,
+    Scheduler,
 }
 
 impl Service {
@@ -46,6 +49,7 @@ impl Service {
             Service::Sts => "sts",
             Service::Elb => "elb",
             Service::CloudWatch => "cloudwatch",
+            Service::Scheduler => "scheduler",
         }
     }
 }
@@ -88,6 +92,12 @@ fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
         CLOUDWATCH => (Service::CloudWatch, Protocol::Json10),
         _ => return Err(unknown()),
     };
+    let input = read_json(body)?;
+    Ok(Envelope { service, operation: operation.to_owned(), protocol, input })
+}
+
+/// A body that is a JSON object; an empty one is one without members.
+pub(super) fn read_json(body: &[u8]) -> Result<Value, ApiError> {
     let input = match body {
         [] => Value::Object(Map::new()),
         body => serde_json::from_slice(body)
@@ -95,7 +105,7 @@ fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
             .filter(Value::is_object)
             .ok_or_else(|| ApiError::new("SerializationException", "the body is not a JSON object"))?,
     };
-    Ok(Envelope { service, operation: operation.to_owned(), protocol, input: without_nulls(input) })
+    Ok(without_nulls(input))
 }
 
 fn open_cbor(service: &str, operation: &str, body: &[u8]) -> Result<Envelope, ApiError> {

@@ -1,4 +1,4 @@
-//! Answers in awsJson 1.0 and 1.1.
+//! Answers in awsJson 1.0 and 1.1, and in restJson1.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
@@ -14,10 +14,25 @@ pub(super) fn success(protocol: Protocol, body: Value, request_id: &str) -> Resp
 
 pub(super) fn failure(protocol: Protocol, error: &ApiError, request_id: &str) -> Response<Bytes> {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+    if protocol == Protocol::RestJson {
+        return rest_failure(status, error, request_id);
+    }
     let body = json!({"__type": error.code, "message": error.message});
     let mut response = response(protocol, status, &body, request_id);
     if protocol == Protocol::Json10 {
         add_query_error(&mut response, error);
+    }
+    response
+}
+
+/// A REST service names its error in a header, and a throttled call has a status of its own.
+fn rest_failure(status: StatusCode, error: &ApiError, request_id: &str) -> Response<Bytes> {
+    let throttled = error.code == "ThrottlingException";
+    let status = if throttled { StatusCode::TOO_MANY_REQUESTS } else { status };
+    let body = json!({"Message": error.message});
+    let mut response = response(Protocol::RestJson, status, &body, request_id);
+    if let Ok(code) = HeaderValue::from_str(&error.code) {
+        response.headers_mut().insert("x-amzn-errortype", code);
     }
     response
 }
@@ -57,6 +72,7 @@ fn response(protocol: Protocol, status: StatusCode, body: &Value, request_id: &s
         Protocol::Json11 => "application/x-amz-json-1.1",
         Protocol::Query => "text/xml",
         Protocol::Cbor => "application/cbor",
+        Protocol::RestJson => "application/json",
     };
     let body = cbor::with_moments(body.clone(), &|seconds| json!(seconds));
     let mut response = Response::new(Bytes::from(body.to_string()));

@@ -1,4 +1,4 @@
-//! `dependsOn` of all services: names that exist, and an order that ends.
+//! `dependsOn` of all services and scheduled tasks: names that exist, and an order that ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,12 @@ use crate::manifest::node::Span;
 use crate::manifest::suggest::did_you_mean;
 use crate::model::ServiceKey;
 
-/// A service, and what it waits for.
+/// A service or a scheduled task, and what it waits for.
 #[derive(Debug)]
 pub struct Waiting {
     pub file: String,
+    /// Which of both it is, in words.
+    pub noun: &'static str,
     pub name_span: Span,
     pub depends_on: Vec<(ServiceKey, Span)>,
 }

@@ -28,8 +28,14 @@ pub fn check(view: &mut View<'_>) {
 pub fn is_fargate(view: &View<'_>) -> bool {
     let service = view.service();
     let compatible = view.task_definition()["requiresCompatibilities"].as_array();
-    let mut providers = elements(service, &service_path(""), "capacityProviderStrategy");
+    let ecs = view.ecs_parameters();
+    let mut providers = elements(service, &service_path(""), "capacityProviderStrategy").chain(elements(
+        ecs,
+        &service_path(""),
+        "CapacityProviderStrategy",
+    ));
     service["launchType"] == "FARGATE"
+        || ecs["LaunchType"] == "FARGATE"
         || compatible.is_some_and(|names| names.iter().any(|name| name == "FARGATE"))
         || providers.any(|(_, item)| {
             item["capacityProvider"].as_str().is_some_and(|name| name.starts_with("FARGATE"))

@@ -11,7 +11,7 @@ pub fn check(view: &mut View<'_>) {
     service_connect(view);
 }
 
-fn is_awsvpc(view: &View<'_>) -> bool {
+pub fn is_awsvpc(view: &View<'_>) -> bool {
     view.task_definition()["networkMode"] == "awsvpc"
 }
 
@@ -32,7 +32,7 @@ fn configuration(view: &mut View<'_>) {
 }
 
 /// In awsvpc mode a task has an address of its own, so nothing is mapped.
-fn host_ports(view: &mut View<'_>) {
+pub fn host_ports(view: &mut View<'_>) {
     if !is_awsvpc(view) {
         return;
     }

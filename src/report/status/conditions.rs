@@ -29,10 +29,12 @@ pub(super) fn service_status(
     let primary = facts.ecs.and_then(EcsService::primary);
     ServiceStatus {
         service: planned.service.clone(),
+        workload: planned.workload,
         conditions: conditions.into_iter().flatten().collect(),
         running: facts.ecs.map(|ecs| primary.map_or(ecs.running_count(), |primary| primary.running_count())),
         desired: facts.ecs.map(EcsService::desired_count),
         task_definition: facts.ecs.map(EcsService::task_definition),
+        schedule: None,
         digest: planned.digest.clone(),
         quarantine: facts.quarantine.cloned(),
         last_good: record.last_good.clone(),
@@ -65,18 +67,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn differences(&self) -> &'a [Difference] {
-        match self.decision {
-            Decision::Unchanged => &[],
-            Decision::Change { differences, .. } | Decision::Held { differences, .. } => differences,
-        }
-    }
-
     fn held(&self) -> Option<&'a Held> {
-        match self.decision {
-            Decision::Held { reason, .. } => Some(reason),
-            Decision::Unchanged | Decision::Change { .. } => None,
-        }
+        held(self.decision)
     }
 
     /// Why the live side is not known, if it is not.
@@ -151,23 +143,7 @@ impl<'a> Facts<'a> {
     }
 
     fn drifted(&self) -> Condition {
-        let kind = ConditionKind::Drifted;
-        if let Some(why) = self.unreadable() {
-            return condition(kind, Truth::Unknown, "Unreadable", why);
-        }
-        let drifted =
-            || self.differences().iter().filter(|difference| difference.cause == Cause::BehindOurBack);
-        let number = drifted().count();
-        if number == 0 {
-            return condition(kind, Truth::False, "AsApplied", "nothing was changed behind our back");
-        }
-        let mut fields: Vec<String> =
-            drifted().take(FIELDS_NAMED_MAX).map(|difference| difference.path.to_string()).collect();
-        if number > FIELDS_NAMED_MAX {
-            fields.push(format!("{} more", number - FIELDS_NAMED_MAX));
-        }
-        let message = format!("changed behind our back: {}", fields.join(", "));
-        condition(kind, Truth::True, "ChangedBehindOurBack", message)
+        drifted(self.decision, self.unreadable())
     }
 
     fn reconciling(&self) -> Option<Condition> {
@@ -188,6 +164,7 @@ impl<'a> Facts<'a> {
                 | Held::Quarantined(_)
                 | Held::Suspended { .. }
                 | Held::NotOwned { .. }
+                | Held::GroupNotOwned { .. }
                 | Held::DriftTolerated
                 | Held::NeedsReplacement { .. } => return None,
             },
@@ -202,7 +179,10 @@ impl<'a> Facts<'a> {
     fn stalled(&self) -> Option<Condition> {
         let held = self.held()?;
         let stalls = match held {
-            Held::Unreadable { .. } | Held::NotOwned { .. } | Held::NeedsReplacement { .. } => true,
+            Held::Unreadable { .. }
+            | Held::NotOwned { .. }
+            | Held::GroupNotOwned { .. }
+            | Held::NeedsReplacement { .. } => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
             | Held::Suspended { .. }
@@ -210,9 +190,7 @@ impl<'a> Facts<'a> {
             | Held::DriftTolerated
             | Held::WaitsFor { .. } => false,
         };
-        let text = HeldText::of(held);
-        let message = format!("{}; {}", text.headline, text.way_out);
-        stalls.then(|| condition(ConditionKind::Stalled, Truth::True, text.reason, message))
+        stalls.then(|| waiting_for_a_person(ConditionKind::Stalled, held))
     }
 
     fn rolled_back(&self) -> Option<Condition> {
@@ -238,13 +216,65 @@ impl<'a> Facts<'a> {
 
     fn suspended(&self) -> Option<Condition> {
         let held = self.held().filter(|held| matches!(held, Held::Suspended { .. }))?;
-        let text = HeldText::of(held);
-        let message = format!("{}; {}", text.headline, text.way_out);
-        Some(condition(ConditionKind::Suspended, Truth::True, text.reason, message))
+        Some(waiting_for_a_person(ConditionKind::Suspended, held))
     }
 }
 
-fn condition(
+fn differences(decision: &Decision) -> &[Difference] {
+    match decision {
+        Decision::Unchanged => &[],
+        Decision::Change { differences, .. } | Decision::Held { differences, .. } => differences,
+    }
+}
+
+fn held(decision: &Decision) -> Option<&Held> {
+    match decision {
+        Decision::Held { reason, .. } => Some(reason),
+        Decision::Unchanged | Decision::Change { .. } => None,
+    }
+}
+
+/// Whether something was changed behind our back; `unreadable`: why the live side is not known.
+pub(super) fn drifted(decision: &Decision, unreadable: Option<String>) -> Condition {
+    let kind = ConditionKind::Drifted;
+    if let Some(why) = unreadable {
+        return condition(kind, Truth::Unknown, "Unreadable", why);
+    }
+    let drifted =
+        || differences(decision).iter().filter(|difference| difference.cause == Cause::BehindOurBack);
+    let number = drifted().count();
+    if number == 0 {
+        return condition(kind, Truth::False, "AsApplied", "nothing was changed behind our back");
+    }
+    let mut fields: Vec<String> =
+        drifted().take(FIELDS_NAMED_MAX).map(|difference| difference.path.to_string()).collect();
+    if number > FIELDS_NAMED_MAX {
+        fields.push(format!("{} more", number - FIELDS_NAMED_MAX));
+    }
+    let message = format!("changed behind our back: {}", fields.join(", "));
+    condition(kind, Truth::True, "ChangedBehindOurBack", message)
+}
+
+/// What a person has to do for something that has no deployments, if anything.
+pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
+    let reason = held(decision)?;
+    match reason {
+        Held::Suspended { .. } => Some(waiting_for_a_person(ConditionKind::Suspended, reason)),
+        Held::Unreadable { .. }
+        | Held::NotOwned { .. }
+        | Held::GroupNotOwned { .. }
+        | Held::NeedsReplacement { .. }
+        | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, reason)),
+        Held::RolloutInFlight { .. } | Held::Draining | Held::DriftTolerated | Held::WaitsFor { .. } => None,
+    }
+}
+
+fn waiting_for_a_person(kind: ConditionKind, held: &Held) -> Condition {
+    let text = HeldText::of(held);
+    condition(kind, Truth::True, text.reason, format!("{}; {}", text.headline, text.way_out))
+}
+
+pub(super) fn condition(
     kind: ConditionKind,
     truth: Truth,
     reason: &'static str,

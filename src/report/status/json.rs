@@ -28,10 +28,14 @@ pub fn status_json(status: &Status) -> Json {
 fn service_json(service: &ServiceStatus) -> Json {
     json!({
         "service": service.service,
+        "kind": service.workload.kind(),
         "conditions": service.conditions.iter().map(condition_json).collect::<Vec<_>>(),
         "running": service.running,
         "desired": service.desired,
         "taskDefinition": service.task_definition,
+        "schedule": service.schedule.as_ref().map(|schedule| json!({
+            "expression": schedule.expression, "enabled": schedule.enabled,
+        })),
         "digest": service.digest,
         "quarantine": service.quarantine.as_ref().map(quarantine_json),
         "lastGood": service.last_good.as_ref().map(|good| json!({

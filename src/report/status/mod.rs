@@ -2,6 +2,7 @@
 
 mod conditions;
 mod json;
+mod scheduled_task;
 mod text;
 
 #[cfg(test)]
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     Desired, Digest, LastGood, Live, Quarantine, Revision, ServiceKey, ServiceRecord, TaskDefinitionArn,
-    Timestamp,
+    Timestamp, Workload,
 };
 use crate::plan::Plan;
 
@@ -29,20 +30,33 @@ pub struct Status {
     /// When the branch was last seen to point there.
     pub seen_at: Timestamp,
     pub now: Timestamp,
-    /// Sorted by key.
+    /// Services and scheduled tasks, sorted by key.
     pub services: Vec<ServiceStatus>,
 }
 
+/// When a scheduled task runs, as AWS has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleStatus {
+    /// With its time zone: `cron(0 6 * * ? *) Europe/Dublin`.
+    pub expression: String,
+    pub enabled: bool,
+}
+
+/// One service or scheduled task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceStatus {
     pub service: ServiceKey,
+    pub workload: Workload,
     /// `Ready`, `Healthy`, `Drifted`, then those that are only present while they are true.
     pub conditions: Vec<Condition>,
-    /// Tasks of the newest deployment; `None` where the service is absent or unreadable.
+    /// Tasks of the newest deployment; `None` where the service is absent or unreadable, and for a
+    /// scheduled task.
     pub running: Option<i64>,
     pub desired: Option<i64>,
-    /// What the service points to.
+    /// What the service points to, or the schedule starts.
     pub task_definition: Option<TaskDefinitionArn>,
+    /// Of a scheduled task that is there.
+    pub schedule: Option<ScheduleStatus>,
     /// What Git wants.
     pub digest: Digest,
     /// The digest that failed, while it is the one that Git wants.
@@ -133,7 +147,13 @@ pub fn fold(
     let none = ServiceRecord::default();
     let services = plan.services.iter().map(|planned| {
         let record = records.get(&planned.service).unwrap_or(&none);
-        conditions::service_status(planned, live.services.get(&planned.service), record)
+        let key = &planned.service;
+        match planned.workload {
+            Workload::Service => conditions::service_status(planned, live.services.get(key), record),
+            Workload::ScheduledTask => {
+                scheduled_task::scheduled_task_status(planned, live.scheduled_tasks.get(key), record)
+            }
+        }
     });
     Status {
         environment: desired.environment.name.clone(),

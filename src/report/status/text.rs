@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{ConditionKind, ServiceStatus, Status, Truth};
 use crate::report::failure::last_words;
-use crate::report::paint::{Colour, Tone, count, pad, plain, span};
+use crate::report::paint::{Colour, Tone, counted, pad, plain, span};
 
 /// Ready services up to this number are listed one by one.
 const READY_LISTED_MAX: usize = 5;
@@ -131,7 +131,7 @@ fn header(status: &Status, options: &StatusTextOptions, number: &dyn Fn(Word) ->
         .filter(|word| number(**word) > 0)
         .map(|word| format!("{} {}", number(*word), word.words().1))
         .collect();
-    let total = count(status.services.len(), "service");
+    let total = counted(status.services.iter().map(|service| service.workload));
     let counts = if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) };
     let seen = span(status.now.since(status.seen_at));
     let environment = options.colour.paint(Tone::Strong, &status.environment);
@@ -157,17 +157,20 @@ fn lines(word: Word, service: &ServiceStatus) -> Vec<String> {
     }
 }
 
-/// `runs :41 (3/3)`; `None` where the service is absent or unreadable.
+/// `runs :41 (3/3)`, `runs :3 at rate(1 day)`; `None` where it is absent or unreadable.
 fn runs(service: &ServiceStatus) -> Option<String> {
-    match (&service.task_definition, service.running, service.desired) {
-        (Some(arn), Some(running), Some(desired)) => {
-            // The family nearly always is the service's own name; then the number is enough.
-            let name = match arn.number() {
-                Some(number) if arn.family() == service.service.name() => format!(":{number}"),
-                Some(_) | None => arn.to_string(),
-            };
-            Some(format!("runs {name} ({running}/{desired})"))
-        }
+    let name = service.task_definition.as_ref().map(|arn| match arn.number() {
+        // The family nearly always is the service's own name; then the number is enough.
+        Some(number) if arn.family() == service.service.name() => format!(":{number}"),
+        Some(_) | None => arn.to_string(),
+    });
+    if let Some(schedule) = &service.schedule {
+        let disabled = if schedule.enabled { "" } else { ", disabled" };
+        let name = name.unwrap_or_else(|| "no revision".to_owned());
+        return Some(format!("runs {name} at {}{disabled}", schedule.expression));
+    }
+    match (name, service.running, service.desired) {
+        (Some(name), Some(running), Some(desired)) => Some(format!("runs {name} ({running}/{desired})")),
         _ => None,
     }
 }

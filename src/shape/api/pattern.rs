@@ -15,10 +15,67 @@ pub enum Pattern {
     InstanceType,
     /// Ends in `:scalable-target/` and a name.
     ScalableTarget,
+    /// Letters, digits and `-_.`.
+    Name,
+    /// Letters, digits and `-_`.
+    Token,
+    /// The ARN of one resource of this service: `arn:aws:sqs:REGION:ACCOUNT:NAME`.
+    Arn(ArnOf),
+}
+
+/// What an ARN has to be of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArnOf {
+    Queue,
+    Key,
+    Role,
+    Schedule,
+}
+
+impl ArnOf {
+    /// The service, and what the resource begins with.
+    fn parts(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            ArnOf::Queue => ("sqs", &[""]),
+            ArnOf::Key => ("kms", &["key/", "alias/"]),
+            ArnOf::Role => ("iam", &["role/"]),
+            ArnOf::Schedule => ("scheduler", &["schedule/"]),
+        }
+    }
+
+    fn example(self) -> &'static str {
+        match self {
+            ArnOf::Queue => "arn:aws:sqs:eu-west-1:123456789012:my-queue",
+            ArnOf::Key => "arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
+            ArnOf::Role => "arn:aws:iam::123456789012:role/my-role",
+            ArnOf::Schedule => "arn:aws:scheduler:eu-west-1:123456789012:schedule/my-group/my-schedule",
+        }
+    }
+
+    /// `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`; IAM has no regions.
+    fn accepts(self, text: &str) -> bool {
+        let (service, beginnings) = self.parts();
+        let fields: Vec<&str> = text.splitn(6, ':').collect();
+        let ["arn", partition, of, region, account, resource] = fields.as_slice() else { return false };
+        let word =
+            |text: &str| text.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-');
+        let name = |text: &str| {
+            let more = if self == ArnOf::Queue { "-_" } else { "-_/.+=,@" };
+            !text.is_empty() && text.chars().all(|it| it.is_ascii_alphanumeric() || more.contains(it))
+        };
+        partition.starts_with("aws")
+            && word(partition)
+            && *of == service
+            && word(region)
+            && region.is_empty() == (self == ArnOf::Role)
+            && account.len() == 12
+            && account.bytes().all(|it| it.is_ascii_digit())
+            && beginnings.iter().any(|it| resource.strip_prefix(it).is_some_and(name))
+    }
 }
 
 /// What the models write, word for word.
-const KNOWN: [(&str, Pattern); 6] = [
+const KNOWN: [(&str, Pattern); 12] = [
     (r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)", Pattern::Tag),
     (r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*", Pattern::Text),
     (r"\p{Print}+", Pattern::Printable),
@@ -28,6 +85,15 @@ const KNOWN: [(&str, Pattern); 6] = [
     ),
     (r"[a-zA-Z0-9\.\*\-]+", Pattern::InstanceType),
     (r"^arn:.+:application-autoscaling:.+:[0-9]+:scalable-target\/[a-zA-Z0-9-]+$", Pattern::ScalableTarget),
+    (r"[0-9a-zA-Z-_.]+", Pattern::Name),
+    (r"[a-zA-Z0-9-_]+", Pattern::Token),
+    (r"arn:aws[a-z-]*:sqs:[a-z0-9\-]+:\d{12}:[a-zA-Z0-9\-_]+", Pattern::Arn(ArnOf::Queue)),
+    (r"arn:aws[a-z-]*:kms:[a-z0-9\-]+:\d{12}:(key|alias)\/[0-9a-zA-Z-_]*", Pattern::Arn(ArnOf::Key)),
+    (r"arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@\/-]+", Pattern::Arn(ArnOf::Role)),
+    (
+        r"arn:aws[a-z-]*:scheduler:[a-z0-9\-]+:\d{12}:schedule\/[0-9a-zA-Z-_.]+\/[0-9a-zA-Z-_.]+",
+        Pattern::Arn(ArnOf::Schedule),
+    ),
 ];
 
 impl Pattern {
@@ -54,11 +120,27 @@ impl Pattern {
                     && text.chars().all(|letter| letter.is_ascii_alphanumeric() || ".*-".contains(letter))
             }
             Pattern::ScalableTarget => text.starts_with("arn:") && text.contains(":scalable-target/"),
+            Pattern::Name => {
+                !text.is_empty()
+                    && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+            }
+            Pattern::Token => {
+                !text.is_empty()
+                    && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter))
+            }
+            Pattern::Arn(of) => of.accepts(text),
         }
     }
 
-    /// What is allowed, to follow "may hold".
-    pub fn allowed(self) -> &'static str {
+    /// What is wrong with a text that is not accepted, and what to write: for a title and its label.
+    pub fn fault(self) -> (&'static str, String) {
+        match self {
+            Pattern::Arn(of) => ("is not the ARN that AWS expects", format!("such as {}", of.example())),
+            _ => ("holds a character that AWS refuses", format!("may hold {}", self.allowed())),
+        }
+    }
+
+    fn allowed(self) -> &'static str {
         match self {
             Pattern::Tag => "letters, digits, spaces and _.:/=+-@",
             Pattern::Text => "no control characters",
@@ -68,6 +150,9 @@ impl Pattern {
             }
             Pattern::InstanceType => "letters, digits and .*-",
             Pattern::ScalableTarget => "the ARN of a scalable target",
+            Pattern::Name => "letters, digits and -_.",
+            Pattern::Token => "letters, digits and -_",
+            Pattern::Arn(_) => "an ARN",
         }
     }
 }
@@ -93,6 +178,14 @@ mod tests {
             (Pattern::ScheduledActionName, "a:b", false),
             (Pattern::InstanceType, "m5.*", true),
             (Pattern::InstanceType, "m5 large", false),
+            (Pattern::Name, "nightly.email-1", true),
+            (Pattern::Name, "nightly email", false),
+            (Pattern::Arn(ArnOf::Role), "arn:aws:iam::123456789012:role/jobs/scheduler", true),
+            (Pattern::Arn(ArnOf::Role), "arn:aws:iam::123456789012:user/ada", false),
+            (Pattern::Arn(ArnOf::Role), "scheduler", false),
+            (Pattern::Arn(ArnOf::Queue), "arn:aws-cn:sqs:cn-north-1:123456789012:late", true),
+            (Pattern::Arn(ArnOf::Queue), "arn:aws:sns:eu-west-1:123456789012:late", false),
+            (Pattern::Arn(ArnOf::Key), "arn:aws:kms:eu-west-1:123456789012:alias/jobs", true),
         ];
         for (pattern, text, accepted) in cases {
             assert_eq!(pattern.accepts(text), accepted, "{pattern:?} {text:?}");

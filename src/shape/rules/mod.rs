@@ -7,6 +7,7 @@
 mod container;
 mod explain;
 mod scaling;
+mod schedule;
 mod service;
 mod task_definition;
 #[cfg(test)]
@@ -29,6 +30,8 @@ pub enum Tree {
     ScalingPolicy,
     /// PutScheduledAction input, read back by DescribeScheduledActions.
     ScheduledAction,
+    /// CreateSchedule and UpdateSchedule input, read back by GetSchedule.
+    Schedule,
 }
 
 /// One row: everything this program believes about one field.
@@ -223,6 +226,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         service::CONNECT_RULES,
         service::VOLUME_RULES,
         scaling::RULES,
+        schedule::RULES,
     ]
     .into_iter()
     .flatten()

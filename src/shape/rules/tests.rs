@@ -146,9 +146,11 @@ fn unknown_members(kind: Type<'_>, node: &Node, path: &str, unknown: &mut Vec<St
 fn the_table_knows_every_field_that_aws_takes() {
     let api = Api::builtin();
     let mut unknown = Vec::new();
-    for (operation, which) in
-        [("RegisterTaskDefinition", Tree::TaskDefinition), ("CreateService", Tree::Service)]
-    {
+    for (operation, which) in [
+        ("RegisterTaskDefinition", Tree::TaskDefinition),
+        ("CreateService", Tree::Service),
+        ("CreateSchedule", Tree::Schedule),
+    ] {
         unknown_members(api.input(operation).unwrap(), tree(which), operation, &mut unknown);
     }
     assert_eq!(unknown, Vec::<String>::new(), "AWS's model has grown: say how these behave");

@@ -52,16 +52,22 @@ struct Trees {
     task_definition: Node,
     service: Node,
     scaling: Node,
+    schedule: Node,
 }
 
 static TREES: LazyLock<Trees> = LazyLock::new(|| {
-    let mut trees =
-        Trees { task_definition: Node::default(), service: Node::default(), scaling: Node::default() };
+    let mut trees = Trees {
+        task_definition: Node::default(),
+        service: Node::default(),
+        scaling: Node::default(),
+        schedule: Node::default(),
+    };
     for rule in all() {
         let node = match rule.tree {
             Tree::TaskDefinition => &mut trees.task_definition,
             Tree::Service => &mut trees.service,
             Tree::ScalableTarget => &mut trees.scaling,
+            Tree::Schedule => &mut trees.schedule,
             Tree::ScalingPolicy => trees.scaling.under(&["policies"]).element.get_or_insert_default(),
             Tree::ScheduledAction => {
                 trees.scaling.under(&["scheduledActions"]).element.get_or_insert_default()
@@ -69,18 +75,19 @@ static TREES: LazyLock<Trees> = LazyLock::new(|| {
         };
         node.place(rule.path, rule);
     }
-    for node in [&mut trees.task_definition, &mut trees.service, &mut trees.scaling] {
+    for node in [&mut trees.task_definition, &mut trees.service, &mut trees.scaling, &mut trees.schedule] {
         node.inherit(None);
     }
     trees
 });
 
-/// The rules of one of the three parts of a spec. Policies and scheduled actions hang below the
+/// The rules of one part of a spec. Policies and scheduled actions hang below the
 /// scalable target, as they do in a manifest.
 pub fn tree(tree: Tree) -> &'static Node {
     match tree {
         Tree::TaskDefinition => &TREES.task_definition,
         Tree::Service => &TREES.service,
         Tree::ScalableTarget | Tree::ScalingPolicy | Tree::ScheduledAction => &TREES.scaling,
+        Tree::Schedule => &TREES.schedule,
     }
 }
