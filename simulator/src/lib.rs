@@ -21,6 +21,7 @@ pub mod ecs;
 pub mod elb;
 pub mod images;
 pub mod logs;
+pub mod s3;
 pub mod scheduler;
 pub mod secrets;
 pub mod sqs;

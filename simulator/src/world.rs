@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Time;
 use crate::ecs::Pace;
 use crate::runtime::Runtime;
-use crate::{autoscaling, cloudwatch, ecr, ecs, elb, logs, scheduler, secrets, sqs, ssm};
+use crate::{autoscaling, cloudwatch, ecr, ecs, elb, logs, s3, scheduler, secrets, sqs, ssm};
 
 pub struct World {
     pub account: String,
@@ -23,6 +23,7 @@ pub struct World {
     pub logs: logs::Logs,
     pub cloudwatch: cloudwatch::CloudWatch,
     pub scheduler: scheduler::Scheduler,
+    pub s3: s3::S3,
 }
 
 impl World {
@@ -42,6 +43,7 @@ impl World {
             logs: logs::Logs::default(),
             cloudwatch: cloudwatch::CloudWatch::default(),
             scheduler: scheduler::Scheduler::default(),
+            s3: s3::S3::default(),
         }
     }
 

@@ -267,7 +267,8 @@ fn container_launch(
     overrides: Option<&Map<String, Value>>,
     known: &TaskContainer,
 ) -> Result<ContainerLaunch, String> {
-    let mut environment = pairs(&container["environment"], "value");
+    let mut environment = environment_files(world, container)?;
+    environment.extend(pairs(&container["environment"], "value"));
     for (name, value_from) in pairs(&container["secrets"], "valueFrom") {
         environment.insert(name, secret(world, &value_from)?);
     }
@@ -307,6 +308,27 @@ fn container_launch(
         stop_timeout: seconds(&container["stopTimeout"], 30),
         memory_limit,
     })
+}
+
+/// The variables of a container's environment files: of two of one name the first counts.
+fn environment_files(world: &World, container: &Value) -> Result<BTreeMap<String, String>, String> {
+    let mut environment = BTreeMap::new();
+    for file in container["environmentFiles"].as_array().map_or(&[][..], Vec::as_slice) {
+        let arn = file["value"].as_str().unwrap_or_default();
+        let object = world.s3.resolve(arn).map_err(|error| {
+            format!(
+                "ResourceInitializationError: failed to download env files: file download command: non empty error stream: {}: {} status code: {} (file {arn})",
+                error.code, error.message, error.status
+            )
+        })?;
+        for line in String::from_utf8_lossy(&object.bytes).lines() {
+            // Quotation marks and spaces belong to the value, as with Docker's env files.
+            if let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) {
+                environment.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+            }
+        }
+    }
+    Ok(environment)
 }
 
 fn pairs(list: &Value, value: &str) -> BTreeMap<String, String> {

@@ -55,6 +55,7 @@ fn check_containers(input: &Value) -> Result<(), ApiError> {
         if !names.insert(name) {
             return Err(client(format!("Duplicate container name: {name}.")));
         }
+        check_environment_files(container)?;
         if input::text(container, "image")?.unwrap_or_default().is_empty() {
             return Err(client("Container.image should not be null or empty."));
         }
@@ -70,6 +71,23 @@ fn check_containers(input: &Value) -> Result<(), ApiError> {
     let essential = |container: &Value| container.get("essential") != Some(&Value::Bool(false));
     if !containers.iter().any(essential) {
         return Err(client("At least one container in the task definition must be marked essential."));
+    }
+    Ok(())
+}
+
+fn check_environment_files(container: &Value) -> Result<(), ApiError> {
+    const FILES_MAX: usize = 10;
+    let files = input::list(container, "environmentFiles")?;
+    if files.len() > FILES_MAX {
+        return Err(client("Too many environment files; the maximum is 10."));
+    }
+    for file in files {
+        let value = input::text(file, "value")?.unwrap_or_default();
+        if input::text(file, "type")? != Some("s3") || !value.contains(":s3:::") || !value.ends_with(".env") {
+            return Err(client(format!(
+                "Invalid environment file '{value}': it must be the Amazon S3 ARN of an object whose name ends in .env."
+            )));
+        }
     }
     Ok(())
 }
