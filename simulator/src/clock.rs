@@ -29,7 +29,7 @@ impl Time {
 impl Add<Duration> for Time {
     type Output = Time;
     fn add(self, rhs: Duration) -> Time {
-        Time(self.0 + rhs.as_millis() as u64)
+        Time(self.0.saturating_add(rhs.as_millis() as u64))
     }
 }
 

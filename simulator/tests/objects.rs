@@ -218,7 +218,7 @@ async fn a_process_finds_the_variables_of_its_files_below_its_own() {
     });
     let account = Account { simulator };
     account.ecs("CreateCluster", json!({"clusterName": "jobs"})).await;
-    let script = r#"echo "$LEVEL|$ONLY|$QUOTED|$EQUALS|$MORE|$nothing""#;
+    let script = r#"echo "$LEVEL|$ONLY|$QUOTED|$EQUALS|$MORE|$nothing"; sleep 60"#;
     account.ecs("RegisterTaskDefinition", definition("shell:1", json!(["-c", script]))).await;
     let run = account.ecs("RunTask", json!({"cluster": "jobs", "taskDefinition": "api"})).await;
     let task = run["tasks"][0]["taskArn"].as_str().unwrap().to_owned();

@@ -11,7 +11,7 @@ use crate::ecs::state::{LogStream, Phase, PinnedImage, Service, Task, TaskContai
 use crate::ecs::{arn, metadata, run_task, task_definition};
 use crate::elb::Target;
 use crate::naming;
-use crate::runtime::{ContainerLaunch, HealthCheck, TaskLaunch};
+use crate::runtime::{Condition, ContainerLaunch, Dependency, HealthCheck, TaskLaunch};
 use crate::world::World;
 
 /// A task that is to be.
@@ -200,6 +200,7 @@ pub(super) fn prepare(world: &World, task: &Task) -> Result<TaskLaunch, String> 
         let overrides = run_task::of_container(&task.overrides, &known.name);
         let mut launch = container_launch(world, container, overrides, known)?;
         launch.environment.extend(agent_variables(world, known));
+        launch.depends_on = dependencies(definition, container);
         containers.push(launch);
     }
     Ok(TaskLaunch {
@@ -307,7 +308,36 @@ fn container_launch(
         health_check,
         stop_timeout: seconds(&container["stopTimeout"], 30),
         memory_limit,
+        depends_on: Vec::new(),
+        start_timeout: container["startTimeout"].as_u64().map(Duration::from_secs),
     })
+}
+
+/// What a container waits for: what its definition says, and, if it logs through FireLens, the router.
+fn dependencies(definition: &Value, container: &Value) -> Vec<Dependency> {
+    let mut dependencies: Vec<Dependency> = container["dependsOn"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .filter_map(|dependency| {
+            let condition = match dependency["condition"].as_str()? {
+                "HEALTHY" => Condition::Healthy,
+                "COMPLETE" => Condition::Complete,
+                "SUCCESS" => Condition::Success,
+                _ => Condition::Start,
+            };
+            Some(Dependency { container: dependency["containerName"].as_str()?.to_owned(), condition })
+        })
+        .collect();
+    if container["logConfiguration"]["logDriver"] == "awsfirelens" {
+        let all = task_definition::containers(definition);
+        let router = all.iter().find(|one| one.get("firelensConfiguration").is_some());
+        let name = router.and_then(|router| router["name"].as_str()).unwrap_or_default();
+        if !name.is_empty() && !dependencies.iter().any(|known| known.container == name) {
+            dependencies.push(Dependency { container: name.to_owned(), condition: Condition::Start });
+        }
+    }
+    dependencies
 }
 
 /// The variables of a container's environment files: of two of one name the first counts.
