@@ -14,6 +14,12 @@ impl Time {
         self.0 as f64 / 1000.0
     }
 
+    /// Such as `2026-11-21T12:00:00.250Z`; the end of the year 9999 for anything later.
+    pub fn iso(self) -> String {
+        let moment = i64::try_from(self.0).ok().and_then(|it| jiff::Timestamp::from_millisecond(it).ok());
+        format!("{:.3}", moment.unwrap_or(jiff::Timestamp::MAX))
+    }
+
     /// How long ago `earlier` was; zero if it is not in the past.
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -23,7 +29,7 @@ impl Time {
 impl Add<Duration> for Time {
     type Output = Time;
     fn add(self, rhs: Duration) -> Time {
-        Time(self.0 + rhs.as_millis() as u64)
+        Time(self.0.saturating_add(rhs.as_millis() as u64))
     }
 }
 

@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use crate::clock::Time;
+
 /// The text of a member; an empty one counts as given.
 pub(crate) fn text<'a>(input: &'a Value, member: &str) -> Option<&'a str> {
     input.get(member).and_then(Value::as_str)
@@ -16,6 +18,24 @@ pub(crate) fn number(input: &Value, member: &str) -> Option<i64> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
+}
+
+/// A number that need not be whole, also when the protocol carries it as text.
+pub(crate) fn decimal(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok().filter(|float: &f64| float.is_finite()),
+        _ => None,
+    }
+}
+
+/// A moment: seconds since the epoch, or text such as `2026-11-21T12:00:00Z`.
+pub(crate) fn moment(value: &Value) -> Option<Time> {
+    if let Some(seconds) = decimal(value) {
+        return (seconds >= 0.0).then_some(Time((seconds * 1000.0).round() as u64));
+    }
+    let moment: jiff::Timestamp = value.as_str()?.parse().ok()?;
+    u64::try_from(moment.as_millisecond()).ok().map(Time)
 }
 
 /// A truth value, also when the protocol carries it as text.

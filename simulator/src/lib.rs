@@ -15,11 +15,13 @@ pub mod world;
 
 pub mod autoscaling;
 pub mod balancer;
+pub mod cloudwatch;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
 pub mod images;
 pub mod logs;
+pub mod s3;
 pub mod scheduler;
 pub mod secrets;
 pub mod sqs;
@@ -31,6 +33,7 @@ mod naming;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod timetable;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -91,6 +94,12 @@ impl Simulator {
         let now = self.shared.clock.now();
         self.with_world(|world| world.advance(self.shared.runtime.as_ref(), now));
         self.shared.changed.notify_waiters();
+    }
+
+    /// Takes the capacity under all of a provider's tasks away, as Spot does; gives the tasks' ARNs.
+    pub fn reclaim(&self, cluster: &str, provider: &str) -> Vec<String> {
+        let runtime = self.shared.runtime.as_ref();
+        self.with_world(|world| ecs::reclaim(world, runtime, cluster, provider))
     }
 
     /// Looks into the account or sets it up, without a client.

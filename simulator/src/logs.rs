@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Time;
 use crate::error::{Answer, ApiError};
+use crate::input::{page, without_nulls};
 use crate::runtime::Runtime;
 use crate::world::World;
 
@@ -13,6 +14,9 @@ use crate::world::World;
 const LINES_MAX: usize = 10_000;
 /// What GetLogEvents answers at most, and if it is not told how much.
 const EVENTS_MAX: usize = 10_000;
+/// The retention times that there are.
+const RETENTION_DAYS: [u64; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 #[derive(Default)]
 pub struct Logs {
@@ -22,7 +26,17 @@ pub struct Logs {
 #[derive(Default)]
 struct Group {
     created_at: Time,
+    retention_days: Option<u64>,
     streams: BTreeMap<String, Stream>,
+}
+
+impl Group {
+    /// Older lines are gone, as far as anybody can see.
+    fn oldest_kept(&self, now: Time) -> Time {
+        const DAY_MILLISECONDS: u64 = 24 * 60 * 60 * 1_000;
+        let kept = self.retention_days.map_or(u64::MAX, |days| days * DAY_MILLISECONDS);
+        Time(now.0.saturating_sub(kept))
+    }
 }
 
 #[derive(Default)]
@@ -49,7 +63,12 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
             logs.group(name, now);
             Ok(json!({}))
         }
-        "DescribeLogGroups" => Ok(logs.describe_groups(input, &format!("{region}:{account}"))),
+        "DescribeLogGroups" => logs.describe_groups(input, &format!("{region}:{account}")),
+        "PutRetentionPolicy" => logs.put_retention(input),
+        "DeleteRetentionPolicy" => {
+            logs.existing_mut(input)?.retention_days = None;
+            Ok(json!({}))
+        }
         "DescribeLogStreams" => logs.describe_streams(input),
         "GetLogEvents" => logs.events(input, now),
         _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
@@ -72,11 +91,12 @@ impl Logs {
     /// Adds a line; makes group and stream if they are not there.
     pub fn put(&mut self, group: &str, stream: &str, at: Time, line: &str) {
         let group = self.group(group, at);
+        let oldest = group.oldest_kept(at);
         let stream = group
             .streams
             .entry(stream.to_owned())
             .or_insert_with(|| Stream { created_at: at, ..Stream::default() });
-        if stream.lines.len() == LINES_MAX {
+        while stream.lines.len() == LINES_MAX || stream.lines.front().is_some_and(|(at, _)| *at < oldest) {
             stream.lines.pop_front();
             stream.dropped += 1;
         }
@@ -93,20 +113,42 @@ impl Logs {
         })
     }
 
-    fn describe_groups(&self, input: &Value, place: &str) -> Value {
+    fn existing_mut(&mut self, input: &Value) -> Result<&mut Group, ApiError> {
+        let name = text(input, "logGroupName")?;
+        self.existing(input)?;
+        Ok(self.groups.entry(name.to_owned()).or_default())
+    }
+
+    fn put_retention(&mut self, input: &Value) -> Answer {
+        let group = self.existing_mut(input)?;
+        let days = input["retentionInDays"].as_u64().filter(|days| RETENTION_DAYS.contains(days));
+        group.retention_days = Some(days.ok_or_else(|| {
+            ApiError::new(
+                "InvalidParameterException",
+                format!("retentionInDays must be one of {RETENTION_DAYS:?}."),
+            )
+        })?);
+        Ok(json!({}))
+    }
+
+    fn describe_groups(&self, input: &Value, place: &str) -> Answer {
+        const GROUPS_MAX: u64 = 50;
         let prefix = input["logGroupNamePrefix"].as_str().unwrap_or_default();
-        let groups: Vec<Value> = self
-            .groups
-            .iter()
-            .filter(|(name, _)| name.starts_with(prefix))
-            .map(|(name, group)| {
-                json!({
-                    "logGroupName": name, "creationTime": millis(group.created_at),
-                    "arn": format!("arn:aws:logs:{place}:log-group:{name}:*"),
-                })
-            })
-            .collect();
-        json!({ "logGroups": groups })
+        let groups = self.groups.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(name, group)| {
+            let mut shown = json!({
+                "logGroupName": name, "creationTime": millis(group.created_at),
+                "arn": format!("arn:aws:logs:{place}:log-group:{name}:*"),
+            });
+            if let Some(days) = group.retention_days {
+                shown["retentionInDays"] = json!(days);
+            }
+            (name, shown)
+        });
+        let limit = input["limit"].as_u64().unwrap_or(GROUPS_MAX).clamp(1, GROUPS_MAX);
+        let page = page(groups, limit as usize, input["nextToken"].as_str()).ok_or_else(|| {
+            ApiError::new("InvalidParameterException", "The specified nextToken is invalid.")
+        })?;
+        Ok(without_nulls(json!({"logGroups": page.entries, "nextToken": page.next})))
     }
 
     fn describe_streams(&self, input: &Value) -> Answer {
@@ -144,7 +186,8 @@ impl Logs {
         let stream = self.existing(input)?.streams.get(name).ok_or_else(|| {
             ApiError::new("ResourceNotFoundException", "The specified log stream does not exist.")
         })?;
-        let from = input["startTime"].as_u64().unwrap_or(0);
+        let oldest = self.existing(input)?.oldest_kept(now);
+        let from = input["startTime"].as_u64().unwrap_or(0).max(oldest.0);
         let to = input["endTime"].as_u64().unwrap_or(u64::MAX);
         let limit = input["limit"].as_u64().map_or(EVENTS_MAX, |limit| (limit as usize).clamp(1, EVENTS_MAX));
         let first = stream.dropped;
@@ -231,5 +274,25 @@ mod tests {
     fn an_unknown_group_is_not_found() {
         let input = json!({"logGroupName": "no", "logStreamName": "no"});
         assert_eq!(logs().events(&input, Time(0)).unwrap_err().code, "ResourceNotFoundException");
+    }
+
+    #[test]
+    fn retention_is_one_of_its_days_and_hides_what_is_older() {
+        let day = 24 * 60 * 60 * 1_000;
+        let mut logs = logs();
+        let put = |logs: &mut Logs, days: u64| {
+            logs.put_retention(&json!({"logGroupName": "/ecs/api", "retentionInDays": days}))
+        };
+        assert_eq!(put(&mut logs, 2).unwrap_err().code, "InvalidParameterException");
+        put(&mut logs, 3).unwrap();
+        let shown = logs.describe_groups(&json!({}), "eu-west-1:123456789012").unwrap();
+        assert_eq!(shown["logGroups"][0]["retentionInDays"], 3);
+        let stream = json!({"logGroupName": "/ecs/api", "logStreamName": "api/api/1"});
+        let later = logs.events(&stream, Time(1_002 + 3 * day)).unwrap();
+        assert_eq!(messages(&later), ["line 2", "line 3", "line 4"]);
+        logs.put("/ecs/api", "api/api/1", Time(1_003 + 3 * day), "line 5");
+        logs.existing_mut(&stream).unwrap().retention_days = None;
+        let kept = logs.events(&stream, Time(1_003 + 3 * day)).unwrap();
+        assert_eq!(messages(&kept), ["line 3", "line 4", "line 5"]);
     }
 }

@@ -104,7 +104,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let (runtime, processes) = runtime(&options, &clock, &endpoint)?;
     let simulator = Simulator::new(clock, runtime.clone());
     simulator.with_world(|world| -> anyhow::Result<()> {
-        world.sqs.endpoint.clone_from(&endpoint);
+        world.serve_at(&endpoint);
         // Somebody watches real processes: what they take is long enough.
         if processes.is_some() {
             world.pace = Pace::immediate();

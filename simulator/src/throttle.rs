@@ -75,6 +75,7 @@ fn ecs_bucket(operation: &str) -> Option<Bucket> {
         "CreateCluster" | "DeleteCluster" | "PutClusterCapacityProviders" => bucket("cluster modify", 20, 1),
         "DescribeClusters" | "ListClusters" => bucket("cluster read", 50, 20),
         "DescribeCapacityProviders" => bucket("capacity provider read", 50, 20),
+        "UpdateTaskProtection" | "GetTaskProtection" => bucket("task protection", 200, 80),
         "TagResource" | "UntagResource" => bucket("tag modify", 20, 10),
         "ListTagsForResource" => bucket("tag read", 50, 20),
         _ => return None,

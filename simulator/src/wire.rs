@@ -1,9 +1,13 @@
 //! One HTTP request of an AWS client: which service and operation, what is answered, in its protocol.
 
+mod agent;
+mod call;
+pub(crate) mod cbor;
 mod envelope;
 mod json;
 mod query;
 mod rest;
+mod s3;
 
 use std::time::Duration;
 
@@ -12,17 +16,21 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::error::{Answer, ApiError};
-use crate::faults::{CallSite, Fault};
-use crate::journal::CallRecord;
-use crate::{Shared, autoscaling, ecr, ecs, elb, lock, logs, scheduler, secrets, sqs, ssm, sts, throttle};
+use crate::error::Answer;
+use crate::{Shared, autoscaling, cloudwatch, ecr, ecs, elb, lock, logs, scheduler, secrets, sqs, ssm, sts};
 use envelope::{Envelope, Protocol, Service};
 
 const GREETING: &str = "This is a simulated AWS account: ECS, ECR, ELBv2, Application Auto Scaling, \
-    EventBridge Scheduler, SQS, Secrets Manager, SSM, CloudWatch Logs and STS on one endpoint.\n\
+    EventBridge Scheduler, S3, SQS, Secrets Manager, SSM, CloudWatch, CloudWatch Logs and STS on one endpoint.\n\
     Point an AWS client at it, for example: AWS_ENDPOINT_URL=http://HOST:PORT aws ecs list-clusters\n";
 
 pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response<Bytes> {
+    if let Some(question) = agent::question(request.uri().path()) {
+        return agent::answer(shared, &question, &request).await;
+    }
+    if s3::is_for(&request) {
+        return s3::answer(shared, &request).await;
+    }
     let rest = rest::open(&request);
     if rest.is_none() && request.method() == Method::GET {
         return plain(StatusCode::OK, GREETING);
@@ -30,70 +38,24 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response
     if rest.is_none() && request.method() != Method::POST {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "no such operation; other services take POST\n");
     }
-    let index = lock(&shared.journal).next_index();
-    let request_id = request_id(index);
     let protocol = if rest.is_some() { Protocol::RestJson } else { Protocol::Json11 };
     let envelope = match rest.unwrap_or_else(|| envelope::open(&request)) {
         Ok(envelope) => envelope,
-        Err(error) => return json::failure(protocol, &error, &request_id),
+        Err(error) => return json::failure(protocol, &error, &call::unrecorded(shared)),
     };
-    let answer = faulty(shared, &envelope, index).await;
-    lock(&shared.journal).add(CallRecord {
-        service: envelope.service.name().to_owned(),
-        operation: envelope.operation.clone(),
-        at: shared.clock.now(),
-        request_id: request_id.clone(),
-        error: answer.as_ref().err().map(|error| error.code.clone()),
-    });
+    let (request_id, answer) = recorded(shared, &envelope).await;
     match (envelope.protocol, answer) {
         (Protocol::Query, answer) => query::render(&envelope, answer, &request_id),
+        (Protocol::Cbor, Ok(body)) => cbor::success(&body, &request_id),
+        (Protocol::Cbor, Err(error)) => cbor::failure(&error, &request_id),
         (protocol, Ok(body)) => json::success(protocol, body, &request_id),
         (protocol, Err(error)) => json::failure(protocol, &error, &request_id),
     }
 }
 
-/// Answers a call as far as the fault script lets it.
-async fn faulty(shared: &Shared, envelope: &Envelope, index: u64) -> Answer {
-    let site = CallSite {
-        service: envelope.service.name().to_owned(),
-        operation: envelope.operation.clone(),
-        index,
-    };
-    let fault = match lock(&shared.fault).as_mut() {
-        Some(script) => script(&site),
-        None => Fault::None,
-    };
-    if let Some(throttle) = lock(&shared.throttle).as_mut() {
-        throttle.take(&site.service, &site.operation, shared.clock.now())?;
-    }
-    match fault {
-        Fault::None => served(shared, envelope).await,
-        Fault::RefuseBefore(error) => Err(error),
-        Fault::FailAfter(error) => {
-            let failure = ApiError { status: 500, ..error };
-            served(shared, envelope).await.and(Err(failure))
-        }
-        Fault::NeverAnswer => {
-            let _unanswered = served(shared, envelope).await;
-            record_unanswered(shared, envelope, index);
-            std::future::pending().await
-        }
-        Fault::NeverApply => {
-            record_unanswered(shared, envelope, index);
-            std::future::pending().await
-        }
-        Fault::Throttle => Err(throttle::exceeded()),
-    }
-}
-
-fn record_unanswered(shared: &Shared, envelope: &Envelope, index: u64) {
-    lock(&shared.journal).add(CallRecord {
-        service: envelope.service.name().to_owned(),
-        operation: envelope.operation.clone(),
-        at: shared.clock.now(),
-        request_id: request_id(index),
-        error: None,
-    });
+async fn recorded(shared: &Shared, envelope: &Envelope) -> (String, Answer) {
+    let name = envelope.service.name();
+    call::recorded(shared, name, &envelope.operation, served(shared, envelope)).await
 }
 
 /// Answers a call; a long poll is answered when there is something, or when its time is over.
@@ -157,6 +119,7 @@ fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
         Service::Logs => logs::call,
         Service::Sts => sts::call,
         Service::Elb => elb::call,
+        Service::CloudWatch => cloudwatch::call,
         Service::Scheduler => scheduler::call,
     };
     call(&mut world, runtime, &envelope.operation, &envelope.input)
@@ -164,11 +127,6 @@ fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
 
 fn is_read(operation: &str) -> bool {
     ["Describe", "List", "Get"].iter().any(|verb| operation.starts_with(verb))
-}
-
-/// Looks like AWS's, and is the same in every run of a test.
-fn request_id(index: u64) -> String {
-    format!("00000000-0000-4000-8000-{index:012x}")
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Bytes> {

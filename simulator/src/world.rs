@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Time;
 use crate::ecs::Pace;
 use crate::runtime::Runtime;
-use crate::{autoscaling, ecr, ecs, elb, logs, scheduler, secrets, sqs, ssm};
+use crate::{autoscaling, cloudwatch, ecr, ecs, elb, logs, s3, scheduler, secrets, sqs, ssm};
 
 pub struct World {
     pub account: String,
@@ -21,7 +21,9 @@ pub struct World {
     pub secrets: secrets::Secrets,
     pub ssm: ssm::Ssm,
     pub logs: logs::Logs,
+    pub cloudwatch: cloudwatch::CloudWatch,
     pub scheduler: scheduler::Scheduler,
+    pub s3: s3::S3,
 }
 
 impl World {
@@ -39,8 +41,16 @@ impl World {
             secrets: secrets::Secrets::default(),
             ssm: ssm::Ssm::default(),
             logs: logs::Logs::default(),
+            cloudwatch: cloudwatch::CloudWatch::default(),
             scheduler: scheduler::Scheduler::default(),
+            s3: s3::S3::default(),
         }
+    }
+
+    /// Says where the account is served: queue URLs and what containers are told begin with it.
+    pub fn serve_at(&mut self, endpoint: &str) {
+        endpoint.clone_into(&mut self.sqs.endpoint);
+        self.ecs.agent = Some(endpoint.to_owned());
     }
 
     /// Plays the time between the last look and `now`, step by step.
@@ -56,6 +66,8 @@ impl World {
             self.elb.advance(runtime, step);
             scheduler::advance(self, runtime);
             ecs::advance(self, runtime);
+            let minute_ended = cloudwatch::advance(self);
+            autoscaling::advance(self, minute_ended);
         }
         self.now = std::cmp::max(self.now, now);
     }

@@ -12,6 +12,7 @@ use simulator::Simulator;
 use simulator::balancer::serve_balancer;
 use simulator::clock::{Clock, Time};
 use simulator::images::{Image, Images};
+use simulator::runtime::Runtime;
 use simulator::runtime::process::ProcessRuntime;
 use simulator::serve::serve;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,6 +39,25 @@ stop = lambda *args: threading.Thread(target=server.shutdown).start()
 signal.signal(signal.SIGTERM, stop)
 server.serve_forever()
 "#;
+/// Protects itself while it works, and says how that was answered.
+const BUSY: &str = r#"
+import json, os, time, urllib.request
+state = os.environ["ECS_AGENT_URI"] + "/task-protection/v1/state"
+body = json.dumps({"ProtectionEnabled": True, "ExpiresInMinutes": 60}).encode()
+request = urllib.request.Request(state, body, {"Content-Type": "application/json"}, method="PUT")
+with urllib.request.urlopen(request) as answer:
+    print(answer.read().decode(), flush=True)
+with urllib.request.urlopen(os.environ["ECS_CONTAINER_METADATA_URI_V4"] + "/task") as answer:
+    print(json.load(answer)["TaskARN"], flush=True)
+time.sleep(3600)
+"#;
+/// Says how much it has to do, in the Embedded Metric Format.
+const TELLING: &str = r#"
+import json, time
+metrics = [{"Namespace": "Jobs", "Dimensions": [["Service"]], "Metrics": [{"Name": "Backlog", "Unit": "Count"}]}]
+print(json.dumps({"_aws": {"CloudWatchMetrics": metrics}, "Service": "worker", "Backlog": 42}), flush=True)
+time.sleep(3600)
+"#;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Stage {
@@ -57,6 +77,8 @@ async fn stage() -> Stage {
         ..Image::default()
     };
     images.insert("server", python(SERVER));
+    images.insert("busy", python(BUSY));
+    images.insert("telling", python(TELLING));
     images.insert("crash", python("print('no such table'); raise SystemExit(3)"));
     let clock = Clock::starting_at(Time(1_800_000_000_000), 5.0);
     let runtime = Arc::new(ProcessRuntime::new(clock.clone(), images, BTreeMap::new()));
@@ -82,6 +104,7 @@ async fn stage() -> Stage {
     tokio::spawn(serve_balancer(simulator.clone(), balancer, front, stop.clone()));
     // Serving moves the account on while nobody asks.
     let endpoint = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    simulator.with_world(|world| world.serve_at(&format!("http://{}", endpoint.local_addr().unwrap())));
     tokio::spawn(serve(simulator.clone(), endpoint, stop.clone()));
     let stage = Stage { simulator, runtime, target_group, front: address, stop };
     stage.ecs("CreateCluster", json!({"clusterName": "default"})).await;
@@ -245,5 +268,69 @@ async fn no_request_fails_during_a_rolling_update_and_a_roll_back() {
         .map(|task| task["containers"][0]["exitCode"].as_i64().unwrap())
         .collect();
     assert_eq!(exit_codes, BTreeSet::from([3]));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_protects_its_task_through_its_agent() {
+    let stage = stage().await;
+    let definition = json!({
+        "family": "busy", "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+        "requiresCompatibilities": ["FARGATE"], "taskRoleArn": "arn:aws:iam::123456789012:role/busy",
+        "containerDefinitions": [{"name": "busy", "image": "busy:1"}],
+    });
+    stage.ecs("RegisterTaskDefinition", definition).await;
+    let subnets = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"]}});
+    let service = json!({"serviceName": "busy", "taskDefinition": "busy", "desiredCount": 1,
+                         "launchType": "FARGATE", "networkConfiguration": subnets});
+    stage.ecs("CreateService", service).await;
+    let waiting = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            looks.tick().await;
+            let tasks = stage.ecs("ListTasks", json!({"serviceName": "busy"})).await["taskArns"].clone();
+            let Some(task) = tasks[0].as_str() else { continue };
+            let said = stage.runtime.output(task, "busy", 10);
+            if let [_, (_, known)] = said.as_slice() {
+                return (text(&tasks[0]), said[0].1.clone(), known.clone());
+            }
+        }
+    };
+    let (task, answer, known) = tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    assert_eq!(known, task);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["protection"]["TaskArn"], task.as_str());
+    let state = stage.ecs("GetTaskProtection", json!({"cluster": "default", "tasks": [task]})).await;
+    assert_eq!(state["protectedTasks"][0]["protectionEnabled"], true);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_metric_in_a_process_s_output_is_a_metric_in_cloudwatch() {
+    let stage = stage().await;
+    let log =
+        json!({"logDriver": "awslogs", "options": {"awslogs-group": "/jobs", "awslogs-region": "eu-west-1"}});
+    let definition = json!({
+        "family": "telling", "containerDefinitions": [
+            {"name": "telling", "image": "telling:1", "memory": 128, "logConfiguration": log},
+        ],
+    });
+    stage.ecs("RegisterTaskDefinition", definition).await;
+    stage.ecs("RunTask", json!({"taskDefinition": "telling"})).await;
+    let metric = simulator::cloudwatch::Metric::new("Jobs", "Backlog", &[("Service", "worker")]);
+    let waiting = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            looks.tick().await;
+            let found = stage.simulator.with_world(|world| {
+                world.cloudwatch.metrics.between(&metric, Time(0), world.now + Duration::from_secs(1))
+            });
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    };
+    let found = tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    assert_eq!((found.count, found.maximum), (1.0, 42.0));
     stage.end().await;
 }

@@ -227,7 +227,7 @@ fn provision(
         let now = std::mem::replace(&mut world.now, FOUNDED);
         let mut account = Provision { world, runtime };
         account.world.pace = Pace::immediate();
-        account.world.sqs.endpoint = endpoint.to_owned();
+        account.world.serve_at(endpoint);
         account.ecs("CreateCluster", &json!({"clusterName": surrogate.cluster}))?;
         for (repository, image) in &surrogate.images {
             let Some(name) =

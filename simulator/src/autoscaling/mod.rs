@@ -1,12 +1,18 @@
 //! Application Auto Scaling for ECS services: targets, policies and scheduled actions, stored as
 //! they are put and read back as AWS shows them.
 //!
-//! Bounds act at once: registering a target pulls the desired count into them. Policies and
-//! scheduled actions are kept, but nothing acts on them yet.
+//! Bounds act at once: registering a target pulls the desired count into them. Scheduled actions fire
+//! and move the bounds. Target tracking and step scaling policies act on CloudWatch's alarms once a
+//! minute, which is as long as [`crate::ecs::Pace::minute`] says; their cooldowns are shortened likewise.
+//! Predictive policies are kept, but forecast nothing.
 
+mod act;
+mod activities;
 mod policies;
 mod schedules;
+mod steps;
 mod targets;
+mod tracking;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +23,9 @@ use crate::error::{Answer, ApiError};
 use crate::input::{number, page, text, without_nulls};
 use crate::runtime::Runtime;
 use crate::world::World;
+
+use self::act::ScaledOut;
+use self::activities::Activities;
 
 const NAMESPACE: &str = "ecs";
 const DIMENSION: &str = "ecs:service:DesiredCount";
@@ -37,6 +46,11 @@ struct Target {
     /// By name; what was put, with AWS's own members added.
     policies: BTreeMap<String, Map<String, Value>>,
     scheduled_actions: BTreeMap<String, Map<String, Value>>,
+    /// When each of them fires next; none that never does again.
+    due: BTreeMap<String, Time>,
+    activities: Activities,
+    scaled_out: Option<ScaledOut>,
+    in_cooldown_until: Time,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -58,11 +72,7 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
         "PutScheduledAction" => schedules::put(world, input),
         "DescribeScheduledActions" => schedules::describe(world, input),
         "DeleteScheduledAction" => schedules::delete(world, input),
-        // Nothing scales by itself yet, so there is nothing to tell.
-        "DescribeScalingActivities" => {
-            check_namespace(input)?;
-            Ok(json!({"ScalingActivities": []}))
-        }
+        "DescribeScalingActivities" => activities::describe(world, input),
         "TagResource" => targets::tag(world, input),
         "UntagResource" => targets::untag(world, input),
         "ListTagsForResource" => targets::list_tags(world, input),
@@ -70,6 +80,14 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
             Err(invalid("There is no forecast: no load has been observed for this policy."))
         }
         _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
+    }
+}
+
+/// Fires the scheduled actions that are due, and at the end of a minute follows the policies.
+pub(crate) fn advance(world: &mut World, minute_ended: bool) {
+    schedules::fire(world);
+    if minute_ended {
+        act::follow_policies(world);
     }
 }
 

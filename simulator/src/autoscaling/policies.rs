@@ -4,16 +4,18 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::Time;
 use crate::error::{Answer, ApiError};
-use crate::input::{list, text, texts};
+use crate::input::{list, moment, text, texts};
 use crate::naming;
 use crate::world::World;
 
+use super::tracking::{self, End};
 use super::{DIMENSION, NAMESPACE, invalid, paged, required, resource};
+use crate::cloudwatch::CloudWatch;
 
 const POLICIES_MAX: usize = 50;
 const STEPS_MAX: usize = 20;
-const TRACKING: &str = "TargetTrackingScalingPolicyConfiguration";
-const STEPS: &str = "StepScalingPolicyConfiguration";
+pub(super) const TRACKING: &str = "TargetTrackingScalingPolicyConfiguration";
+pub(super) const STEPS: &str = "StepScalingPolicyConfiguration";
 const PREDICTIVE: &str = "PredictiveScalingPolicyConfiguration";
 /// The configurations by the policy type that needs each.
 const TYPES: [(&str, &str); 3] =
@@ -63,7 +65,8 @@ pub(super) fn put(world: &mut World, input: &Value) -> Answer {
     // The alarms of target tracking are made, changed and deleted with the policy; those of step
     // scaling are the caller's own.
     let alarms = if member == TRACKING {
-        kept("Alarms").unwrap_or_else(|| alarms(&region, &account, id, name, now))
+        let created = kept("CreationTime").as_ref().and_then(moment).unwrap_or(now);
+        alarms(&region, &account, id, name, &configuration, created)
     } else {
         json!([])
     };
@@ -78,17 +81,65 @@ pub(super) fn put(world: &mut World, input: &Value) -> Answer {
         "Alarms": alarms,
         "CreationTime": kept("CreationTime").unwrap_or_else(|| json!(now.seconds())),
     });
-    if let Value::Object(policy) = policy {
-        target.policies.insert(name.to_owned(), policy);
-    }
+    let former = match policy {
+        Value::Object(policy) => target.policies.insert(name.to_owned(), policy),
+        _ => None,
+    };
+    watch(world, id, name, former.as_ref());
     Ok(json!({"PolicyARN": arn, "Alarms": alarms}))
 }
 
-fn alarms(region: &str, account: &str, id: &str, policy: &str, now: Time) -> Value {
-    ["AlarmHigh", "AlarmLow"]
+/// Makes the alarms of a target tracking policy, and deletes those that its former self had besides.
+fn watch(world: &mut World, id: &str, name: &str, former: Option<&Map<String, Value>>) {
+    let now = world.now;
+    let Some(policy) = world.autoscaling.targets.get(id).and_then(|target| target.policies.get(name)) else {
+        return;
+    };
+    let mut made = Vec::new();
+    for end in End::BOTH {
+        let named = alarm_names(policy).find(|name| name.contains(end.name()));
+        if let Some(named) = named
+            && let Some(alarm) = tracking::alarm(id, policy, named, end, now)
+        {
+            made.push((named.to_owned(), alarm));
+        }
+    }
+    for name in former.into_iter().flat_map(alarm_names) {
+        world.cloudwatch.delete_alarm(name);
+    }
+    for (name, alarm) in made {
+        world.cloudwatch.put_alarm(&name, alarm);
+    }
+}
+
+fn alarm_names(policy: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let alarms = policy.get("Alarms").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    alarms.iter().filter_map(|alarm| alarm["AlarmName"].as_str())
+}
+
+/// Deletes the alarms of a policy that is gone.
+pub(super) fn unwatch(cloudwatch: &mut CloudWatch, policy: &Map<String, Value>) {
+    for name in alarm_names(policy) {
+        cloudwatch.delete_alarm(name);
+    }
+}
+
+/// A policy that never scales in has no alarm for that.
+fn alarms(
+    region: &str,
+    account: &str,
+    id: &str,
+    policy: &str,
+    configuration: &Value,
+    created: Time,
+) -> Value {
+    let scales_in = configuration["DisableScaleIn"] != json!(true);
+    End::BOTH
         .iter()
+        .filter(|end| scales_in || **end == End::High)
         .map(|end| {
-            let uuid = naming::uuid(&format!("{end} {id} {policy}"), now);
+            let end = end.name();
+            let uuid = naming::uuid(&format!("{end} {id} {policy}"), created);
             let name = format!("TargetTracking-{id}-{end}-{uuid}");
             let arn = format!("arn:aws:cloudwatch:{region}:{account}:alarm:{name}");
             json!({"AlarmName": name, "AlarmARN": arn})
@@ -188,7 +239,10 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let target = world.autoscaling.targets.get_mut(id);
     target
         .and_then(|target| target.policies.remove(name))
-        .map(|_| json!({}))
+        .map(|policy| {
+            unwatch(&mut world.cloudwatch, &policy);
+            json!({})
+        })
         .ok_or_else(|| {
             ApiError::new(
                 "ObjectNotFoundException",

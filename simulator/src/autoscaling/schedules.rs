@@ -1,13 +1,16 @@
 //! Scheduled actions: when they act, and on which bounds.
 
-use serde_json::{Value, json};
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
 
+use crate::clock::Time;
 use crate::error::{Answer, ApiError};
-use crate::input::{number, text, texts, without_nulls};
+use crate::input::{moment, number, text, texts, without_nulls};
 use crate::naming;
+use crate::timetable::{Expression, Timing};
 use crate::world::World;
 
-use super::{DIMENSION, NAMESPACE, check_bounds, invalid, paged, required, resource};
+use super::{DIMENSION, NAMESPACE, check_bounds, invalid, paged, required, resource, targets};
 
 const ACTIONS_MAX: usize = 200;
 
@@ -29,7 +32,12 @@ pub(super) fn put(world: &mut World, input: &Value) -> Answer {
         .as_ref()
         .and_then(Value::as_str)
         .ok_or_else(|| invalid("You must specify a schedule when you create a scheduled action."))?;
-    check_schedule(schedule)?;
+    Expression::parse(schedule).ok_or_else(|| invalid_schedule(schedule))?;
+    let zone = sent_or_kept("Timezone");
+    let zone = zone.as_ref().and_then(Value::as_str).unwrap_or("UTC");
+    if TimeZone::get(zone).is_err() {
+        return Err(invalid(format!("Timezone '{zone}' is not supported.")));
+    }
     let action = sent_or_kept("ScalableTargetAction").unwrap_or_default();
     let (min, max) = (number(&action, "MinCapacity"), number(&action, "MaxCapacity"));
     if min.or(max).is_none() {
@@ -63,33 +71,78 @@ pub(super) fn put(world: &mut World, input: &Value) -> Answer {
         "CreationTime": kept("CreationTime").unwrap_or_else(|| json!(now.seconds())),
     }));
     if let Value::Object(stored) = stored {
+        target.due.remove(name);
+        if let Some(next) = next(&stored, None, now) {
+            target.due.insert(name.to_owned(), next);
+        }
         target.scheduled_actions.insert(name.to_owned(), stored);
     }
     Ok(json!({}))
 }
 
-/// A schedule is `at(yyyy-mm-ddThh:mm:ss)`, `rate(value unit)` or `cron(six fields)`.
-fn check_schedule(schedule: &str) -> Result<(), ApiError> {
-    let inside = |kind: &str| schedule.strip_prefix(kind)?.strip_suffix(')');
-    let fits = if let Some(at) = inside("at(") {
-        let shape: String = at.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-        shape == "0000-00-00T00:00:00"
-    } else if let Some(rate) = inside("rate(") {
-        let units = ["minute", "minutes", "hour", "hours", "day", "days"];
-        rate.split_once(' ').is_some_and(|(value, unit)| {
-            value.parse().is_ok_and(|value: u32| value > 0) && units.contains(&unit)
-        })
-    } else if let Some(cron) = inside("cron(") {
-        cron.split_whitespace().count() == 6
-    } else {
-        false
+fn invalid_schedule(schedule: &str) -> ApiError {
+    invalid(format!(
+        "Failed to parse schedule '{schedule}': it must be at(yyyy-mm-ddThh:mm:ss), rate(value unit) or cron(six fields)."
+    ))
+}
+
+/// When an action fires next after `last`, or first, within its start and end.
+fn next(action: &Map<String, Value>, last: Option<Time>, now: Time) -> Option<Time> {
+    let text = |member: &str| action.get(member).and_then(Value::as_str);
+    let at = |member: &str| action.get(member).and_then(moment);
+    let timing = Timing {
+        expression: Expression::parse(text("Schedule")?)?,
+        zone: TimeZone::get(text("Timezone").unwrap_or("UTC")).ok()?,
+        start: at("StartTime"),
+        // An action may fire at its end.
+        end: at("EndTime").map(|end| Time(end.0 + 1)),
+        origin: at("StartTime").or_else(|| at("CreationTime")).unwrap_or_default(),
     };
-    if !fits {
-        return Err(invalid(format!(
-            "Failed to parse schedule '{schedule}': it must be at(yyyy-mm-ddThh:mm:ss), rate(value unit) or cron(six fields)."
-        )));
+    timing.next(last, now)
+}
+
+/// Fires the actions that are due, in the order of their times.
+pub(super) fn fire(world: &mut World) {
+    let now = world.now;
+    let due = world.autoscaling.targets.iter().flat_map(|(id, target)| {
+        let due = target.due.iter().filter(|(_, at)| **at <= now);
+        due.map(move |(name, at)| (*at, id.clone(), name.clone()))
+    });
+    let mut due: Vec<(Time, String, String)> = due.collect();
+    due.sort();
+    for (_, id, name) in due {
+        fire_one(world, &id, &name);
     }
-    Ok(())
+}
+
+fn fire_one(world: &mut World, id: &str, name: &str) {
+    let now = world.now;
+    let Some(target) = world.autoscaling.targets.get_mut(id) else {
+        return;
+    };
+    target.due.remove(name);
+    let Some(action) = target.scheduled_actions.get(name) else {
+        return;
+    };
+    if let Some(next) = next(action, Some(now), now) {
+        target.due.insert(name.to_owned(), next);
+    }
+    if target.suspended.scheduled {
+        return;
+    }
+    let bound = |member: &str| {
+        number(&action["ScalableTargetAction"], member).and_then(|bound| u32::try_from(bound).ok())
+    };
+    let (min, max) = (bound("MinCapacity"), bound("MaxCapacity"));
+    let set = [("min", min), ("max", max)];
+    let set = set.iter().filter_map(|(name, bound)| Some(format!("{name} capacity to {}", (*bound)?)));
+    let set = set.collect::<Vec<String>>().join(" and ");
+    // A bound that is set alone never ends up on the wrong side of the other.
+    target.min = min.unwrap_or(target.min).min(max.unwrap_or(u32::MAX));
+    target.max = max.unwrap_or(target.max).max(target.min);
+    let cause = format!("scheduled action name {name} was triggered");
+    target.activities.add(id, now, format!("Setting {set}"), &format!("set {set}"), cause);
+    targets::clamp(world, id);
 }
 
 pub(super) fn describe(world: &World, input: &Value) -> Answer {
@@ -109,7 +162,10 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
     let name = text(input, "ScheduledActionName").unwrap_or_default();
     let target = world.autoscaling.targets.get_mut(id);
     target
-        .and_then(|target| target.scheduled_actions.remove(name))
+        .and_then(|target| {
+            target.due.remove(name);
+            target.scheduled_actions.remove(name)
+        })
         .map(|_| json!({}))
         .ok_or_else(|| {
             ApiError::new(
@@ -119,24 +175,4 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Answer {
                 ),
             )
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_schedule_is_a_moment_a_rate_or_a_cron_expression() {
-        let check = |schedule, expect| {
-            assert_eq!(check_schedule(schedule).is_ok(), expect, "{schedule}");
-        };
-        check("at(2026-11-21T08:00:00)", true);
-        check("at(2026-11-21)", false);
-        check("rate(5 minutes)", true);
-        check("rate(0 minutes)", false);
-        check("rate(5 weeks)", false);
-        check("cron(0 8 * * ? *)", true);
-        check("cron(0 8 * * *)", false);
-        check("0 8 * * *", false);
-    }
 }

@@ -10,9 +10,10 @@ use crate::naming;
 use crate::world::World;
 
 use super::{
-    DIMENSION, NAMESPACE, Suspended, Target, check_bounds, check_dimension, check_namespace,
-    cluster_and_service, invalid, paged, required, resource,
+    Activities, DIMENSION, NAMESPACE, Suspended, Target, check_bounds, check_dimension, check_namespace,
+    cluster_and_service, invalid, paged, policies, required, resource,
 };
+use crate::clock::Time;
 
 const TAGS_MAX: usize = 50;
 
@@ -62,6 +63,10 @@ pub(super) fn register(world: &mut World, input: &Value) -> Answer {
         tags,
         policies: BTreeMap::new(),
         scheduled_actions: BTreeMap::new(),
+        due: BTreeMap::new(),
+        activities: Activities::default(),
+        scaled_out: None,
+        in_cooldown_until: Time::default(),
     });
     (target.min, target.max) = (min, max);
     if let Some(state) = input.get("SuspendedState") {
@@ -73,8 +78,31 @@ pub(super) fn register(world: &mut World, input: &Value) -> Answer {
     }
     let answer = json!({"ScalableTargetARN": target.arn});
     // Every registration does this, also one that leaves the bounds as they are.
-    world.ecs.clamp_desired(cluster, service, min, max);
+    clamp(world, id);
     Ok(answer)
+}
+
+/// Pulls the desired count into the bounds, which have just been set.
+pub(super) fn clamp(world: &mut World, id: &str) {
+    let now = world.now;
+    let Ok((cluster, service)) = cluster_and_service(id) else {
+        return;
+    };
+    let Some((desired, _)) = world.ecs.desired(cluster, service) else {
+        return;
+    };
+    let Some(target) = world.autoscaling.targets.get_mut(id) else {
+        return;
+    };
+    let (count, cause) = if desired < target.min {
+        (target.min, format!("minimum capacity was set to {}", target.min))
+    } else if desired > target.max {
+        (target.max, format!("maximum capacity was set to {}", target.max))
+    } else {
+        return;
+    };
+    target.activities.desired(id, now, count, cause);
+    world.ecs.set_desired(cluster, service, count);
 }
 
 pub(super) fn describe(world: &World, input: &Value) -> Answer {
@@ -125,7 +153,11 @@ fn show(id: &str, target: &Target, role: &str) -> Value {
 pub(super) fn deregister(world: &mut World, input: &Value) -> Answer {
     let id = resource(input)?;
     world.autoscaling.target_mut(id)?;
-    world.autoscaling.targets.remove(id);
+    if let Some(target) = world.autoscaling.targets.remove(id) {
+        for policy in target.policies.values() {
+            policies::unwatch(&mut world.cloudwatch, policy);
+        }
+    }
     Ok(json!({}))
 }
 

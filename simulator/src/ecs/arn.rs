@@ -26,6 +26,10 @@ pub(super) fn container(world: &World, cluster: &str, task: &str, id: &str) -> S
     arn(world, &format!("container/{cluster}/{task}/{id}"))
 }
 
+pub(super) fn container_instance(world: &World, cluster: &str, id: &str) -> String {
+    arn(world, &format!("container-instance/{cluster}/{id}"))
+}
+
 pub(super) fn service_deployment(world: &World, cluster: &str, name: &str, id: &str) -> String {
     arn(world, &format!("service-deployment/{cluster}/{name}/{id}"))
 }

@@ -1,10 +1,10 @@
-//! Clusters, and as much of capacity providers as their clients need to see.
+//! Clusters.
 
 use serde_json::{Map, Value, json};
 
 use super::input::{self, client, cluster_name, includes, invalid};
-use super::state::{Cluster, Phase, ServiceStatus};
-use super::{arn, pages, tags};
+use super::state::{Cluster, Ecs, Phase, ServiceStatus};
+use super::{arn, capacity, pages, tags};
 use crate::error::{Answer, ApiError};
 use crate::world::World;
 
@@ -21,6 +21,9 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         settings.remove("tags");
         settings.remove("clusterName");
         fill(&mut settings);
+        let providers = input::texts(input, "capacityProviders")?;
+        let strategy = input::list(input, "defaultCapacityProviderStrategy")?;
+        capacity::check_cluster(world, &providers, strategy)?;
         let cluster = Cluster { active: true, settings };
         let arn = arn::cluster(world, &name);
         world.ecs.clusters.insert(name.clone(), cluster);
@@ -101,41 +104,12 @@ fn is_active(status: ServiceStatus) -> bool {
     }
 }
 
-pub(super) fn put_capacity_providers(world: &mut World, input: &Value) -> Answer {
-    let name = existing(world, input)?;
-    let providers = json!(input::list(input, "capacityProviders")?);
-    let strategy = json!(input::list(input, "defaultCapacityProviderStrategy")?);
-    if let Some(cluster) = world.ecs.clusters.get_mut(&name) {
-        let settings = &mut cluster.settings;
-        settings.insert("capacityProviders".to_owned(), providers);
-        settings.insert("defaultCapacityProviderStrategy".to_owned(), strategy);
-    }
-    Ok(json!({ "cluster": shown(world, &name, false) }))
-}
-
-/// The two that every account has.
-pub(super) fn describe_capacity_providers(world: &mut World, input: &Value) -> Answer {
-    let all = ["FARGATE", "FARGATE_SPOT"];
-    let wanted = input::texts(input, "capacityProviders")?;
-    let resource = |kind: &str, name: &str| {
-        let (region, account) = (&world.region, &world.account);
-        format!("arn:aws:ecs:{region}:{account}:{kind}/{name}")
-    };
-    let provider = |name: &str| {
-        let arn = resource("capacity-provider", name);
-        json!({"capacityProviderArn": arn, "name": name, "status": "ACTIVE", "tags": []})
-    };
-    let found: Vec<Value> = all
-        .iter()
-        .filter(|name| wanted.is_empty() || wanted.iter().any(|w| arn::last(w) == **name))
-        .map(|name| provider(name))
-        .collect();
-    let failures: Vec<Value> = wanted
-        .iter()
-        .filter(|name| !all.contains(&arn::last(name)))
-        .map(|name| json!({"arn": resource("capacity-provider", arn::last(name)), "reason": "MISSING"}))
-        .collect();
-    Ok(json!({"capacityProviders": found, "failures": failures}))
+pub(super) fn has_insights(ecs: &Ecs, cluster: &str) -> bool {
+    let settings = ecs.clusters.get(cluster).and_then(|cluster| cluster.settings.get("settings")?.as_array());
+    settings.into_iter().flatten().any(|setting| {
+        setting["name"] == "containerInsights"
+            && (setting["value"] == "enabled" || setting["value"] == "enhanced")
+    })
 }
 
 /// The name of the ACTIVE cluster that a request is for.
@@ -149,7 +123,7 @@ pub(super) fn existing(world: &World, input: &Value) -> Result<String, ApiError>
     }
 }
 
-fn shown(world: &World, name: &str, with_tags: bool) -> Value {
+pub(super) fn shown(world: &World, name: &str, with_tags: bool) -> Value {
     let arn = arn::cluster(world, name);
     let Some(cluster) = world.ecs.clusters.get(name) else {
         return json!({});

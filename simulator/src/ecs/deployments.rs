@@ -177,7 +177,7 @@ fn brief(world: &World, service: &Service, entry: &ServiceDeployment) -> Value {
 fn full(world: &World, service: &Service, entry: &ServiceDeployment) -> Value {
     let mut body = common(world, service, entry);
     let summary = |id: u64| {
-        let (pending, running) = service::counts(world, service, Some(id));
+        let (pending, running) = service::counts(&world.ecs, service, Some(id));
         let requested = service
             .deployments
             .iter()

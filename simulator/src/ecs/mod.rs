@@ -2,12 +2,15 @@
 //! move them over time.
 
 mod arn;
+mod capacity;
 mod clusters;
 mod deployments;
 mod ids;
 mod input;
+pub(crate) mod metadata;
 mod pace;
 mod pages;
+mod protection;
 mod run_task;
 mod scheduler;
 mod service;
@@ -20,7 +23,7 @@ use serde_json::Value;
 
 pub use pace::Pace;
 pub use state::Ecs;
-use state::{ServiceKey, ServiceStatus};
+use state::{Deployment, Rollout, ServiceKey, ServiceStatus};
 
 use crate::clock::Time;
 use crate::error::{Answer, ApiError};
@@ -34,8 +37,11 @@ pub fn call(world: &mut World, runtime: &dyn Runtime, operation: &str, input: &V
         "DescribeClusters" => clusters::describe(world, input),
         "ListClusters" => clusters::list(world, input),
         "DeleteCluster" => clusters::delete(world, input),
-        "PutClusterCapacityProviders" => clusters::put_capacity_providers(world, input),
-        "DescribeCapacityProviders" => clusters::describe_capacity_providers(world, input),
+        "PutClusterCapacityProviders" => capacity::put_cluster_providers(world, input),
+        "CreateCapacityProvider" => capacity::create(world, input),
+        "UpdateCapacityProvider" => capacity::update(world, input),
+        "DeleteCapacityProvider" => capacity::delete(world, input),
+        "DescribeCapacityProviders" => capacity::describe(world, input),
 
         "RegisterTaskDefinition" => task_definition::register(world, input),
         "DescribeTaskDefinition" => task_definition::describe(world, input),
@@ -54,6 +60,8 @@ pub fn call(world: &mut World, runtime: &dyn Runtime, operation: &str, input: &V
         "DescribeTasks" => tasks::describe(world, input),
         "StopTask" => tasks::stop(world, runtime, input),
         "RunTask" => run_task::run(world, input),
+        "GetTaskProtection" => protection::get(world, input),
+        "UpdateTaskProtection" => protection::update(world, input),
 
         "TagResource" => tags::tag(world, input),
         "UntagResource" => tags::untag(world, input),
@@ -83,6 +91,11 @@ pub fn interrupt(world: &mut World, runtime: &dyn Runtime, task: &str) -> bool {
     stopped.is_some()
 }
 
+/// Takes the capacity under all tasks of a provider away, as Spot does; gives the tasks' ARNs.
+pub fn reclaim(world: &mut World, runtime: &dyn Runtime, cluster: &str, provider: &str) -> Vec<String> {
+    capacity::reclaim(world, runtime, cluster, provider)
+}
+
 /// The seam to Application Auto Scaling.
 impl Ecs {
     /// Whether an ACTIVE service of this name exists in the cluster.
@@ -92,18 +105,55 @@ impl Ecs {
         service.is_some_and(|service| service.status == ServiceStatus::Active)
     }
 
-    /// Pulls the desired count into the bounds, as somebody else's UpdateService would.
-    pub fn clamp_desired(&mut self, cluster: &str, name: &str, min: u32, max: u32) {
+    /// The desired count of an ACTIVE service, and whether a deployment of it is in progress.
+    pub(crate) fn desired(&self, cluster: &str, name: &str) -> Option<(u32, bool)> {
+        let service = self.services.get(&ServiceKey::new(cluster, name))?;
+        let in_progress = |deployment: &Deployment| deployment.rollout == Rollout::InProgress;
+        let deploying = service.deployments.len() > 1 || service.deployments.iter().any(in_progress);
+        (service.status == ServiceStatus::Active).then_some((service.desired, deploying))
+    }
+
+    /// Sets the desired count, as somebody else's UpdateService would.
+    pub(crate) fn set_desired(&mut self, cluster: &str, name: &str, desired: u32) {
         let service = self.services.get_mut(&ServiceKey::new(cluster, name));
         if let Some(service) = service
             && service.status == ServiceStatus::Active
+            && service.desired != desired
         {
-            let desired = service.desired.min(max).max(min);
-            if desired != service.desired {
-                service.desired = desired;
-                service.steady = false;
-                service.next_look = Time::default();
-            }
+            service.desired = desired;
+            service.steady = false;
+            service.next_look = Time::default();
         }
+    }
+}
+
+/// The tasks of a service in numbers, as CloudWatch is told.
+pub(crate) struct Fleet {
+    pub(crate) cluster: String,
+    pub(crate) service: String,
+    pub(crate) desired: usize,
+    pub(crate) running: usize,
+    pub(crate) pending: usize,
+    /// Whether the cluster has Container Insights.
+    pub(crate) insights: bool,
+}
+
+/// The seam to CloudWatch.
+impl Ecs {
+    pub(crate) fn fleets(&self) -> Vec<Fleet> {
+        let active = self.services.values().filter(|service| service.status == ServiceStatus::Active);
+        active
+            .map(|service| {
+                let (pending, running) = service::counts(self, service, None);
+                Fleet {
+                    cluster: service.key.cluster.clone(),
+                    service: service.key.name.clone(),
+                    desired: service.desired as usize,
+                    running,
+                    pending,
+                    insights: clusters::has_insights(self, &service.key.cluster),
+                }
+            })
+            .collect()
     }
 }

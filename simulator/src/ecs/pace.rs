@@ -20,6 +20,9 @@ pub struct Pace {
     pub retry: Duration,
     /// ECS backs off from a task that keeps failing, up to this.
     pub retry_max: Duration,
+    /// How long a minute is to CloudWatch and Application Auto Scaling: to built-in metrics, to the
+    /// periods of alarms, and to cooldowns. Whole seconds.
+    pub minute: Duration,
 }
 
 impl Pace {
@@ -33,6 +36,7 @@ impl Pace {
             settling: Duration::from_secs(10),
             retry: Duration::from_secs(5),
             retry_max: Duration::from_secs(15 * 60),
+            minute: Duration::from_secs(60),
         }
     }
 
@@ -46,7 +50,14 @@ impl Pace {
             settling: Duration::from_secs(2),
             retry: Duration::from_millis(500),
             retry_max: Duration::from_secs(60),
+            // A queue that fills has its workers after 6 s, and an empty one loses them after 30 s.
+            minute: Duration::from_secs(2),
         }
+    }
+
+    /// How long `seconds` of CloudWatch's and of scaling's time take.
+    pub fn scaled(&self, seconds: u64) -> Duration {
+        Duration::from_millis(seconds * self.minute.as_millis() as u64 / 60)
     }
 
     /// How long to wait after the `rounds`-th round of tries in a row that failed.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::capacity::{self, Capacity, Place};
 use super::input::{self, invalid};
 use super::scheduler::{self, Order};
 use super::state::{RunToken, Task};
@@ -46,28 +47,37 @@ pub(super) fn run(world: &mut World, input: &Value) -> Answer {
     check_overrides(&overrides, &body)?;
     let mut content = input::members(input);
     content.remove("loadBalancers");
-    if !content.contains_key("capacityProviderStrategy") {
-        content.entry("launchType").or_insert(json!("EC2"));
-    }
+    service::fill_capacity(world, &cluster, &mut content)?;
+    capacity::check(world, &cluster, &content)?;
     service::check_placement(&content, &body)?;
-    let order = Order {
+    let group = group(input, &definition)?;
+    let tags = tags_of(world, input, &definition)?;
+    let order = |capacity: Capacity, waits: bool| Order {
         cluster: &cluster,
         service: None,
-        group: group(input, &definition)?,
+        group: group.clone(),
         started_by: started_by.map(str::to_owned),
         revision: 0,
         definition: &definition,
-        overrides,
+        overrides: overrides.clone(),
         content: &content,
         images: &[],
+        capacity,
+        waits,
     };
-    let tags = tags_of(world, input, &definition)?;
     let (mut started, mut failures) = (Vec::new(), Vec::new());
+    let mut by_capacity: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..count {
-        if let Some(reason) = world.ecs.no_room.pop_front() {
-            failures.push(json!({"arn": arn::cluster(world, &cluster), "reason": reason}));
-        } else if let Some(task) = scheduler::order(world, &order) {
-            started.push(start(world, task, &tags));
+        match next_place(world, &content, &by_capacity) {
+            Ok((capacity, waits)) => {
+                *by_capacity.entry(capacity.name.clone()).or_default() += 1;
+                if let Some(task) = scheduler::order(world, &order(capacity, waits)) {
+                    started.push(start(world, task, &tags));
+                }
+            }
+            Err(reason) => {
+                failures.push(json!({"arn": arn::cluster(world, &cluster), "reason": reason}));
+            }
         }
     }
     // A call that found no room for any task started nothing that its token could stand for.
@@ -77,6 +87,22 @@ pub(super) fn run(world: &mut World, input: &Value) -> Answer {
         world.ecs.run_tokens.insert(token.to_owned(), token_of);
     }
     Ok(json!({"tasks": started, "failures": failures}))
+}
+
+/// Where the call's next task goes, and whether it has to wait there; or why it goes nowhere.
+fn next_place(
+    world: &mut World,
+    content: &Map<String, Value>,
+    by_capacity: &BTreeMap<String, usize>,
+) -> Result<(Capacity, bool), String> {
+    if let Some(reason) = world.ecs.no_room.pop_front() {
+        return Err(reason);
+    }
+    match capacity::place(world, content, |name| by_capacity.get(name).copied().unwrap_or(0)) {
+        Place::Here(capacity) => Ok((capacity, false)),
+        Place::Waits(capacity) => Ok((capacity, true)),
+        Place::Nowhere { reason, .. } => Err(reason.to_owned()),
+    }
 }
 
 /// The answer for a token that is known: the tasks it started, as they are by now.

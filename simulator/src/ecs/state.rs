@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::capacity::Provider;
 use super::ids::Ids;
 use crate::clock::Time;
 use crate::elb::Target;
+use crate::naming;
 use crate::runtime::ContainerState;
 
 /// Clusters, task definitions, services and tasks of the account.
@@ -20,8 +22,16 @@ pub struct Ecs {
     pub no_room: VecDeque<String>,
     /// Subnets without a free address: no task comes up in them.
     pub full_subnets: BTreeSet<String>,
+    /// How many tasks there is room for, by the name of a capacity provider or by a launch type. Without
+    /// an entry there is always room.
+    pub capacity: BTreeMap<String, usize>,
+    /// Where containers reach their agent: what `ECS_AGENT_URI` and `ECS_CONTAINER_METADATA_URI_V4` begin
+    /// with. Without it they get neither.
+    pub agent: Option<String>,
     pub(super) ids: Ids,
     pub(super) clusters: BTreeMap<String, Cluster>,
+    /// The capacity providers that were created.
+    pub(super) providers: BTreeMap<String, Provider>,
     pub(super) families: BTreeMap<String, Family>,
     pub(super) services: BTreeMap<ServiceKey, Service>,
     /// By ARN; also the stopped ones, for an hour.
@@ -238,6 +248,12 @@ pub(super) struct Task {
     pub(super) overrides: Value,
     /// launchType, platformVersion, networkConfiguration and the like, as DescribeTasks shows them.
     pub(super) placement: Map<String, Value>,
+    /// The capacity provider, or the launch type, that it runs on.
+    pub(super) capacity: String,
+    /// Whether `capacity` is a provider.
+    pub(super) provider: bool,
+    /// It stays in PROVISIONING until there is room.
+    pub(super) waits_for_capacity: bool,
     pub(super) phase: Phase,
     pub(super) containers: Vec<TaskContainer>,
     pub(super) ip: String,
@@ -253,6 +269,8 @@ pub(super) struct Task {
     pub(super) execution_stopped_at: Option<Time>,
     pub(super) stopped_at: Option<Time>,
     pub(super) stop: Option<Stop>,
+    /// Neither scaling in nor a deployment stops it before.
+    pub(super) protected_until: Option<Time>,
     /// It ran healthy for as long as it takes to count as up.
     pub(super) came_up: bool,
     pub(super) next_look: Time,
@@ -271,6 +289,7 @@ pub(super) enum StopCode {
     UserInitiated,
     ServiceSchedulerInitiated,
     SpotInterruption,
+    TerminationNotice,
 }
 
 /// Where a task is on its way.
@@ -333,5 +352,16 @@ impl ServiceKey {
 impl Task {
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.is_some()
+    }
+
+    /// The EC2 instance that it runs on: there is one for each provider.
+    pub(super) fn instance(&self) -> String {
+        let digits = naming::hexadecimal(&format!("{} {}", self.cluster, self.capacity), Time(0), 17);
+        format!("i-{digits}")
+    }
+
+    /// Until when the task is protected from scale-in, if it is at this moment.
+    pub(super) fn protection(&self, now: Time) -> Option<Time> {
+        self.protected_until.filter(|until| now < *until)
     }
 }

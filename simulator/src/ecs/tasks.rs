@@ -96,7 +96,7 @@ pub(super) fn stop(world: &mut World, runtime: &dyn Runtime, input: &Value) -> A
     Ok(json!({ "task": shown }))
 }
 
-fn last_status(phase: Phase) -> &'static str {
+pub(super) fn last_status(phase: Phase) -> &'static str {
     match phase {
         Phase::Provisioning { .. } => "PROVISIONING",
         Phase::Pending => "PENDING",
@@ -109,7 +109,7 @@ fn last_status(phase: Phase) -> &'static str {
     }
 }
 
-fn health_status(health: ContainerHealth) -> &'static str {
+pub(super) fn health_status(health: ContainerHealth) -> &'static str {
     match health {
         ContainerHealth::Unknown => "UNKNOWN",
         ContainerHealth::Healthy => "HEALTHY",
@@ -162,6 +162,7 @@ pub(super) fn shown(world: &World, task: &Task, with_tags: bool) -> Value {
             StopCode::UserInitiated => "UserInitiated",
             StopCode::ServiceSchedulerInitiated => "ServiceSchedulerInitiated",
             StopCode::SpotInterruption => "SpotInterruption",
+            StopCode::TerminationNotice => "TerminationNotice",
         };
         body.insert("stopCode".to_owned(), json!(code));
         body.insert("stoppedReason".to_owned(), json!(stop.reason));

@@ -33,6 +33,8 @@ pub(super) struct TargetGroup {
     due: Time,
     /// Counts requests, for round robin.
     turn: usize,
+    /// Requests that were sent to targets since somebody last asked.
+    requests: u64,
 }
 
 impl TargetGroup {
@@ -125,7 +127,15 @@ impl TargetGroup {
         candidates.retain(|target| !tried.contains(target));
         let chosen = candidates.get(self.turn % candidates.len().max(1)).copied().cloned();
         self.turn = self.turn.wrapping_add(1);
+        // Another try is no other request.
+        self.requests += u64::from(chosen.is_some() && tried.is_empty());
         chosen
+    }
+
+    /// The requests since the last call, and how many targets there are for them.
+    pub(super) fn take_requests(&mut self) -> (u64, usize) {
+        let healthy = self.targets.values().filter(|health| health.state == TargetState::Healthy).count();
+        (std::mem::take(&mut self.requests), healthy)
     }
 
     fn describe(&self) -> Value {
@@ -207,6 +217,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         targets: BTreeMap::new(),
         due: Time::default(),
         turn: 0,
+        requests: 0,
     };
     let groups = &mut world.elb.groups;
     if let Some(existing) = groups.values().find(|existing| existing.name == name) {

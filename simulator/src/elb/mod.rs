@@ -130,6 +130,19 @@ impl Elb {
         self.due = due;
     }
 
+    /// The requests of each target group that gets traffic since the last call, under the name that
+    /// CloudWatch knows it by, and how many targets there are for them.
+    pub(crate) fn take_requests(&mut self) -> Vec<(String, u64, usize)> {
+        let attached = self.groups.iter_mut().filter(|(_, group)| group.in_use);
+        attached
+            .map(|(arn, group)| {
+                let (requests, healthy) = group.take_requests();
+                let name = arn.find("targetgroup/").map_or(arn.as_str(), |at| &arn[at..]);
+                (name.to_owned(), requests, healthy)
+            })
+            .collect()
+    }
+
     fn health(&self, target_group: &str, target: &Target) -> Option<&Health> {
         self.groups.get(target_group)?.targets.get(target)
     }

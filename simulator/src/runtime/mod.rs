@@ -38,6 +38,53 @@ pub struct ContainerLaunch {
     pub stop_timeout: Duration,
     /// MiB, the hard limit; `None` for the task's own.
     pub memory_limit: Option<u64>,
+    /// What must have happened before the container starts. When the task stops, it ends before them.
+    pub depends_on: Vec<Dependency>,
+    /// How long after its start those that depend on it wait, before they give up; `None`: for ever.
+    pub start_timeout: Option<Duration>,
+}
+
+/// One container that another one waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    pub container: String,
+    pub condition: Condition,
+}
+
+/// `condition` of `dependsOn`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It has started.
+    Start,
+    /// It has passed its health check.
+    Healthy,
+    /// It has ended.
+    Complete,
+    /// It has ended with exit code 0.
+    Success,
+}
+
+impl Dependency {
+    /// Why a container that waits for this one does not start.
+    pub(crate) fn failed(&self, waiting: &str) -> String {
+        let container = &self.container;
+        match self.condition {
+            Condition::Success => format!(
+                "dependency graph: failed to resolve container ordering dependency [{container}] for target [{waiting}] as dependency did not exit successfully."
+            ),
+            Condition::Start | Condition::Healthy | Condition::Complete => format!(
+                "dependency graph: failed to resolve container ordering dependency [{container}] for target [{waiting}] as dependency stopped."
+            ),
+        }
+    }
+
+    /// The same for one that took too long.
+    pub(crate) fn timed_out(&self, waiting: &str) -> String {
+        format!(
+            "dependency graph: container ordering dependency [{}] for target [{waiting}] has timed out.",
+            self.container
+        )
+    }
 }
 
 /// A container's own health check; the defaults of ECS are filled in.

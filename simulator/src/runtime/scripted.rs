@@ -1,6 +1,8 @@
 //! Containers that follow a script instead of running: what one does depends on its image and command
 //! alone, and is a function of when its task was started, when it was stopped, and what time it is.
 
+mod course;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +13,8 @@ use super::{
     TaskLaunch,
 };
 use crate::clock::Time;
+
+use self::course::{checks, health};
 
 const NEVER: Time = Time(u64::MAX);
 
@@ -148,55 +152,7 @@ impl Scripted {
     }
 }
 
-/// One container's life, laid out in time.
-struct Course {
-    starts: Time,
-    /// When it ends, with which code, and why.
-    ends: Time,
-    exit_code: i32,
-    reason: Option<String>,
-    ended_by_itself: bool,
-    answers_from: Time,
-    answers_until: Time,
-}
-
 impl Task {
-    fn course(&self, index: usize) -> Option<(&ContainerLaunch, &Script, Course)> {
-        const SHUTS_DOWN_IN: Duration = Duration::from_secs(1);
-        let container = self.launch.containers.get(index)?;
-        let script = self.scripts.get(index)?;
-        let starts = self.launch.launched_at + script.starts_after;
-        let mut course = Course {
-            starts,
-            ends: NEVER,
-            exit_code: 0,
-            reason: None,
-            ended_by_itself: false,
-            answers_from: script.healthy_after.map_or(NEVER, |after| starts + after),
-            answers_until: script.unhealthy_after.map_or(NEVER, |after| starts + after),
-        };
-        if let Some(exit) = &script.exits {
-            course.ends = starts + exit.after;
-            course.exit_code = exit.code;
-            course.reason.clone_from(&exit.reason);
-            course.ended_by_itself = true;
-        }
-        if let Some(stopped) = self.stopped_at
-            && stopped < course.ends
-        {
-            course.ended_by_itself = false;
-            course.reason = None;
-            let started = stopped >= starts;
-            (course.ends, course.exit_code) = match (started, script.ignores_sigterm) {
-                // SIGKILL.
-                (true, true) => (stopped + container.stop_timeout, 137),
-                (true, false) => (stopped + SHUTS_DOWN_IN, 0),
-                (false, _) => (stopped, 0),
-            };
-        }
-        Some((container, script, course))
-    }
-
     fn state(&self, index: usize, now: Time) -> Option<ContainerState> {
         let (container, script, course) = self.course(index)?;
         let status = if now >= course.ends {
@@ -205,6 +161,8 @@ impl Task {
                 reason: course.reason.clone(),
                 at: course.ends,
             }
+        } else if let Some((_, reason)) = course.blocked.as_ref().filter(|(at, _)| *at <= now) {
+            ContainerStatus::CannotStart { reason: reason.clone() }
         } else if now < course.starts {
             ContainerStatus::Pending
         } else if script.cannot_be_pulled {
@@ -227,6 +185,7 @@ impl Task {
             return Vec::new();
         };
         let mut points = vec![course.starts, course.ends];
+        points.extend(course.blocked.iter().map(|(at, _)| *at));
         if let Some((healthy, unhealthy)) = checks(container, &course) {
             points.extend([healthy, unhealthy]);
         }
@@ -238,34 +197,6 @@ fn cannot_pull(image: &str) -> String {
     format!(
         "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {image}: {image}: not found"
     )
-}
-
-/// When the container's own check turns healthy, and when unhealthy: the first check comes an
-/// interval after the start, and failures count only after the start period.
-fn checks(container: &ContainerLaunch, course: &Course) -> Option<(Time, Time)> {
-    let check = container.health_check.as_ref()?;
-    let first = course.starts + check.interval;
-    let healthy = match course.answers_from {
-        NEVER => NEVER,
-        from => std::cmp::max(first, from),
-    };
-    let failing_from = if course.answers_until != NEVER {
-        course.answers_until
-    } else if healthy == NEVER {
-        course.starts + check.start_period
-    } else {
-        return Some((healthy, NEVER));
-    };
-    let unhealthy = failing_from + check.interval.saturating_mul(check.retries.max(1));
-    Some((healthy, unhealthy))
-}
-
-fn health(container: &ContainerLaunch, course: &Course, now: Time) -> ContainerHealth {
-    match checks(container, course) {
-        Some((_, unhealthy)) if now >= unhealthy => ContainerHealth::Unhealthy,
-        Some((healthy, _)) if now >= healthy => ContainerHealth::Healthy,
-        Some(_) | None => ContainerHealth::Unknown,
-    }
 }
 
 impl Runtime for Scripted {
@@ -391,6 +322,8 @@ mod tests {
                 health_check: Some(check),
                 stop_timeout: Duration::from_secs(30),
                 memory_limit: None,
+                depends_on: Vec::new(),
+                start_timeout: None,
             }],
             launched_at: START,
         });

@@ -3,8 +3,6 @@
 //!
 //! Other targets can be stored and read back; when such a schedule is due, its invocation fails.
 
-mod cron;
-mod expression;
 mod fire;
 mod groups;
 mod schedules;
@@ -19,8 +17,8 @@ use serde_json::{Map, Value};
 use crate::clock::Time;
 use crate::error::{Answer, ApiError};
 use crate::runtime::Runtime;
+use crate::timetable::Timing;
 use crate::world::World;
-use expression::Timing;
 use fire::Invocation;
 
 /// The group that every account has.

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::expression::{Expression, Timing};
 use crate::clock::Time;
 use crate::error::ApiError;
 use crate::input::{number, text};
+use crate::timetable::{Expression, Timing};
 
 const NAME_LENGTH_MAX: usize = 64;
 const DESCRIPTION_LENGTH_MAX: usize = 512;

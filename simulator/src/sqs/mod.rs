@@ -8,6 +8,7 @@ mod queue;
 mod queues;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -72,6 +73,29 @@ impl Sqs {
 
     fn queue_mut(&mut self, input: &Value) -> Result<&mut Queue, ApiError> {
         self.queues.get_mut(wanted_queue(input)?).ok_or_else(does_not_exist)
+    }
+}
+
+/// How full a queue is, as CloudWatch is told.
+pub(crate) struct Depth {
+    pub(crate) name: String,
+    pub(crate) visible: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) delayed: usize,
+    /// The age of the oldest message; zero for an empty queue.
+    pub(crate) oldest: Duration,
+}
+
+/// The seam to CloudWatch.
+impl Sqs {
+    pub(crate) fn depths(&mut self, now: Time) -> Vec<Depth> {
+        let queues = self.queues.values_mut().map(|queue| {
+            queue.expire(now);
+            let (visible, in_flight, delayed) = queue.counts(now);
+            let oldest = queue.messages.values().next().map_or(Duration::ZERO, |it| now.since(it.sent));
+            Depth { name: queue.name.clone(), visible, in_flight, delayed, oldest }
+        });
+        queues.collect()
     }
 }
 

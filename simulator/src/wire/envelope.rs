@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Map, Value};
 
-use super::query;
+use super::{cbor, query};
 use crate::error::ApiError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(super) enum Protocol {
     Json10,
     /// awsJson 1.1
     Json11,
+    /// Smithy RPC v2 CBOR
+    Cbor,
     /// awsQuery: form-encoded questions, XML answers
     Query,
     /// restJson1: an operation is a method and a path
@@ -30,6 +32,7 @@ pub(super) enum Service {
     Logs,
     Sts,
     Elb,
+    CloudWatch,
     Scheduler,
 }
 
@@ -45,6 +48,7 @@ impl Service {
             Service::Logs => "logs",
             Service::Sts => "sts",
             Service::Elb => "elb",
+            Service::CloudWatch => "cloudwatch",
             Service::Scheduler => "scheduler",
         }
     }
@@ -58,8 +62,13 @@ pub(super) struct Envelope {
     pub(super) input: Value,
 }
 
+const CLOUDWATCH: &str = "GraniteServiceVersion20100801";
+
 /// The path is not looked at: an SQS client posts to its queue's URL.
 pub(super) fn open(request: &Request<Bytes>) -> Result<Envelope, ApiError> {
+    if let Some((service, operation)) = cbor::target(request) {
+        return open_cbor(service, operation, request.body());
+    }
     match request.headers().get("x-amz-target") {
         Some(target) => {
             let target = target.to_str().unwrap_or_default();
@@ -80,6 +89,7 @@ fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
         "secretsmanager" => (Service::SecretsManager, Protocol::Json11),
         "AmazonSSM" => (Service::Ssm, Protocol::Json11),
         "Logs_20140328" => (Service::Logs, Protocol::Json11),
+        CLOUDWATCH => (Service::CloudWatch, Protocol::Json10),
         _ => return Err(unknown()),
     };
     let input = read_json(body)?;
@@ -98,15 +108,34 @@ pub(super) fn read_json(body: &[u8]) -> Result<Value, ApiError> {
     Ok(without_nulls(input))
 }
 
+fn open_cbor(service: &str, operation: &str, body: &[u8]) -> Result<Envelope, ApiError> {
+    if service != CLOUDWATCH {
+        return Err(ApiError::new("UnknownOperationException", format!("no such service: {service}")));
+    }
+    let input = match body {
+        [] => Value::Object(Map::new()),
+        body => cbor::decode(body)
+            .filter(Value::is_object)
+            .ok_or_else(|| ApiError::new("SerializationException", "the body is not a CBOR map"))?,
+    };
+    Ok(Envelope {
+        service: Service::CloudWatch,
+        operation: operation.to_owned(),
+        protocol: Protocol::Cbor,
+        input: without_nulls(input),
+    })
+}
+
 fn open_query(body: &[u8]) -> Result<Envelope, ApiError> {
     let mut input = query::decode(body);
     let mut take = |name: &str| input.remove(name).and_then(|value| value.as_str().map(str::to_owned));
     let unknown = |message: &str| ApiError::new("UnknownOperationException", message);
     let operation = take("Action").ok_or_else(|| unknown("neither X-Amz-Target nor Action"))?;
-    // Both services are asked at the same endpoint; the version of the API is what differs.
+    // All of them are asked at the same endpoint; the version of the API is what differs.
     let service = match take("Version").as_deref() {
         Some("2011-06-15") => Service::Sts,
         Some("2015-12-01") => Service::Elb,
+        Some("2010-08-01") => Service::CloudWatch,
         _ => return Err(unknown("no such API version")),
     };
     Ok(Envelope { service, operation, protocol: Protocol::Query, input: Value::Object(input) })

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::cbor;
 use super::envelope::Protocol;
 use crate::error::ApiError;
 
@@ -18,11 +19,8 @@ pub(super) fn failure(protocol: Protocol, error: &ApiError, request_id: &str) ->
     }
     let body = json!({"__type": error.code, "message": error.message});
     let mut response = response(protocol, status, &body, request_id);
-    // SQS spoke the query protocol once, and its clients still read the old codes from here.
-    if protocol == Protocol::Json10
-        && let Ok(value) = HeaderValue::from_str(&format!("{};Sender", query_code(&error.code)))
-    {
-        response.headers_mut().insert("x-amzn-query-error", value);
+    if protocol == Protocol::Json10 {
+        add_query_error(&mut response, error);
     }
     response
 }
@@ -39,8 +37,15 @@ fn rest_failure(status: StatusCode, error: &ApiError, request_id: &str) -> Respo
     response
 }
 
-/// What an SQS error was called in the query protocol (`awsQueryError` in SQS's API model).
-fn query_code(code: &str) -> String {
+/// SQS and CloudWatch spoke the query protocol once, and their clients still read the old codes from here.
+pub(super) fn add_query_error(response: &mut Response<Bytes>, error: &ApiError) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{};Sender", query_code(&error.code))) {
+        response.headers_mut().insert("x-amzn-query-error", value);
+    }
+}
+
+/// What an error is called in the query protocol (`awsQueryError` in the API models).
+pub(super) fn query_code(code: &str) -> String {
     let name = code.rsplit('#').next().unwrap_or(code);
     match name {
         "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
@@ -54,6 +59,9 @@ fn query_code(code: &str) -> String {
         | "QueueDeletedRecently"
         | "TooManyEntriesInBatchRequest"
         | "UnsupportedOperation" => format!("AWS.SimpleQueueService.{name}"),
+        "InvalidParameterValueException" => "InvalidParameterValue".to_owned(),
+        "MissingRequiredParameterException" => "MissingParameter".to_owned(),
+        "InvalidParameterCombinationException" => "InvalidParameterCombination".to_owned(),
         _ => name.to_owned(),
     }
 }
@@ -63,8 +71,10 @@ fn response(protocol: Protocol, status: StatusCode, body: &Value, request_id: &s
         Protocol::Json10 => "application/x-amz-json-1.0",
         Protocol::Json11 => "application/x-amz-json-1.1",
         Protocol::Query => "text/xml",
+        Protocol::Cbor => "application/cbor",
         Protocol::RestJson => "application/json",
     };
+    let body = cbor::with_moments(body.clone(), &|seconds| json!(seconds));
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

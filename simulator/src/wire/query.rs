@@ -5,6 +5,8 @@ use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use super::envelope::{Envelope, Service};
+use super::{cbor, json};
+use crate::clock::Time;
 use crate::error::{Answer, ApiError};
 
 /// Turns `A.member.1.B=c` into `{"A": [{"B": "c"}]}`. All leaves are strings.
@@ -57,14 +59,22 @@ fn ordered(node: Value) -> Value {
 pub(super) fn render(envelope: &Envelope, answer: Answer, request_id: &str) -> Response<Bytes> {
     let namespace = match envelope.service {
         Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+        Service::CloudWatch => "http://monitoring.amazonaws.com/doc/2010-08-01/",
         _ => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
     };
     let (status, xml) = match answer {
-        Ok(body) => (StatusCode::OK, success(&envelope.operation, &body, namespace, request_id)),
-        Err(error) => (
-            StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
-            failure(&error, namespace, request_id),
-        ),
+        Ok(body) => {
+            let body = cbor::with_moments(body, &|seconds| Time((seconds * 1000.0) as u64).iso().into());
+            (StatusCode::OK, success(&envelope.operation, &body, namespace, request_id))
+        }
+        Err(error) => {
+            let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+            let error = match envelope.service {
+                Service::CloudWatch => ApiError { code: json::query_code(&error.code), ..error },
+                _ => error,
+            };
+            (status, failure(&error, namespace, request_id))
+        }
     };
     let mut response = Response::new(Bytes::from(xml));
     *response.status_mut() = status;

@@ -41,6 +41,15 @@ pub(super) fn impaired(world: &mut World, service: &mut Service) {
     add_unless_newest(world, service, IMPAIRED);
 }
 
+/// Tasks of a deployment would go, but are protected from scale-in.
+pub(super) fn protected(world: &mut World, service: &mut Service, revision: u64) {
+    let text = format!(
+        "was unable to reach steady state because task set (ecs-svc/{revision}) was unable to scale in. \
+         Reason: The number of protected tasks are more than the desired count of tasks"
+    );
+    add_unless_newest(world, service, &text);
+}
+
 pub(super) fn started(world: &mut World, service: &mut Service, ids: &[String]) {
     if !ids.is_empty() {
         let text = format!("has started {} tasks: {}.", ids.len(), named(ids));

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::clock::Time;
+use crate::ecs::capacity::{self, Capacity, Place};
 use crate::ecs::state::{LogStream, Phase, PinnedImage, Service, Task, TaskContainer};
-use crate::ecs::{arn, run_task, task_definition};
+use crate::ecs::{arn, metadata, run_task, task_definition};
 use crate::elb::Target;
-use crate::runtime::{ContainerLaunch, HealthCheck, TaskLaunch};
+use crate::naming;
+use crate::runtime::{Condition, ContainerLaunch, Dependency, HealthCheck, TaskLaunch};
 use crate::world::World;
 
 /// A task that is to be.
@@ -23,12 +26,25 @@ pub(in crate::ecs) struct Order<'a> {
     /// The settings that the task was asked for with: launch type, network and so on.
     pub(in crate::ecs) content: &'a Map<String, Value>,
     pub(in crate::ecs) images: &'a [PinnedImage],
+    /// Where it is to run, and whether it has to wait for that.
+    pub(in crate::ecs) capacity: Capacity,
+    pub(in crate::ecs) waits: bool,
 }
 
-/// A task of the service's PRIMARY deployment.
-pub(super) fn for_service(world: &mut World, service: &Service) -> Option<Task> {
+/// A task of the service's PRIMARY deployment, or ECS's sentence where there is no place for it.
+pub(super) fn for_service(world: &mut World, service: &Service) -> Option<Result<Task, &'static str>> {
     let id = service.deployments.first()?.revision;
     let revision = service.revisions.get(&id)?;
+    let placed = |name: &str| {
+        let tasks = service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn));
+        let alive = tasks.filter(|task| task.revision == id && !task.is_stopping());
+        alive.filter(|task| task.capacity == name).count()
+    };
+    let (capacity, waits) = match capacity::place(world, &revision.content, placed) {
+        Place::Here(capacity) => (capacity, false),
+        Place::Waits(capacity) => (capacity, true),
+        Place::Nowhere { event, .. } => return Some(Err(event)),
+    };
     let order_of = Order {
         cluster: &service.key.cluster,
         service: Some(&service.key.name),
@@ -39,8 +55,10 @@ pub(super) fn for_service(world: &mut World, service: &Service) -> Option<Task> 
         overrides: json!({}),
         content: &revision.content,
         images: &revision.images,
+        capacity,
+        waits,
     };
-    order(world, &order_of)
+    order(world, &order_of).map(Ok)
 }
 
 /// Makes the task; it starts at the next step.
@@ -56,10 +74,7 @@ pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task
         .enumerate()
         .map(|(index, container)| task_container(world, order, container, index, &id))
         .collect();
-    let placement = ["launchType", "platformVersion", "capacityProviderStrategy", "networkConfiguration"]
-        .iter()
-        .filter_map(|member| Some(((*member).to_owned(), order.content.get(*member)?.clone())))
-        .collect();
+    let placement = placement(world, order);
     let targets = targets(order.content, &arn, &ip);
     Some(Task {
         arn,
@@ -72,6 +87,9 @@ pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task
         definition: task_definition::arn_of(found).to_owned(),
         overrides: order.overrides.clone(),
         placement,
+        capacity: order.capacity.name.clone(),
+        provider: order.capacity.is_provider,
+        waits_for_capacity: order.waits,
         phase: Phase::Provisioning { until: world.now + world.pace.provisioning },
         containers,
         ip,
@@ -86,9 +104,29 @@ pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task
         execution_stopped_at: None,
         stopped_at: None,
         stop: None,
+        protected_until: None,
         came_up: false,
         next_look: world.now,
     })
+}
+
+/// Where the task runs, as DescribeTasks shows it.
+fn placement(world: &World, order: &Order<'_>) -> Map<String, Value> {
+    let mut placement: Map<String, Value> = ["platformVersion", "networkConfiguration"]
+        .iter()
+        .filter_map(|member| Some(((*member).to_owned(), order.content.get(*member)?.clone())))
+        .collect();
+    let capacity = &order.capacity;
+    placement.insert("launchType".to_owned(), json!(capacity.launch_type));
+    if capacity.is_provider {
+        placement.insert("capacityProviderName".to_owned(), json!(capacity.name));
+    }
+    if capacity.launch_type == "EC2" {
+        let instance = naming::hexadecimal(&format!("{} {}", order.cluster, capacity.name), Time(0), 32);
+        let arn = arn::container_instance(world, order.cluster, &instance);
+        placement.insert("containerInstanceArn".to_owned(), json!(arn));
+    }
+    placement
 }
 
 fn task_container(
@@ -160,13 +198,27 @@ pub(super) fn prepare(world: &World, task: &Task) -> Result<TaskLaunch, String> 
     for (container, known) in task_definition::containers(definition).iter().zip(&task.containers) {
         check_image(world, known)?;
         let overrides = run_task::of_container(&task.overrides, &known.name);
-        containers.push(container_launch(world, container, overrides, known)?);
+        let mut launch = container_launch(world, container, overrides, known)?;
+        launch.environment.extend(agent_variables(world, known));
+        launch.depends_on = dependencies(definition, container);
+        containers.push(launch);
     }
     Ok(TaskLaunch {
         task: task.arn.clone(),
         service: task.service.clone(),
         containers,
         launched_at: world.now,
+    })
+}
+
+/// Where the container finds its agent, which knows it by its id.
+fn agent_variables(world: &World, container: &TaskContainer) -> Vec<(String, String)> {
+    let id = metadata::container_id(container);
+    world.ecs.agent.as_ref().map_or_else(Vec::new, |agent| {
+        vec![
+            ("ECS_AGENT_URI".to_owned(), format!("{agent}/api/{id}")),
+            ("ECS_CONTAINER_METADATA_URI_V4".to_owned(), format!("{agent}/v4/{id}")),
+        ]
     })
 }
 
@@ -216,7 +268,8 @@ fn container_launch(
     overrides: Option<&Map<String, Value>>,
     known: &TaskContainer,
 ) -> Result<ContainerLaunch, String> {
-    let mut environment = pairs(&container["environment"], "value");
+    let mut environment = environment_files(world, container)?;
+    environment.extend(pairs(&container["environment"], "value"));
     for (name, value_from) in pairs(&container["secrets"], "valueFrom") {
         environment.insert(name, secret(world, &value_from)?);
     }
@@ -255,7 +308,57 @@ fn container_launch(
         health_check,
         stop_timeout: seconds(&container["stopTimeout"], 30),
         memory_limit,
+        depends_on: Vec::new(),
+        start_timeout: container["startTimeout"].as_u64().map(Duration::from_secs),
     })
+}
+
+/// What a container waits for: what its definition says, and, if it logs through FireLens, the router.
+fn dependencies(definition: &Value, container: &Value) -> Vec<Dependency> {
+    let mut dependencies: Vec<Dependency> = container["dependsOn"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .filter_map(|dependency| {
+            let condition = match dependency["condition"].as_str()? {
+                "HEALTHY" => Condition::Healthy,
+                "COMPLETE" => Condition::Complete,
+                "SUCCESS" => Condition::Success,
+                _ => Condition::Start,
+            };
+            Some(Dependency { container: dependency["containerName"].as_str()?.to_owned(), condition })
+        })
+        .collect();
+    if container["logConfiguration"]["logDriver"] == "awsfirelens" {
+        let all = task_definition::containers(definition);
+        let router = all.iter().find(|one| one.get("firelensConfiguration").is_some());
+        let name = router.and_then(|router| router["name"].as_str()).unwrap_or_default();
+        if !name.is_empty() && !dependencies.iter().any(|known| known.container == name) {
+            dependencies.push(Dependency { container: name.to_owned(), condition: Condition::Start });
+        }
+    }
+    dependencies
+}
+
+/// The variables of a container's environment files: of two of one name the first counts.
+fn environment_files(world: &World, container: &Value) -> Result<BTreeMap<String, String>, String> {
+    let mut environment = BTreeMap::new();
+    for file in container["environmentFiles"].as_array().map_or(&[][..], Vec::as_slice) {
+        let arn = file["value"].as_str().unwrap_or_default();
+        let object = world.s3.resolve(arn).map_err(|error| {
+            format!(
+                "ResourceInitializationError: failed to download env files: file download command: non empty error stream: {}: {} status code: {} (file {arn})",
+                error.code, error.message, error.status
+            )
+        })?;
+        for line in String::from_utf8_lossy(&object.bytes).lines() {
+            // Quotation marks and spaces belong to the value, as with Docker's env files.
+            if let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) {
+                environment.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+            }
+        }
+    }
+    Ok(environment)
 }
 
 fn pairs(list: &Value, value: &str) -> BTreeMap<String, String> {

@@ -2,6 +2,7 @@
 
 use super::launch;
 use crate::clock::Time;
+use crate::ecs::capacity;
 use crate::ecs::state::{LogStream, Phase, Stop, StopCode, Task};
 use crate::runtime::{ContainerHealth, ContainerState, ContainerStatus, Runtime};
 use crate::world::World;
@@ -24,7 +25,13 @@ pub(super) fn step(world: &mut World, runtime: &dyn Runtime, task: &mut Task) {
 fn turn(world: &mut World, runtime: &dyn Runtime, task: &mut Task) {
     let now = world.now;
     match task.phase {
-        Phase::Provisioning { until } if now >= until => start(world, runtime, task),
+        Phase::Provisioning { until } if now >= until => {
+            if task.waits_for_capacity && !capacity::has_room(world, &task.capacity) {
+                return;
+            }
+            task.waits_for_capacity = false;
+            start(world, runtime, task);
+        }
         Phase::Pending => {
             if let Some(stop) = cannot_start(task).or_else(|| essential_exit(task)) {
                 self::stop(world, runtime, task, stop);
@@ -94,7 +101,10 @@ pub(in crate::ecs) fn stop(world: &mut World, runtime: &dyn Runtime, task: &mut 
     let now = world.now;
     let dead = match stop.code {
         StopCode::EssentialContainerExited | StopCode::TaskFailedToStart => true,
-        StopCode::UserInitiated | StopCode::ServiceSchedulerInitiated | StopCode::SpotInterruption => false,
+        StopCode::UserInitiated
+        | StopCode::ServiceSchedulerInitiated
+        | StopCode::SpotInterruption
+        | StopCode::TerminationNotice => false,
     };
     task.stop = Some(stop);
     task.stopping_at = Some(now);
@@ -168,6 +178,7 @@ fn ship(world: &mut World, runtime: &dyn Runtime, task: &str, name: &str, log: &
             continue;
         }
         world.logs.put(&log.group, &log.stream, at, &line);
+        world.cloudwatch.take_line(&line, at);
         sent_then = match log.sent {
             Some((then, _)) if then == at => sent_then + 1,
             Some(_) | None => 1,

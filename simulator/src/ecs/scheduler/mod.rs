@@ -13,6 +13,7 @@ pub(super) mod story;
 
 use std::time::Duration;
 
+use super::capacity;
 use super::state::{Phase, Rollout, Service, ServiceKey, ServiceStatus, Stop, StopCode, Task};
 use crate::clock::Time;
 use crate::runtime::Runtime;
@@ -117,6 +118,7 @@ struct Seen {
     alive: bool,
     stage: Stage,
     came_up: bool,
+    protected: bool,
     next_look: Time,
     balanced: bool,
 }
@@ -213,6 +215,7 @@ fn move_task(
         alive: !task.is_stopping(),
         stage,
         came_up: task.came_up,
+        protected: task.protection(world.now).is_some(),
         next_look: task.next_look,
         balanced: !task.targets.is_empty(),
     })
@@ -238,7 +241,12 @@ fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, t
         tasks
             .iter()
             .filter(|task| task.alive && (task.revision == revision) == wanted)
-            .map(|task| Member { arn: task.arn.clone(), stage: task.stage })
+            .map(|task| Member {
+                arn: task.arn.clone(),
+                stage: task.stage,
+                // Nothing is protected from the end of its service.
+                protected: task.protected && service.status == ServiceStatus::Active,
+            })
             .collect()
     };
     let configuration = &service.settings["deploymentConfiguration"];
@@ -252,9 +260,13 @@ fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, t
         stalled: primary.rollout == Rollout::Failed && service.status == ServiceStatus::Active,
         may_start: primary.retry_at <= world.now,
     };
-    let Moves { start, stop, blocked } = rolling::moves(&fleet);
+    let Moves { start, stop, blocked, protected } = rolling::moves(&fleet);
     if blocked {
         events::add_unless_newest(world, service, events::BLOCKED);
+    }
+    let kept = protected.first().and_then(|arn| tasks.iter().find(|task| task.arn == *arn));
+    if let Some(kept) = kept {
+        events::protected(world, service, kept.revision);
     }
     if start == 0 && stop.is_empty() {
         return false;
@@ -268,9 +280,17 @@ fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, t
 fn start_tasks(world: &mut World, service: &mut Service, count: usize) {
     let mut started = Vec::new();
     for _ in 0..count {
-        let Some(task) = launch::for_service(world, service) else {
-            break;
+        let task = match launch::for_service(world, service) {
+            Some(Ok(task)) => task,
+            Some(Err(no_place)) => {
+                events::add_unless_newest(world, service, no_place);
+                break;
+            }
+            None => break,
         };
+        if task.waits_for_capacity {
+            events::add_unless_newest(world, service, capacity::NO_INSTANCE);
+        }
         started.push(task.id.clone());
         service.tasks.push(task.arn.clone());
         world.ecs.tasks.insert(task.arn.clone(), task);

@@ -23,6 +23,8 @@ pub(super) struct Fleet {
 pub(super) struct Member {
     pub(super) arn: String,
     pub(super) stage: Stage,
+    /// From scale-in and from deployments.
+    pub(super) protected: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +42,8 @@ pub(super) struct Moves {
     pub(super) stop: Vec<String>,
     /// The percentages allow neither a start nor a stop, and nothing under way will change that.
     pub(super) blocked: bool,
+    /// Tasks that would have been stopped as well, were they not protected from scale-in.
+    pub(super) protected: Vec<String>,
 }
 
 pub(super) fn moves(fleet: &Fleet) -> Moves {
@@ -56,29 +60,34 @@ pub(super) fn moves(fleet: &Fleet) -> Moves {
         true => missing.min(room),
         false => 0,
     };
-    let mut stop = surplus(&fleet.new, fleet.desired);
     let crowded = match fleet.may_start {
         true => missing.saturating_sub(room),
         false => 0,
     };
-    stop.extend(leaving(fleet, minimum, crowded));
+    let mut leavers = surplus(&fleet.new, fleet.desired);
+    leavers.extend(leaving(fleet, minimum, crowded));
+    let (protected, stop): (Vec<&Member>, Vec<&Member>) =
+        leavers.into_iter().partition(|member| member.protected);
 
     let waiting = fleet.new.iter().any(|member| member.stage != Stage::Healthy);
-    let blocked = missing > 0 && fleet.may_start && start == 0 && stop.is_empty() && !waiting && total > 0;
-    Moves { start, stop, blocked }
+    let stuck = missing > 0 && fleet.may_start && start == 0 && stop.is_empty();
+    let blocked = stuck && protected.is_empty() && !waiting && total > 0;
+    let arns = |members: Vec<&Member>| members.iter().map(|member| member.arn.clone()).collect();
+    Moves { start, stop: arns(stop), blocked, protected: arns(protected) }
 }
 
-/// Tasks of the PRIMARY deployment beyond the desired count: the least far ones first, then the
-/// newest.
-fn surplus(new: &[Member], desired: usize) -> Vec<String> {
+/// Tasks of the PRIMARY deployment beyond the desired count: first those that may go, of these the
+/// least far ones, then the newest.
+fn surplus(new: &[Member], desired: usize) -> Vec<&Member> {
     let mut candidates: Vec<&Member> = new.iter().rev().collect();
-    candidates.sort_by_key(|member| member.stage);
-    candidates.iter().take(new.len().saturating_sub(desired)).map(|member| member.arn.clone()).collect()
+    candidates.sort_by_key(|member| (member.protected, member.stage));
+    candidates.truncate(new.len().saturating_sub(desired));
+    candidates
 }
 
-/// Old tasks that may go: one for each new healthy one, and as many more as are in the way, as long
+/// Old tasks that could go: one for each new healthy one, and as many more as are in the way, as long
 /// as enough healthy ones remain.
-fn leaving(fleet: &Fleet, minimum: usize, crowded: usize) -> Vec<String> {
+fn leaving(fleet: &Fleet, minimum: usize, crowded: usize) -> Vec<&Member> {
     let is_healthy = |member: &&Member| member.stage == Stage::Healthy;
     let healthy_new = fleet.new.iter().filter(is_healthy).count();
     let mut healthy = healthy_new + fleet.old.iter().filter(is_healthy).count();
@@ -88,19 +97,19 @@ fn leaving(fleet: &Fleet, minimum: usize, crowded: usize) -> Vec<String> {
     };
     let wanted = std::cmp::max(fleet.old.len().saturating_sub(kept), crowded.min(fleet.old.len()));
     let mut candidates: Vec<&Member> = fleet.old.iter().collect();
-    candidates.sort_by_key(|member| member.stage);
-    let mut stop = Vec::new();
+    candidates.sort_by_key(|member| (member.protected, member.stage));
+    let mut leaving = Vec::new();
     for member in candidates {
         match member.stage {
             // Of a superseded deployment: it would only be replaced.
             Stage::Starting if !fleet.stalled => {}
-            Stage::Starting | Stage::Up if stop.len() < wanted => {}
-            Stage::Healthy if stop.len() < wanted && healthy > minimum => healthy -= 1,
+            Stage::Starting | Stage::Up if leaving.len() < wanted => {}
+            Stage::Healthy if leaving.len() < wanted && healthy > minimum => healthy -= 1,
             Stage::Starting | Stage::Up | Stage::Healthy => continue,
         }
-        stop.push(member.arn.clone());
+        leaving.push(member);
     }
-    stop
+    leaving
 }
 
 #[cfg(test)]
@@ -119,6 +128,7 @@ mod tests {
                         'u' => Stage::Up,
                         _ => Stage::Healthy,
                     },
+                    protected: letter == 'p',
                 })
                 .collect()
         };
@@ -186,5 +196,22 @@ mod tests {
     #[test]
     fn scaling_in_takes_the_least_useful_tasks() {
         check(&fleet(1, (100, 200), "huh", ""), 0, &["new1", "new2"]);
+    }
+
+    #[test]
+    fn a_protected_task_stays_and_another_goes_in_its_place() {
+        check(&fleet(1, (100, 200), "hpp", ""), 0, &["new0"]);
+        assert_eq!(moves(&fleet(1, (100, 200), "hpp", "")).protected, ["new2"]);
+        check(&fleet(2, (100, 200), "hh", "ph"), 0, &["old1"]);
+        let waiting = moves(&fleet(2, (100, 200), "hh", "p"));
+        assert_eq!((waiting.stop.len(), waiting.protected), (0, vec!["old0".to_owned()]));
+    }
+
+    #[test]
+    fn protected_tasks_take_up_room_like_any_others() {
+        check(&fleet(2, (50, 100), "", "pp"), 0, &[]);
+        check(&fleet(2, (50, 150), "", "pp"), 1, &[]);
+        let full = moves(&fleet(2, (50, 100), "", "pp"));
+        assert_eq!((full.blocked, full.protected.len()), (false, 1));
     }
 }

@@ -16,7 +16,7 @@ pub(super) use validation::check_placement;
 use super::input::{self, invalid};
 use super::scheduler::story;
 use super::state::{Ecs, Service, ServiceKey, ServiceStatus};
-use super::{arn, clusters, tags, task_definition};
+use super::{arn, capacity, clusters, tags, task_definition};
 use crate::error::{Answer, ApiError};
 use crate::world::World;
 
@@ -84,29 +84,41 @@ fn creation_settings(world: &World, key: &ServiceKey, input: &Value) -> Result<M
     let found = task_definition::active(&world.ecs, reference)?;
     let definition = task_definition::arn_of(found);
     settings.insert("taskDefinition".to_owned(), definition.into());
-    if settings.contains_key("launchType") && settings.contains_key("capacityProviderStrategy") {
-        return Err(invalid(
-            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
-        ));
-    }
-    if !settings.contains_key("launchType") && !settings.contains_key("capacityProviderStrategy") {
-        let default = world
-            .ecs
-            .clusters
-            .get(&key.cluster)
-            .and_then(|cluster| cluster.settings.get("defaultCapacityProviderStrategy"))
-            .filter(|strategy| **strategy != json!([]));
-        match default {
-            Some(strategy) => {
-                settings.insert("capacityProviderStrategy".to_owned(), strategy.clone());
-            }
-            None => {
-                settings.insert("launchType".to_owned(), "EC2".into());
-            }
-        }
-    }
+    fill_capacity(world, &key.cluster, &mut settings)?;
+    capacity::check(world, &key.cluster, &settings)?;
     settings::fill(&mut settings);
     Ok(settings)
+}
+
+/// Where neither a launch type nor a strategy is given, the cluster's default strategy counts, and
+/// without one EC2.
+pub(super) fn fill_capacity(
+    world: &World,
+    cluster: &str,
+    settings: &mut Map<String, Value>,
+) -> Result<(), ApiError> {
+    let strategy = settings.get("capacityProviderStrategy").is_some_and(|items| *items != json!([]));
+    match (settings.contains_key("launchType"), strategy) {
+        (true, true) => {
+            return Err(invalid(
+                "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
+            ));
+        }
+        (true, false) | (false, true) => return Ok(()),
+        (false, false) => {}
+    }
+    settings.remove("capacityProviderStrategy");
+    let default = world
+        .ecs
+        .clusters
+        .get(cluster)
+        .and_then(|cluster| cluster.settings.get("defaultCapacityProviderStrategy"))
+        .filter(|strategy| **strategy != json!([]));
+    match default {
+        Some(strategy) => settings.insert("capacityProviderStrategy".to_owned(), strategy.clone()),
+        None => settings.insert("launchType".to_owned(), "EC2".into()),
+    };
+    Ok(())
 }
 
 pub(super) fn update(world: &mut World, input: &Value) -> Answer {
@@ -131,6 +143,9 @@ fn apply_update(world: &mut World, service: &mut Service, input: &Value) -> Resu
         settings.insert("taskDefinition".to_owned(), definition.into());
     }
     settings::fill(&mut settings);
+    if input.get("capacityProviderStrategy").is_some() {
+        capacity::check(world, &service.key.cluster, &settings)?;
+    }
     let desired = match input.get("desiredCount") {
         Some(_) => validation::desired_count(input, &settings)?,
         None => service.desired,

@@ -6,7 +6,9 @@ use super::settings::is_fargate;
 use super::stale::{self, Visible};
 use crate::clock::Time;
 use crate::ecs::input::{self, includes, invalid};
-use crate::ecs::state::{Deployment, DeploymentStatus, Phase, Rollout, Service, ServiceKey, ServiceStatus};
+use crate::ecs::state::{
+    Deployment, DeploymentStatus, Ecs, Phase, Rollout, Service, ServiceKey, ServiceStatus,
+};
 use crate::ecs::{arn, clusters, pages, tags};
 use crate::error::Answer;
 use crate::world::World;
@@ -98,7 +100,7 @@ pub(super) fn shown(world: &World, service: &Service, with_tags: bool) -> Value 
         ServiceStatus::Draining => "DRAINING",
         ServiceStatus::Inactive { .. } => "INACTIVE",
     };
-    let (pending, running) = counts(world, service, None);
+    let (pending, running) = counts(&world.ecs, service, None);
     let deployments: Vec<Value> =
         service.deployments.iter().map(|deployment| shown_deployment(world, service, deployment)).collect();
     let events: Vec<Value> = service
@@ -142,7 +144,7 @@ fn insert_current(world: &World, service: &Service, body: &mut Map<String, Value
         .deployments
         .iter()
         .map(|deployment| {
-            let (pending, running) = counts(world, service, Some(deployment.revision));
+            let (pending, running) = counts(&world.ecs, service, Some(deployment.revision));
             let arn = revision_arn(world, service, deployment.revision);
             json!({
                 "arn": arn, "requestedTaskCount": deployment.desired,
@@ -158,13 +160,13 @@ pub(in crate::ecs) fn revision_arn(world: &World, service: &Service, revision: u
 }
 
 /// Pending and running tasks, of one revision or of all.
-pub(in crate::ecs) fn counts(world: &World, service: &Service, revision: Option<u64>) -> (usize, usize) {
+pub(in crate::ecs) fn counts(ecs: &Ecs, service: &Service, revision: Option<u64>) -> (usize, usize) {
     let mut pending = 0;
     let mut running = 0;
     for task in service
         .tasks
         .iter()
-        .filter_map(|arn| world.ecs.tasks.get(arn))
+        .filter_map(|arn| ecs.tasks.get(arn))
         .filter(|task| revision.is_none_or(|revision| task.revision == revision))
     {
         match task.phase {
@@ -192,7 +194,7 @@ fn shown_deployment(world: &World, service: &Service, deployment: &Deployment) -
             body.insert("platformFamily".to_owned(), json!("Linux"));
         }
     }
-    let (pending, running) = counts(world, service, Some(deployment.revision));
+    let (pending, running) = counts(&world.ecs, service, Some(deployment.revision));
     let status = match deployment.status {
         DeploymentStatus::Primary => "PRIMARY",
         DeploymentStatus::Active => "ACTIVE",

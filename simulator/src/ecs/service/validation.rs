@@ -62,7 +62,7 @@ fn check_launch_type(settings: &Settings, definition: &Value) -> Result<(), ApiE
     let launch_type = match settings.get("launchType") {
         Some(launch_type) => launch_type.as_str().unwrap_or_default(),
         None if super::settings::is_fargate(settings) => "FARGATE",
-        None => return Ok(()),
+        None => "EC2",
     };
     if !["EC2", "FARGATE", "EXTERNAL"].contains(&launch_type) {
         return Err(invalid(format!("Invalid launch type: {launch_type}.")));

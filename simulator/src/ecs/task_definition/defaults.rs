@@ -107,6 +107,10 @@ fn attributes(body: &Map<String, Value>) -> Value {
     for (sign, attribute) in [
         (r#""networkMode":"awsvpc""#, "ecs.capability.task-eni"),
         (r#""logDriver":"awslogs""#, "com.amazonaws.ecs.capability.logging-driver.awslogs"),
+        (r#""logDriver":"awsfirelens""#, "com.amazonaws.ecs.capability.logging-driver.awsfirelens"),
+        (r#""firelensConfiguration":"#, "ecs.capability.firelens.fluentbit"),
+        (r#""environmentFiles":"#, "ecs.capability.env-files.s3"),
+        (r#""dependsOn":"#, "ecs.capability.container-ordering"),
         (r#""taskRoleArn":"#, "com.amazonaws.ecs.capability.task-iam-role"),
         (r#""executionRoleArn":"#, "ecs.capability.execution-role-ecr-pull"),
         (r#""healthCheck":"#, "ecs.capability.container-health-check"),

@@ -24,6 +24,7 @@ pub(super) fn check(input: &Value) -> Result<(), ApiError> {
     }
     check_containers(input)?;
     check_dependencies(input)?;
+    check_firelens(input)?;
     let awsvpc = input::text(input, "networkMode")? == Some("awsvpc");
     if awsvpc {
         check_host_ports(input)?;
@@ -55,6 +56,7 @@ fn check_containers(input: &Value) -> Result<(), ApiError> {
         if !names.insert(name) {
             return Err(client(format!("Duplicate container name: {name}.")));
         }
+        check_environment_files(container)?;
         if input::text(container, "image")?.unwrap_or_default().is_empty() {
             return Err(client("Container.image should not be null or empty."));
         }
@@ -74,13 +76,32 @@ fn check_containers(input: &Value) -> Result<(), ApiError> {
     Ok(())
 }
 
+fn check_environment_files(container: &Value) -> Result<(), ApiError> {
+    const FILES_MAX: usize = 10;
+    let files = input::list(container, "environmentFiles")?;
+    if files.len() > FILES_MAX {
+        return Err(client("Too many environment files; the maximum is 10."));
+    }
+    for file in files {
+        let value = input::text(file, "value")?.unwrap_or_default();
+        if input::text(file, "type")? != Some("s3") || !value.contains(":s3:::") || !value.ends_with(".env") {
+            return Err(client(format!(
+                "Invalid environment file '{value}': it must be the Amazon S3 ARN of an object whose name ends in .env."
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn check_dependencies(input: &Value) -> Result<(), ApiError> {
     let mut waits_for: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for container in containers(input) {
         let name = container["name"].as_str().unwrap_or_default();
         let mut others = Vec::new();
         for dependency in input::list(container, "dependsOn")? {
-            others.push(input::text(dependency, "containerName")?.unwrap_or_default());
+            let other = input::text(dependency, "containerName")?.unwrap_or_default();
+            check_condition(input, name, other, input::text(dependency, "condition")?.unwrap_or_default())?;
+            others.push(other);
         }
         waits_for.insert(name, others);
     }
@@ -107,6 +128,49 @@ fn check_dependencies(input: &Value) -> Result<(), ApiError> {
         true => Ok(()),
         false => Err(client("Container dependencies must not form a cycle.")),
     }
+}
+
+fn check_condition(input: &Value, name: &str, other: &str, condition: &str) -> Result<(), ApiError> {
+    let found = containers(input).iter().find(|container| container["name"] == other);
+    let essential = found.is_some_and(|container| container["essential"] != Value::Bool(false));
+    let checked = found.is_some_and(|container| container.get("healthCheck").is_some());
+    match condition {
+        "START" => Ok(()),
+        "HEALTHY" if found.is_none() || checked => Ok(()),
+        "HEALTHY" => Err(client(format!(
+            "Container '{name}' depends on container '{other}' being HEALTHY, which has no health check."
+        ))),
+        "COMPLETE" | "SUCCESS" if found.is_none() || !essential => Ok(()),
+        "COMPLETE" | "SUCCESS" => Err(client(format!(
+            "Container '{name}' depends on the {condition} of container '{other}', which must not be essential."
+        ))),
+        other => Err(client(format!("Invalid container dependency condition: {other}."))),
+    }
+}
+
+/// What logs through FireLens needs a router in the same task.
+fn check_firelens(input: &Value) -> Result<(), ApiError> {
+    let routers: Vec<&Value> =
+        containers(input).iter().filter_map(|container| container.get("firelensConfiguration")).collect();
+    if routers.len() > 1 {
+        return Err(client("Only one container in a task definition can have a firelensConfiguration."));
+    }
+    for router in &routers {
+        match input::text(router, "type")? {
+            Some("fluentd" | "fluentbit") => {}
+            Some(_) | None => {
+                return Err(client("The type of a firelensConfiguration must be fluentd or fluentbit."));
+            }
+        }
+    }
+    let routed =
+        containers(input).iter().any(|container| container["logConfiguration"]["logDriver"] == "awsfirelens");
+    if routed && routers.is_empty() {
+        return Err(client(
+            "A container that uses the log driver awsfirelens needs a container with a firelensConfiguration in its task definition.",
+        ));
+    }
+    Ok(())
 }
 
 fn check_host_ports(input: &Value) -> Result<(), ApiError> {

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::order::Order;
 use super::output::Output;
 use super::{health, ports};
 use crate::clock::{Clock, Time};
@@ -28,13 +30,17 @@ pub(super) struct Container {
     pub(super) environment: BTreeMap<String, String>,
     /// From container port to the port of this machine.
     ports: BTreeMap<u16, u16>,
+    /// How long those that depend on it wait after its start.
+    start_timeout: Option<Duration>,
     life: Mutex<Life>,
+    /// Told of every change of its life.
+    changed: watch::Sender<()>,
     output: Output,
 }
 
-struct Life {
-    status: ContainerStatus,
-    health: ContainerHealth,
+pub(super) struct Life {
+    pub(super) status: ContainerStatus,
+    pub(super) health: ContainerHealth,
     /// The group is led by the container's process.
     group: Option<Pid>,
     /// Set by a kill, which may come before there is a process.
@@ -77,6 +83,8 @@ impl Container {
             program: image.command,
             working_directory: image.working_directory,
             ports: mapped,
+            start_timeout: launch.start_timeout,
+            changed: watch::Sender::new(()),
             life: Mutex::new(Life { status, health: ContainerHealth::Unknown, group: None, killed: false }),
             output: Output::default(),
         }
@@ -104,6 +112,28 @@ impl Container {
 
     pub(super) fn set_health(&self, health: ContainerHealth) {
         self.life().health = health;
+        self.changed.send_replace(());
+    }
+
+    fn set_status(&self, status: ContainerStatus) {
+        self.life().status = status;
+        self.changed.send_replace(());
+    }
+
+    pub(super) fn start_timeout(&self) -> Option<Duration> {
+        self.start_timeout
+    }
+
+    /// Looks at its life until there is an answer in it.
+    pub(super) async fn until<T>(&self, look: impl Fn(&Life) -> Option<T>) -> T {
+        let mut changes = self.changed.subscribe();
+        loop {
+            if let Some(answer) = look(&self.life()) {
+                return answer;
+            }
+            // The sender lives as long as the container.
+            let _ = changes.changed().await;
+        }
     }
 
     /// What is to be seen at `now`. A process may have moved after the step of the clock that asks;
@@ -120,11 +150,10 @@ impl Container {
         ContainerState { name: self.name.clone(), status, health: life.health }
     }
 
-    /// Ends a container that was never started, because a sibling cannot be.
+    /// Ends a container that was never started, because a sibling cannot be, or because its turn never came.
     pub(super) fn give_up(&self, now: Time) {
-        let mut life = self.life();
-        if life.status == ContainerStatus::Pending {
-            life.status = ContainerStatus::Stopped { exit_code: 137, reason: None, at: now };
+        if self.can_start() {
+            self.set_status(ContainerStatus::Stopped { exit_code: 137, reason: None, at: now });
         }
     }
 
@@ -134,14 +163,21 @@ impl Container {
         self.signal(Signal::KILL);
     }
 
-    /// Starts the process and looks after it until it has ended.
+    /// Starts the process when it is its turn, and looks after it until it has ended.
     pub(super) async fn run(
         self: Arc<Self>,
+        order: Order,
         stop_timeout: Duration,
         check: Option<HealthCheck>,
         clock: Clock,
         stop: CancellationToken,
     ) {
+        tokio::select! {
+            turn = order.may_start(&self.name, &clock) => if let Err(reason) = turn {
+                return self.set_status(ContainerStatus::CannotStart { reason });
+            },
+            () = stop.cancelled() => return self.give_up(clock.now()),
+        }
         let mut child = match self.spawn() {
             Ok(child) => child,
             Err(error) => {
@@ -150,15 +186,11 @@ impl Container {
                      unable to start container process: exec: \"{}\": {error}",
                     self.program.display()
                 );
-                self.life().status = ContainerStatus::CannotStart { reason };
-                return;
+                return self.set_status(ContainerStatus::CannotStart { reason });
             }
         };
-        {
-            let mut life = self.life();
-            life.group = child.id().and_then(|id| Pid::from_raw(id as i32));
-            life.status = ContainerStatus::Running { since: clock.now() };
-        }
+        self.life().group = child.id().and_then(|id| Pid::from_raw(id as i32));
+        self.set_status(ContainerStatus::Running { since: clock.now() });
         if self.life().killed {
             self.kill();
         }
@@ -168,7 +200,7 @@ impl Container {
             async move { container.listen(stdout, stderr, &clock).await }
         });
         let status = tokio::select! {
-            status = self.end(&mut child, clock.real(stop_timeout), &stop) => status,
+            status = self.end(&mut child, &order, clock.real(stop_timeout), &stop) => status,
             never = health::watch(&self, check.as_ref(), &clock) => match never {},
         };
         // What a container's first process leaves behind dies with it.
@@ -176,13 +208,12 @@ impl Container {
         if tokio::time::timeout(LAST_WORDS, &mut words).await.is_err() {
             words.abort();
         }
-        let mut life = self.life();
-        life.group = None;
-        life.status = ContainerStatus::Stopped {
+        self.life().group = None;
+        self.set_status(ContainerStatus::Stopped {
             exit_code: status.map_or(255, exit_code),
             reason: None,
             at: clock.now(),
-        };
+        });
     }
 
     fn spawn(&self) -> std::io::Result<Child> {
@@ -220,12 +251,16 @@ impl Container {
     async fn end(
         &self,
         child: &mut Child,
+        order: &Order,
         patience: Duration,
         stop: &CancellationToken,
     ) -> std::io::Result<ExitStatus> {
         tokio::select! {
             status = child.wait() => return status,
-            () = stop.cancelled() => {}
+            () = async {
+                stop.cancelled().await;
+                order.may_end().await;
+            } => {}
         }
         self.signal(Signal::TERM);
         match tokio::time::timeout(patience, child.wait()).await {

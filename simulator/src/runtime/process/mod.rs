@@ -10,6 +10,7 @@
 
 mod container;
 mod health;
+mod order;
 mod output;
 mod ports;
 mod probe;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::container::Container;
+use self::order::Order;
 use self::probe::Probes;
 use super::{ContainerState, Probe, ProbeAnswer, Runtime, TaskLaunch};
 use crate::clock::{Clock, Time};
@@ -126,12 +128,10 @@ impl Runtime for ProcessRuntime {
         let started = containers.iter().all(|(container, _)| container.can_start());
         if started {
             for (container, launch) in &containers {
-                let running = container.clone().run(
-                    launch.stop_timeout,
-                    launch.health_check.clone(),
-                    self.clock.clone(),
-                    stop.clone(),
-                );
+                let order = Order::of(launch, &containers);
+                let check = launch.health_check.clone();
+                let (clock, stop) = (self.clock.clone(), stop.clone());
+                let running = container.clone().run(order, launch.stop_timeout, check, clock, stop);
                 self.background.spawn_on(running, &self.handle);
             }
         }

@@ -44,6 +44,8 @@ fn container(image: &str, command: &[&str]) -> ContainerLaunch {
         health_check: None,
         stop_timeout: Duration::from_secs(30),
         memory_limit: None,
+        depends_on: Vec::new(),
+        start_timeout: None,
     }
 }
 

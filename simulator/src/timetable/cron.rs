@@ -15,7 +15,7 @@ const MONTHS: [&str; 12] =
     ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
-pub(super) struct Cron {
+pub(crate) struct Cron {
     minutes: BTreeSet<i16>,
     hours: BTreeSet<i16>,
     months: BTreeSet<i16>,

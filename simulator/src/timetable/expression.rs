@@ -1,4 +1,4 @@
-//! When a schedule fires: `at(...)`, `rate(...)` and `cron(...)` in a time zone, between two dates.
+//! Reads schedule expressions, and finds the next moment of one.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use jiff::tz::TimeZone;
 use super::cron::Cron;
 use crate::clock::Time;
 
-pub(super) enum Expression {
+pub(crate) enum Expression {
     /// Once, at this time of the zone's clocks.
     At(DateTime),
     Rate(Duration),
     Cron(Box<Cron>),
 }
 
-pub(super) struct Timing {
-    pub(super) expression: Expression,
-    pub(super) zone: TimeZone,
-    pub(super) start: Option<Time>,
-    pub(super) end: Option<Time>,
+pub(crate) struct Timing {
+    pub(crate) expression: Expression,
+    pub(crate) zone: TimeZone,
+    pub(crate) start: Option<Time>,
+    pub(crate) end: Option<Time>,
     /// What a rate counts from: its first invocation is then.
-    pub(super) origin: Time,
+    pub(crate) origin: Time,
 }
 
 impl Expression {
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let inside = |kind: &str| text.strip_prefix(kind)?.strip_suffix(')');
         if let Some(at) = inside("at(") {
             let shape: String = at.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
@@ -50,7 +50,7 @@ impl Expression {
 
 impl Timing {
     /// The first moment after `last` at which it fires. A rate's origin counts although it is not after.
-    pub(super) fn next(&self, last: Option<Time>, now: Time) -> Option<Time> {
+    pub(crate) fn next(&self, last: Option<Time>, now: Time) -> Option<Time> {
         let after = last.unwrap_or(Time(now.0.saturating_sub(1)));
         // Strictly after: one millisecond before the start, the start itself may still come.
         let after = match self.start {
