@@ -192,6 +192,34 @@ impl World {
         made["ARN"].as_str().unwrap().to_owned()
     }
 
+    /// Registers capacity providers of EC2 instances with the cluster.
+    pub async fn capacity_providers(&self, names: &[&str]) {
+        for name in names {
+            let group = format!(
+                "arn:aws:autoscaling:{}:123456789012:autoScalingGroup:1:autoScalingGroupName/{name}",
+                self.region
+            );
+            let provider = json!({"name": name, "autoScalingGroupProvider": {"autoScalingGroupArn": group}});
+            self.ecs("CreateCapacityProvider", provider).await;
+        }
+        let all: Vec<&str> = ["FARGATE", "FARGATE_SPOT"].iter().chain(names).copied().collect();
+        let of_cluster =
+            json!({"cluster": self.cluster, "capacityProviders": all, "defaultCapacityProviderStrategy": []});
+        self.ecs("PutClusterCapacityProviders", of_cluster).await;
+        self.simulator.take_calls();
+    }
+
+    /// An object of S3, in a bucket that is made for it where it is missing.
+    pub fn object(&self, bucket: &str, key: &str, text: &str) {
+        let bytes = bytes::Bytes::copy_from_slice(text.as_bytes());
+        self.simulator.with_world(|account| {
+            let now = self.clock.now();
+            // Two objects may share a bucket.
+            let _ = account.s3.create_bucket(bucket, now);
+            account.s3.put(bucket, key, bytes, now).unwrap();
+        });
+    }
+
     /// A parameter of SSM Parameter Store.
     pub fn parameter(&self, name: &str, value: &str) {
         let input = json!({"Name": name, "Value": value, "Type": "String"});
@@ -217,8 +245,8 @@ impl World {
         });
     }
 
-    /// Removes what this installation remembers.
-    pub fn lose_the_ledger(&self) {
+    /// The machine of the operator burns down.
+    pub fn lose_ledger(&self) {
         std::fs::remove_file(self.ledger_path()).unwrap();
     }
 
@@ -349,7 +377,7 @@ impl World {
             .map(|desired| WantTask { desired, record: records.get(&desired.key) })
             .collect();
         let mut live = observer.observe_with(&wants, &departing, self.now()).await;
-        let owner = Owner { installation: "reconciler", environment: "test" };
+        let owner = Owner { installation: "reconciler", environment: &wish.environment.name };
         observer.observe_scheduled_tasks(&tasks, owner, &mut live).await;
         live
     }
@@ -389,11 +417,6 @@ impl World {
 
     fn ledger_path(&self) -> PathBuf {
         self.folder.path().join("test.ledger.json")
-    }
-
-    /// The machine of the operator burns down.
-    pub fn lose_ledger(&self) {
-        std::fs::remove_file(self.ledger_path()).unwrap();
     }
 
     pub fn record(&self, service: &str) -> ServiceRecord {

@@ -164,7 +164,7 @@ async fn a_task_is_stopped_by_hand_or_by_spot_and_says_by_whom() {
     let clock = Clock::starting_at(Time(1_790_000_000_000), 1.0);
     let account = Account { simulator: Simulator::new(clock, runtime.clone()) };
     account.ecs("CreateCluster", json!({"clusterName": "jobs"})).await;
-    account.register("migrate", "migrate:1").await;
+    account.register("migrate", "endless:1").await;
     let mut arns = Vec::new();
     for _ in 0..2 {
         arns.push(arn_of(&account.ecs("RunTask", request("migrate")).await));

@@ -9,7 +9,10 @@ pub(super) fn claim(record: &mut ServiceRecord, steps: &[Step]) {
     let name = |body: &crate::model::Json, member: &str| body[member].as_str().map(str::to_owned);
     for step in steps {
         match &step.action {
-            Action::RegisterScalableTarget { .. } => ours.target = true,
+            Action::RegisterScalableTarget { body } => {
+                ours.target = true;
+                ours.bounds = body["MinCapacity"].as_i64().zip(body["MaxCapacity"].as_i64());
+            }
             Action::PutScalingPolicy { body } => ours.policies.extend(name(body, "PolicyName")),
             Action::PutScheduledAction { body } => {
                 ours.scheduled_actions.extend(name(body, "ScheduledActionName"));
@@ -48,8 +51,10 @@ pub fn still_there(
         Part::Unreadable(_) => return Some(ours.clone()),
     };
     let wanted = desired.scaling.as_ref();
+    let target = ours.target && (wanted.is_some() || policies.is_some());
     let kept = ScalingPut {
-        target: ours.target && (wanted.is_some() || policies.is_some()),
+        target,
+        bounds: ours.bounds.filter(|_| target),
         policies: kept(&ours.policies, [policies, wanted.map(|it| &it.policies)]),
         scheduled_actions: kept(&ours.scheduled_actions, [actions, wanted.map(|it| &it.scheduled_actions)]),
     };

@@ -133,6 +133,10 @@ impl ServiceRecord {
 pub struct ScalingPut {
     /// We registered the scalable target, or changed it.
     pub target: bool,
+    /// The bounds that we put last, minimum and maximum: while they are still Git's, others that a scheduled
+    /// action asks for are that action's doing, and no old wish of Git's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<(i64, i64)>,
     pub policies: BTreeSet<String>,
     pub scheduled_actions: BTreeSet<String>,
 }

@@ -274,7 +274,7 @@ fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) 
 }
 
 /// Whether what Git asks for was applied before, so that a difference is somebody else's doing.
-fn was_applied(look: Look<'_>, service: Option<&EcsService>) -> bool {
+pub(super) fn was_applied(look: Look<'_>, service: Option<&EcsService>) -> bool {
     let desired = &look.desired.digest;
     // CreateService writes the tag before scaling is set up: an apply that was cut short there has
     // nobody but us to blame. Where the ledger knows what was applied whole, it knows better.

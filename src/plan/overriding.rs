@@ -5,7 +5,7 @@ use super::{Action, Cause, Consequence, Difference, Kept, Quiet};
 use crate::model::{EcsService, FieldPath, Json, Overriding, ScalingOverride, Timestamp, tag};
 
 /// The bounds' names in a scaling tree.
-const BOUNDS: [&str; 2] = ["minCapacity", "maxCapacity"];
+pub(super) const BOUNDS: [&str; 2] = ["minCapacity", "maxCapacity"];
 
 /// Puts an override that is in force into the scaling tree that is wanted; says of each bound that
 /// Git's value waits.
@@ -131,6 +131,6 @@ pub(super) fn leave_only_its_own(change: &mut Change) -> bool {
     true
 }
 
-fn path(bound: &str) -> FieldPath {
+pub(super) fn path(bound: &str) -> FieldPath {
     FieldPath::root().field("scaling").field(bound)
 }

@@ -1,11 +1,11 @@
 //! Application Auto Scaling of one service: what Git asks for, and what becomes of the rest.
 
-use super::change::{Change, Look};
+use super::change::{Change, Look, was_applied};
 use super::credentials::masked;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::{Action, Cause, Consequence, Difference, Kept, Quiet, body, overriding, trees};
-use crate::model::{FieldPath, Json, LiveScaling, Scaling, ScalingPut, Segment};
+use crate::model::{FieldPath, IntentKind, Json, LiveScaling, Scaling, ScalingPut, Segment};
 use crate::shape::rules::{Tree, tree};
 
 /// The lists of a scaling tree, with the member that names an element.
@@ -94,6 +94,7 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
     let live = live.map(trees::live_scaling);
     let live = live.as_ref();
     let mut wanted = trees::desired_scaling(wanted);
+    change.quiet.extend(live.into_iter().flat_map(|live| leave_scheduled(look, &mut wanted, live)));
     change.quiet.extend(overriding::hold(look, &mut wanted, live));
     let (wanted, ignored) = match live {
         Some(live) => {
@@ -139,6 +140,56 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
     // What Git does not mention is told by whose it is, not by a general rule.
     change.quiet.extend(quiet.into_iter().filter(|one| !unmentioned.has(&one.path)));
     unmentioned.prune(look, change);
+}
+
+/// Leaves bounds alone that Git's own scheduled actions put in place of Git's: Application Auto Scaling
+/// shows them as the target's own, until another action or a call changes them. Bounds that Git changed
+/// since we put them are not left waiting for the next action.
+///
+/// https://docs.aws.amazon.com/autoscaling/application/APIReference/API_ScalableTargetAction.html
+fn leave_scheduled(look: Look<'_>, wanted: &mut Json, live: &Json) -> Vec<Quiet> {
+    if look.overriding().is_some() || !bounds_were_put(look, wanted) {
+        return Vec::new();
+    }
+    let mut quiet = Vec::new();
+    for (bound, member) in overriding::BOUNDS.into_iter().zip(["MinCapacity", "MaxCapacity"]) {
+        if live[bound] == wanted[bound] {
+            continue;
+        }
+        let mut actions = wanted["scheduledActions"].as_array().into_iter().flatten();
+        let sets = |action: &&Json| {
+            let asked = action["ScalableTargetAction"][member].as_i64();
+            asked.is_some() && asked == live[bound].as_i64()
+        };
+        let Some(action) = actions.find(sets) else { return Vec::new() };
+        let name = action["ScheduledActionName"].as_str().unwrap_or_default();
+        quiet.push(Quiet {
+            path: overriding::path(bound),
+            live: Some(live[bound].clone()),
+            desired: Some(wanted[bound].clone()),
+            rule: format!("the scheduled action `{name}` sets it"),
+            kept: Kept::Scheduled,
+        });
+    }
+    for bound in overriding::BOUNDS {
+        wanted[bound] = live[bound].clone();
+    }
+    quiet
+}
+
+/// Whether Git's bounds of today were in force once.
+fn bounds_were_put(look: Look<'_>, wanted: &Json) -> bool {
+    let interrupted = look
+        .record
+        .and_then(|record| record.intent.as_ref())
+        .is_some_and(|intent| intent.kind == IntentKind::Scale);
+    let ours = look.record.and_then(|record| record.scaling.as_ref()).and_then(|ours| ours.bounds);
+    match ours {
+        Some((minimum, maximum)) => {
+            !interrupted && wanted["minCapacity"] == minimum && wanted["maxCapacity"] == maximum
+        }
+        None => was_applied(look, look.live.service.present()),
+    }
 }
 
 /// Lets go of scaling that Git no longer asks for at all.

@@ -382,6 +382,8 @@ pub enum Kept {
     Overridden,
     /// An administrator's override that says nothing that could be done.
     NotHonoured,
+    /// One of Git's own scheduled actions put it there.
+    Scheduled,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
 }
@@ -401,6 +403,10 @@ impl ServicePlan {
             return;
         }
         if let Decision::Change { differences, .. } = &mut self.decision {
+            // What Git asks for comes in an order; what was changed behind its back is set back at once.
+            if differences.iter().all(|one| one.cause == Cause::BehindOurBack) {
+                return;
+            }
             let differences = std::mem::take(differences);
             let reason = Held::WaitsFor { service: service.clone() };
             self.decision = Decision::Held { reason, differences };

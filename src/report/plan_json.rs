@@ -243,7 +243,7 @@ mod tests {
         let of_worker: Vec<&Json> = steps.iter().filter(|step| step["service"] == "job-worker").collect();
         assert_eq!(
             *of_worker[0],
-            json!({"service": "job-worker", "action": "RunTask", "hook": "migrate", "stage": "before",
+            json!({"service": "job-worker", "kind": "Service", "action": "RunTask", "hook": "migrate", "stage": "before",
                 "images": ["registry/job-migrate:1.4.2"], "differences": []})
         );
         let calls: Vec<&str> = of_worker.iter().map(|step| step["action"].as_str().unwrap()).collect();

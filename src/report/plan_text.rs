@@ -286,6 +286,10 @@ impl Window<'_> {
                 Kept::NotHonoured => {
                     (format!("{path}  {} is not honoured: {rule}", shown(live)), Tone::Warning)
                 }
+                Kept::Scheduled => {
+                    let (live, git) = (shown(live), shown(desired));
+                    (format!("{path}  {live} for now, Git's {git} waits: {rule}"), Tone::Quiet)
+                }
                 Kept::LeftInPlace => (format!("{path}  left in place: {rule}"), Tone::Quiet),
             };
             let _ = writeln!(text, "    {}", self.options.colour.paint(tone, &line));

@@ -267,7 +267,7 @@ class Page:
         self.find("#to").send_keys("ada@example")
         self.find("#name").send_keys("<b>Ada</b>")
         self.find("#send").click()
-        self.until("the API's own words are shown", lambda: "is not a domain" in self.text("#refusal"))
+        self.until("the API's own words are shown", lambda: "the domain has no dot" in self.text("#refusal"))
         assert self.find("#refusal").get_attribute("role") == "alert"
         refused = [line for line in self.complaints() if "/submit-job" in line["message"] and "422" in line["message"]]
         assert len(refused) == 1, refused

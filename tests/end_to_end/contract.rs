@@ -21,6 +21,8 @@ fn the_api_keeps_what_its_document_says() {
         ("ADMIN_TOKEN", TOKEN),
         ("SCALING_CLUSTER", "jobs"),
         ("SCALING_SERVICE", "job-worker"),
+        // As much as its document allows; how little an installation allows, no schema says.
+        ("SCALING_MAXIMUM", "5000"),
     ]);
     create_worker(&api);
     let (upload, import) = existing(&api);

@@ -12,16 +12,20 @@ fn a_job_is_completed_once_while_its_worker_is_replaced() {
     let first = repository.commit("Deploy the job system");
     let account = Account::with_healthy_services(&repository, &first);
 
-    // Long enough that the old worker is told to stop in the middle of it.
-    let long = account.submit_job(20_000);
+    // Long enough that the new worker is there in the middle of it.
+    let long = account.submit_job(30_000);
     account.wait_for_job(&long, "RUNNING");
     let queued: Vec<String> = (0..10).map(|_| account.submit_job(20)).collect();
     let release = repository.release("job-worker", "1.1.0").commit("Release 1.1.0");
-    let stopping = json!({"cluster": "jobs", "serviceName": "job-worker", "desiredStatus": "STOPPED"});
-    wait_until("the old worker is told to stop", || {
-        !account.aws.ecs("ListTasks", stopping.clone())["taskArns"].as_array().unwrap().is_empty()
-    });
+    let workers = |status: &str| {
+        let wanted = json!({"cluster": "jobs", "serviceName": "job-worker", "desiredStatus": status});
+        account.aws.ecs("ListTasks", wanted)["taskArns"].as_array().unwrap().len()
+    };
+    wait_until("the new worker is there", || workers("RUNNING") == 2);
+    // The old one protects itself while it has the job in hand.
+    let stopping = workers("STOPPED");
     assert_eq!(account.get(&format!("/jobs/{long}"))["status"], "RUNNING");
+    assert_eq!(stopping, 0);
 
     for id in &queued {
         assert_eq!(account.wait_for_job(id, "COMPLETED")["attempts"], 1);

@@ -109,7 +109,7 @@ async fn converges_at_every_line(story: Story) {
             cases += 1;
         }
     }
-    assert!(cases > 5, "the story writes lines to be killed at: {lines:?}");
+    assert!(cases > 2, "the story writes lines to be killed at: {lines:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use reconciler::controller::Next;
 use reconciler::model::ServiceKey;
 use serde_json::{Value, json};
 
-use crate::world::{World, mutating, service};
+use crate::world::{World, mutating, service, service_with};
 
 async fn corrected(change: Value) -> (World, Vec<String>) {
     let mut world = World::new().await;
@@ -30,6 +30,27 @@ async fn a_desired_count_changed_by_hand_is_set_back() {
     let (world, calls) = corrected(json!({"desiredCount": 5})).await;
     assert_eq!(calls, ["UpdateService"]);
     assert_eq!(world.service("api").await["desiredCount"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drift_is_set_back_while_what_the_service_depends_on_is_held() {
+    let mut world = World::new().await;
+    let dependent = service_with("worker", "app:1", "  dependsOn: [api]\n");
+    let good = world.commit(&[service("api", "app:1"), dependent.clone()]);
+    world.settle(&good).await;
+    let bad = world.commit(&[service("api", "app:crash"), dependent.clone()]);
+    let by_hand = json!({"cluster": "jobs", "service": "worker", "desiredCount": 5});
+    world.ecs("UpdateService", by_hand).await;
+    let standing = world.settle(&bad).await;
+    assert!(matches!(standing[&ServiceKey::new("api")], Next::Held(_)), "{}", world.told());
+    assert_eq!(standing[&ServiceKey::new("worker")], Next::Settled, "{}", world.told());
+    assert_eq!(world.service("worker").await["desiredCount"], 2);
+    // What Git asks for waits.
+    let release = world.commit(&[service("api", "app:crash"), dependent.replace("app:1", "app:2")]);
+    let standing = world.settle(&release).await;
+    let waits = Next::Waits(ServiceKey::new("api"));
+    assert_eq!(standing[&ServiceKey::new("worker")], waits, "{}", world.told());
+    assert_eq!(world.runs("worker").await, "worker:1");
 }
 
 #[tokio::test(start_paused = true)]

@@ -44,17 +44,12 @@ fn provision(world: &World, files: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Deploys a folder to an account of its own and plans again.
-async fn deploys_and_is_quiet(path: &str, environment: &str, region: &str, cluster: &str) {
-    let mut world = World::of(region, cluster).await;
+/// Deploys a folder to a new account and plans again.
+async fn deploys_and_is_quiet(mut world: World, path: &str, environment: &str) {
     let mut files = files(path);
     provision(&world, &mut files);
     let desired =
         world.load_files(files, Some(environment)).unwrap_or_else(|errors| panic!("{path}: {errors}"));
-    assert_eq!(
-        (desired.environment.region.as_str(), desired.environment.cluster.as_str()),
-        (region, cluster)
-    );
     let services = desired.services.values();
     let of_hooks = services.clone().flat_map(|it| it.rollout.hooks()).filter_map(|it| match &it.definition {
         HookDefinition::Own { task_definition, .. } => Some(task_definition),
@@ -79,25 +74,39 @@ async fn deploys_and_is_quiet(path: &str, environment: &str, region: &str, clust
 
 #[tokio::test(start_paused = true)]
 async fn the_job_system_deploys_to_each_environment_and_is_quiet() {
-    deploys_and_is_quiet("manifests", "local", "eu-west-1", "jobs").await;
-    deploys_and_is_quiet("manifests", "staging", "eu-west-1", "jobs-staging").await;
-    deploys_and_is_quiet("manifests", "production", "eu-west-1", "jobs-production").await;
+    for (environment, cluster) in
+        [("local", "jobs"), ("staging", "jobs-staging"), ("production", "jobs-production")]
+    {
+        deploys_and_is_quiet(World::of("eu-west-1", cluster).await, "manifests", environment).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_migration_api_deploys_to_staging_and_to_production_and_is_quiet() {
-    let path = "manifests/examples/migration-api";
-    deploys_and_is_quiet(path, "staging", "eu-west-1", "migration-staging").await;
-    deploys_and_is_quiet(path, "production", "eu-west-1", "migration-production").await;
+    for environment in ["staging", "production"] {
+        let world = World::of("eu-west-1", &format!("migration-{environment}")).await;
+        deploys_and_is_quiet(world, "manifests/examples/migration-api", environment).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_service_on_ec2_behind_a_load_balancer_deploys_and_is_quiet() {
-    let path = "manifests/examples/ec2-behind-load-balancer";
-    deploys_and_is_quiet(path, "production", "eu-west-1", "web").await;
+    let world = World::of("eu-west-1", "web").await;
+    world.capacity_providers(&["on-demand", "spot"]).await;
+    deploys_and_is_quiet(world, "manifests/examples/ec2-behind-load-balancer", "production").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_backend_with_a_queue_worker_and_a_morning_email_deploys_and_is_quiet() {
+    let world = World::of("eu-west-1", "backend").await;
+    deploys_and_is_quiet(world, "manifests/examples/queue-worker-with-datadog", "production").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_api_and_the_cms_deploy_and_are_quiet() {
-    deploys_and_is_quiet("manifests/examples/api-and-cms", "production", "eu-west-2", "backend").await;
+    let world = World::of("eu-west-2", "backend").await;
+    for service in ["api", "cms"] {
+        world.object("backend-settings-123456789012", &format!("{service}/2025_05.env"), "LOG_LEVEL=info\n");
+    }
+    deploys_and_is_quiet(world, "manifests/examples/api-and-cms", "production").await;
 }

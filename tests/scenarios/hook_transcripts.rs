@@ -159,7 +159,7 @@ async fn a_hook_that_waits_for_room_and_does_not_end_reads_like_this() {
     world.simulator.with_world(|account| {
         account.ecs.no_room.extend(["RESOURCE:MEMORY".to_owned(), "RESOURCE:MEMORY".to_owned()]);
     });
-    let endless = hook("migrate", "migrate:1", "        timeout: 1m\n");
+    let endless = hook("migrate", "endless:1", "        timeout: 1m\n");
     let wish = world.commit(&[with_hooks("app:2", &[endless], NONE)]);
     world.settle(&wish).await;
     insta::assert_snapshot!(since(&world, "new revision"), @r#"
@@ -170,7 +170,7 @@ async fn a_hook_that_waits_for_room_and_does_not_end_reads_like_this() {
     08:00:35  hook       api migrate started
     08:01:35  hook       api migrate has not ended after 60 s; its task is stopped
     08:01:40  failed     api: hook migrate: it did not end within 60 s and was stopped (gate: hook); nothing was deployed
-    08:01:41  held       api@af43… until Git changes it; failed on 2027-01-15 08:01: hook migrate: it did not end within 60 s and was stopped
+    08:01:41  held       api@e925… until Git changes it; failed on 2027-01-15 08:01: hook migrate: it did not end within 60 s and was stopped
     "#);
 }
 

@@ -116,7 +116,7 @@ async fn with_on_failure_hold_a_failed_smoke_test_leaves_what_runs() {
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_does_not_end_in_time_is_stopped_and_has_failed() {
     let mut world = world_with(&with_hooks("app:1", NONE, NONE)).await;
-    let endless = hook("migrate", "migrate:1", "        timeout: 2m\n        attempts: 3\n");
+    let endless = hook("migrate", "endless:1", "        timeout: 2m\n        attempts: 3\n");
     let failure = is_held(&mut world, &with_hooks("app:2", &[endless], NONE)).await;
     assert_eq!(failure.likely_cause, "hook migrate: it did not end within 2 m and was stopped");
     assert_eq!(mutating(&world.take_calls()), ["RegisterTaskDefinition", "RunTask", "StopTask"]);
@@ -128,7 +128,7 @@ async fn a_hook_that_does_not_end_in_time_is_stopped_and_has_failed() {
 async fn a_task_that_somebody_stops_has_failed_and_is_not_tried_again() {
     let mut world = World::new().await;
     let wish =
-        world.commit(&[with_hooks("app:1", &[hook("migrate", "migrate:1", "        attempts: 3\n")], NONE)]);
+        world.commit(&[with_hooks("app:1", &[hook("migrate", "endless:1", "        attempts: 3\n")], NONE)]);
     let operator = world.operator().await;
     world.run_for(&operator, &wish, Duration::from_secs(20)).await;
     let task = world.record("api").hook.unwrap().task.unwrap();

@@ -139,7 +139,7 @@ async fn when_git_moves_on_a_running_hook_ends_before_the_next_one_begins() {
 async fn hooks_of_a_service_that_runs_what_git_wants_count_as_done_where_the_ledger_is_lost() {
     let hooked = with_hooks("app:1", &migrate("migrate-once:1"), &smoke("smoke-once:1"));
     let mut world = world_with(&hooked).await;
-    world.lose_the_ledger();
+    world.lose_ledger();
     settles(&mut world, &hooked).await;
     let takes = "takes migrate and smoke for done";
     assert_eq!(world.told().matches(takes).count(), 1, "{}", world.told());
@@ -151,7 +151,7 @@ async fn hooks_of_a_service_that_runs_what_git_wants_count_as_done_where_the_led
 #[tokio::test(start_paused = true)]
 async fn hooks_of_a_service_that_is_adopted_as_it_is_count_as_done() {
     let mut world = world_with(&with_hooks("app:1", NONE, NONE)).await;
-    world.lose_the_ledger();
+    world.lose_ledger();
     let tags =
         json!(["reconciler/managed-by", "reconciler/id", "reconciler/digest", "reconciler/task-definition"]);
     let arn = world.service("api").await["serviceArn"].clone();

@@ -66,6 +66,7 @@ fn play(choices: &[u8]) -> Result<(), TestCaseError> {
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let mut world = World::new().await;
+        world.capacity_providers(&["machines", "machines_SPOT"]).await;
         let offer = Offer { target_group: world.target_group("app"), secret: world.secret("token") };
         let mut choices = Choices::new(choices);
         let first = manifest("app", &mut choices, &offer);
@@ -147,6 +148,8 @@ fn with_one_change(
         .into_iter()
         .filter(|(pointer, _)| !(scaled && pointer == "/service/desiredCount"))
         .filter(|(pointer, _)| !pointer.starts_with("/taskDefinition/tags"))
+        // Only one provider of a strategy may have a base.
+        .filter(|(pointer, _)| !pointer.ends_with("/base"))
         .filter_map(|(pointer, value)| changed(&pointer, value))
         .collect();
     let start = choices.below(candidates.len());

@@ -5,7 +5,7 @@ use reconciler::model::ServiceKey;
 use serde_json::json;
 
 use super::story::scaled;
-use crate::world::{World, mutating, service};
+use crate::world::{Memory, World, mutating, service};
 
 const NONE: [&str; 0] = [];
 
@@ -88,4 +88,58 @@ async fn new_bounds_pull_the_count_into_them_without_a_deployment() {
     assert_eq!(world.bounds("api").await, Some((3, 6)));
     assert_eq!(world.service("api").await["desiredCount"], 3);
     assert_eq!(settle(&world, &wish).await, NONE);
+}
+
+/// A night that begins a minute after the world does.
+fn by_night(image: &str) -> String {
+    scaled("api", image).replace("cron(0 22 * * ? *)", "cron(1 8 * * ? *)")
+}
+
+#[tokio::test(start_paused = true)]
+async fn bounds_that_gits_own_scheduled_action_sets_are_left_alone() {
+    let mut world = World::new().await;
+    let wish = world.commit(&[by_night("app:1")]);
+    settle(&world, &wish).await;
+    assert_eq!(world.bounds("api").await, Some((2, 6)));
+    tokio::time::sleep(std::time::Duration::from_secs(120)).await;
+    assert_eq!(world.bounds("api").await, Some((2, 2)));
+
+    assert_eq!(settle(&world, &wish).await, NONE);
+    for memory in [Memory::Ledger, Memory::Nothing] {
+        let text = world.plan_text(&wish, memory).await;
+        let line = "scaling.maxCapacity  2 for now, Git's 6 waits: the scheduled action `night` sets it";
+        assert!(text.contains(line) && text.contains("Nothing to do"), "{text}");
+    }
+    // A release at night leaves the night as it is.
+    let release = world.commit(&[by_night("app:2")]);
+    let calls = settle(&world, &release).await;
+    assert_eq!(calls, ["RegisterTaskDefinition", "UpdateService", "TagResource"]);
+    assert_eq!(world.bounds("api").await, Some((2, 2)));
+    // Bounds that Git changes do not wait for the morning.
+    let wider = by_night("app:2").replace("minCapacity: 2", "minCapacity: 3");
+    let wish = world.commit(&[wider]);
+    assert_eq!(settle(&world, &wish).await, ["RegisterScalableTarget", "TagResource"]);
+    assert_eq!(world.bounds("api").await, Some((3, 6)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bounds_that_no_scheduled_action_sets_are_set_back() {
+    let (world, wish) = settled().await;
+    world.scaling("RegisterScalableTarget", "api", json!({"MinCapacity": 1, "MaxCapacity": 9})).await;
+    world.take_calls();
+    assert_eq!(settle(&world, &wish).await, ["RegisterScalableTarget"]);
+    assert_eq!(world.bounds("api").await, Some((2, 6)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bounds_go_back_to_gits_when_their_scheduled_action_leaves_git() {
+    let mut world = World::new().await;
+    let wish = world.commit(&[by_night("app:1")]);
+    settle(&world, &wish).await;
+    tokio::time::sleep(std::time::Duration::from_secs(120)).await;
+    let manifest = by_night("app:1");
+    let (without, _) = manifest.split_once("    scheduledActions:").unwrap();
+    let wish = world.commit(&[without.to_owned()]);
+    settle(&world, &wish).await;
+    assert_eq!(world.bounds("api").await, Some((2, 6)));
 }

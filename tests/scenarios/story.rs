@@ -192,7 +192,7 @@ impl Story {
             }
             Story::HookIsTooLate => {
                 settled(world, service("api", "app:1")).await;
-                let endless = hook("migrate", "migrate:1", "        timeout: 30s\n");
+                let endless = hook("migrate", "endless:1", "        timeout: 30s\n");
                 world.commit(&[with_hooks("app:2", &[endless], &[])])
             }
             Story::SmokeTestFails => {

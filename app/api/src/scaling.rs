@@ -44,10 +44,10 @@ pub struct Override {
 #[serde(deny_unknown_fields)]
 pub struct ScalingRequest {
     /// The fewest tasks.
-    #[schema(minimum = 0, example = 2)]
+    #[schema(minimum = 0, maximum = 5000, example = 2)]
     pub minimum: i64,
     /// The most tasks.
-    #[schema(minimum = 0, example = 8)]
+    #[schema(minimum = 0, maximum = 5000, example = 8)]
     pub maximum: i64,
     /// After how many minutes Git's bounds are back.
     #[serde(default = "minutes_default")]

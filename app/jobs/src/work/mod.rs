@@ -57,7 +57,7 @@ impl Template {
 pub enum InvalidWork {
     #[error("there is no job kind `{0}`; kinds are: sleep, csv-import, email, report")]
     UnknownKind(String),
-    #[error("the payload of a `{kind}` job is not valid: {why}")]
+    #[error("the payload of kind `{kind}` is not valid: {why}")]
     Payload { kind: &'static str, why: String },
 }
 
