@@ -54,7 +54,11 @@ pub struct ScalingRequest {
     #[schema(minimum = 1, maximum = 1440, default = 60)]
     pub minutes: i64,
     /// Why, for whoever reads the record.
-    #[schema(max_length = 200, example = "import of the yearly catalogue")]
+    #[schema(
+        max_length = 200,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$",
+        example = "import of the yearly catalogue"
+    )]
     pub reason: Option<String>,
 }
 
