@@ -126,7 +126,7 @@ impl World {
 
     /// A schedule of this installation's group, as GetSchedule answers.
     pub async fn schedule(&self, name: &str) -> Value {
-        self.scheduler("GET", &format!("/schedules/{name}?groupName=reconciler-test"), Value::Null).await
+        self.scheduler("GET", &format!("/schedules/{name}?groupName=reconciler-test-jobs"), Value::Null).await
     }
 
     /// Puts a tag on a service, as a person would.
@@ -378,7 +378,8 @@ impl World {
             .collect();
         let mut live = observer.observe_with(&wants, &departing, self.now()).await;
         let owner = Owner { installation: "reconciler", environment: &wish.environment.name };
-        observer.observe_scheduled_tasks(&tasks, owner, &mut live).await;
+        let left_over = plan::schedules_left(wish, records).next().is_some();
+        observer.observe_scheduled_tasks(&tasks, left_over, owner, &mut live).await;
         live
     }
 

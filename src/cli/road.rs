@@ -183,7 +183,8 @@ pub async fn observe(
         .collect();
     let mut live = observer.observe_with(&wants, &departing, now).await;
     let owner = Owner { installation: &account.installation, environment: &desired.environment.name };
-    observer.observe_scheduled_tasks(&tasks, owner, &mut live).await;
+    let left_over = plan::schedules_left(desired, records).next().is_some();
+    observer.observe_scheduled_tasks(&tasks, left_over, owner, &mut live).await;
     let whys: Vec<&String> = live
         .services
         .values()

@@ -63,15 +63,25 @@ impl Engine {
         live: &LiveService,
         waiting_for: &BTreeSet<ServiceKey>,
     ) -> Next {
-        let known = self.record_as(&service.key, Workload::Service);
-        if let Err(error) = known.and_then(|_| self.come_back(&service.key)) {
-            return stop(error);
+        self.pass_or_fail(desired, service, live, waiting_for).await.unwrap_or_else(stop)
+    }
+
+    async fn pass_or_fail(
+        &self,
+        desired: &Desired,
+        service: &DesiredService,
+        live: &LiveService,
+        waiting_for: &BTreeSet<ServiceKey>,
+    ) -> Result<Next, ledger::Error> {
+        let record = self.record_as(&service.key, Workload::Service)?;
+        // What a scheduled task left under this name is nothing that could be settled here.
+        if record.workload.is_service() {
+            self.come_back(&service.key)?;
+            if let Some(next) = self.settle(desired, service, live).await? {
+                return Ok(next);
+            }
         }
-        match self.settle(desired, service, live).await {
-            Ok(Some(next)) => next,
-            Ok(None) => self.plan_and_execute(desired, service, live, waiting_for).await.unwrap_or_else(stop),
-            Err(error) => stop(error),
-        }
+        self.plan_and_execute(desired, service, live, waiting_for).await
     }
 
     async fn plan_and_execute(
@@ -311,6 +321,7 @@ impl Engine {
             | Held::NotOwned { .. }
             | Held::GroupNotOwned { .. }
             | Held::GroupSuspended { .. }
+            | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::NotPruned(_) => Next::Held(sentence),
         }

@@ -114,7 +114,12 @@ impl Controller {
                     state.finished(pass, self.timing.resync, Instant::now());
                 }
                 wish = wishes.recv(), if wishes_open => match wish {
-                    Some(wish) => state.take(wish, &self.engine.ledger.records(), Instant::now()),
+                    Some(wish) => {
+                        if let Err(error) = self.engine.tell_schedules_left(&wish) {
+                            break Outcome::Lost(error.to_string());
+                        }
+                        state.take(wish, &self.engine.ledger.records(), Instant::now());
+                    }
                     None => wishes_open = false,
                 },
                 Some(()) = sweeps.next(), if !sweeps.is_empty() => {}

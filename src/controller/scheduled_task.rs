@@ -7,10 +7,10 @@ use crate::execute::Work;
 use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
-    Applied, Desired, DesiredScheduledTask, LiveScheduledTask, RolloutKind, Schedule, ServiceKey,
-    ServiceRecord, TaskDefinitionArn, Workload,
+    Applied, Desired, DesiredScheduledTask, Leaving, LiveScheduledTask, RolloutKind, Schedule, ServiceKey,
+    ServiceRecord, TaskDefinitionArn, Workload, schedule_group_name,
 };
-use crate::plan::{Decision, plan_scheduled_task};
+use crate::plan::{self, Decision, plan_scheduled_task};
 
 impl Engine {
     /// Looks at one scheduled task once.
@@ -35,6 +35,9 @@ impl Engine {
     ) -> Result<Next, ledger::Error> {
         let key = &task.key;
         let record = self.record_as(key, Workload::ScheduledTask)?;
+        if !record.workload.is_service() {
+            self.come_back(key)?;
+        }
         let mut plan = plan_scheduled_task(
             task,
             live,
@@ -75,23 +78,41 @@ impl Engine {
         }
     }
 
-    /// The record of a name, without what something of the other kind left behind under it.
-    ///
-    /// A service whose name a scheduled task takes goes on running: nobody has said that it may go.
+    /// Says of each schedule that left Git, once, that it is left in place.
+    pub(super) fn tell_schedules_left(&self, desired: &Desired) -> Result<(), ledger::Error> {
+        let group =
+            schedule_group_name(&self.installation, &desired.environment.name, &desired.environment.cluster);
+        for (key, record) in plan::schedules_left(desired, &self.ledger.records()) {
+            if record.leaving.is_some() {
+                continue;
+            }
+            let (revision, noticed_at) = (desired.revision.id.clone(), (self.now)());
+            self.ledger.update(key, |record| {
+                record.leaving = Some(Leaving { revision, noticed_at, began_at: None });
+            })?;
+            let sentence = format!(
+                "left Git in {}; its schedule is left in place and goes on running. To end it: \
+                 aws scheduler delete-schedule --group-name {group} --name {key}",
+                desired.revision.short()
+            );
+            let event = Event::new(noticed_at, Kind::Held, sentence).of(key);
+            self.journal.tell(event.revision(&desired.revision.id));
+        }
+        Ok(())
+    }
+
+    /// The record of a name. What something of the other kind left behind under it goes when that is gone
+    /// itself, except for hooks: none that is done is to be done again.
     pub(super) fn record_as(
         &self,
         key: &ServiceKey,
         workload: Workload,
     ) -> Result<ServiceRecord, ledger::Error> {
         let record = self.ledger.record(key).unwrap_or_default();
-        if record.workload == workload {
+        if record.workload == workload || record.held_by_another_kind(workload).is_some() {
             return Ok(record);
         }
-        if record.is_of_a_service() {
-            let sentence = "has become a scheduled task; the service of this name is left running";
-            self.journal.tell(Event::new((self.now)(), Kind::Held, sentence).of(key));
-        }
-        let fresh = ServiceRecord { workload, ..ServiceRecord::default() };
+        let fresh = ServiceRecord { workload, hooks: record.hooks, ..ServiceRecord::default() };
         self.ledger.update(key, |record| record.clone_from(&fresh))?;
         Ok(fresh)
     }

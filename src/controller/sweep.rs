@@ -74,7 +74,7 @@ impl Sweep {
         let environment = &self.desired.environment.name;
         let owner = Owner { installation: &self.engine.installation, environment };
         let mut live = self.observer.observe_with(&wants, &departing, (self.engine.now)()).await;
-        self.observer.observe_scheduled_tasks(&wanted_tasks, owner, &mut live).await;
+        self.observer.observe_scheduled_tasks(&wanted_tasks, false, owner, &mut live).await;
         let passes = services.into_iter().map(|service| self.pass(service, &live));
         let schedules = tasks.into_iter().map(|task| self.schedule(task, &live));
         let departures = left.into_iter().map(|key| self.leave(key, &live));

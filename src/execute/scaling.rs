@@ -9,9 +9,9 @@ pub(super) fn claim(record: &mut ServiceRecord, steps: &[Step]) {
     let name = |body: &crate::model::Json, member: &str| body[member].as_str().map(str::to_owned);
     for step in steps {
         match &step.action {
-            Action::RegisterScalableTarget { body } => {
+            Action::RegisterScalableTarget { of_git, .. } => {
                 ours.target = true;
-                ours.bounds = body["MinCapacity"].as_i64().zip(body["MaxCapacity"].as_i64());
+                ours.bounds = Some(*of_git);
             }
             Action::PutScalingPolicy { body } => ours.policies.extend(name(body, "PolicyName")),
             Action::PutScheduledAction { body } => {

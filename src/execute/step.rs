@@ -147,7 +147,7 @@ impl Outcome {
                 cluster: work.cluster.to_owned(),
                 service: work.plan.service.name().to_owned(),
             },
-            Action::RegisterScalableTarget { body } => Call::RegisterScalableTarget(scaling(body)),
+            Action::RegisterScalableTarget { body, .. } => Call::RegisterScalableTarget(scaling(body)),
             Action::PutScalingPolicy { body } => Call::PutScalingPolicy(scaling(body)),
             Action::DeleteScalingPolicy { name } => {
                 Call::DeleteScalingPolicy(scaling(&json!({"PolicyName": name})))
@@ -235,7 +235,7 @@ impl Outcome {
                 };
                 Told { starts_deployment: self.started.is_some(), ..Told::of(Kind::Rollback, sentence) }
             }
-            Action::RegisterScalableTarget { body } => {
+            Action::RegisterScalableTarget { body, .. } => {
                 let bounds = format!("{} and {} tasks", body["MinCapacity"], body["MaxCapacity"]);
                 Told::of(Kind::Scale, format!("{name} scales between {bounds}"))
             }

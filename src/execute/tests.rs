@@ -345,7 +345,10 @@ async fn scaling_calls_name_their_service() {
     let stage = Stage::new();
     let stub = Stub::new(healthy);
     let actions = vec![
-        Action::RegisterScalableTarget { body: json!({"MinCapacity": 2, "MaxCapacity": 10}) },
+        Action::RegisterScalableTarget {
+            of_git: (2, 10),
+            body: json!({"MinCapacity": 2, "MaxCapacity": 10}),
+        },
         Action::PutScalingPolicy { body: json!({"PolicyName": "cpu"}) },
         Action::DeleteScheduledAction { name: "night".to_owned() },
         Action::DeregisterScalableTarget,

@@ -117,6 +117,16 @@ impl ServiceRecord {
             && hooks.is_empty()
     }
 
+    /// What holds this name already, where that is of another kind: each kind lives elsewhere in AWS, so
+    /// the new one would not replace the old one.
+    pub fn held_by_another_kind(&self, workload: Workload) -> Option<Workload> {
+        let holds = match self.workload {
+            Workload::Service => self.is_of_a_service(),
+            Workload::ScheduledTask => self.applied.is_some(),
+        };
+        (holds && self.workload != workload).then_some(self.workload)
+    }
+
     /// Whether we made or changed this service, and it has not been deleted since.
     pub fn is_of_a_service(&self) -> bool {
         self.workload.is_service()
@@ -133,8 +143,8 @@ impl ServiceRecord {
 pub struct ScalingPut {
     /// We registered the scalable target, or changed it.
     pub target: bool,
-    /// The bounds that we put last, minimum and maximum: while they are still Git's, others that a scheduled
-    /// action asks for are that action's doing, and no old wish of Git's.
+    /// Git's bounds when we registered the target last, minimum and maximum: while Git asks for the same,
+    /// others that a scheduled action asks for are that action's doing, and no old wish of Git's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounds: Option<(i64, i64)>,
     pub policies: BTreeSet<String>,

@@ -150,12 +150,13 @@ impl ScheduleGroup {
     }
 }
 
-/// The group of an installation's schedules in one environment: `reconciler-production`.
+/// The group of an installation's schedules for one environment and its cluster:
+/// `reconciler-production-web`. Unlike services, groups of all clusters of a region share one set of names.
 ///
 /// Characters that a group's name can't hold become hyphens; a name that is too long is cut and gets
 /// a part of its digest instead.
-pub fn schedule_group_name(installation: &str, environment: &str) -> String {
-    let whole: String = format!("{installation}-{environment}")
+pub fn schedule_group_name(installation: &str, environment: &str, cluster: &str) -> String {
+    let whole: String = format!("{installation}-{environment}-{cluster}")
         .chars()
         .map(|it| if it.is_ascii_alphanumeric() || "-_.".contains(it) { it } else { '-' })
         .collect();
@@ -208,9 +209,10 @@ mod tests {
 
     #[test]
     fn a_groups_name_is_one_that_aws_takes_and_tells_environments_apart() {
-        assert_eq!(schedule_group_name("reconciler", "production"), "reconciler-production");
-        assert_eq!(schedule_group_name("team a", "test"), "team-a-test");
-        let long = |name: &str| schedule_group_name("reconciler", &format!("{}{name}", "x".repeat(80)));
+        assert_eq!(schedule_group_name("reconciler", "production", "web"), "reconciler-production-web");
+        assert_eq!(schedule_group_name("team a", "test", "jobs"), "team-a-test-jobs");
+        let long =
+            |name: &str| schedule_group_name("reconciler", &format!("{}{name}", "x".repeat(80)), "web");
         assert_eq!(long("a").len(), GROUP_NAME_LENGTH_MAX);
         assert_ne!(long("a"), long("b"));
     }

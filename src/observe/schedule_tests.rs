@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 const OWNER: Owner<'_> = Owner { installation: "reconciler", environment: "test" };
-const GROUP_ARN: &str = "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/reconciler-test";
+const GROUP_ARN: &str = "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/reconciler-test-jobs";
 
 fn desired() -> DesiredScheduledTask {
     DesiredScheduledTask {
@@ -56,7 +56,9 @@ fn in_order(seen: &Seen) -> Reply {
 async fn look(observer: &Observer) -> Live {
     let desired = desired();
     let mut live = Live::default();
-    observer.observe_scheduled_tasks(&[WantTask { desired: &desired, record: None }], OWNER, &mut live).await;
+    observer
+        .observe_scheduled_tasks(&[WantTask { desired: &desired, record: None }], false, OWNER, &mut live)
+        .await;
     live
 }
 
@@ -135,6 +137,6 @@ async fn what_was_not_modified_is_read_again_every_tenth_time() {
 #[tokio::test(start_paused = true)]
 async fn no_scheduled_task_costs_no_call() {
     let stub = Stub::new(|_| Reply::Json(Value::Null));
-    observer(&stub).await.observe_scheduled_tasks(&[], OWNER, &mut Live::default()).await;
+    observer(&stub).await.observe_scheduled_tasks(&[], false, OWNER, &mut Live::default()).await;
     assert_eq!(stub.operations(), Vec::<String>::new());
 }

@@ -93,13 +93,20 @@ enum Source {
 }
 
 impl Observer {
-    /// Looks at the scheduled tasks once, and adds what it saw to `live`.
-    pub async fn observe_scheduled_tasks(&self, wants: &[WantTask<'_>], owner: Owner<'_>, live: &mut Live) {
-        if wants.is_empty() {
+    /// Looks at the scheduled tasks once, and adds what it saw to `live`; for none wanted and none left
+    /// over, it asks nothing.
+    pub async fn observe_scheduled_tasks(
+        &self,
+        wants: &[WantTask<'_>],
+        left_over: bool,
+        owner: Owner<'_>,
+        live: &mut Live,
+    ) {
+        if wants.is_empty() && !left_over {
             return;
         }
         let calls_before = self.reader.calls();
-        let group = schedule_group_name(owner.installation, owner.environment);
+        let group = schedule_group_name(owner.installation, owner.environment, &self.cluster);
         match self.reader.list_schedules(&group).await {
             Ok(listed) => {
                 let tasks = self.of_group(wants, &group, owner, &listed).await;

@@ -42,7 +42,8 @@ pub fn plan_service(
 fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>, Extent) {
     let nothing_known =
         |reason| (Decision::Held { reason, differences: Vec::new() }, Vec::new(), Extent::Whole);
-    let hands_off = unreadable(look)
+    let hands_off = kind_changed(look.record, Workload::Service)
+        .or_else(|| unreadable(look))
         .or_else(|| draining(look))
         .or_else(|| not_owned(look))
         .or_else(|| hook_running(look));
@@ -77,6 +78,10 @@ fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>, Extent) {
         None => Decision::Change { differences, steps },
     };
     (decision, quiet, extent)
+}
+
+pub(super) fn kind_changed(record: Option<&ServiceRecord>, workload: Workload) -> Option<Held> {
+    record?.held_by_another_kind(workload).map(|was| Held::KindChanged { was })
 }
 
 fn unreadable(look: Look<'_>) -> Option<Held> {

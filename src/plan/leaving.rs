@@ -58,6 +58,18 @@ pub fn leaving<'a>(
     records.iter().filter(|(key, record)| record.is_of_a_service() && desired.workload(key).is_none())
 }
 
+/// The scheduled tasks that we put and Git no longer mentions; their schedules are left in place.
+pub fn schedules_left<'a>(
+    desired: &'a Desired,
+    records: &'a BTreeMap<ServiceKey, ServiceRecord>,
+) -> impl Iterator<Item = (&'a ServiceKey, &'a ServiceRecord)> {
+    records.iter().filter(|(key, record)| {
+        record.workload == Workload::ScheduledTask
+            && record.applied.is_some()
+            && desired.workload(key).is_none()
+    })
+}
+
 /// How many services would go at once, and how many may: a share of those that are ours, rounded down,
 /// but always one, or nothing could ever leave a small environment.
 pub fn share(desired: &Desired, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Share {

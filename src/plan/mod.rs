@@ -19,13 +19,14 @@ mod task_definition;
 mod tests;
 mod trees;
 mod types;
+mod waiting;
 
 use std::collections::BTreeMap;
 
 pub use decide::plan_service;
 pub use difference::{Rules, differences};
 pub use hooks::{register_hook, run_task};
-pub use leaving::{Departure, Ending, is_pruned, leaving, share};
+pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_left, share};
 pub use scheduled_task::plan_scheduled_task;
 pub use types::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
@@ -151,6 +152,9 @@ fn departures(
 
 /// Whether what Git asks for runs, and failed: a first deployment has nothing to go back to.
 fn has_failed(plan: &ServicePlan, live: &Live, records: &BTreeMap<ServiceKey, ServiceRecord>) -> bool {
+    if plan.workload == Workload::ScheduledTask {
+        return false;
+    }
     let quarantine = records.get(&plan.service).and_then(|record| record.quarantine.as_ref());
     let ecs = live.services.get(&plan.service).and_then(|live| live.service.present());
     let completed =

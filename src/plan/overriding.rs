@@ -117,7 +117,7 @@ pub(super) fn leave_only_its_own(change: &mut Change) -> bool {
     let bounds = BOUNDS.map(path);
     let moves_bounds = change.differences.iter().any(|one| bounds.contains(&one.path));
     change.steps.retain_mut(|step| match &mut step.action {
-        Action::RegisterScalableTarget { body } if moves_bounds => {
+        Action::RegisterScalableTarget { body, .. } if moves_bounds => {
             // Whatever is not said stays as it is.
             if let Some(members) = body.as_object_mut() {
                 members.remove("SuspendedState");

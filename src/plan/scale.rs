@@ -90,6 +90,7 @@ fn names<'a>(ours: &'a ScalingPut, list: &str) -> &'a std::collections::BTreeSet
 /// Registers the target only on a real change: the call itself pulls desiredCount into the bounds.
 pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>, change: &mut Change) {
     let key = &look.desired.key;
+    let of_git = (wanted.min_capacity, wanted.max_capacity);
     let nothing = serde_json::json!({"policies": [], "scheduledActions": []});
     let live = live.map(trees::live_scaling);
     let live = live.as_ref();
@@ -113,7 +114,7 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
         ["minCapacity", "maxCapacity", "suspendedState"].into_iter().flat_map(below).collect();
     if !target.is_empty() {
         let body = body::scalable_target(look.environment, key, &wanted);
-        change.step(Action::RegisterScalableTarget { body }, target);
+        change.step(Action::RegisterScalableTarget { of_git, body }, target);
     }
     for (list, name) in LISTS {
         let differing = below(list);

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::change::{Change, creation, origin, paths};
+use super::decide::kind_changed;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::task_definition::{Comparison, Wanted, compare_contents, source_of};
@@ -53,7 +54,10 @@ pub fn plan_scheduled_task(
 /// First match wins, in the order in which services are decided.
 fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
     let held = |reason| (Decision::Held { reason, differences: Vec::new() }, Vec::new());
-    if let Some(reason) = unreadable(look).or_else(|| not_owned(look)) {
+    let hands_off = kind_changed(look.record, Workload::ScheduledTask)
+        .or_else(|| unreadable(look))
+        .or_else(|| not_owned(look));
+    if let Some(reason) = hands_off {
         return held(reason);
     }
     let mut change = match look.live.schedule.present() {
@@ -201,7 +205,7 @@ fn registration(look: Look<'_>, task_definition: &Json) -> Action {
 fn schedule_body(look: Look<'_>, tree: &Json) -> Json {
     let mut body = tree.clone();
     body["Name"] = look.desired.key.name().into();
-    body["GroupName"] = schedule_group_name(look.installation, &look.environment.name).into();
+    body["GroupName"] = group_name(look).into();
     if let Some(target) = body["Target"].as_object_mut() {
         target.remove("Arn");
     }
@@ -214,8 +218,12 @@ fn schedule_body(look: Look<'_>, tree: &Json) -> Json {
     body
 }
 
+fn group_name(look: Look<'_>) -> String {
+    schedule_group_name(look.installation, &look.environment.name, &look.environment.cluster)
+}
+
 fn group_body(look: Look<'_>) -> Json {
-    let name = schedule_group_name(look.installation, &look.environment.name);
+    let name = group_name(look);
     let applied_at = look.record.and_then(|record| record.applied.as_ref()).map(|applied| applied.at);
     // The same for all tasks of a first commit: they may find the group missing at the same moment.
     let token = Digest::of(&json!([name, look.revision.id, applied_at]));

@@ -152,6 +152,8 @@ pub enum Held {
     GroupSuspended { group: String, text: String },
     /// The schedule group of our name holds somebody else's schedules.
     GroupNotOwned { group: String, owner: String },
+    /// Git made a service into a scheduled task, or the other way, under the name that the old one holds.
+    KindChanged { was: Workload },
     /// The service is still DRAINING; its name is free once ECS is done.
     Draining,
     /// Drift, and `sync.drift` says to leave it.
@@ -233,6 +235,8 @@ pub enum Action {
     /// Never by force: ECS refuses it while a task is asked for.
     DeleteService,
     RegisterScalableTarget {
+        /// Minimum and maximum as Git asks for them, also where the body has others for a while.
+        of_git: (i64, i64),
         body: Json,
     },
     PutScalingPolicy {
@@ -394,23 +398,6 @@ impl ServicePlan {
         match &self.decision {
             Decision::Change { steps, .. } => steps,
             Decision::Unchanged | Decision::Held { .. } => &[],
-        }
-    }
-
-    /// Holds a change until a service that it depends on is settled.
-    pub fn wait_for(&mut self, service: &ServiceKey) {
-        if self.extent == Extent::Override {
-            return;
-        }
-        if let Decision::Change { differences, .. } = &mut self.decision {
-            // What Git asks for comes in an order; what was changed behind its back is set back at once.
-            if differences.iter().all(|one| one.cause == Cause::BehindOurBack) {
-                return;
-            }
-            let differences = std::mem::take(differences);
-            let reason = Held::WaitsFor { service: service.clone() };
-            self.decision = Decision::Held { reason, differences };
-            self.hooks = Hooks::default();
         }
     }
 }

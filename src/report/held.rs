@@ -68,6 +68,11 @@ impl HeldText {
                     tag::MANAGED_BY
                 ),
             ),
+            Held::KindChanged { was } => Self::new(
+                "KindChanged",
+                format!("there is a {} of this name already, which this installation put", was.noun()),
+                "give what is new a name of its own; the old one then leaves Git",
+            ),
             Held::Draining => Self::new(
                 "Draining",
                 "the deleted service of this name is still draining".to_owned(),

@@ -112,6 +112,9 @@ fn guards(left: &LeftGit) -> String {
     )
 }
 
+/// Of a schedule that left Git.
+pub(super) const SCHEDULE_LEFT: &str = "its schedule goes on running, and Git no longer has it";
+
 const WAY_OUT: &str = "to delete it: `sync.prune: true` in the Environment or, before it leaves, in its own \
      manifest; or by hand";
 

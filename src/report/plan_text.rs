@@ -10,6 +10,7 @@ use super::steps::{Doing, creates, hook_text, in_order, starts_deployment, step_
 use super::value::{change, value_text};
 use crate::model::{Desired, FieldPath, HookStage, Json, OnFailure, Segment, ServiceKey, Timestamp};
 use crate::plan::{Cause, Consequence, Decision, Difference, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
+use crate::report::leaving::SCHEDULE_LEFT;
 
 /// Unchanged services up to this number are named; more are only counted.
 const UNCHANGED_NAMED_MAX: usize = 5;
@@ -56,8 +57,8 @@ pub fn plan_text(plan: &Plan, desired: &Desired, options: &PlanTextOptions) -> S
         window.service(&mut text, service, name_unchanged);
     }
     for schedule in &plan.schedules_left {
-        let what = "left in place: its schedule goes on running, and Git no longer has it";
-        window.headline(&mut text, "=", Tone::Warning, schedule, what);
+        let what = format!("left in place: {SCHEDULE_LEFT}");
+        window.headline(&mut text, "=", Tone::Warning, schedule, &what);
     }
     text.push('\n');
     text.push_str(&window.counts());

@@ -8,7 +8,7 @@ use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text};
 use serde_json::json;
 use simulator::faults::Fault;
 
-use crate::world::{Memory, World, mutating, service_with};
+use crate::world::{Memory, World, mutating, service, service_with};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const NONE: [&str; 0] = [];
@@ -245,6 +245,24 @@ async fn a_quarantined_commit_does_not_keep_an_override_from_ending() {
     assert!(world.record("worker").quarantine.is_some());
     assert_eq!(world.runs("worker").await, "worker:1");
     assert!(matches!(world.settle_with(&operator, &bad).await[&ServiceKey::new("worker")], Next::Held(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_override_ends_while_what_the_service_depends_on_is_held() {
+    let mut world = World::new().await;
+    let dependent = |image: &str| worker(1, 4).replace("app:1", image) + "  dependsOn: [api]\n";
+    let good = world.commit(&[service("api", "app:1"), dependent("app:1")]);
+    let operator = world.operator().await;
+    world.settle_with(&operator, &good).await;
+    raise(&world, UNTIL_NINE).await;
+    let bad = world.commit(&[service("api", "app:crash"), dependent("app:2")]);
+    world.run_for(&operator, &bad, 59 * MINUTE).await;
+    assert_eq!(world.bounds("worker").await, Some((2, 8)), "{}", world.told());
+    world.run_for(&operator, &bad, 10 * MINUTE).await;
+    assert_eq!(world.bounds("worker").await, Some((1, 4)), "{}", world.told());
+    assert!(!tagged(&world).await);
+    // What Git asks for besides goes on waiting.
+    assert_eq!(world.runs("worker").await, "worker:1");
 }
 
 #[tokio::test(start_paused = true)]

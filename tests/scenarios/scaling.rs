@@ -123,6 +123,19 @@ async fn bounds_that_gits_own_scheduled_action_sets_are_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_bounds_of_a_scheduled_action_stay_when_something_else_of_the_target_changes() {
+    let mut world = World::new().await;
+    let wish = world.commit(&[by_night("app:1")]);
+    settle(&world, &wish).await;
+    tokio::time::sleep(std::time::Duration::from_secs(120)).await;
+    let suspended = "    suspendedState: {DynamicScalingInSuspended: true}\n    policies:";
+    let wish = world.commit(&[by_night("app:1").replacen("    policies:", suspended, 1)]);
+    assert_eq!(settle(&world, &wish).await, ["RegisterScalableTarget", "TagResource"]);
+    assert_eq!(world.bounds("api").await, Some((2, 2)));
+    assert_eq!(settle(&world, &wish).await, NONE, "{}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
 async fn bounds_that_no_scheduled_action_sets_are_set_back() {
     let (world, wish) = settled().await;
     world.scaling("RegisterScalableTarget", "api", json!({"MinCapacity": 1, "MaxCapacity": 9})).await;

@@ -11,9 +11,9 @@ use crate::world::{Memory, World, compact, mutating, scheduled, scheduled_with, 
 
 const NONE: [&str; 0] = [];
 const SIX: &str = "cron(0 6 * * ? *)";
-const GROUP: &str = "/schedule-groups/reconciler-test";
+const GROUP: &str = "/schedule-groups/reconciler-test-jobs";
 const GROUP_TAGS: &str =
-    "/tags/arn%3Aaws%3Ascheduler%3Aeu-west-1%3A123456789012%3Aschedule-group%2Freconciler-test";
+    "/tags/arn%3Aaws%3Ascheduler%3Aeu-west-1%3A123456789012%3Aschedule-group%2Freconciler-test-jobs";
 
 async fn settled(manifest: String) -> (World, Wish) {
     let mut world = World::new().await;
@@ -149,7 +149,7 @@ async fn a_field_that_is_to_be_ignored_keeps_its_live_value_when_another_is_writ
 #[tokio::test(start_paused = true)]
 async fn a_schedule_that_was_deleted_by_hand_is_created_again_from_its_revision() {
     let (world, wish) = settled(scheduled("mail", "app:1", SIX)).await;
-    world.scheduler("DELETE", "/schedules/mail?groupName=reconciler-test", Value::Null).await;
+    world.scheduler("DELETE", "/schedules/mail?groupName=reconciler-test-jobs", Value::Null).await;
     assert_eq!(settle(&world, &wish).await, ["CreateSchedule"]);
     world.scheduler("DELETE", GROUP, Value::Null).await;
     assert_eq!(settle(&world, &wish).await, ["CreateScheduleGroup", "CreateSchedule"]);
@@ -184,7 +184,7 @@ async fn a_group_of_our_name_that_is_not_ours_is_left_alone() {
         world.take_calls();
         let standing = world.settle(&wish).await;
         let Next::Held(why) = &standing[&ServiceKey::new("mail")] else { panic!("{}", world.told()) };
-        assert!(why.contains(&format!("`reconciler-test` belongs to {owner}")), "{why}");
+        assert!(why.contains(&format!("`reconciler-test-jobs` belongs to {owner}")), "{why}");
         assert_eq!(mutating(&world.take_calls()), NONE);
     }
 }
@@ -239,15 +239,26 @@ async fn a_scheduled_task_waits_for_the_service_that_it_depends_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_becomes_a_scheduled_task_leaves_nothing_of_itself_in_the_ledger() {
-    let mut world = World::new().await;
-    let wish = world.commit(&[service("mail", "app:1")]);
-    settle(&world, &wish).await;
-    assert!(world.record("mail").last_good.is_some());
-    let wish = world.commit(&[scheduled("mail", "app:1", SIX)]);
-    // The same content, so the same revision.
-    assert_eq!(settle(&world, &wish).await, ["CreateScheduleGroup", "CreateSchedule"]);
-    assert_eq!(world.record("mail").last_good, None);
+async fn a_name_stays_with_the_kind_that_has_it() {
+    for (first, second) in [
+        (service("mail", "app:1"), scheduled("mail", "app:1", SIX)),
+        (scheduled("mail", "app:1", SIX), service("mail", "app:1")),
+    ] {
+        let mut world = World::new().await;
+        let wish = world.commit(std::slice::from_ref(&first));
+        settle(&world, &wish).await;
+        let record = world.record("mail");
+        let flipped = world.commit(std::slice::from_ref(&second));
+        let standing = world.settle(&flipped).await;
+        assert!(matches!(standing[&ServiceKey::new("mail")], Next::Held(_)), "{}", world.told());
+        assert_eq!(mutating(&world.take_calls()), NONE);
+        assert_eq!(world.record("mail"), record, "hooks that are done stay done");
+        let text = world.plan_text(&flipped, Memory::Ledger).await;
+        assert!(text.contains("of this name already, which this installation put"), "{text}");
+        // And back, as if nothing had been.
+        let back = world.commit(&[first]);
+        assert_eq!(settle(&world, &back).await, NONE);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,12 +267,41 @@ async fn what_left_git_is_left_in_place_and_told() {
     let both = [scheduled("mail", "app:1", SIX), scheduled("report", "app:1", SIX)];
     let wish = world.commit(&both);
     settle(&world, &wish).await;
-    let wish = world.commit(&both[..1]);
-    let plan = world.plan(&wish, Memory::Ledger).await;
+    let one_left = world.commit(&both[..1]);
+    let plan = world.plan(&one_left, Memory::Ledger).await;
     assert_eq!(plan.schedules_left, [ServiceKey::new("report")]);
     assert!(plan.is_empty());
-    settle(&world, &wish).await;
+    settle(&world, &one_left).await;
     assert_eq!(world.schedule("report").await["State"], "ENABLED");
+    // Once, also for an operator that starts later.
+    settle(&world, &one_left).await;
+    let told = world.told();
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains("left in place")).collect();
+    assert_eq!(
+        lines,
+        [
+            "08:00:00  held       report left Git in 4c1f9e2; its schedule is left in place and goes on running. To end \
+          it: aws scheduler delete-schedule --group-name reconciler-test-jobs --name report"
+        ]
+    );
+    // It is told again when it left again.
+    settle(&world, &wish).await;
+    assert_eq!(world.record("report").leaving, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_one_that_leaves_git_is_told_too() {
+    let mut world = World::new().await;
+    let wish = world.commit(&[service("api", "app:1"), scheduled("mail", "app:1", SIX)]);
+    settle(&world, &wish).await;
+    let none_left = world.commit(&[service("api", "app:1")]);
+    settle(&world, &none_left).await;
+    assert!(world.told().contains("mail left Git"), "{}", world.told());
+    let line = "its schedule goes on running, and Git no longer has it";
+    let plan = world.plan_text(&none_left, Memory::Ledger).await;
+    assert!(plan.contains(&format!("= mail          left in place: {line}")), "{plan}");
+    let status = world.status(&none_left).await;
+    assert!(status.contains(&format!("LeftInPlace  mail          {line}")), "{status}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -175,7 +175,7 @@ async fn a_scheduled_task_reads_like_this() {
         schedule.Target.EcsParameters.NetworkConfiguration.awsvpcConfiguration.SecurityGroups  ["sg-1"]             service-0.yaml:23
         schedule.Target.EcsParameters.NetworkConfiguration.awsvpcConfiguration.Subnets  ["subnet-1"]         service-0.yaml:23
         schedule.Target.RoleArn                     "arn:aws:iam::123456789012:role/scheduler"  service-0.yaml:19
-        will: register nightly-email, create schedule group reconciler-test, create schedule
+        will: register nightly-email, create schedule group reconciler-test-jobs, create schedule
     + report         new schedule, rate(1 day)
         taskDefinition.cpu                          "256"            service-1.yaml:6
         taskDefinition.family                       "report"         service-1.yaml:3
@@ -192,7 +192,7 @@ async fn a_scheduled_task_reads_like_this() {
         schedule.Target.EcsParameters.NetworkConfiguration.awsvpcConfiguration.SecurityGroups  ["sg-1"]         service-1.yaml:23
         schedule.Target.EcsParameters.NetworkConfiguration.awsvpcConfiguration.Subnets  ["subnet-1"]     service-1.yaml:23
         schedule.Target.RoleArn                     "arn:aws:iam::123456789012:role/scheduler"  service-1.yaml:19
-        will: register report, create schedule group reconciler-test, create schedule
+        will: register report, create schedule group reconciler-test-jobs, create schedule
 
     2 to create.
     "#);
@@ -200,12 +200,12 @@ async fn a_scheduled_task_reads_like_this() {
     insta::assert_snapshot!(world.told(), @r#"
     08:00:00  plan       nightly-email: new schedule (cron(0 6 * * ? *) Europe/Dublin of mail:1)
     08:00:00  register   nightly-email:1
-    08:00:00  create     nightly-email: schedule group reconciler-test, as there is none yet
+    08:00:00  create     nightly-email: schedule group reconciler-test-jobs, as there is none yet
     08:00:00  create     nightly-email -> nightly-email:1 at cron(0 6 * * ? *) Europe/Dublin
     08:00:00  settled    nightly-email runs nightly-email:1 at cron(0 6 * * ? *) Europe/Dublin, as Git wants it
     08:00:00  plan       report: new schedule (rate(1 day) of report:1)
     08:00:00  register   report:1
-    08:00:00  create     report: schedule group reconciler-test, as there is none yet
+    08:00:00  create     report: schedule group reconciler-test-jobs, as there is none yet
     08:00:00  create     report -> report:1 at rate(1 day)
     08:00:00  settled    report runs report:1 at rate(1 day), as Git wants it
     "#);
@@ -248,6 +248,7 @@ async fn a_scheduled_task_reads_like_this() {
     test   main@4c1f9e2, seen 0 s ago · 1 scheduled task: 1 reconciling
 
       Reconciling  nightly-email  runs :2 at cron(30 7 * * ? *) Europe/Dublin, disabled; schedule changed, cron(30 7 * * ? *) Europe/Dublin
+      LeftInPlace  report         its schedule goes on running, and Git no longer has it
     "#);
     world.settle(&wish).await;
     insta::assert_snapshot!(since(&world, "drift"), @r#"
@@ -259,6 +260,7 @@ async fn a_scheduled_task_reads_like_this() {
     test   main@4c1f9e2, seen 0 s ago · 1 scheduled task: 1 ready
 
       Ready        nightly-email  runs :2 at cron(30 7 * * ? *) Europe/Dublin
+      LeftInPlace  report         its schedule goes on running, and Git no longer has it
     "#);
 }
 

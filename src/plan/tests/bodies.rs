@@ -206,7 +206,7 @@ fn a_tag_of_gits_is_written_where_it_differs_and_others_stay() {
 #[test]
 fn scaling_calls_name_the_service_by_names() {
     let plan = plan(&scaled(api()), &Account::default().look(), None);
-    let Action::RegisterScalableTarget { body } = &steps(&plan)[2].action else { panic!() };
+    let Action::RegisterScalableTarget { body, .. } = &steps(&plan)[2].action else { panic!() };
     assert_eq!(
         *body,
         json!({"ServiceNamespace": "ecs", "ResourceId": "service/jobs/api", "ScalableDimension": "ecs:service:DesiredCount",

@@ -243,7 +243,7 @@ impl Account {
                 self.tag(tag::TASK_DEFINITION, arn.family_and_revision());
                 tags.iter().for_each(|(key, value)| self.tag(key, value));
             }
-            Action::RegisterScalableTarget { body } => {
+            Action::RegisterScalableTarget { body, .. } => {
                 self.scaling.get_or_insert_default().target = read_back::scalable_target(&body);
             }
             Action::PutScalingPolicy { body } => {

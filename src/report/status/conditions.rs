@@ -184,6 +184,7 @@ impl<'a> Facts<'a> {
                 | Held::Suspended { .. }
                 | Held::NotOwned { .. }
                 | Held::GroupNotOwned { .. }
+                | Held::KindChanged { .. }
                 | Held::GroupSuspended { .. }
                 | Held::DriftTolerated
                 | Held::NeedsReplacement { .. }
@@ -203,6 +204,7 @@ impl<'a> Facts<'a> {
             Held::Unreadable { .. }
             | Held::NotOwned { .. }
             | Held::GroupNotOwned { .. }
+            | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
@@ -289,6 +291,7 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         Held::Unreadable { .. }
         | Held::NotOwned { .. }
         | Held::GroupNotOwned { .. }
+        | Held::KindChanged { .. }
         | Held::NeedsReplacement { .. }
         | Held::NotPruned(_)
         | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, reason)),

@@ -22,6 +22,7 @@ pub fn status_json(status: &Status) -> Json {
         "seenAt": status.seen_at.to_string(),
         "at": status.now.to_string(),
         "services": status.services.iter().map(service_json).collect::<Vec<_>>(),
+        "schedulesLeftInPlace": status.schedules_left,
     })
 }
 

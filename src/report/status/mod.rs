@@ -35,6 +35,8 @@ pub struct Status {
     pub now: Timestamp,
     /// Services and scheduled tasks, sorted by key.
     pub services: Vec<ServiceStatus>,
+    /// Schedules of ours that Git no longer has; they go on running.
+    pub schedules_left: Vec<ServiceKey>,
 }
 
 /// When a scheduled task runs, as AWS has it.
@@ -184,5 +186,6 @@ pub fn fold(
         seen_at,
         now,
         services: services.collect(),
+        schedules_left: plan.schedules_left.clone(),
     }
 }

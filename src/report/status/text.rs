@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{ConditionKind, ServiceStatus, Status, Truth};
 use crate::report::failure::last_words;
+use crate::report::leaving::SCHEDULE_LEFT;
 use crate::report::paint::{Colour, Tone, counted, pad, plain, span};
 
 /// Ready services up to this number are listed one by one.
@@ -121,7 +122,8 @@ pub fn status_text(status: &Status, options: &StatusTextOptions) -> String {
 
     let mut text = header(status, options, &number);
     let listed_all = options.show == Show::Everything || number(Word::Ready) <= READY_LISTED_MAX;
-    let column = status.services.iter().map(|service| service.service.name().chars().count()).max();
+    let names = status.services.iter().map(|service| &service.service).chain(&status.schedules_left);
+    let column = names.map(|name| name.name().chars().count()).max();
     let column = column.unwrap_or_default().clamp(12, 32) + 2;
     for (word, service) in &services {
         let first_of_many = *word == Word::Ready && !listed_all;
@@ -137,6 +139,11 @@ pub fn status_text(status: &Status, options: &StatusTextOptions) -> String {
         for line in lines {
             let _ = writeln!(text, "  {}{line}", " ".repeat(WORD_COLUMN + column));
         }
+    }
+    for schedule in &status.schedules_left {
+        let word = Word::LeftInPlace;
+        let label = options.colour.paint(word.tone(), &pad(word.words().0, WORD_COLUMN));
+        let _ = writeln!(text, "  {label}{}{SCHEDULE_LEFT}", pad(schedule.name(), column));
     }
     text
 }
