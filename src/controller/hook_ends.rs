@@ -55,6 +55,7 @@ impl Engine {
         let now = (self.now)();
         self.update_hook(running.service, |open| {
             open.failures += 1;
+            open.since = now.plus(wait);
             open.again(now.plus(wait));
         })?;
         let mut event = self.hook_event(running, open, Kind::Hook, sentence);
@@ -63,7 +64,7 @@ impl Engine {
         Ok(Next::Watch(wait))
     }
 
-    /// What was no fault of the hook's costs no try, until `timeout` has passed since the first.
+    /// What was no fault of the hook's costs no try, until `timeout` has passed since this try began.
     pub(super) async fn interrupted(
         &self,
         running: Running<'_>,

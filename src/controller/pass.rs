@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::hooks::{Running, SOON, ServiceRevision};
 use crate::aws::Writer;
 use crate::execute::{self, Execution, Work};
-use crate::journal::{Event, Journal, Kind};
+use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Applied, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, Quarantine, Rollout,
@@ -298,12 +298,12 @@ impl Engine {
         reason: &Held,
     ) -> Next {
         let sentence = report::held_sentence(reason);
-        self.journal.tell_once(
-            Event::new((self.now)(), Kind::Held, sentence.clone())
-                .of(&plan.service)
-                .digest(&plan.digest)
-                .revision(&desired.revision.id),
-        );
+        let mut event = Event::new((self.now)(), Kind::Held, sentence.clone());
+        if matches!(reason, Held::WaitsFor { .. }) {
+            // Its turn comes; that is no trouble.
+            event.level = Level::Info;
+        }
+        self.journal.tell_once(event.of(&plan.service).digest(&plan.digest).revision(&desired.revision.id));
         if record.rollout.is_some() {
             // Whatever holds the change, a rollout under way goes on being judged.
             return Next::Watch(WATCH_EVERY);

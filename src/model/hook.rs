@@ -71,7 +71,7 @@ pub struct OpenHook {
     pub spec: Digest,
     /// The Git commit.
     pub revision: String,
-    /// When it was tried first.
+    /// When the present try began.
     pub since: Timestamp,
     /// Numbers the tasks of this content from 1. No number is used twice: the client token is made of it.
     pub run: u32,

@@ -128,9 +128,8 @@ impl Departure<'_> {
             .or_else(|| desired.services.is_empty().then_some(PruneGuard::NothingLeft))
             .or_else(|| self.renamed())
             .or_else(|| {
-                let mut others = desired.services.values();
-                let dependent = others.find(|other| other.depends_on.contains(self.key))?;
-                Some(PruneGuard::DependedOn { by: dependent.key.clone() })
+                let dependent = desired.keys().find(|other| desired.depends_on(other).contains(self.key))?;
+                Some(PruneGuard::DependedOn { by: dependent.clone() })
             })
             .or_else(|| {
                 let too_many = self.share.going > self.share.allowed && !self.has_begun();
@@ -141,7 +140,15 @@ impl Departure<'_> {
             let service = self.waits_for.filter(|_| !self.has_begun())?.clone();
             Some(Held::WaitsFor { service })
         };
-        guard.map(Held::NotPruned).or_else(waits)
+        guard.map(Held::NotPruned).or_else(|| self.hook_running()).or_else(waits)
+    }
+
+    /// A hook whose task was asked for before the service left has its time to end. Nobody looks at the
+    /// task any more, so that time is all there is to go by.
+    fn hook_running(self) -> Option<Held> {
+        let open = self.record.hook.as_ref().filter(|_| !self.has_begun())?;
+        let ends = open.asked_at?.plus(open.timeout());
+        (self.now < ends).then(|| Held::HookRunning { hook: open.title() })
     }
 
     fn foreign_tag(self, service: &EcsService) -> Option<PruneGuard> {

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::world::{Account, INSTALLATION, api, environment, revision};
 use crate::model::{
-    Applied, Desired, DesiredService, Environment, EnvironmentSync, Leaving, LiveScaling, LiveService, Part,
-    ServiceKey, ServiceRecord, TaskDefinitionArn, Timestamp,
+    Applied, Desired, DesiredService, Environment, EnvironmentSync, Hook, HookDefinition, HookStage, Leaving,
+    LiveScaling, LiveService, OpenHook, Part, ServiceKey, ServiceRecord, TaskDefinitionArn, Timestamp,
 };
 use crate::plan::{Decision, Departure, Ending, Held, PruneGuard, ServicePlan, Share, leaving, share};
 
@@ -160,6 +160,28 @@ fn a_service_that_another_manifest_depends_on_stays() {
     let desired = others(|other| other.depends_on = vec![ServiceKey::new("api")]);
     let guard = PruneGuard::DependedOn { by: ServiceKey::new("other") };
     assert_eq!(reason(end(&desired, &record(None), &live(2, 2, 0), NOON)), Held::NotPruned(guard));
+}
+
+#[test]
+fn a_hook_that_was_begun_has_its_time_to_end() {
+    let hook = Hook {
+        name: "migrate".to_owned(),
+        definition: HookDefinition::OfTheService,
+        run: serde_json::Value::Null,
+        images: Vec::new(),
+        timeout: std::time::Duration::from_secs(600),
+        attempts: 1,
+        stage: HookStage::Before,
+        place: (1, 1),
+        digest: api().digest,
+        judged_by: Vec::new(),
+    };
+    let mut open = OpenHook::of(&hook, &api().digest, "a", 1, NOON);
+    open.asked_at = Some(NOON);
+    let record = ServiceRecord { hook: Some(open), ..record(None) };
+    let at = |now| end(&others(|_| ()), &record, &live(2, 2, 0), now);
+    assert_eq!(reason(at(minutes(9))), Held::HookRunning { hook: "migrate (1 of 1)".to_owned() });
+    assert!(matches!(planned(at(minutes(10))).decision, Decision::Change { .. }));
 }
 
 #[test]
