@@ -35,10 +35,10 @@ pub struct ImportedRow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProductTotal {
     pub product: String,
-    /// Different order ids.
     pub orders: u64,
     pub quantity: i64,
-    pub revenue_cents: i64,
+    /// 93,000 rows with the largest numbers that are imported don't fit into 64 bits.
+    pub revenue_cents: i128,
 }
 
 impl Store {
@@ -130,13 +130,16 @@ impl Store {
         Ok(totals)
     }
 
+    /// The largest rows, of 10^6 at 10^8 cents, overflow a sum of 64 bits soon, and SQLite has no wider one. So both
+    /// databases add up the high and the low half of the price, which takes 900 million such rows of one product.
     async fn add_up(&self, import: Option<JobId>) -> Result<Vec<ProductTotal>, Trouble> {
         macro_rules! select {
             ($which:literal) => {
                 concat!(
                     "SELECT product, COUNT(DISTINCT order_id) AS orders,
                             CAST(SUM(quantity) AS BIGINT) AS quantity,
-                            CAST(SUM(quantity * unit_price_cents) AS BIGINT) AS revenue_cents
+                            CAST(SUM(quantity * (unit_price_cents / 10000)) AS BIGINT) AS revenue_high,
+                            CAST(SUM(quantity * (unit_price_cents % 10000)) AS BIGINT) AS revenue_low
                      FROM imported_rows WHERE job_id ",
                     $which,
                     " GROUP BY product ORDER BY product LIMIT $1"
@@ -163,7 +166,8 @@ impl Store {
                 product: text(row, "product")?,
                 orders: number(row, "orders")?,
                 quantity: number(row, "quantity")?,
-                revenue_cents: number(row, "revenue_cents")?,
+                revenue_cents: number::<i128>(row, "revenue_high")? * 10_000
+                    + number::<i128>(row, "revenue_low")?,
             })
         };
         rows.iter().map(total).collect()
