@@ -122,6 +122,9 @@ impl Store {
 
     /// What was sold of each product according to one import, or to all imports that are COMPLETED; by product,
     /// and of more than 10 000 products only so many.
+    ///
+    /// Of an order that several imports have, the one that was submitted last has the say: people import a file again
+    /// to correct it.
     pub async fn product_totals(&self, import: Option<JobId>) -> Result<Vec<ProductTotal>, StoreError> {
         let doing = "adding up imported rows";
         let mut totals = within(TOTALS_TIMEOUT, doing, self.add_up(import)).await?;
@@ -136,11 +139,11 @@ impl Store {
         macro_rules! select {
             ($which:literal) => {
                 concat!(
-                    "SELECT product, COUNT(DISTINCT order_id) AS orders,
+                    "SELECT product, COUNT(*) AS orders,
                             CAST(SUM(quantity) AS BIGINT) AS quantity,
                             CAST(SUM(quantity * (unit_price_cents / 10000)) AS BIGINT) AS revenue_high,
                             CAST(SUM(quantity * (unit_price_cents % 10000)) AS BIGINT) AS revenue_low
-                     FROM imported_rows WHERE job_id ",
+                     FROM imported_rows ",
                     $which,
                     " GROUP BY product ORDER BY product LIMIT $1"
                 )
@@ -152,8 +155,14 @@ impl Store {
             sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *transaction).await?;
         }
         let query = match import {
-            Some(_) => sqlx::query(select!("= $2")),
-            None => sqlx::query(select!("IN (SELECT id FROM jobs WHERE status = 'COMPLETED')")),
+            Some(_) => sqlx::query(select!("WHERE job_id = $2")),
+            // Ids sort by the time of submission, and an import has an order once.
+            None => sqlx::query(select!(
+                "JOIN (SELECT order_id AS latest_order, MAX(job_id) AS latest_job FROM imported_rows
+                       WHERE job_id IN (SELECT id FROM jobs WHERE status = 'COMPLETED')
+                       GROUP BY order_id) AS latest
+                 ON job_id = latest_job AND order_id = latest_order"
+            )),
         };
         let mut query = query.bind(i64::from(PRODUCT_TOTALS_MAX));
         if let Some(import) = import {

@@ -91,6 +91,28 @@ async fn totals_are_of_one_import_or_of_all_that_are_complete() {
 }
 
 #[tokio::test]
+async fn of_an_order_in_several_complete_imports_the_latest_counts() {
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let first = submitted(&store).await;
+        let again = submitted(&store).await;
+        let half_done = submitted(&store).await;
+        // Order 2 is corrected, order 3 turns out to be rum; the first import ends last.
+        store.insert_rows(first, &[row(2, "tea", 2), row(3, "tea", 5), row(4, "tea", 1)]).await.unwrap();
+        store.insert_rows(again, &[row(2, "tea", 7), row(3, "rum", 5)]).await.unwrap();
+        store.insert_rows(half_done, &[row(4, "tea", 100)]).await.unwrap();
+        for import in [again, first] {
+            begun(&store, import).await;
+            store.finish(import, 1, &worker(), &completed(), at(30)).await.unwrap();
+        }
+        assert_eq!(store.product_totals(None).await.unwrap(), [total("rum", 1, 5), total("tea", 2, 8)]);
+        // An import by itself stays what it was.
+        assert_eq!(store.product_totals(Some(first)).await.unwrap(), [total("tea", 3, 8)]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_largest_numbers_that_are_imported_add_up_without_an_overflow() {
     on_each_database(async |database| {
         let store = database.store().await;
