@@ -2,6 +2,7 @@
 
 mod backlog;
 mod email;
+mod formula;
 mod heartbeat;
 mod import;
 mod intake;
