@@ -138,7 +138,14 @@ function details(job) {
     const download = { href: `/jobs/${encodeURIComponent(job.id)}/report`, download: `report-${job.id}.csv` };
     parts.push(element("p", {}, element("a", download, "Download the report (CSV)")));
   }
-  if (job.result?.rejectedRows?.length > 0) parts.push(rejections(job.result));
+  if (job.result?.rejectedRows?.length > 0) {
+    const { rejected, rejectedRows } = job.result;
+    if (rejected > rejectedRows.length) {
+      const download = { href: `/jobs/${encodeURIComponent(job.id)}/rejections`, download: `rejections-${job.id}.csv` };
+      parts.push(element("p", {}, element("a", download, `Download all ${plural(rejected, "rejected row")} (CSV)`)));
+    }
+    parts.push(rejections(job.result));
+  }
   return [...parts, element("dl", {}, ...list)];
 }
 

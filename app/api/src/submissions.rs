@@ -84,7 +84,8 @@ pub struct EmailPayload {
     values: BTreeMap<String, String>,
 }
 
-/// Adds up by product what one import brought, or what all did, as CSV.
+/// Adds up by product what one import brought, or what all did, as CSV. Of an order that several imports have, the
+/// import that was submitted last counts, so that a file can be corrected by importing it again.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportSubmission {
@@ -97,7 +98,7 @@ pub struct ReportSubmission {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportPayload {
-    /// The id of a `csv-import` job; without it all imports count.
+    /// The id of a `csv-import` job; without it all that are COMPLETED count.
     #[schema(format = "uuid")]
     import: Option<String>,
 }

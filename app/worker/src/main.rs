@@ -2,6 +2,7 @@
 
 mod backlog;
 mod email;
+mod formula;
 mod heartbeat;
 mod import;
 mod intake;
@@ -71,7 +72,8 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
                 &worker.tools.store,
                 &worker.terms.worker,
                 &settings.common.version,
-                worker.in_hand.subscribe()
+                worker.in_hand.subscribe(),
+                worker.protection.taking()
             ),
             worker.protection.keep(worker.in_hand.subscribe()),
             report_backlog(&worker, &settings),

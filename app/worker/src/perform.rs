@@ -63,7 +63,7 @@ async fn import_upload(tools: &Tools, job: &Job, id: UploadId) -> Result<Outcome
         return failed(format!("there is no upload {id}"));
     };
     match tools.objects.get(&upload.object).await? {
-        Some(content) => import(&tools.store, job.id, content.body).await.map(ended),
+        Some(content) => import(&tools.store, &tools.objects, job.id, content.body).await.map(ended),
         None => failed(format!("the file of upload {id} is gone: there is no object `{}`", upload.object)),
     }
 }

@@ -88,8 +88,8 @@ pub async fn process(
     let begin = tools.store.begin(job_id, &terms.worker, terms.attempts_max, terms.hold, Timestamp::now());
     let job = match begin.await {
         Ok(Begin::Begun(job)) => job,
-        Ok(not_begun) => return not_to_begin(tools, message, &parsed, terms, health, not_begun).await,
-        Err(error) => return database_away(&error, job_id, message, health),
+        Ok(begin) => return not_to_begin(tools, message, &parsed, terms, health, begin).await,
+        Err(error) => return not_begun(&error, job_id, message, health),
     };
     Attempt { tools, terms, health, overdue, request_id: job.request_id.clone().or(parsed.request_id) }
         .make(&job)
@@ -121,7 +121,7 @@ async fn not_to_begin(
                     buried(reason, attempts)
                 }
                 Ok(_) => Settled::Delete,
-                Err(error) => database_away(&error, *job_id, message, health),
+                Err(error) => not_begun(&error, *job_id, message, health),
             }
         }
         Begin::AlreadyFinal(status) => {
@@ -151,9 +151,13 @@ async fn not_to_begin(
     }
 }
 
-fn database_away(error: &StoreError, job_id: JobId, message: &Message, health: &Health) -> Settled {
-    error!(%job_id, error = chain(error), "the database does not answer; no messages are taken until it does");
-    health.lost();
+fn not_begun(error: &StoreError, job_id: JobId, message: &Message, health: &Health) -> Settled {
+    if error.is_permanent() {
+        error!(%job_id, error = chain(error), "the database refuses to begin a job");
+    } else {
+        error!(%job_id, error = chain(error), "the database does not answer; no messages are taken until it does");
+        health.lost();
+    }
     Settled::Later(back_off(message.receives))
 }
 
@@ -178,11 +182,7 @@ impl Attempt<'_> {
         let request_id = &self.request_id;
         let began = Instant::now();
         info!(job_id = %id, request_id, kind, attempt = attempts, "begun");
-        let work = async {
-            let outcome = perform(self.tools, job).await?;
-            Ok((self.finish(job, &outcome).await?, outcome))
-        };
-        let renewed = while_renewing(self.terms.hold / 3, || self.renew(job), work);
+        let renewed = while_renewing(self.terms.hold / 3, || self.renew(job), self.work(job));
         let (settled, ended, why) = tokio::select! {
             biased;
             done = renewed => match done {
@@ -214,6 +214,22 @@ impl Attempt<'_> {
         settled
     }
 
+    /// Does the job and writes its end. What the database refuses because of the data, it would refuse every time, so
+    /// that fails the job; that it does not answer is no fault of the job.
+    async fn work(&self, job: &Job) -> Result<(Finish, Outcome), Interrupted> {
+        let done = async {
+            let outcome = perform(self.tools, job).await?;
+            Ok((self.finish(job, &outcome).await?, outcome))
+        };
+        match done.await {
+            Err(Interrupted::Database(error)) if error.is_permanent() => {
+                let outcome = Outcome::Failed { reason: chain(&error) };
+                Ok((self.finish(job, &outcome).await?, outcome))
+            }
+            done => done,
+        }
+    }
+
     /// Writes the end of a job that is done, and does not give up over a database that is away for a moment.
     async fn finish(&self, job: &Job, outcome: &Outcome) -> Result<Finish, StoreError> {
         let give_up = Instant::now() + FINISH_TIMEOUT;
@@ -221,7 +237,7 @@ impl Attempt<'_> {
             let (store, worker) = (&self.tools.store, &self.terms.worker);
             match store.finish(job.id, job.attempts, worker, outcome, Timestamp::now()).await {
                 Ok(finish) => return Ok(finish),
-                Err(error) if Instant::now() < give_up => {
+                Err(error) if !error.is_permanent() && Instant::now() < give_up => {
                     self.health.lost();
                     warn!(job_id = %job.id, error = chain(&error), "the end of a job could not be written; trying again");
                     tokio::time::sleep(FINISH_PAUSE).await;
@@ -233,8 +249,8 @@ impl Attempt<'_> {
 
     async fn interrupted(&self, job: &Job, why: &Interrupted) -> (Settled, Ended, Option<String>) {
         match why {
-            Interrupted::Database(_) => self.health.lost(),
-            Interrupted::Objects(_) | Interrupted::Mail(_) => {}
+            Interrupted::Database(error) if !error.is_permanent() => self.health.lost(),
+            Interrupted::Database(_) | Interrupted::Objects(_) | Interrupted::Mail(_) => {}
         }
         let why = why.to_string();
         self.release(job, &why).await;

@@ -309,6 +309,27 @@ async fn a_job_another_worker_has_in_hand_is_left_to_it() {
 }
 
 #[tokio::test]
+async fn what_the_database_can_not_work_out_fails_the_job_and_does_not_count_as_its_absence() {
+    on_each_database(async |database| {
+        let scene = Scene::on(database).await;
+        let file = "order_id,ordered_on,product,quantity,unit_price\n1,2026-01-31,tea,2,1.50\n\
+                    2,2026-01-31,tea,1,1.50\n";
+        let (_, body) = scene.submitted("csv-import", json!({"upload": upload(&scene, file).await})).await;
+        scene.processed(&body).await;
+        // More than any import writes.
+        database.execute(&format!("UPDATE imported_rows SET quantity = {}", i64::MAX)).await;
+        let (id, body) = scene.submitted("report", json!({})).await;
+        assert_eq!(scene.processed(&body).await, Settled::Delete);
+        let job = scene.read(id).await;
+        let reason = job.reason.unwrap();
+        assert_eq!(job.status, Status::Failed);
+        assert!(reason.starts_with("adding up imported rows: "), "{reason}");
+        assert!(scene.health.is_good());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_job_that_outlasts_the_shutdown_is_handed_to_another_worker_at_once() {
     on_each_database(async |database| {
         let scene = Scene::on(database).await;

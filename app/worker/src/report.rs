@@ -1,4 +1,5 @@
-//! Adds up imported rows by product, and stores the sums as a CSV file among the objects.
+//! Adds up imported rows by product, and stores the sums as a CSV file among the objects. Of an order that several
+//! imports have, the latest import counts; see [`Store::product_totals`].
 
 use std::convert::Infallible;
 
@@ -9,6 +10,7 @@ use jobs::objects::{Objects, PutError};
 use jobs::store::{PRODUCT_TOTALS_MAX, ProductTotal, Store};
 use serde_json::{Value, json};
 
+use crate::formula::as_text;
 use crate::perform::Interrupted;
 
 const COLUMNS: [&str; 4] = ["product", "orders", "quantity", "revenue"];
@@ -67,7 +69,7 @@ fn csv_file(totals: &[ProductTotal]) -> Result<Vec<u8>, csv::Error> {
     for total in totals {
         let ProductTotal { product, orders, quantity, revenue_cents } = total;
         let revenue = format!("{}.{:02}", revenue_cents / 100, revenue_cents % 100);
-        writer.write_record([product, &orders.to_string(), &quantity.to_string(), &revenue])?;
+        writer.write_record([&*as_text(product), &orders.to_string(), &quantity.to_string(), &revenue])?;
     }
     writer.into_inner().map_err(|error| error.into_error().into())
 }
@@ -90,6 +92,9 @@ mod tests {
             String::from_utf8(file).unwrap(),
             "product,orders,quantity,revenue\n\"rum, \"\"old\"\"\",2,30,0.05\ntea,2,30,1234.56\n"
         );
+        let file = csv_file(&[total("=HYPERLINK(\"http://a\",1)", 0)]).unwrap();
+        let row = "\"'=HYPERLINK(\"\"http://a\"\",1)\",2,30,0.00";
+        assert_eq!(String::from_utf8(file).unwrap().lines().last(), Some(row));
         assert_eq!(csv_file(&[]).unwrap(), b"product,orders,quantity,revenue\n");
     }
 }

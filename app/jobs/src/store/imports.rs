@@ -35,10 +35,10 @@ pub struct ImportedRow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProductTotal {
     pub product: String,
-    /// Different order ids.
     pub orders: u64,
     pub quantity: i64,
-    pub revenue_cents: i64,
+    /// 93,000 rows with the largest numbers that are imported don't fit into 64 bits.
+    pub revenue_cents: i128,
 }
 
 impl Store {
@@ -122,6 +122,9 @@ impl Store {
 
     /// What was sold of each product according to one import, or to all imports that are COMPLETED; by product,
     /// and of more than 10 000 products only so many.
+    ///
+    /// Of an order that several imports have, the one that was submitted last has the say: people import a file again
+    /// to correct it.
     pub async fn product_totals(&self, import: Option<JobId>) -> Result<Vec<ProductTotal>, StoreError> {
         let doing = "adding up imported rows";
         let mut totals = within(TOTALS_TIMEOUT, doing, self.add_up(import)).await?;
@@ -130,14 +133,17 @@ impl Store {
         Ok(totals)
     }
 
+    /// The largest rows, of 10^6 at 10^8 cents, overflow a sum of 64 bits soon, and SQLite has no wider one. So both
+    /// databases add up the high and the low half of the price, which takes 900 million such rows of one product.
     async fn add_up(&self, import: Option<JobId>) -> Result<Vec<ProductTotal>, Trouble> {
         macro_rules! select {
             ($which:literal) => {
                 concat!(
-                    "SELECT product, COUNT(DISTINCT order_id) AS orders,
+                    "SELECT product, COUNT(*) AS orders,
                             CAST(SUM(quantity) AS BIGINT) AS quantity,
-                            CAST(SUM(quantity * unit_price_cents) AS BIGINT) AS revenue_cents
-                     FROM imported_rows WHERE job_id ",
+                            CAST(SUM(quantity * (unit_price_cents / 10000)) AS BIGINT) AS revenue_high,
+                            CAST(SUM(quantity * (unit_price_cents % 10000)) AS BIGINT) AS revenue_low
+                     FROM imported_rows ",
                     $which,
                     " GROUP BY product ORDER BY product LIMIT $1"
                 )
@@ -149,8 +155,14 @@ impl Store {
             sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *transaction).await?;
         }
         let query = match import {
-            Some(_) => sqlx::query(select!("= $2")),
-            None => sqlx::query(select!("IN (SELECT id FROM jobs WHERE status = 'COMPLETED')")),
+            Some(_) => sqlx::query(select!("WHERE job_id = $2")),
+            // Ids sort by the time of submission, and an import has an order once.
+            None => sqlx::query(select!(
+                "JOIN (SELECT order_id AS latest_order, MAX(job_id) AS latest_job FROM imported_rows
+                       WHERE job_id IN (SELECT id FROM jobs WHERE status = 'COMPLETED')
+                       GROUP BY order_id) AS latest
+                 ON job_id = latest_job AND order_id = latest_order"
+            )),
         };
         let mut query = query.bind(i64::from(PRODUCT_TOTALS_MAX));
         if let Some(import) = import {
@@ -163,7 +175,8 @@ impl Store {
                 product: text(row, "product")?,
                 orders: number(row, "orders")?,
                 quantity: number(row, "quantity")?,
-                revenue_cents: number(row, "revenue_cents")?,
+                revenue_cents: number::<i128>(row, "revenue_high")? * 10_000
+                    + number::<i128>(row, "revenue_low")?,
             })
         };
         rows.iter().map(total).collect()

@@ -87,6 +87,36 @@ pub enum StoreError {
     Stored { doing: &'static str, what: &'static str, why: String },
 }
 
+impl StoreError {
+    /// Whether the data itself is to blame, so that asking again would end the same way; otherwise the database may be
+    /// away, busy or full, and that passes.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            StoreError::Database { source, .. } => is_about_the_data(source),
+            StoreError::UnsupportedUrl(_)
+            | StoreError::Url(_)
+            | StoreError::NoAnswer { .. }
+            | StoreError::Migration { .. }
+            | StoreError::Schema { .. }
+            | StoreError::Stored { .. } => false,
+        }
+    }
+}
+
+fn is_about_the_data(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else { return false };
+    let Some(code) = error.code() else { return false };
+    match error.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
+        // SQLITE_ERROR, which a sum that overflows ends with, TOOBIG, CONSTRAINT, MISMATCH and RANGE, with their
+        // extended codes. The others are about the file, or about somebody else who uses it.
+        // <https://sqlite.org/rescode.html>
+        Some(_) => code.parse::<u32>().is_ok_and(|code| [1, 18, 19, 20, 25].contains(&(code & 0xff))),
+        // Data exceptions, and violations of constraints.
+        // <https://www.postgresql.org/docs/15/errcodes-appendix.html>
+        None => code.starts_with("22") || code.starts_with("23"),
+    }
+}
+
 /// What went wrong, before it is known what was being done.
 #[derive(Debug)]
 enum Trouble {

@@ -32,7 +32,7 @@ pub enum Work {
     CsvImport { upload: UploadId },
     /// Sends one email, made from a template.
     Email { to: Address, template: Template, values: BTreeMap<String, String> },
-    /// Adds up what one import brought, or what all did.
+    /// Adds up what one import brought, or what all did; of an order in several imports the latest counts.
     Report { import: Option<JobId> },
 }
 

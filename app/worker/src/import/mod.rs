@@ -6,6 +6,7 @@
 
 mod lines;
 mod order;
+mod rejections;
 mod sheet;
 mod tally;
 
@@ -15,30 +16,40 @@ use std::pin::pin;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use jobs::job::JobId;
-use jobs::objects::ObjectsError;
+use jobs::objects::{Objects, ObjectsError};
 use jobs::store::{ImportedRow, ROWS_BATCH_MAX, Store, StoreError};
 use serde_json::Value;
 
 use crate::perform::Interrupted;
 use order::{Order, shown};
+use rejections::{NotStored, Rejections, rejections};
 use sheet::{Rejection, Row, Sheet, WrongHeader};
 use tally::Tally;
 
 /// Why an import did not come to its end.
 enum Stopped {
     Header(WrongHeader),
+    /// The rejected rows take more than these bytes.
+    TooManyRejected(u64),
     Interrupted(Interrupted),
 }
 
-/// Imports a file; answers the job's result, or the reason for which it failed.
+/// Imports a file, and stores which rows it rejected; answers the job's result, or the reason for which it failed.
 pub async fn import(
     store: &Store,
+    objects: &Objects,
     job: JobId,
     file: impl Stream<Item = Result<Bytes, ObjectsError>>,
 ) -> Result<Result<Value, String>, Interrupted> {
-    match read(store, job, file).await {
-        Ok(tally) => Ok(tally.into_result()),
+    let (rejections, rejected) = rejections();
+    let storing = async { Ok(rejected.store(objects, job).await?) };
+    // When one of the two fails, the other is dropped, and with it a file that is not complete.
+    match tokio::try_join!(read(store, job, file, rejections), storing) {
+        Ok((tally, ())) => Ok(tally.into_result()),
         Err(Stopped::Header(wrong)) => Ok(Err(wrong.to_string())),
+        Err(Stopped::TooManyRejected(bytes_max)) => {
+            Ok(Err(format!("the list of rejected rows has more than {bytes_max} bytes")))
+        }
         Err(Stopped::Interrupted(interrupted)) => Err(interrupted),
     }
 }
@@ -47,6 +58,7 @@ async fn read(
     store: &Store,
     job: JobId,
     file: impl Stream<Item = Result<Bytes, ObjectsError>>,
+    rejections: Rejections,
 ) -> Result<Tally, Stopped> {
     let mut file = pin!(file);
     let mut sheet = Sheet::default();
@@ -57,14 +69,14 @@ async fn read(
         let mut piece = &piece[..];
         while let Some(row) = sheet.next(&mut piece)? {
             if batch.add(row) {
-                batch.write(store, job, &mut tally).await?;
+                batch.write(store, job, &rejections, &mut tally).await?;
             }
         }
     }
     if let Some(row) = sheet.last()? {
         batch.add(row);
     }
-    batch.write(store, job, &mut tally).await?;
+    batch.write(store, job, &rejections, &mut tally).await?;
     Ok(tally)
 }
 
@@ -85,8 +97,14 @@ impl Batch {
         self.read.len() + self.rejected.len() >= ROWS_BATCH_MAX
     }
 
-    /// Writes the rows whose order is new, and empties the batch.
-    async fn write(&mut self, store: &Store, job: JobId, tally: &mut Tally) -> Result<(), StoreError> {
+    /// Writes the rows whose order is new, hands on the others, and empties the batch.
+    async fn write(
+        &mut self,
+        store: &Store,
+        job: JobId,
+        rejections: &Rejections,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
         let mut orders: Vec<&str> = self.read.iter().map(|(_, order)| order.order_id.as_str()).collect();
         orders.sort_unstable();
         orders.dedup();
@@ -102,7 +120,10 @@ impl Batch {
             }
         }
         store.insert_rows(job, &rows).await?;
-        tally.add(rows.len(), std::mem::take(&mut self.rejected));
+        let mut rejected = std::mem::take(&mut self.rejected);
+        rejected.sort_by_key(|rejection| rejection.line);
+        rejections.add(&rejected).await;
+        tally.add(rows.len(), rejected);
         Ok(())
     }
 }
@@ -126,6 +147,15 @@ fn imported(line: u64, order: Order) -> ImportedRow {
 impl From<WrongHeader> for Stopped {
     fn from(wrong: WrongHeader) -> Stopped {
         Stopped::Header(wrong)
+    }
+}
+
+impl From<NotStored> for Stopped {
+    fn from(not_stored: NotStored) -> Stopped {
+        match not_stored {
+            NotStored::TooMany { bytes_max } => Stopped::TooManyRejected(bytes_max),
+            NotStored::Objects(error) => Stopped::Interrupted(Interrupted::Objects(error)),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::sheet::Rejection;
 
-/// How many rejected rows the result names; the others are counted.
+/// How many rejected rows the result names; the others are counted, and all of them are in a file.
 pub const NAMED_MAX: usize = 100;
 /// How many of them the reason of a job that imported nothing repeats.
 const REPEATED_MAX: usize = 3;
@@ -17,11 +17,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds what became of the rows that follow those added before.
+    /// Adds what became of the rows that follow those added before, the rejected in their order.
     pub fn add(&mut self, imported: usize, mut rejections: Vec<Rejection>) {
         self.imported += imported as u64;
         self.rejected += rejections.len() as u64;
-        rejections.sort_by_key(|rejection| rejection.line);
         rejections.truncate(NAMED_MAX - self.named.len());
         self.named.extend(rejections);
     }
@@ -65,7 +64,7 @@ mod tests {
     #[test]
     fn the_first_hundred_rejected_rows_are_named_in_order_and_all_are_counted() {
         let mut tally = Tally::default();
-        tally.add(1, vec![rejection(9), rejection(2)]);
+        tally.add(1, vec![rejection(2), rejection(9)]);
         tally.add(0, (10..1_000).map(rejection).collect());
         let result = tally.into_result().unwrap_or_default();
         assert_eq!((&result["imported"], &result["rejected"]), (&json!(1), &json!(992)));

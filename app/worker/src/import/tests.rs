@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use aws_config::SdkConfig;
 use futures_util::stream;
+use jobs::objects::ObjectsSettings;
 use jobs::store::{NewJob, ProductTotal, Submitted};
 use jobs::testing::on_each_database;
 use jobs::timestamp::Timestamp;
@@ -32,8 +34,20 @@ fn file(
     stream::iter(pieces.into_iter().take(readable).map(Ok).chain(broken))
 }
 
+/// Where the rejected rows go, in a folder.
+fn objects(folder: &tempfile::TempDir) -> Objects {
+    let url = Some(format!("file://{}", folder.path().display()));
+    let settings = ObjectsSettings { url, s3_endpoint: None };
+    Objects::open(&settings, &SdkConfig::builder().build()).unwrap()
+}
+
 async fn imported_file(store: &Store, job: JobId, text: &str) -> Result<Value, String> {
-    import(store, job, file(text, 1000, None)).await.unwrap()
+    let folder = tempfile::tempdir().unwrap();
+    import(store, &objects(&folder), job, file(text, 1000, None)).await.unwrap()
+}
+
+fn rejections_file(folder: &tempfile::TempDir, job: JobId) -> Option<String> {
+    std::fs::read_to_string(folder.path().join(format!("rejections/{job}.csv"))).ok()
 }
 
 fn orders(from: u32, to: u32) -> String {
@@ -76,6 +90,69 @@ async fn good_rows_are_written_and_bad_ones_named_by_their_lines() {
 }
 
 #[tokio::test]
+async fn all_rejected_rows_are_in_a_file_in_their_order() {
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let folder = tempfile::tempdir().unwrap();
+        let objects = objects(&folder);
+        let job = submitted(&store).await;
+        // More than the result names, in several batches, with an order that comes again among them.
+        let text =
+            format!("{HEADER}a,2026-01-31,tea,1,1\n{}a,2026-01-31,tea,1,1\n", "b,\"=1\n".repeat(1_200));
+        let result = import(&store, &objects, job, file(&text, 1000, None)).await.unwrap().unwrap();
+        assert_eq!((&result["imported"], &result["rejected"]), (&json!(1), &json!(1_201)));
+        let bad = (3..=1_202).map(|line| format!("{line},a quoted field is not closed on its line\n"));
+        let expected =
+            format!("line,reason\n{}1203,order_id `a` is on line 2 already\n", bad.collect::<String>());
+        assert_eq!(rejections_file(&folder, job), Some(expected.clone()));
+
+        // Again, and it is the same file; all bad, and it is there too.
+        import(&store, &objects, job, file(&text, 1000, None)).await.unwrap().unwrap();
+        assert_eq!(rejections_file(&folder, job), Some(expected));
+        let all_bad = submitted(&store).await;
+        let text = format!("{HEADER}a\n");
+        import(&store, &objects, all_bad, file(&text, 1000, None)).await.unwrap().unwrap_err();
+        let expected = "line,reason\n2,1 field instead of 5\n";
+        assert_eq!(rejections_file(&folder, all_bad).as_deref(), Some(expected));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_import_without_rejected_rows_or_without_an_end_leaves_no_file_of_them() {
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let folder = tempfile::tempdir().unwrap();
+        let objects = objects(&folder);
+        let good = submitted(&store).await;
+        let text = format!("{HEADER}{}", orders(0, 3));
+        import(&store, &objects, good, file(&text, 1000, None)).await.unwrap().unwrap();
+        assert_eq!(rejections_file(&folder, good), None);
+
+        let broken = submitted(&store).await;
+        let text = format!("{HEADER}{}", "bad\n".repeat(3_000));
+        assert!(import(&store, &objects, broken, file(&text, 1000, Some(9))).await.is_err());
+        assert_eq!(rejections_file(&folder, broken), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_import_whose_rejected_rows_can_not_be_stored_is_interrupted() {
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let folder = tempfile::tempdir().unwrap();
+        // Where a folder should be there is a file.
+        std::fs::write(folder.path().join("rejections"), "").unwrap();
+        let job = submitted(&store).await;
+        let text = format!("{HEADER}{}", "bad\n".repeat(3_000));
+        let import = import(&store, &objects(&folder), job, file(&text, 1000, None)).await;
+        assert!(matches!(import, Err(Interrupted::Objects(_))), "{import:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_order_that_comes_again_is_found_however_far_behind_it_is() {
     on_each_database(async |database| {
         let store = database.store().await;
@@ -109,7 +186,8 @@ async fn an_import_that_broke_off_is_done_again_with_each_row_once_and_the_same_
         let expected = imported_file(&store, undisturbed, &text).await;
 
         let job = submitted(&store).await;
-        let broken = import(&store, job, file(&text, 1000, Some(20))).await;
+        let folder = tempfile::tempdir().unwrap();
+        let broken = import(&store, &objects(&folder), job, file(&text, 1000, Some(20))).await;
         assert!(matches!(broken, Err(Interrupted::Objects(_))));
         let written = totals(&store, job).await[0].orders;
         assert!(0 < written && written < 1_200, "{written} rows before it broke");
@@ -149,7 +227,8 @@ async fn an_import_is_interrupted_when_the_database_goes_away() {
         let job = submitted(&store).await;
         store.close().await;
         let text = format!("{HEADER}{}", orders(0, 1));
-        let import = import(&store, job, file(&text, 1000, None)).await;
+        let folder = tempfile::tempdir().unwrap();
+        let import = import(&store, &objects(&folder), job, file(&text, 1000, None)).await;
         assert!(matches!(import, Err(Interrupted::Database(_))));
     })
     .await;

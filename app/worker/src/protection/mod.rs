@@ -2,6 +2,10 @@
 //!
 //! Protected before the first job, renewed while there is one, let go once idle. A busy worker would never be idle:
 //! after [`IN_A_ROW_MAX`] it takes nothing new, finishes, lets go, and gives ECS [`REST`] to end it before it goes on.
+//!
+//! That leaves places empty while the last of its jobs ends, also when no deployment waits. But neither the agent nor
+//! the task's metadata says whether one does, and a longer time in a row would outlast the time that rollouts have. So
+//! such a worker does not count as live meanwhile, and target tracking makes up for it; see [`Protection::taking`].
 
 mod agent;
 
@@ -96,6 +100,11 @@ impl<Asked: Protector> Protection<Asked> {
         let _open = open.wait_for(|open| *open).await;
     }
 
+    /// Whether new messages are taken. A worker that takes none does not share in the backlog.
+    pub fn taking(&self) -> watch::Receiver<bool> {
+        self.open.subscribe()
+    }
+
     /// Renews and lets go, for as long as it is polled.
     pub async fn keep(&self, in_hand: watch::Receiver<usize>) {
         let Some(protector) = &self.protector else {
@@ -125,24 +134,35 @@ impl<Asked: Protector> Protection<Asked> {
 
 impl State {
     async fn renew(&mut self, protector: &impl Protector) {
-        let Some(shield) = &mut self.shield else {
+        let Some(shield) = &self.shield else {
             return;
         };
         if !self.draining && shield.since.elapsed() >= IN_A_ROW_MAX {
             info!("busy for long; taking no jobs until ECS had a chance to replace this task");
             self.draining = true;
         }
-        if shield.renewed.elapsed() < RENEW_AFTER {
+        if shield.renewed.elapsed() < RENEW_AFTER || self.agent_is_left_alone() {
             return;
         }
-        shield.renewed = Instant::now();
         match protector.set(true).await {
-            Answer::Done => self.recovered(),
+            Answer::Done => {
+                self.recovered();
+                self.answered();
+            }
             Answer::Unwanted(reason) => {
                 info!(reason, "ECS does not protect this task any longer; it takes no more jobs");
                 self.draining = true;
+                self.answered();
             }
+            // Asked again after a while: half of the protection's time is left for that.
             Answer::Unavailable(reason) => self.unavailable(&reason),
+        }
+    }
+
+    /// The next renewal is due in half of the protection's time.
+    fn answered(&mut self) {
+        if let Some(shield) = &mut self.shield {
+            shield.renewed = Instant::now();
         }
     }
 

@@ -92,6 +92,22 @@ async fn a_long_job_stays_protected_until_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_that_fails_is_tried_again_long_before_the_protection_ends() {
+    let scene = scene();
+    let job = scene.job(70 * MINUTE);
+    let watched = async {
+        sleep(29 * MINUTE).await;
+        scene.agent.answer(Answer::Unavailable("refused".into()));
+        sleep(3 * MINUTE + 30 * SECOND).await;
+        scene.agent.answer(Answer::Done);
+    };
+    tokio::join!(job, watched);
+    let asked: Vec<(u64, bool)> =
+        scene.agent.asked().iter().map(|(second, protected)| (second / 60, *protected)).collect();
+    assert_eq!(asked, [(0, true), (30, true), (31, true), (32, true), (33, true), (63, true)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_that_is_always_busy_gives_ecs_a_chance_to_replace_it() {
     let scene = scene();
     // Overlapping jobs, as long as jobs are taken.

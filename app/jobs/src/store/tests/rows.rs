@@ -14,7 +14,7 @@ fn row(line: u64, product: &str, quantity: i64) -> ImportedRow {
 }
 
 fn total(product: &str, orders: u64, quantity: i64) -> ProductTotal {
-    ProductTotal { product: product.to_owned(), orders, quantity, revenue_cents: quantity * 250 }
+    ProductTotal { product: product.to_owned(), orders, quantity, revenue_cents: i128::from(quantity) * 250 }
 }
 
 #[tokio::test]
@@ -86,6 +86,70 @@ async fn totals_are_of_one_import_or_of_all_that_are_complete() {
         assert_eq!(store.product_totals(None).await.unwrap(), of_done);
         assert_eq!(store.product_totals(Some(half_done)).await.unwrap(), [total("tea", 1, 100)]);
         assert_eq!(store.product_totals(Some(JobId::fresh())).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_an_order_in_several_complete_imports_the_latest_counts() {
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let first = submitted(&store).await;
+        let again = submitted(&store).await;
+        let half_done = submitted(&store).await;
+        // Order 2 is corrected, order 3 turns out to be rum; the first import ends last.
+        store.insert_rows(first, &[row(2, "tea", 2), row(3, "tea", 5), row(4, "tea", 1)]).await.unwrap();
+        store.insert_rows(again, &[row(2, "tea", 7), row(3, "rum", 5)]).await.unwrap();
+        store.insert_rows(half_done, &[row(4, "tea", 100)]).await.unwrap();
+        for import in [again, first] {
+            begun(&store, import).await;
+            store.finish(import, 1, &worker(), &completed(), at(30)).await.unwrap();
+        }
+        assert_eq!(store.product_totals(None).await.unwrap(), [total("rum", 1, 5), total("tea", 2, 8)]);
+        // An import by itself stays what it was.
+        assert_eq!(store.product_totals(Some(first)).await.unwrap(), [total("tea", 3, 8)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_largest_numbers_that_are_imported_add_up_without_an_overflow() {
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let job = submitted(&store).await;
+        database
+            .execute(&format!(
+                "WITH RECURSIVE lines (line) AS (SELECT 2 UNION ALL SELECT line + 1 FROM lines WHERE line < 100001)
+                 INSERT INTO imported_rows
+                 (job_id, line, order_id, ordered_on, product, quantity, unit_price_cents)
+                 SELECT '{job}', line, 'o-' || line, '2026-11-21', 'gold', 1000000, 99999999 FROM lines"
+            ))
+            .await;
+        let gold = ProductTotal {
+            product: "gold".to_owned(),
+            orders: 100_000,
+            quantity: 100_000_000_000,
+            revenue_cents: 9_999_999_900_000_000_000,
+        };
+        assert_eq!(store.product_totals(Some(job)).await.unwrap(), [gold]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_data_is_to_blame_for_is_told_from_a_database_that_is_away() {
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let job = submitted(&store).await;
+        store.insert_rows(job, &[row(2, "tea", i64::MAX), row(3, "tea", i64::MAX)]).await.unwrap();
+        let error = store.product_totals(Some(job)).await.unwrap_err();
+        assert!(error.is_permanent(), "too large a sum: {error:?}");
+        // Rows of a job that is not there.
+        let error = store.insert_rows(JobId::fresh(), &[row(2, "tea", 1)]).await.unwrap_err();
+        assert!(error.is_permanent(), "a broken reference: {error:?}");
+        store.close().await;
+        let error = store.product_totals(Some(job)).await.unwrap_err();
+        assert!(!error.is_permanent(), "away: {error:?}");
     })
     .await;
 }
