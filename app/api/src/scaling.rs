@@ -43,7 +43,8 @@ pub struct Override {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScalingRequest {
-    /// The fewest tasks.
+    /// The fewest tasks. At least 1 unless `maximum` is 0 too, which is a pause: the tasks themselves tell CloudWatch
+    /// how many jobs wait, so from none the service does not scale out again.
     #[schema(minimum = 0, maximum = 5000, example = 2)]
     pub minimum: i64,
     /// The most tasks.
@@ -75,6 +76,13 @@ impl ScalingRequest {
         }
         if minimum > maximum {
             return Err(format!("minimum must not be above maximum; {minimum} is above {maximum}"));
+        }
+        // Only workers write the metric that the scaling policy goes by.
+        if minimum == 0 && maximum > 0 {
+            return Err(format!(
+                "minimum must be at least 1: from 0 tasks the worker does not scale out again, for its tasks tell how \
+                 many jobs wait; to pause it, send 0 as the maximum too, not {maximum}"
+            ));
         }
         let tasks = |number: i64| u32::try_from(number).ok().filter(|number| *number <= maximum_allowed);
         let (Some(minimum), Some(maximum)) = (tasks(minimum), tasks(maximum)) else {
@@ -165,6 +173,18 @@ mod tests {
         let because = |reason: String| refusal(ScalingRequest { reason: Some(reason), ..request(2, 8, 60) });
         assert_eq!(because("é".repeat(201)), "reason must have at most 200 characters");
         assert_eq!(because("a\u{0}b".to_owned()), "reason must be one line without control characters");
+    }
+
+    #[test]
+    fn no_tasks_at_all_are_a_deliberate_pause_and_not_a_minimum_to_come_back_from() {
+        let refused = request(0, 8, 60).checked(50, NOW).unwrap_err();
+        assert_eq!(
+            refused,
+            "minimum must be at least 1: from 0 tasks the worker does not scale out again, for its tasks tell how many \
+             jobs wait; to pause it, send 0 as the maximum too, not 8"
+        );
+        assert_eq!(request(0, 0, 60).checked(50, NOW).unwrap().bounds, Bounds { minimum: 0, maximum: 0 });
+        assert!(request(1, 8, 60).checked(50, NOW).is_ok());
     }
 
     #[test]
