@@ -39,7 +39,8 @@ pub struct Override {
 }
 
 /// Other bounds for the worker, for a while.
-// The numbers are signed, so that -1 is answered with the bound that it breaks.
+// The numbers are signed, so that -1 is answered with the bound that it breaks. Their maximum here is
+// `SCALING_MAXIMUM_LIMIT`, which the attribute can't name; an installation may allow less.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScalingRequest {
@@ -142,7 +143,10 @@ impl FromStr for Override {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use utoipa::PartialSchema as _;
+
     use super::*;
+    use crate::settings::SCALING_MAXIMUM_LIMIT;
 
     /// 2026-11-21T11:00:00.250Z
     const NOW: Timestamp = Timestamp::from_milliseconds(1_795_258_800_250);
@@ -193,6 +197,14 @@ mod tests {
         assert!(request(50, 50, 1440).checked(50, NOW).is_ok());
         let long = ScalingRequest { reason: Some("é".repeat(200)), ..request(2, 8, 60) };
         assert!(long.checked(50, NOW).is_ok());
+    }
+
+    #[test]
+    fn the_document_allows_as_many_tasks_as_any_installation_may() {
+        let schema = serde_json::to_value(ScalingRequest::schema()).unwrap();
+        for bound in ["minimum", "maximum"] {
+            assert_eq!(schema["properties"][bound]["maximum"], SCALING_MAXIMUM_LIMIT);
+        }
     }
 
     #[test]
