@@ -50,6 +50,7 @@ def main(url, folder, picture):
         page.filters_and_loads_more()
         page.shows_what_the_api_refuses()
         page.says_nothing_bad()
+        page.makes_one_job_of_a_file_whose_answer_was_lost()
         page.comes_back_when_the_network_does()
     except BaseException:
         browser.save_screenshot(os.path.join(folder, "failed.png"))
@@ -84,11 +85,12 @@ def start():
 
 
 class Road:
-    """The way from the browser to the API, which can be cut."""
+    """The way from the browser to the API, which can be cut, and can lose the answers to submissions."""
 
     def __init__(self, url):
         self.end = urlsplit(url)
         self.open = True
+        self.losing = False
         self.travellers = set()
         self.loop = asyncio.new_event_loop()
         listening = Future()
@@ -102,13 +104,26 @@ class Road:
 
     async def travel(self, near_in, near_out):
         outs = {near_out}
+        submitting = False
+
+        def is_lost(_):
+            return submitting
+
+        def goes_on(part):
+            nonlocal submitting
+            submitting = self.losing and part.startswith(b"POST /submit-job ")
+            return False
+
         try:
             if self.open:
                 far_in, far_out = await asyncio.open_connection(self.end.hostname, self.end.port)
                 outs.add(far_out)
                 self.travellers |= outs
                 await asyncio.wait(
-                    [asyncio.create_task(carry(near_in, far_out)), asyncio.create_task(carry(far_in, near_out))],
+                    [
+                        asyncio.create_task(carry(near_in, far_out, goes_on)),
+                        asyncio.create_task(carry(far_in, near_out, is_lost)),
+                    ],
                     return_when=asyncio.FIRST_COMPLETED,
                 )
         finally:
@@ -124,9 +139,9 @@ class Road:
         self.open = True
 
 
-async def carry(source, target):
+async def carry(source, target, is_lost):
     try:
-        while part := await source.read(65_536):
+        while (part := await source.read(65_536)) and not is_lost(part):
             target.write(part)
             await target.drain()
     except OSError:
@@ -291,6 +306,24 @@ class Page:
         violations = self.run("return window.violations")
         assert violations == [], violations
 
+    def makes_one_job_of_a_file_whose_answer_was_lost(self):
+        before = imports(self.url)
+        self.choose("kind", "csv-import")
+        self.find("#file").send_keys(os.path.join(self.folder, "orders.csv"))
+        self.road.losing = True
+        self.find("#send").click()
+        self.until("the loss is told", lambda: "can’t be reached" in self.text("#refusal"))
+        made = imports(self.url) - before
+        assert len(made) == 1, "the job is there, and the page does not know it"
+        self.road.losing = False
+        # Something else in between is an attempt of its own.
+        self.sleep("600")
+        self.choose("kind", "csv-import")
+        self.find("#file").send_keys(os.path.join(self.folder, "orders.csv"))
+        self.send()
+        self.until("the same job is accepted", lambda: {self.newest()} == made)
+        assert imports(self.url) - before == made, "the file was imported twice"
+
     def comes_back_when_the_network_does(self):
         self.road.cut()
         self.until("that it is away is said", lambda: self.text("#connection") == "Reconnecting")
@@ -420,6 +453,11 @@ def post(url, submission):
     request = urllib.request.Request(f"{url}/submit-job", body, {"content-type": "application/json"})
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)["id"]
+
+
+def imports(url):
+    with urllib.request.urlopen(f"{url}/jobs?limit=100") as answer:
+        return {job["id"] for job in json.load(answer)["jobs"] if job["kind"] == "csv-import"}
 
 
 def write_orders(path):

@@ -1,4 +1,4 @@
-//! Uploads over a real socket: too large in either way of saying so, cut off, and stalled behind a head.
+//! Uploads over a real socket: too large in either way of saying so, cut off by the client or by a stop.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -65,4 +65,15 @@ fn a_client_that_disconnects_leaves_nothing_and_gives_its_place_back() {
     // There is one place, and it is free.
     let upload = api.post("/uploads", "text/csv", "order_id\n1\n");
     assert_eq!(api.objects(), [format!("{}.csv", upload["id"].as_str().unwrap())]);
+}
+
+#[test]
+fn a_stop_gives_up_the_uploads_under_way_and_leaves_nothing_of_them() {
+    let mut api = Api::start_with(&[("SHUTDOWN_TIMEOUT_MS", "3000")]);
+    let mut connection = begin(&api, "content-length: 52428800");
+    connection.write_all(&vec![b'a'; 12 * MEBIBYTE]).unwrap();
+    wait_until("a part is written", || api.objects().len() == 1);
+    api.process.terminate();
+    assert_eq!(api.process.wait_for_end().code(), Some(0), "{}", api.process.told());
+    assert_eq!(api.objects(), [String::new(); 0], "{}", api.process.told());
 }

@@ -3,9 +3,11 @@
 const PATIENCE_MS = 15_000;
 
 export class Refusal extends Error {
-  constructor(sentence, code = "unreachable") {
+  constructor(sentence, code = "unreachable", status = 0) {
     super(sentence);
     this.code = code;
+    /** Whether it is sure that nothing came of the request; otherwise it may have taken effect. */
+    this.isFinal = status >= 400 && status < 500;
   }
 }
 
@@ -33,13 +35,13 @@ async function ask(method, path, body, headers = {}) {
     request.body = JSON.stringify(body);
     request.headers["content-type"] = "application/json";
   }
-  let answer;
+  let answer, text;
   try {
     answer = await fetch(path, request);
+    text = await answer.text();
   } catch {
     throw new Refusal("The API can’t be reached. Try again in a moment.");
   }
-  const text = await answer.text().catch(() => "");
   if (answer.ok) return parsed(text) ?? {};
   throw refusal(answer.status, text, answer.headers.get("retry-after"));
 }
@@ -73,7 +75,7 @@ function refusal(status, text, retryAfter) {
   const problem = parsed(text);
   const sentence = problem?.detail ?? `The API answered ${status}.`;
   const again = retryAfter && /^\d+$/.test(retryAfter) ? ` Try again in ${retryAfter} s.` : "";
-  return new Refusal(capital(sentence) + again, problem?.code);
+  return new Refusal(capital(sentence) + again, problem?.code, status);
 }
 
 function capital(sentence) {

@@ -12,8 +12,8 @@ export function submitForm({ accepted }) {
   const said = byId("accepted");
   const template = byId("template");
   const kind = () => form.elements.kind.value;
-  /** The attempt whose fate is unknown, and its key: tried again unchanged, it is the same attempt. */
-  let attempt = { content: undefined, key: undefined };
+  /** The attempts whose fate is unknown: tried again unchanged, each is the same attempt, with its key and its upload. */
+  const attempts = new Map();
 
   function showFields() {
     for (const fields of form.querySelectorAll("fieldset.fields")) {
@@ -45,10 +45,13 @@ export function submitForm({ accepted }) {
     return true;
   }
 
-  async function payload() {
+  /** What the job works on; for a file not its content, but what tells it from others. */
+  function chosenContent() {
     switch (kind()) {
-      case "csv-import":
-        return { upload: (await upload(byId("file").files[0])).id };
+      case "csv-import": {
+        const { name, size, lastModified } = byId("file").files[0];
+        return { name, size, lastModified };
+      }
       case "report":
         return byId("import").value ? { import: byId("import").value } : {};
       case "email": {
@@ -85,9 +88,17 @@ export function submitForm({ accepted }) {
     }
   }
 
-  function keyFor(content) {
-    if (attempt.content !== content) attempt = { content, key: freshKey() };
-    return attempt.key;
+  /** The payload of an attempt. A file goes once: a second upload of it would make another submission, and another job. */
+  async function payload(attempt, file) {
+    if (attempt.kind !== "csv-import") return attempt.content;
+    attempt.upload ??= (await upload(file)).id;
+    return { upload: attempt.upload };
+  }
+
+  function attemptFor(kind, content) {
+    const name = JSON.stringify([kind, content]);
+    if (!attempts.has(name)) attempts.set(name, { name, kind, content, key: freshKey() });
+    return attempts.get(name);
   }
 
   async function submit(event) {
@@ -98,14 +109,16 @@ export function submitForm({ accepted }) {
     if (mistake()) return;
     // `disabled` would take the keyboard's focus away.
     send.setAttribute("aria-disabled", "true");
+    const attempt = attemptFor(kind(), chosenContent());
     try {
-      const [chosen, content] = [kind(), await payload()];
-      const job = await submitJob(chosen, content, keyFor(JSON.stringify([chosen, content])));
-      attempt = { content: undefined, key: undefined };
-      said.textContent = `${kindWord(chosen)} ${shortId(job.id)} accepted.`;
+      const content = await payload(attempt, byId("file").files[0]);
+      const job = await submitJob(attempt.kind, content, attempt.key);
+      said.textContent = `${kindWord(attempt.kind)} ${shortId(job.id)} accepted.`;
+      attempts.delete(attempt.name);
       byId("file").value = "";
       accepted(job.id);
     } catch (error) {
+      if (error.isFinal) attempts.delete(attempt.name);
       refuse(error instanceof Refusal ? error.message : `This page failed: ${error.message}`);
       refusal.focus();
     } finally {

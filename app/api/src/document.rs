@@ -111,7 +111,7 @@ fn problem_answer(codes: &[Code]) -> Response {
         .build();
     let mut answer =
         ResponseBuilder::new().description(meanings.join("; ")).content("application/problem+json", content);
-    if codes.iter().any(|code| matches!(code, Code::Busy | Code::Unavailable)) {
+    if codes.iter().any(|code| matches!(code, Code::Busy | Code::ChangeUnderWay | Code::Unavailable)) {
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
         let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds to wait"));
         answer = answer.header("retry-after", header.build());

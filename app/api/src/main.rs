@@ -32,6 +32,7 @@ use jobs::queue::{Queue, aws_settings};
 use jobs::relay::relay_until;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -46,8 +47,10 @@ use crate::settings::Settings;
 use crate::state::{Administration, Api};
 use crate::uploads::Uploads;
 
-/// The part of the shutdown that is kept for the relay's last round.
-const LAST_RELAY: Duration = Duration::from_secs(1);
+/// The part of the shutdown that is kept for the relay's last round, and for taking back unfinished uploads.
+const LAST_ROUND: Duration = Duration::from_secs(1);
+/// How long before connections are cut off uploads are given up, so that they are told and begin to be taken back.
+const GIVING_UP: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -90,10 +93,11 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("listening on port {}", settings.port))?;
     let version: Arc<str> = settings.common.version.into();
     info!(version = &*version, address = %listener.local_addr()?, "listening");
+    let uploads = Uploads::new(objects.clone(), settings.uploads);
     let api = Api {
         store: store.clone(),
-        uploads: Uploads::new(objects.clone(), settings.uploads),
-        objects,
+        uploads: uploads.clone(),
+        objects: objects.clone(),
         submitted,
         ping_queue: Arc::new(move || {
             let queue = queue.clone();
@@ -106,14 +110,26 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         admin: Administration { token: settings.admin_token, scaling },
         draining: stop.clone(),
     };
-    let limit = settings.shutdown_timeout.saturating_sub(LAST_RELAY).max(settings.shutdown_grace);
+    let limit = settings.shutdown_timeout.saturating_sub(LAST_ROUND).max(settings.shutdown_grace);
     let drain = Drain { grace: settings.shutdown_grace, limit };
+    tokio::spawn({
+        let (stop, pause) = (stop.clone(), limit.saturating_sub(GIVING_UP).max(drain.grace));
+        async move {
+            stop.cancelled().await;
+            sleep(pause).await;
+            uploads.give_up.cancel();
+        }
+    });
     let drained = serve(listener, router(api), settings.bounds, stop, drain).await;
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();
-    if tokio::time::timeout(LAST_RELAY, relay).await.is_err() {
+    let (relayed, settled) = tokio::join!(timeout(LAST_ROUND, relay), timeout(LAST_ROUND, objects.settled()));
+    if relayed.is_err() {
         warn!("the queue is slow; the outbox keeps what is unsent for the next process");
+    }
+    if settled.is_err() {
+        warn!("the object store is slow; parts of uploads may be left");
     }
     info!(?drained, "stopped");
     Ok(())

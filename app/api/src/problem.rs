@@ -19,6 +19,7 @@ pub enum Code {
     BodyStalled,
     BodyTooLarge,
     Busy,
+    ChangeUnderWay,
     EmptyUpload,
     Forbidden,
     IdempotencyKeyReused,
@@ -66,6 +67,7 @@ impl Code {
             Code::BodyStalled => (StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
             Code::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than is taken"),
             Code::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too much of this is going on already"),
+            Code::ChangeUnderWay => (StatusCode::CONFLICT, "another change of this is being made"),
             Code::EmptyUpload => (StatusCode::UNPROCESSABLE_ENTITY, "the uploaded file is empty"),
             Code::Forbidden => (StatusCode::FORBIDDEN, "the token is not the administrator's"),
             Code::IdempotencyKeyReused => {

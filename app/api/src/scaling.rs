@@ -39,11 +39,13 @@ pub struct Override {
 }
 
 /// Other bounds for the worker, for a while.
-// The numbers are signed, so that -1 is answered with the bound that it breaks.
+// The numbers are signed, so that -1 is answered with the bound that it breaks. Their maximum here is
+// `SCALING_MAXIMUM_LIMIT`, which the attribute can't name; an installation may allow less.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScalingRequest {
-    /// The fewest tasks.
+    /// The fewest tasks. At least 1 unless `maximum` is 0 too, which is a pause: the tasks themselves tell CloudWatch
+    /// how many jobs wait, so from none the service does not scale out again.
     #[schema(minimum = 0, maximum = 5000, example = 2)]
     pub minimum: i64,
     /// The most tasks.
@@ -75,6 +77,13 @@ impl ScalingRequest {
         }
         if minimum > maximum {
             return Err(format!("minimum must not be above maximum; {minimum} is above {maximum}"));
+        }
+        // Only workers write the metric that the scaling policy goes by.
+        if minimum == 0 && maximum > 0 {
+            return Err(format!(
+                "minimum must be at least 1: from 0 tasks the worker does not scale out again, for its tasks tell how \
+                 many jobs wait; to pause it, send 0 as the maximum too, not {maximum}"
+            ));
         }
         let tasks = |number: i64| u32::try_from(number).ok().filter(|number| *number <= maximum_allowed);
         let (Some(minimum), Some(maximum)) = (tasks(minimum), tasks(maximum)) else {
@@ -134,7 +143,10 @@ impl FromStr for Override {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use utoipa::PartialSchema as _;
+
     use super::*;
+    use crate::settings::SCALING_MAXIMUM_LIMIT;
 
     /// 2026-11-21T11:00:00.250Z
     const NOW: Timestamp = Timestamp::from_milliseconds(1_795_258_800_250);
@@ -168,11 +180,31 @@ mod tests {
     }
 
     #[test]
+    fn no_tasks_at_all_are_a_deliberate_pause_and_not_a_minimum_to_come_back_from() {
+        let refused = request(0, 8, 60).checked(50, NOW).unwrap_err();
+        assert_eq!(
+            refused,
+            "minimum must be at least 1: from 0 tasks the worker does not scale out again, for its tasks tell how many \
+             jobs wait; to pause it, send 0 as the maximum too, not 8"
+        );
+        assert_eq!(request(0, 0, 60).checked(50, NOW).unwrap().bounds, Bounds { minimum: 0, maximum: 0 });
+        assert!(request(1, 8, 60).checked(50, NOW).is_ok());
+    }
+
+    #[test]
     fn what_is_just_within_the_bounds_is_taken() {
         assert!(request(0, 0, 1).checked(50, NOW).is_ok());
         assert!(request(50, 50, 1440).checked(50, NOW).is_ok());
         let long = ScalingRequest { reason: Some("é".repeat(200)), ..request(2, 8, 60) };
         assert!(long.checked(50, NOW).is_ok());
+    }
+
+    #[test]
+    fn the_document_allows_as_many_tasks_as_any_installation_may() {
+        let schema = serde_json::to_value(ScalingRequest::schema()).unwrap();
+        for bound in ["minimum", "maximum"] {
+            assert_eq!(schema["properties"][bound]["maximum"], SCALING_MAXIMUM_LIMIT);
+        }
     }
 
     #[test]

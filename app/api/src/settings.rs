@@ -43,7 +43,7 @@ pub struct Settings {
 const UPLOAD_BYTES_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
 
 /// As many tasks as an ECS service may have.
-const SCALING_MAXIMUM_LIMIT: u32 = 5000;
+pub const SCALING_MAXIMUM_LIMIT: u32 = 5000;
 
 /// What `/api/health` says of a process that is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

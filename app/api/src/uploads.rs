@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use jobs::log::chain;
 use jobs::objects::{Objects, PutError, StoredObject};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::body::{Arriving, Patience, too_large};
@@ -28,11 +30,14 @@ pub struct Uploads {
     objects: Objects,
     places: Arc<Semaphore>,
     pub limits: Limits,
+    /// From then on no body is read further: the process ends soon, and what is written of it has to go before.
+    pub give_up: CancellationToken,
 }
 
 impl Uploads {
     pub fn new(objects: Objects, limits: Limits) -> Uploads {
-        Uploads { objects, places: Arc::new(Semaphore::new(limits.at_once)), limits }
+        let places = Arc::new(Semaphore::new(limits.at_once));
+        Uploads { objects, places, limits, give_up: CancellationToken::new() }
     }
 
     /// A place among the uploads at once.
@@ -52,11 +57,12 @@ impl Uploads {
         mut arriving: Arriving,
         name: String,
     ) -> Result<Unrecorded, Problem> {
-        let Some(first) = arriving.next().await? else {
+        let Some(first) = self.next(&mut arriving).await? else {
             return Err(Problem::new(Code::EmptyUpload, "the file is empty; send its content as the body"));
         };
-        let rest = stream::try_unfold(arriving, async |mut arriving| {
-            Ok::<_, Problem>(arriving.next().await?.map(|part| (part, arriving)))
+        let rest = stream::try_unfold((self.clone(), arriving), async |(uploads, mut arriving)| {
+            let part = uploads.next(&mut arriving).await?;
+            Ok::<_, Problem>(part.map(|part| (part, (uploads, arriving))))
         });
         let body = stream::iter([Ok(first)]).chain(rest);
         // Before it is written: the answer of the object store may be lost, or nobody may wait for it.
@@ -73,6 +79,16 @@ impl Uploads {
             Err(PutError::Objects(error)) => return Err(Problem::unavailable("object store", &error)),
         }
         Ok(unrecorded)
+    }
+
+    async fn next(&self, arriving: &mut Arriving) -> Result<Option<Bytes>, Problem> {
+        tokio::select! {
+            part = arriving.next() => part,
+            () = self.give_up.cancelled() => {
+                let detail = "this process is about to end; send the file again, to another";
+                Err(Problem::new(Code::Unavailable, detail).retry_after(Duration::from_secs(1)))
+            }
+        }
     }
 }
 
@@ -104,7 +120,8 @@ impl Drop for Unrecorded {
         }
         let (objects, name) = (self.objects.clone(), self.name.clone());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { remove(&objects, &name).await });
+            let endings = objects.endings.clone();
+            endings.spawn_on(async move { remove(&objects, &name).await }, &runtime);
         }
     }
 }

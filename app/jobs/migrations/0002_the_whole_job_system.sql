@@ -109,6 +109,13 @@ CREATE TABLE workers (
     in_hand    BIGINT NOT NULL
 );
 
+-- What only one process at a time may do, and until when it has the right to; a killed one's runs out.
+CREATE TABLE leases (
+    name   TEXT   NOT NULL PRIMARY KEY,
+    holder TEXT   NOT NULL,
+    until  BIGINT NOT NULL
+);
+
 CREATE TABLE scaling_overrides (
     id           TEXT   NOT NULL PRIMARY KEY,
     minimum      BIGINT NOT NULL,

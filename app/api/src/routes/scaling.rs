@@ -118,10 +118,11 @@ struct Record {
 
 refusals!(
     UpdateRefusals: InvalidJson, InvalidBody, InvalidScaling, UnsupportedMediaType, BodyTooLarge, BodyStalled,
-    BodyInterrupted, Unauthorized, Forbidden, NotConfigured, NotScaled, AwsRefused, Busy, Unavailable
+    BodyInterrupted, Unauthorized, Forbidden, NotConfigured, NotScaled, ChangeUnderWay, AwsRefused, Unavailable
 );
 refusals!(
-    EndRefusals: Unauthorized, Forbidden, NotConfigured, NotScaled, NoOverride, AwsRefused, Busy, Unavailable
+    EndRefusals: Unauthorized, Forbidden, NotConfigured, NotScaled, NoOverride, ChangeUnderWay, AwsRefused,
+    Unavailable
 );
 refusals!(LookRefusals: Unauthorized, Forbidden, NotConfigured, AwsRefused, Unavailable);
 
@@ -192,13 +193,14 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Problem {
         let detail = failure.to_string();
         match failure {
-            Failure::Busy => Problem::new(Code::Busy, detail).retry_after(TRY_AGAIN_AFTER),
+            Failure::UnderWay => Problem::new(Code::ChangeUnderWay, detail).retry_after(TRY_AGAIN_AFTER),
             Failure::NotScaled => Problem::new(Code::NotScaled, detail),
             Failure::NoOverride => Problem::new(Code::NoOverride, detail),
             Failure::Store(cause) => Problem::from(cause),
             Failure::Unchanged(cause)
             | Failure::TakenBack(cause)
             | Failure::LeftBehind { cause, .. }
+            | Failure::Superseded(cause)
             | Failure::Unknown(cause) => {
                 warn!(error = detail, "the worker's scaling was not changed as asked");
                 match cause.is_passing() {

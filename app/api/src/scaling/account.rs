@@ -123,6 +123,11 @@ impl Account {
         Ok((arn, tag.map(|tag| tag.value().unwrap_or_default().to_owned())))
     }
 
+    /// The value of [`TAG`].
+    pub async fn current_tag(&self) -> Result<Option<String>, AwsError> {
+        self.service().await.map(|(_, tag)| tag)
+    }
+
     /// The bounds of the scalable target, if there is one.
     pub async fn bounds(&self) -> Result<Option<Bounds>, AwsError> {
         let described = self

@@ -3,11 +3,11 @@
 //! The tag comes before the bounds, for the operator would set bounds back that no tag explains.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jobs::log::chain;
 use jobs::store::{OverrideId, ScalingOverride, Store, StoreError};
 use jobs::timestamp::Timestamp;
-use tokio::sync::Mutex;
 use tracing::{Instrument, Span, info, warn};
 
 use crate::scaling::account::{Account, AwsError, Live};
@@ -16,13 +16,16 @@ use crate::scaling::{Bounds, Override, whole_second};
 /// How many recorded overrides are shown.
 const RECORDS_SHOWN: u32 = 20;
 
+/// Held during a change, by one process on the database: two at once could each take back what the other has done.
+const LEASE: &str = "update-scaling";
+/// Longer than a change takes, of which each call has its limit; whoever dies over one keeps others out for so long.
+const LEASE_LASTS: Duration = Duration::from_secs(120);
+
 pub struct Scaling {
     pub account: Account,
     pub store: Store,
     /// What `maximum` may be at most.
     pub maximum_allowed: u32,
-    /// Held during a change: two at once could each take back what the other has done.
-    one_at_a_time: Mutex<()>,
 }
 
 /// Who asks for a change, when, and why.
@@ -50,7 +53,7 @@ pub struct Look {
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     #[error("another change of the bounds is being made; try again when it is done")]
-    Busy,
+    UnderWay,
     #[error("the worker's service does not scale: give it `scaling` in its manifest first")]
     NotScaled,
     #[error("there is no override to end")]
@@ -65,6 +68,8 @@ pub enum Failure {
         "{cause}; the tag could not be put back ({taking_back}): it says `{tag}`, and DELETE ends it sooner"
     )]
     LeftBehind { cause: AwsError, taking_back: AwsError, tag: String },
+    #[error("{0}; the tag has been changed by somebody else since, and stays as they left it")]
+    Superseded(AwsError),
     #[error("{0}; the override may have ended or not: look, and try again")]
     Unknown(AwsError),
     #[error("the change ended in a defect of this service")]
@@ -73,14 +78,13 @@ pub enum Failure {
 
 impl Scaling {
     pub fn new(account: Account, store: Store, maximum_allowed: u32) -> Arc<Scaling> {
-        Arc::new(Scaling { account, store, maximum_allowed, one_at_a_time: Mutex::default() })
+        Arc::new(Scaling { account, store, maximum_allowed })
     }
 
     /// Puts other bounds in force until `begun.until`.
     pub async fn begin(self: &Arc<Self>, begun: Override, asked: Asked) -> Result<Begun, Failure> {
         let scaling = self.clone();
-        to_its_end(async move {
-            let _alone = scaling.one_at_a_time.try_lock().map_err(|_| Failure::Busy)?;
+        self.alone(async move {
             let id = scaling.record(begun, asked).await?;
             let applied = scaling.apply(begun).await;
             scaling.record_outcome(id, "applied", &applied).await;
@@ -95,8 +99,7 @@ impl Scaling {
     /// Lets the override in force end now; the operator puts Git's bounds back and removes the tag.
     pub async fn end(self: &Arc<Self>, asked: Asked) -> Result<Override, Failure> {
         let scaling = self.clone();
-        to_its_end(async move {
-            let _alone = scaling.one_at_a_time.try_lock().map_err(|_| Failure::Busy)?;
+        self.alone(async move {
             let live = scaling.account.live().await.map_err(Failure::Unchanged)?;
             let tag = live.tag.as_deref().ok_or(Failure::NoOverride)?;
             let bounds = match tag.parse::<Override>() {
@@ -123,6 +126,27 @@ impl Scaling {
         Ok(Look { live, records: self.store.overrides(RECORDS_SHOWN).await? })
     }
 
+    /// Runs a change while nobody else makes one; to its end, also when its client goes away in the middle of it.
+    async fn alone<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let store = self.store.clone();
+        let change = async move {
+            let lease =
+                store.take_lease(LEASE, LEASE_LASTS, Timestamp::now()).await?.ok_or(Failure::UnderWay)?;
+            let changed = change.await;
+            if let Err(error) = store.return_lease(LEASE, lease).await {
+                warn!(
+                    error = chain(&error),
+                    "the next change has to wait until this one's lease has run out"
+                );
+            }
+            changed
+        };
+        tokio::spawn(change.instrument(Span::current())).await.unwrap_or(Err(Failure::Defect))
+    }
+
     async fn apply(&self, asked: Override) -> Result<Bounds, Failure> {
         let live = self.account.live().await.map_err(Failure::Unchanged)?;
         let previous = live.bounds.ok_or(Failure::NotScaled)?;
@@ -144,14 +168,25 @@ impl Scaling {
         matches!(self.account.bounds().await, Ok(Some(live)) if live == bounds)
     }
 
+    /// Puts the tag back, unless it says by now what neither this change nor the state before it said.
     async fn take_back(&self, before: &Live, asked: Override, cause: AwsError) -> Failure {
+        let left_behind =
+            |cause, taking_back| Failure::LeftBehind { cause, taking_back, tag: asked.to_string() };
+        let now = match self.account.current_tag().await {
+            Ok(now) => now,
+            Err(taking_back) => return left_behind(cause, taking_back),
+        };
+        // As it was before it may be read once more after it was changed.
+        if now != before.tag && now != Some(asked.to_string()) {
+            return Failure::Superseded(cause);
+        }
         let put_back = match &before.tag {
             Some(tag) => self.account.tag(&before.arn, tag).await,
             None => self.account.untag(&before.arn).await,
         };
         match put_back {
             Ok(()) => Failure::TakenBack(cause),
-            Err(taking_back) => Failure::LeftBehind { cause, taking_back, tag: asked.to_string() },
+            Err(taking_back) => left_behind(cause, taking_back),
         }
     }
 
@@ -180,11 +215,4 @@ impl Scaling {
             warn!(outcome, error = chain(&error), "what came of an override could not be recorded");
         }
     }
-}
-
-/// Runs a change to its end, also when its client goes away in the middle of it.
-async fn to_its_end<T: Send + 'static>(
-    change: impl Future<Output = Result<T, Failure>> + Send + 'static,
-) -> Result<T, Failure> {
-    tokio::spawn(change.instrument(Span::current())).await.unwrap_or(Err(Failure::Defect))
 }

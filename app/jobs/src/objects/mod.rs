@@ -2,7 +2,8 @@
 //!
 //! What is written is there whole or not at all: a folder gets a finished file by renaming, a bucket an upload that
 //! was completed. What a killed process leaves half done is invisible: in a folder, files that end in `#` and a
-//! number; in a bucket, parts that a lifecycle rule with `AbortIncompleteMultipartUpload` removes.
+//! number, which whoever opens the folder a day later removes; in a bucket, parts that a lifecycle rule with
+//! `AbortIncompleteMultipartUpload` removes.
 
 mod credentials;
 mod open;
@@ -18,6 +19,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
+use tokio_util::task::TaskTracker;
 
 pub use open::ObjectsSettings;
 
@@ -31,6 +33,8 @@ const PARTS_MAX: usize = 2;
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
     shown: String,
+    /// What goes on when its caller is gone: uploads being completed, and what is being taken back.
+    pub endings: TaskTracker,
 }
 
 /// What was stored.
@@ -81,6 +85,10 @@ pub enum PutError<Body> {
 }
 
 impl Objects {
+    fn new(store: Arc<dyn ObjectStore>, shown: String) -> Objects {
+        Objects { store, shown, endings: TaskTracker::new() }
+    }
+
     /// Stores a stream of at most `bytes_max` bytes under a name, replacing what was there. Holds about 24 MiB of it
     /// in memory at once. After an error nothing of it is left, nor when the future is dropped; unless all of it had
     /// come already, and only the answer was lost: then it may be there whole.
@@ -92,7 +100,7 @@ impl Objects {
     ) -> Result<StoredObject, PutError<Body>> {
         let path = self.path(name)?;
         let mut body = pin!(body);
-        let mut upload = Unfinished::new();
+        let mut upload = Unfinished::new(self.endings.clone());
         let mut digest = Sha256::new();
         let mut bytes = 0;
         while let Some(piece) = body.next().await {
@@ -147,6 +155,12 @@ impl Objects {
         }
     }
 
+    /// Waits until all that goes on without a caller has ended: a process that ended sooner would leave parts behind.
+    pub async fn settled(&self) {
+        self.endings.close();
+        self.endings.wait().await;
+    }
+
     fn path(&self, name: &str) -> Result<Path, ObjectsError> {
         // Leaving the folder, or an empty part, is refused by `parse`.
         let is_name = !name.is_empty() && !name.starts_with('/') && !name.ends_with('/');
@@ -183,11 +197,12 @@ struct Unfinished {
     /// What fits into one part is sent as a whole in the end.
     small: Vec<u8>,
     parts: Option<WriteMultipart>,
+    endings: TaskTracker,
 }
 
 impl Unfinished {
-    fn new() -> Unfinished {
-        Unfinished { small: Vec::new(), parts: None }
+    fn new(endings: TaskTracker) -> Unfinished {
+        Unfinished { small: Vec::new(), parts: None, endings }
     }
 
     async fn write(
@@ -222,7 +237,7 @@ impl Unfinished {
         if let Some(parts) = self.parts.take() {
             // Takes the upload back itself when it fails. On a task of its own, so that a caller who goes away now
             // leaves a whole object behind rather than parts.
-            let finished = tokio::spawn(parts.finish()).await;
+            let finished = self.endings.spawn(parts.finish()).await;
             finished.map_err(|error| object_store::Error::JoinError { source: error })??;
         }
         Ok(())
@@ -233,11 +248,12 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         let Some(parts) = self.parts.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        runtime.spawn(async move {
+        let abort = async move {
             if let Err(error) = parts.abort().await {
                 tracing::warn!(error = crate::log::chain(&error), "a part of an upload may be left");
             }
-        });
+        };
+        self.endings.spawn_on(abort, &runtime);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use object_store::aws::AmazonS3Builder;
@@ -10,6 +10,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use tracing::info;
 
 use super::credentials::SdkCredentials;
 use super::{Objects, ObjectsError};
@@ -20,6 +21,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 const RETRIES_MAX: usize = 4;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
+/// After this time without a change, nobody is writing a file any more.
+const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where objects are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +91,27 @@ fn folder(path: PathBuf) -> Result<Objects, ObjectsError> {
     let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| failed(error.into()))?;
     // Accepted means that it survives a power cut.
     let store: Arc<dyn ObjectStore> = Arc::new(store.with_fsync(true));
-    Ok(Objects { store, shown })
+    remove_leftovers(&path, SystemTime::now() - LEFTOVER_AGE);
+    Ok(Objects::new(store, shown))
+}
+
+/// Removes what killed processes left half written: files that end in `#` and a number. Another process may be writing
+/// one right now, so the young ones stay; and what can't be removed is in nobody's way.
+fn remove_leftovers(folder: &std::path::Path, before: SystemTime) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let Ok(meta) = entry.metadata() else { continue };
+        if meta.is_dir() {
+            remove_leftovers(&path, before);
+            continue;
+        }
+        let number = name.to_str().and_then(|name| Some(name.rsplit_once('#')?.1)).unwrap_or_default();
+        let is_leftover = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit());
+        if is_leftover && meta.modified().is_ok_and(|modified| modified < before) {
+            info!(file = %path.display(), "removing what a process left half written");
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 fn bucket(
@@ -132,5 +155,5 @@ fn bucket(
         builder.build().map_err(|error| ObjectsError::Open { place: shown.clone(), source: error.into() })?;
     let store: Arc<dyn ObjectStore> =
         if prefix.as_ref().is_empty() { Arc::new(store) } else { Arc::new(PrefixStore::new(store, prefix)) };
-    Ok(Objects { store, shown })
+    Ok(Objects::new(store, shown))
 }

@@ -203,6 +203,25 @@ async fn a_caller_who_goes_away_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_killed_process_left_half_written_is_removed_a_day_later() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("uploads")).unwrap();
+    let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 60 * 60);
+    for (name, is_old) in [("a.csv#1", true), ("b.csv#12", false), ("c.csv", true), ("d#1.csv", true)] {
+        let file = std::fs::File::create(folder.path().join("uploads").join(name)).unwrap();
+        if is_old {
+            file.set_modified(yesterday).unwrap();
+        }
+    }
+    let url = format!("file://{}", folder.path().display());
+    Objects::open(&settings(&url), &SdkConfig::builder().build()).unwrap();
+    let mut left = files(&folder.path().join("uploads"));
+    left.sort_unstable();
+    let names = left.iter().map(|path| path.rsplit('/').next().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), ["b.csv#12", "c.csv", "d#1.csv"]);
+}
+
+#[tokio::test]
 async fn a_name_that_leads_elsewhere_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file://{}", folder.path().join("objects").display());

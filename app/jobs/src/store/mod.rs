@@ -7,6 +7,7 @@
 mod columns;
 mod history;
 mod imports;
+mod lease;
 mod list;
 mod open;
 pub mod outbox;
@@ -25,6 +26,7 @@ use tokio::time::timeout;
 
 pub use history::{HistoryEntry, HistoryEvent};
 pub use imports::{ImportedRow, PRODUCT_TOTALS_MAX, ProductTotal, ROWS_BATCH_MAX};
+pub use lease::LeaseId;
 pub use list::{ChangeMark, JobPage, LIST_MAX, ListJobs};
 pub use open::Limits;
 pub use schema::SchemaStep;

@@ -9,6 +9,7 @@ mod metrics;
 mod page;
 mod reports;
 mod scaling;
+mod scaling_by_two;
 mod service;
 mod submit;
 mod uploads;

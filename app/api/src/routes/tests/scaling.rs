@@ -8,6 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
 use axum::body::Body;
 use axum::http::Method;
+use jobs::store::Store;
 use jobs::timestamp::Timestamp;
 use serde_json::{Value, json};
 use simulator::Simulator;
@@ -27,17 +28,17 @@ use crate::serve::{Bounds as ServeBounds, Drain, serve};
 use crate::settings::Settings;
 use crate::testing::{Answer, World, request};
 
-const TOKEN: &str = "correct-horse-battery-staple";
+pub const TOKEN: &str = "correct-horse-battery-staple";
 const ARN: &str = "arn:aws:ecs:eu-west-1:123456789012:service/jobs/job-worker";
 
 /// An API whose worker is a service of a simulated account, scaling from 1 to 10.
-struct Installation {
-    world: World,
-    simulator: Simulator,
+pub struct Installation {
+    pub world: World,
+    pub simulator: Simulator,
 }
 
 impl Installation {
-    async fn new() -> Installation {
+    pub async fn new() -> Installation {
         let installation = Installation::without_target().await;
         installation.aws("RegisterScalableTarget", json!({"MinCapacity": 1, "MaxCapacity": 10}));
         installation
@@ -56,8 +57,19 @@ impl Installation {
         );
         let service = json!({"cluster": "jobs", "serviceName": "job-worker", "taskDefinition": "job-worker", "desiredCount": 2});
         installation.aws("CreateService", service);
-        let aws = settings_of_aws().to_builder().http_client(installation.simulator.http_client()).build();
-        installation.with(&aws)
+        installation.with_the_simulator()
+    }
+
+    /// Another process for the same account, on this database.
+    pub async fn process(&self, store: Store) -> Installation {
+        let mut process = Installation { world: World::new().await, simulator: self.simulator.clone() };
+        process.world.api.store = store;
+        process.with_the_simulator()
+    }
+
+    fn with_the_simulator(self) -> Installation {
+        let aws = settings_of_aws().to_builder().http_client(self.simulator.http_client()).build();
+        self.with(&aws)
     }
 
     fn with(mut self, aws: &SdkConfig) -> Installation {
@@ -86,25 +98,25 @@ impl Installation {
         })
     }
 
-    fn tag(&self) -> Option<String> {
+    pub fn tag(&self) -> Option<String> {
         let tags = self.aws("ListTagsForResource", json!({"resourceArn": ARN}));
         let tags = tags["tags"].as_array().unwrap().clone();
         let tag = tags.iter().find(|tag| tag["key"] == TAG)?;
         Some(tag["value"].as_str().unwrap().to_owned())
     }
 
-    fn put_tag(&self, value: &str) {
+    pub fn put_tag(&self, value: &str) {
         let tags = json!([{"key": TAG, "value": value}]);
         self.aws("TagResource", json!({"resourceArn": ARN, "tags": tags}));
     }
 
-    fn bounds(&self) -> (Value, Value) {
+    pub fn bounds(&self) -> (Value, Value) {
         let target = self.aws("DescribeScalableTargets", json!({}))["ScalableTargets"][0].clone();
         (target["MinCapacity"].clone(), target["MaxCapacity"].clone())
     }
 
     /// Lets the n-th call of each name go wrong in this way, from 1.
-    fn fail(&self, plan: &'static [(&'static str, usize, Fault)]) {
+    pub fn fail(&self, plan: &'static [(&'static str, usize, Fault)]) {
         let mut seen = std::collections::BTreeMap::<String, usize>::new();
         self.simulator.set_fault(Box::new(move |site| {
             let count = seen.entry(site.operation.clone()).or_default();
@@ -119,7 +131,7 @@ impl Installation {
         calls.filter(|call| !call.starts_with("Describe")).collect()
     }
 
-    async fn ask(&self, method: Method, token: Option<&str>, body: Value) -> Answer {
+    pub async fn ask(&self, method: Method, token: Option<&str>, body: Value) -> Answer {
         let authorization = token.map(|token| format!("Bearer {token}"));
         let mut headers = vec![("content-type", "application/json"), ("x-request-id", "r-1")];
         headers.extend(authorization.as_deref().map(|value| ("authorization", value)));
@@ -127,7 +139,7 @@ impl Installation {
         self.world.ask(request(method, "/update-scaling", &headers, body)).await
     }
 
-    async fn update(&self, body: Value) -> Answer {
+    pub async fn update(&self, body: Value) -> Answer {
         self.ask(Method::POST, Some(TOKEN), body).await
     }
 

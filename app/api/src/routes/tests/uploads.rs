@@ -132,6 +132,24 @@ async fn a_client_that_goes_away_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_given_up_before_the_end_of_the_process_is_503_and_leaves_nothing() {
+    let world = World::with_uploads(Limits { bytes_max: 64 << 20, ..UPLOAD_LIMITS }).await;
+    let (send, body) = sent_by_hand();
+    let begun = async {
+        for _ in 0..10 {
+            send.send(Ok(Bytes::from(vec![b'a'; 1 << 20]))).await.unwrap();
+        }
+        assert_eq!(world.uploads().len(), 1, "the upload is on its way");
+        world.api.uploads.give_up.cancel();
+    };
+    let (answer, ()) = tokio::join!(world.ask(request(Method::POST, "/uploads", CSV, body)), begun);
+    answer.refused(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    world.api.objects.settled().await;
+    assert_eq!(world.uploads(), NOTHING);
+}
+
+#[tokio::test]
 async fn a_body_that_stalls_is_given_up() {
     let patience = Patience { pause: Duration::from_millis(50), bytes_per_second_min: 1 };
     let world = World::with_uploads(Limits { patience, ..UPLOAD_LIMITS }).await;

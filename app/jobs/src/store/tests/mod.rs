@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod leases;
 mod looking;
 mod opening;
 mod rows;

@@ -15,6 +15,7 @@ async fn at_the_first_schema(database: &Database) -> Store {
         "imported_rows",
         "workers",
         "scaling_overrides",
+        "leases",
         "job_history",
         "outbox",
         "jobs",
