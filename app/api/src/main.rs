@@ -23,6 +23,7 @@ mod uploads;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -101,6 +102,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         }),
         version,
         health: settings.health,
+        ready: Arc::new(AtomicBool::new(true)),
         metrics,
         feed,
         admin: Administration { token: settings.admin_token, scaling },
