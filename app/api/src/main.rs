@@ -42,7 +42,7 @@ use crate::metrics::Metrics;
 use crate::routes::router;
 use crate::scaling::account::Account;
 use crate::scaling::change::Scaling;
-use crate::serve::{Drain, serve};
+use crate::serve::{Drain, serve, serve_beside};
 use crate::settings::Settings;
 use crate::state::{Administration, Api};
 use crate::uploads::Uploads;
@@ -69,7 +69,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let submitted = Arc::new(Notify::new());
     let relay_stop = CancellationToken::new();
-    let relay = tokio::spawn({
+    let mut relay = tokio::spawn({
         let (stop, store, wake, queue) =
             (relay_stop.clone(), store.clone(), submitted.clone(), queue.clone());
         relay_until(stop, store, wake, move |body| {
@@ -110,7 +110,8 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let limit = settings.shutdown_timeout.saturating_sub(LAST_RELAY).max(settings.shutdown_grace);
     let drain = Drain { grace: settings.shutdown_grace, limit };
-    let drained = serve(listener, router(api), settings.bounds, stop, drain).await;
+    let serving = serve(listener, router(api), settings.bounds, stop.clone(), drain);
+    let drained = serve_beside(&mut relay, &stop, serving).await.context("relaying the outbox")?;
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();
