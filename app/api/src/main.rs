@@ -70,12 +70,13 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let submitted = Arc::new(Notify::new());
     let relay_stop = CancellationToken::new();
     let mut relay = tokio::spawn({
-        let (stop, store, wake, queue) =
-            (relay_stop.clone(), store.clone(), submitted.clone(), queue.clone());
-        relay_until(stop, store, wake, move |body| {
+        let (stop, store, wake) = (relay_stop.clone(), store.clone(), submitted.clone());
+        let queue = queue.clone();
+        let send = move |bodies| {
             let queue = queue.clone();
-            async move { queue.send(body).await.map_err(|error| chain(&error)) }
-        })
+            async move { queue.send_together(bodies).await.map_err(|error| chain(&error)) }
+        };
+        relay_until(stop, store, wake, send)
     });
 
     let watcher = Watcher {
