@@ -71,12 +71,12 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let relay_stop = CancellationToken::new();
     let mut relay = tokio::spawn({
         let (stop, store, wake) = (relay_stop.clone(), store.clone(), submitted.clone());
-        let queue = queue.clone();
+        let (queue, depth) = (queue.clone(), depth_of(queue.clone()));
         let send = move |bodies| {
             let queue = queue.clone();
             async move { queue.send_together(bodies).await.map_err(|error| chain(&error)) }
         };
-        relay_until(stop, store, wake, send)
+        relay_until(stop, store, wake, send, move || depth())
     });
 
     let watcher = Watcher {

@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::housekeeping::keep_house;
 use crate::log::chain;
-use crate::queue::{Refused, SENT_TOGETHER_MAX};
+use crate::queue::{QueueDepth, Refused, SENT_TOGETHER_MAX};
 use crate::store::outbox::Unsent;
 use crate::store::{Store, StoreError};
 use crate::timestamp::Timestamp;
@@ -45,14 +45,16 @@ impl Round {
 /// Relays until `stop`, then once more for what was accepted last.
 ///
 /// `wake` ends the pause between two rounds; `send` hands up to [`SENT_TOGETHER_MAX`] bodies to the queue and answers
-/// which it did not take.
-pub async fn relay_until<Sent, Refusal>(
+/// which it did not take; `depth` asks how many messages the queue holds.
+pub async fn relay_until<Sent, Counted, Refusal>(
     stop: CancellationToken,
     store: Store,
     wake: Arc<Notify>,
     send: impl Fn(Vec<String>) -> Sent,
+    depth: impl Fn() -> Counted,
 ) where
     Sent: Future<Output = Result<Vec<Refused>, Refusal>>,
+    Counted: Future<Output = Result<QueueDepth, Refusal>>,
     Refusal: Display,
 {
     let relaying = async {
@@ -75,7 +77,7 @@ pub async fn relay_until<Sent, Refusal>(
     };
     tokio::select! {
         () = relaying => {}
-        () = keep_house(&store) => {}
+        () = keep_house(&store, &wake, depth) => {}
     }
 }
 

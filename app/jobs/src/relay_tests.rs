@@ -195,7 +195,8 @@ async fn what_was_accepted_last_is_still_sent_when_the_relay_stops() {
         let stop = CancellationToken::new();
         stop.cancel();
         let taken = Taken::default();
-        relay_until(stop, store, Arc::new(Notify::new()), |bodies| taken.send(bodies)).await;
+        let depth = || ready(Err("not asked".to_owned()));
+        relay_until(stop, store, Arc::new(Notify::new()), |bodies| taken.send(bodies), depth).await;
         assert_eq!(taken.0.into_inner(), owed);
     })
     .await;

@@ -8,6 +8,7 @@ mod columns;
 mod history;
 mod imports;
 mod list;
+mod lost;
 mod open;
 pub mod outbox;
 mod schema;
