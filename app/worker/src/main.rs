@@ -147,10 +147,11 @@ async fn report_backlog(worker: &Worker<Agent>, settings: &Settings) {
         return std::future::pending().await;
     };
     let measure = async || {
+        let store = &worker.tools.store;
         let queue_depth = worker.queue.depth().await.map_err(|error| chain(&error))?.visible;
-        let live_workers =
-            worker.tools.store.live_workers(Timestamp::now()).await.map_err(|error| chain(&error))?;
-        Ok::<_, String>(Backlog { queue_depth, live_workers })
+        let owed_messages = store.owed().await.map_err(|error| chain(&error))?.messages;
+        let live_workers = store.live_workers(Timestamp::now()).await.map_err(|error| chain(&error))?;
+        Ok::<_, String>(Backlog { queue_depth, owed_messages, live_workers })
     };
     let write = |line: String| {
         // Nobody reads it any more; that is no reason to end.
