@@ -23,6 +23,7 @@ mod uploads;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -42,7 +43,7 @@ use crate::metrics::Metrics;
 use crate::routes::router;
 use crate::scaling::account::Account;
 use crate::scaling::change::Scaling;
-use crate::serve::{Drain, serve};
+use crate::serve::{Drain, serve, serve_beside};
 use crate::settings::Settings;
 use crate::state::{Administration, Api};
 use crate::uploads::Uploads;
@@ -71,13 +72,14 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let submitted = Arc::new(Notify::new());
     let relay_stop = CancellationToken::new();
-    let relay = tokio::spawn({
-        let (stop, store, wake, queue) =
-            (relay_stop.clone(), store.clone(), submitted.clone(), queue.clone());
-        relay_until(stop, store, wake, move |body| {
+    let mut relay = tokio::spawn({
+        let (stop, store, wake) = (relay_stop.clone(), store.clone(), submitted.clone());
+        let (queue, depth) = (queue.clone(), depth_of(queue.clone()));
+        let send = move |bodies| {
             let queue = queue.clone();
-            async move { queue.send(body).await.map_err(|error| chain(&error)) }
-        })
+            async move { queue.send_together(bodies).await.map_err(|error| chain(&error)) }
+        };
+        relay_until(stop, store, wake, send, move || depth())
     });
 
     let watcher = Watcher {
@@ -105,6 +107,7 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         }),
         version,
         health: settings.health,
+        ready: Arc::new(AtomicBool::new(true)),
         metrics,
         feed,
         admin: Administration { token: settings.admin_token, scaling },
@@ -120,7 +123,8 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
             uploads.give_up.cancel();
         }
     });
-    let drained = serve(listener, router(api), settings.bounds, stop, drain).await;
+    let serving = serve(listener, router(api), settings.bounds, stop.clone(), drain);
+    let drained = serve_beside(&mut relay, &stop, serving).await.context("relaying the outbox")?;
 
     // The relay outlives the server, so that the last job accepted is queued now, not after the next start.
     relay_stop.cancel();

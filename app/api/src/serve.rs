@@ -13,13 +13,15 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use jobs::log::chain;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// The pause after a connection could not be accepted: most likely there are too many open files.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -74,6 +76,34 @@ pub async fn serve(
             Drained::CutOff
         }
     }
+}
+
+/// The task that the server can't do without ended while it served.
+#[derive(Debug, thiserror::Error)]
+pub enum Abandoned {
+    #[error("it ended by itself")]
+    Ended,
+    #[error("it broke down")]
+    Broken(#[from] JoinError),
+}
+
+/// Serves for as long as `companion` runs. One that ends first stops the server, which finishes what it has begun,
+/// and it is an error: another process has to take its place.
+pub async fn serve_beside<T>(
+    companion: &mut JoinHandle<()>,
+    stop: &CancellationToken,
+    serving: impl Future<Output = T>,
+) -> Result<T, Abandoned> {
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        served = &mut serving => return Ok(served),
+        ended = companion => ended,
+    };
+    error!(error = ended.as_ref().err().map(|error| chain(error)), "the relay ended; stopping");
+    stop.cancel();
+    serving.await;
+    ended?;
+    Err(Abandoned::Ended)
 }
 
 /// Waits for the stop and the grace, then closes; says until when connections may finish.

@@ -156,3 +156,36 @@ async fn a_refusal_is_read_by_a_client_that_sends_its_whole_body_first() {
     let answer = read_to_close(&mut connection).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_relay_that_breaks_down_ends_the_process_with_an_error_and_no_request_is_cut_off() {
+    let Running { address, stop, arrived, release, served } = running(Duration::ZERO, LONG).await;
+    let mut client = connect(address).await.unwrap();
+    client.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    arrived.acquire().await.unwrap().forget();
+
+    let mut relay = tokio::spawn(async { panic!("a defect") });
+    let serving = async { served.await.unwrap() };
+    let answered = async {
+        stop.cancelled().await;
+        release.add_permits(1);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let (ended, answer) = tokio::join!(serve_beside(&mut relay, &stop, serving), answered);
+    assert!(matches!(ended, Err(Abandoned::Broken(_))), "{ended:?}");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_relay_that_ends_while_the_server_serves_is_an_error_and_one_that_runs_is_none() {
+    let stop = CancellationToken::new();
+    let mut relay = tokio::spawn(async {});
+    let ended = serve_beside(&mut relay, &stop, stop.cancelled()).await;
+    assert!(matches!(ended, Err(Abandoned::Ended)), "{ended:?}");
+
+    let mut relay = tokio::spawn(std::future::pending());
+    let served = serve_beside(&mut relay, &CancellationToken::new(), async { "served" }).await;
+    assert!(matches!(served, Ok("served")), "{served:?}");
+}

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jobs::objects::Objects;
 use jobs::store::Store;
@@ -31,6 +32,8 @@ pub struct Api {
     pub uploads: Uploads,
     pub version: Arc<str>,
     pub health: Health,
+    /// What readiness was when it was asked for last, so that a change can be told from a repetition.
+    pub ready: Arc<AtomicBool>,
     pub metrics: Metrics,
     pub feed: Arc<Feed>,
     pub admin: Administration,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -62,6 +63,7 @@ impl World {
             ping_queue: Arc::new(|| Box::pin(async { Ok(()) })),
             version: "1.4.2".into(),
             health: Health::Ok,
+            ready: Arc::new(AtomicBool::new(true)),
             metrics: Metrics::new("1.4.2").unwrap(),
             feed: Feed::new(),
             admin: Administration::default(),

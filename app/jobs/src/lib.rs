@@ -9,6 +9,7 @@ pub mod work;
 pub mod objects;
 pub mod store;
 
+mod housekeeping;
 pub mod message;
 pub mod queue;
 pub mod relay;

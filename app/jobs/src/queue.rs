@@ -1,16 +1,20 @@
-//! The job queue on SQS: send, long-poll, keep invisible, delete, and say how much waits in it.
+//! The job queue on SQS: send one or several, long-poll, keep invisible, delete, and say how much waits in it.
 
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
+};
 use aws_smithy_http_client::{Builder, tls};
 use tokio::sync::OnceCell;
 
 use crate::settings::QueueAddress;
 
+/// The most messages that one SendMessageBatch takes.
+pub const SENT_TOGETHER_MAX: usize = 10;
 /// The longest that SQS holds a ReceiveMessage open.
 const LONG_POLL: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -37,6 +41,14 @@ pub struct Message {
     pub receipt: String,
     /// How often it was received, this time included; SQS counts approximately.
     pub receives: u32,
+}
+
+/// One of several messages sent together that the queue did not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which one, from 0.
+    pub index: usize,
+    pub why: String,
 }
 
 /// How many messages the queue holds. SQS counts approximately: the numbers settle within a minute of the last send.
@@ -94,8 +106,24 @@ impl Queue {
         }
     }
 
-    pub async fn send(&self, body: String) -> Result<(), QueueError> {
-        self.send_with(body, []).await
+    /// Sends up to [`SENT_TOGETHER_MAX`] messages in one call, and answers which of them were not taken.
+    pub async fn send_together(&self, bodies: Vec<String>) -> Result<Vec<Refused>, QueueError> {
+        const DOING: &str = "sending messages";
+        let count = bodies.len();
+        let mut request = self.calls.send_message_batch().queue_url(self.url().await?);
+        for (index, body) in bodies.into_iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body);
+            request = request.entries(entry.build().map_err(|error| QueueError::new(DOING, error))?);
+        }
+        let answer = request.send().await.map_err(|error| QueueError::new(DOING, error))?;
+        let taken = |index: &usize| answer.successful().iter().any(|entry| entry.id() == index.to_string());
+        let why = |index: usize| {
+            let failed = answer.failed().iter().find(|entry| entry.id() == index.to_string());
+            let told = failed.map(|entry| [entry.code(), entry.message().unwrap_or_default()].join(": "));
+            told.unwrap_or_else(|| "the answer does not mention it".to_owned())
+        };
+        let refused = (0..count).filter(|index| !taken(index));
+        Ok(refused.map(|index| Refused { index, why: why(index) }).collect())
     }
 
     /// Sends a message with attributes of type String. Their values are cut to what a reader needs, and what SQS
@@ -235,7 +263,58 @@ fn whole_seconds(duration: Duration) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use aws_config::Region;
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+    use serde_json::json;
+    use simulator::Simulator;
+    use simulator::clock::{Clock, Time};
+    use simulator::runtime::scripted::Scripted;
+    use tokio::net::TcpListener;
+    use tokio_util::sync::{CancellationToken, DropGuard};
+
     use super::*;
+
+    /// A queue whose messages may have 1024 bytes; it is there until the guard is dropped.
+    async fn queue() -> (Queue, DropGuard) {
+        let containers = Arc::new(Scripted::default());
+        let simulator = Simulator::new(Clock::starting_at(Time(0), 1.0), containers.clone());
+        let input = json!({"QueueName": "jobs", "Attributes": {"MaximumMessageSize": "1024"}});
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        simulator
+            .with_world(|world| {
+                world.sqs.endpoint.clone_from(&endpoint);
+                simulator::sqs::call(world, containers.as_ref(), "CreateQueue", &input)
+            })
+            .unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(simulator::serve::serve(simulator, listener, stop.clone()));
+        let credentials = Credentials::new("test", "test", None, None, "tests");
+        let aws = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(endpoint)
+            .http_client(Builder::new().build_http())
+            .build();
+        (Queue::new(&aws, QueueAddress::Name("jobs".to_owned())), stop.drop_guard())
+    }
+
+    #[tokio::test]
+    async fn of_messages_sent_together_the_queue_says_which_it_did_not_take() {
+        let (queue, _guard) = queue().await;
+        let bodies: Vec<String> =
+            (0..SENT_TOGETHER_MAX).map(|size| size.to_string().repeat(1 + 200 * size)).collect();
+        let refused = queue.send_together(bodies.clone()).await.unwrap();
+        assert_eq!(refused.iter().map(|refused| refused.index).collect::<Vec<_>>(), [6, 7, 8, 9]);
+        assert!(refused[0].why.contains("Message must be shorter than 1024 bytes"), "{refused:?}");
+        let received = queue.receive(10, Duration::from_secs(30)).await.unwrap();
+        assert_eq!(received.into_iter().map(|message| message.body).collect::<Vec<_>>(), bodies[..6]);
+    }
 
     #[test]
     fn what_sqs_would_refuse_in_an_attribute_is_replaced() {

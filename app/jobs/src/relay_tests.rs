@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Ready, ready};
 
 use serde_json::json;
@@ -33,16 +33,23 @@ async fn owed(store: &Store, jobs: usize) -> Vec<String> {
 #[derive(Default)]
 struct Taken(RefCell<Vec<String>>);
 
+type Answer = Ready<Result<Vec<Refused>, String>>;
+
 impl Taken {
-    fn send(&self, body: String) -> Ready<Result<(), String>> {
-        self.0.borrow_mut().push(body);
-        ready(Ok(()))
+    fn send(&self, bodies: Vec<String>) -> Answer {
+        assert!((1..=SENT_TOGETHER_MAX).contains(&bodies.len()), "{}", bodies.len());
+        self.0.borrow_mut().extend(bodies);
+        ready(Ok(Vec::new()))
     }
+}
+
+fn refuse(_: Vec<String>) -> Answer {
+    ready(Err("queue down".to_owned()))
 }
 
 async fn relay_all(store: &Store, now: Timestamp) -> Vec<String> {
     let taken = Taken::default();
-    while relay_once(store, |body| taken.send(body), now).await.unwrap().sent > 0 {}
+    while relay_once(store, |bodies| taken.send(bodies), now).await.unwrap().sent > 0 {}
     taken.0.into_inner()
 }
 
@@ -75,7 +82,7 @@ async fn a_relay_that_dies_with_a_claim_is_followed_by_another_when_the_claim_la
         let store = database.store().await;
         let owed = owed(&store, 1).await;
         // Claimed, perhaps even sent, but never marked.
-        store.claim_unsent(BATCH_MAX, CLAIM, at(1)).await.unwrap();
+        store.claim_unsent(CLAIMED_MAX, CLAIM, at(1)).await.unwrap();
         assert!(relay_all(&store, at(2)).await.is_empty());
         assert_eq!(relay_all(&store, at(1).plus(CLAIM)).await, owed);
     })
@@ -100,7 +107,6 @@ async fn a_message_the_queue_refuses_is_sent_again_after_a_growing_pause() {
     on_each_database(async |database| {
         let store = database.store().await;
         let owed = owed(&store, 1).await;
-        let refuse = |_| ready(Err("queue down"));
         for (now, postponed) in [(0, 1), (999, 0), (1_000, 1), (2_999, 0), (3_000, 1)] {
             let round = relay_once(&store, refuse, at(now)).await.unwrap();
             assert_eq!(round, Round { sent: 0, postponed }, "at {now} ms");
@@ -112,17 +118,17 @@ async fn a_message_the_queue_refuses_is_sent_again_after_a_growing_pause() {
 }
 
 #[tokio::test]
-async fn a_refusal_spares_the_queue_the_rest_of_the_batch() {
+async fn a_refusal_spares_the_queue_the_rest_of_the_round() {
     on_each_database(async |database| {
         let store = database.store().await;
-        owed(&store, 3).await;
-        let asked = RefCell::new(0);
-        let refuse = |_| {
-            *asked.borrow_mut() += 1;
-            ready(Err("queue down"))
+        owed(&store, CLAIMED_MAX as usize).await;
+        let asked = Cell::new(0);
+        let refuse = |bodies| {
+            asked.set(asked.get() + 1);
+            refuse(bodies)
         };
         let round = relay_once(&store, refuse, at(0)).await.unwrap();
-        assert_eq!((asked.into_inner(), round.postponed), (1, 3));
+        assert_eq!((asked.get(), round), (CALLS_MAX, Round { sent: 0, postponed: CLAIMED_MAX }));
     })
     .await;
 }
@@ -143,15 +149,40 @@ async fn two_relays_share_the_messages_without_sending_any_twice() {
 }
 
 #[tokio::test]
-async fn sent_messages_are_forgotten_after_a_day_and_owed_ones_never() {
+async fn of_messages_sent_together_those_that_are_refused_are_sent_again_and_no_others() {
     on_each_database(async |database| {
         let store = database.store().await;
-        owed(&store, 1).await;
-        relay_all(&store, at(0)).await;
-        let owed = owed(&store, 1).await;
-        let a_day_later = at(1).plus(SENT_KEPT);
-        assert_eq!(store.forget_sent(a_day_later, FORGOTTEN_MAX).await.unwrap(), 1);
-        assert_eq!(relay_all(&store, a_day_later).await, owed);
+        let owed = owed(&store, 12).await;
+        let full = |bodies: Vec<String>| {
+            let refused = |index| Refused { index, why: "too much".to_owned() };
+            ready(Ok::<_, String>(if bodies.len() == 10 { vec![refused(2), refused(7)] } else { Vec::new() }))
+        };
+        let round = relay_once(&store, full, at(0)).await.unwrap();
+        assert_eq!(round, Round { sent: 10, postponed: 2 });
+        assert!(relay_all(&store, at(999)).await.is_empty());
+        assert_eq!(relay_all(&store, at(1_000)).await, [owed[2].clone(), owed[7].clone()]);
+        assert!(relay_all(&store, at(1_000).plus(CLAIM * 2)).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn several_calls_are_on_their_way_to_the_queue_at_once() {
+    on_each_database(async |database| {
+        let store = database.store().await;
+        let owed = owed(&store, CALLS_MAX * SENT_TOGETHER_MAX).await;
+        // Nothing is taken before all calls have arrived: one after the other they would wait for ever.
+        let arrived = tokio::sync::Barrier::new(CALLS_MAX);
+        let taken = Taken::default();
+        let send = async |bodies| {
+            arrived.wait().await;
+            taken.send(bodies).await
+        };
+        let round = relay_once(&store, send, at(0)).await.unwrap();
+        assert_eq!(round, Round { sent: owed.len() as u32, postponed: 0 });
+        let mut sent = taken.0.into_inner();
+        sent.sort();
+        assert_eq!(sent, owed);
     })
     .await;
 }
@@ -164,7 +195,8 @@ async fn what_was_accepted_last_is_still_sent_when_the_relay_stops() {
         let stop = CancellationToken::new();
         stop.cancel();
         let taken = Taken::default();
-        relay_until(stop, store, Arc::new(Notify::new()), |body| taken.send(body)).await;
+        let depth = || ready(Err("not asked".to_owned()));
+        relay_until(stop, store, Arc::new(Notify::new()), |bodies| taken.send(bodies), depth).await;
         assert_eq!(taken.0.into_inner(), owed);
     })
     .await;

@@ -17,6 +17,8 @@ const NAMESPACE: &str = "JobSystem";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backlog {
     pub queue_depth: u64,
+    /// On their way into the queue: work as much as those that have arrived.
+    pub owed_messages: u64,
     pub live_workers: u64,
 }
 
@@ -48,7 +50,9 @@ pub async fn report<E: std::fmt::Display>(
 }
 
 fn line(service: &str, backlog: Backlog, now: Timestamp) -> String {
-    let Backlog { queue_depth, live_workers } = backlog;
+    let Backlog { queue_depth, owed_messages, live_workers } = backlog;
+    let waiting = queue_depth + owed_messages;
+    let metrics = ["BacklogPerTask", "QueueDepth", "OwedMessages", "LiveWorkers"];
     let metric = |name: &str| json!({"Name": name, "Unit": "Count"});
     json!({
         "_aws": {
@@ -56,12 +60,13 @@ fn line(service: &str, backlog: Backlog, now: Timestamp) -> String {
             "CloudWatchMetrics": [{
                 "Namespace": NAMESPACE,
                 "Dimensions": [["Service"]],
-                "Metrics": [metric("BacklogPerTask"), metric("QueueDepth"), metric("LiveWorkers")],
+                "Metrics": metrics.map(metric),
             }],
         },
         "Service": service,
-        "BacklogPerTask": queue_depth as f64 / live_workers.max(1) as f64,
+        "BacklogPerTask": waiting as f64 / live_workers.max(1) as f64,
         "QueueDepth": queue_depth,
+        "OwedMessages": owed_messages,
         "LiveWorkers": live_workers,
     })
     .to_string()
@@ -77,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_line_is_what_cloudwatch_makes_metrics_of() {
-        let backlog = Backlog { queue_depth: 25, live_workers: 2 };
+        let backlog = Backlog { queue_depth: 20, owed_messages: 5, live_workers: 2 };
         let line = line("job-worker", backlog, Timestamp::from_milliseconds(1_763_710_200_250));
         assert!(!line.contains('\n'));
         assert_eq!(
@@ -91,13 +96,15 @@ mod tests {
                         "Metrics": [
                             {"Name": "BacklogPerTask", "Unit": "Count"},
                             {"Name": "QueueDepth", "Unit": "Count"},
+                            {"Name": "OwedMessages", "Unit": "Count"},
                             {"Name": "LiveWorkers", "Unit": "Count"},
                         ],
                     }],
                 },
                 "Service": "job-worker",
                 "BacklogPerTask": 12.5,
-                "QueueDepth": 25,
+                "QueueDepth": 20,
+                "OwedMessages": 5,
                 "LiveWorkers": 2,
             })
         );
@@ -105,7 +112,7 @@ mod tests {
 
     #[test]
     fn without_a_live_worker_the_backlog_is_that_of_one() {
-        let backlog = Backlog { queue_depth: 7, live_workers: 0 };
+        let backlog = Backlog { queue_depth: 4, owed_messages: 3, live_workers: 0 };
         let line: Value = serde_json::from_str(&line("w", backlog, Timestamp::now())).unwrap();
         assert_eq!((&line["BacklogPerTask"], &line["LiveWorkers"]), (&json!(7.0), &json!(0)));
     }
@@ -118,7 +125,7 @@ mod tests {
             asked.set(asked.get() + 1);
             match asked.get() {
                 2 | 3 => Err("away"),
-                _ => Ok(Backlog { queue_depth: asked.get(), live_workers: 1 }),
+                _ => Ok(Backlog { queue_depth: asked.get(), owed_messages: 0, live_workers: 1 }),
             }
         };
         let every = Duration::from_secs(30);

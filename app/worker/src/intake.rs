@@ -13,6 +13,8 @@ use tracing::{info, warn};
 const AT_ONCE_MAX: u32 = 10;
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Asking the database for a sign of life costs it next to nothing, and until it is asked jobs wait for nobody.
+const PROBE_PAUSE_MAX: Duration = Duration::from_secs(3);
 
 /// Whether what every job needs answers. Shared by the intake and everything that it started.
 #[derive(Debug)]
@@ -59,14 +61,14 @@ impl Intake<'_> {
         hand_over: impl Fn(Message, OwnedSemaphorePermit),
     ) {
         let working = async {
-            let mut pause = Pause::default();
+            let mut pause = Pause::up_to(PAUSE_MAX);
             while !self.stop.is_cancelled() {
                 ready().await;
                 self.regain_health(&probe).await;
                 let mut places = self.free_places().await;
                 match receive(places.len() as u32).await {
                     Ok(messages) => {
-                        pause = Pause::default();
+                        pause = Pause::up_to(PAUSE_MAX);
                         for (message, place) in messages.into_iter().zip(places.drain(..)) {
                             hand_over(message, place);
                         }
@@ -90,7 +92,7 @@ impl Intake<'_> {
         if self.health.is_good() {
             return;
         }
-        let mut pause = Pause::default();
+        let mut pause = Pause::up_to(PROBE_PAUSE_MAX);
         loop {
             pause.wait().await;
             if probe().await {
@@ -116,19 +118,20 @@ impl Intake<'_> {
     }
 }
 
-/// Longer and longer, up to [`PAUSE_MAX`].
-struct Pause(Duration);
-
-impl Default for Pause {
-    fn default() -> Pause {
-        Pause(PAUSE_MIN)
-    }
+/// Longer and longer, up to a bound.
+struct Pause {
+    next: Duration,
+    max: Duration,
 }
 
 impl Pause {
+    fn up_to(max: Duration) -> Pause {
+        Pause { next: PAUSE_MIN, max }
+    }
+
     async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(PAUSE_MAX);
+        tokio::time::sleep(self.next).await;
+        self.next = (self.next * 2).min(self.max);
     }
 }
 

@@ -125,6 +125,23 @@ async fn no_message_is_taken_while_the_database_is_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn however_long_the_database_was_away_its_return_is_noticed_within_seconds() {
+    let scene = scene(1);
+    scene.health.lost();
+    let back = Duration::from_secs(10 * 60 + 10).as_millis();
+    let taken = Cell::new(None);
+    let receive = async |_| {
+        taken.set(Some(scene.milliseconds()));
+        scene.stop.cancel();
+        Ok(vec![])
+    };
+    let probe = async || scene.milliseconds() >= back;
+    scene.intake().run(async || (), probe, receive, |_, _| ()).await;
+    let late = taken.get().unwrap() - back;
+    assert!(late <= 3_000, "{late} ms");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_message_is_taken_while_none_is_wanted() {
     let scene = scene(1);
     let asked = Cell::new(None);

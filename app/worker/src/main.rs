@@ -89,6 +89,8 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         if let Err(error) = store.leave(&worker.terms.worker).await {
             warn!(error = chain(&error), "this worker could not sign off");
         }
+        // A report or a list of rejected rows that was cut off leaves nothing of itself.
+        worker.tools.objects.settled().await;
         store.close().await;
     };
     if timeout(FAREWELL, farewell).await.is_err() {
@@ -149,10 +151,11 @@ async fn report_backlog(worker: &Worker<Agent>, settings: &Settings) {
         return std::future::pending().await;
     };
     let measure = async || {
+        let store = &worker.tools.store;
         let queue_depth = worker.queue.depth().await.map_err(|error| chain(&error))?.visible;
-        let live_workers =
-            worker.tools.store.live_workers(Timestamp::now()).await.map_err(|error| chain(&error))?;
-        Ok::<_, String>(Backlog { queue_depth, live_workers })
+        let owed_messages = store.owed().await.map_err(|error| chain(&error))?.messages;
+        let live_workers = store.live_workers(Timestamp::now()).await.map_err(|error| chain(&error))?;
+        Ok::<_, String>(Backlog { queue_depth, owed_messages, live_workers })
     };
     let write = |line: String| {
         // Nobody reads it any more; that is no reason to end.

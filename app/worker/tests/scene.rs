@@ -93,6 +93,7 @@ impl Scene {
     /// Sends the message of a job, once more if it was sent before.
     pub async fn deliver(&self, job_id: JobId) {
         self.send(&JobMessage { job_id, request_id: Some("r-7".to_owned()) }.to_body()).await;
+        self.store.mark_sent(&[job_id], Timestamp::now()).await.unwrap();
     }
 
     pub async fn send(&self, body: &str) {

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use jobs::job::Status;
+use jobs::store::NewJob;
+use jobs::timestamp::Timestamp;
 use serde_json::json;
 
 use crate::scene::{Scene, wait_until};
@@ -40,6 +42,12 @@ async fn the_backlog_of_each_live_worker_is_a_line_for_cloudwatch() {
     let line = one.wait_for("the backlog", |line| line["QueueDepth"] == 6 && line["LiveWorkers"] == 2).await;
     assert_eq!((&line["Service"], &line["BacklogPerTask"]), (&json!("importer"), &json!(3.0)));
     assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "JobSystem");
+    // And two that have not reached the queue.
+    for _ in 0..2 {
+        scene.store.submit(NewJob::new("sleep", json!({})), Timestamp::now()).await.unwrap();
+    }
+    let line = one.wait_for("what is owed", |line| line["OwedMessages"] == 2).await;
+    assert_eq!((&line["QueueDepth"], &line["BacklogPerTask"]), (&json!(6), &json!(4.0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

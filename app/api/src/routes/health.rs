@@ -1,13 +1,16 @@
 //! Whether the process is alive, and whether it makes sense to send it requests.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use jobs::log::chain;
 use serde::Serialize;
-use tracing::debug;
+use tracing::{info, warn};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,6 +20,7 @@ use crate::state::Api;
 
 /// How long `/api/ready` waits for database and queue before it says no.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
+const COME_BACK: [(HeaderName, &str); 1] = [(RETRY_AFTER, "1")];
 
 pub fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::default().routes(routes!(health)).routes(routes!(ready))
@@ -58,24 +62,34 @@ struct Readiness {
 /// Readiness: whether it makes sense to send requests here now.
 #[utoipa::path(get, path = "/api/ready", tag = "service", responses(
     (status = 200, description = "ready", body = Readiness),
-    (status = 503, description = "database or queue is away, or the process is about to end", body = Readiness),
+    (status = 503, description = "database or queue is away, or the process is about to end", body = Readiness,
+        headers(("retry-after" = u64, description = "Seconds to wait"))),
 ))]
-async fn ready(State(api): State<Api>) -> (StatusCode, Json<Readiness>) {
+async fn ready(State(api): State<Api>) -> Response {
     if api.draining.is_cancelled() {
         let draining = Readiness { status: "draining", database: None, queue: None };
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(draining));
+        return (StatusCode::SERVICE_UNAVAILABLE, COME_BACK, Json(draining)).into_response();
     }
     let database = async { api.store.ping().await.map_err(|error| chain(&error)) };
     let (database, queue) = tokio::join!(in_time(database), in_time((api.ping_queue)()));
-    let (code, status) = match (&database, &queue) {
-        (Ok(()), Ok(())) => (StatusCode::OK, "ready"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-    };
-    if status != "ready" {
-        debug!(?database, ?queue, "not ready");
+    let ready = database.is_ok() && queue.is_ok();
+    // A load balancer asks every few seconds; only a change is news.
+    match (api.ready.swap(ready, Ordering::Relaxed), ready) {
+        (true, false) => {
+            warn!(database = database.as_ref().err(), queue = queue.as_ref().err(), "not ready")
+        }
+        (false, true) => info!("ready again"),
+        (true, true) | (false, false) => {}
     }
     let word = |answer: Result<(), String>| Some(if answer.is_ok() { "ok" } else { "unreachable" });
-    (code, Json(Readiness { status, database: word(database), queue: word(queue) }))
+    let (database, queue) = (word(database), word(queue));
+    match ready {
+        true => Json(Readiness { status: "ready", database, queue }).into_response(),
+        false => {
+            let unavailable = Readiness { status: "unavailable", database, queue };
+            (StatusCode::SERVICE_UNAVAILABLE, COME_BACK, Json(unavailable)).into_response()
+        }
+    }
 }
 
 async fn in_time(asked: impl Future<Output = Result<(), String>>) -> Result<(), String> {

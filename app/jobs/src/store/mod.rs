@@ -9,6 +9,7 @@ mod history;
 mod imports;
 mod lease;
 mod list;
+mod lost;
 mod open;
 pub mod outbox;
 mod schema;

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::columns::{number, parsed, text};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Trouble};
 use crate::job::JobId;
+use crate::queue::SENT_TOGETHER_MAX;
 use crate::timestamp::Timestamp;
 
 /// A message that some relay has claimed and not sent yet.
@@ -30,7 +31,7 @@ pub struct Owed {
 }
 
 impl Store {
-    /// Claims up to `limit` messages that are due, oldest job first, for as long as `lease`. Relays that claim at
+    /// Claims up to `limit` messages that are due, longest due first, for as long as `lease`. Relays that claim at
     /// the same time get different ones and do not wait for each other.
     pub async fn claim_unsent(
         &self,
@@ -45,12 +46,12 @@ impl Store {
                     "UPDATE outbox SET not_before = $1, attempts = attempts + 1
                      WHERE job_id IN (
                          SELECT job_id FROM outbox WHERE sent_at IS NULL AND not_before <= $2
-                         ORDER BY job_id LIMIT $3)
+                         ORDER BY not_before, job_id LIMIT $3)
                      RETURNING job_id, body, attempts",
                     "UPDATE outbox SET not_before = $1, attempts = attempts + 1
                      WHERE job_id = ANY (ARRAY(
                          SELECT job_id FROM outbox WHERE sent_at IS NULL AND not_before <= $2
-                         ORDER BY job_id LIMIT $3 FOR UPDATE SKIP LOCKED))
+                         ORDER BY not_before, job_id LIMIT $3 FOR UPDATE SKIP LOCKED))
                      RETURNING job_id, body, attempts",
                 ))
                 .bind(now.plus(lease).milliseconds())
@@ -88,30 +89,37 @@ impl Store {
         .await
     }
 
-    /// Records that the queue has taken the message of this job.
-    pub async fn mark_sent(&self, job_id: JobId, now: Timestamp) -> Result<(), StoreError> {
-        self.in_time("marking a message as sent", async {
-            sqlx::query("UPDATE outbox SET sent_at = $2 WHERE job_id = $1 AND sent_at IS NULL")
-                .bind(job_id.to_string())
-                .bind(now.milliseconds())
-                .execute(&self.writers)
-                .await?;
-            Ok(())
-        })
-        .await
+    /// Records that the queue has taken the messages of these jobs.
+    pub async fn mark_sent(&self, jobs: &[JobId], now: Timestamp) -> Result<(), StoreError> {
+        let statement = "UPDATE outbox SET sent_at = $1 WHERE sent_at IS NULL AND job_id IN";
+        self.in_time("marking messages as sent", self.change_owed(statement, now, jobs)).await
     }
 
-    /// Gives a claim back: nobody sends the message before `until`.
-    pub async fn postpone(&self, job_id: JobId, until: Timestamp) -> Result<(), StoreError> {
-        self.in_time("postponing a message", async {
-            sqlx::query("UPDATE outbox SET not_before = $2 WHERE job_id = $1 AND sent_at IS NULL")
-                .bind(job_id.to_string())
-                .bind(until.milliseconds())
-                .execute(&self.writers)
-                .await?;
-            Ok(())
-        })
-        .await
+    /// Gives claims back: nobody sends the messages of these jobs before `until`.
+    pub async fn postpone(&self, jobs: &[JobId], until: Timestamp) -> Result<(), StoreError> {
+        let statement = "UPDATE outbox SET not_before = $1 WHERE sent_at IS NULL AND job_id IN";
+        self.in_time("postponing messages", self.change_owed(statement, until, jobs)).await
+    }
+
+    async fn change_owed(
+        &self,
+        statement: &'static str,
+        time: Timestamp,
+        jobs: &[JobId],
+    ) -> Result<(), Trouble> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let places: Vec<String> = (0..jobs.len()).map(|job| format!("${}", job + 2)).collect();
+        let sql = format!("{statement} ({})", places.join(", "));
+        // Holds nothing but numbered places. Only full batches come often enough to be kept prepared.
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(jobs.len() == SENT_TOGETHER_MAX);
+        query = query.bind(time.milliseconds());
+        for job in jobs {
+            query = query.bind(job.to_string());
+        }
+        query.execute(&self.writers).await?;
+        Ok(())
     }
 
     /// Forgets messages sent before `before`, at most `limit` at once. Jobs stay.

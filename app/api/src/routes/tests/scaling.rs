@@ -418,7 +418,7 @@ async fn with_the_database_down_nothing_is_changed_in_aws() {
 
 /// Everything that is logged while a test runs.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(pub(super) Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::Method;
 use serde_json::json;
 
+use super::scaling::Log;
 use crate::settings::Health;
 use crate::testing::{World, request};
 
@@ -81,8 +82,35 @@ async fn readiness_says_which_of_database_and_queue_is_away() {
     world.api.ping_queue = Arc::new(|| Box::pin(async { Err("refused".to_owned()) }));
     let answer = world.read("/api/ready").await;
     assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("retry-after"), Some("1"));
     assert_eq!(answer.json(), json!({"status": "unavailable", "database": "ok", "queue": "unreachable"}));
     assert_eq!(world.read("/api/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn readiness_is_logged_when_it_changes_and_says_why() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(move || writer.clone())
+        .finish();
+    // Everything of this test runs on this thread.
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let mut world = World::new().await;
+    let well = world.api.ping_queue.clone();
+    for ping in [well.clone(), Arc::new(|| Box::pin(async { Err("refused".to_owned()) })), well] {
+        world.api.ping_queue = ping;
+        for _ in 0..3 {
+            world.read("/api/ready").await;
+        }
+    }
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told: Vec<&str> = logged.lines().filter(|line| line.contains("ready")).collect();
+    assert_eq!(told.len(), 2, "{logged}");
+    assert!(told[0].contains("WARN") && told[0].contains("queue=\"refused\""), "{logged}");
+    assert!(told[1].contains("INFO") && told[1].contains("ready again"), "{logged}");
 }
 
 #[tokio::test]
@@ -90,7 +118,8 @@ async fn while_draining_it_is_alive_but_not_ready_and_asks_clients_to_reconnect(
     let world = World::new().await;
     assert_eq!(world.read("/").await.header("connection"), None);
     world.api.draining.cancel();
-    assert_eq!(world.read("/api/ready").await.status, 503);
+    let answer = world.read("/api/ready").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     let answer = world.read("/api/health").await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("connection"), Some("close"));
