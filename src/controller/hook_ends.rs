@@ -58,10 +58,14 @@ impl Engine {
             open.since = now.plus(wait);
             open.again(now.plus(wait));
         })?;
+        Ok(self.tried_again(running, open, sentence, wait))
+    }
+
+    fn tried_again(&self, running: Running<'_>, open: &OpenHook, sentence: String, wait: Duration) -> Next {
         let mut event = self.hook_event(running, open, Kind::Hook, sentence);
         event.level = Level::Warn;
         self.journal.tell(event);
-        Ok(Next::Watch(wait))
+        Next::Watch(wait)
     }
 
     /// What was no fault of the hook's costs no try, until `timeout` has passed since this try began.
@@ -88,10 +92,7 @@ impl Engine {
             open.interruptions += 1;
             open.again(now.plus(wait));
         })?;
-        let mut event = self.hook_event(running, open, Kind::Hook, sentence);
-        event.level = Level::Warn;
-        self.journal.tell(event);
-        Ok(Next::Watch(wait))
+        Ok(self.tried_again(running, open, sentence, wait))
     }
 
     /// Before a deployment: nothing is deployed, and the spec is held. After it: the way of a deployment

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::PATIENCE;
 use super::account::{Aws, built};
-use super::operator::{Operator, with_credentials};
+use super::operator::{Operator, finish, with_credentials};
 use super::served::Served;
 
 pub struct Api {
@@ -28,8 +28,10 @@ impl Api {
         let account = Served::start();
         account.aws().sqs("CreateQueue", json!({"QueueName": "jobs"}));
         let home = tempfile::tempdir().unwrap();
+        let migrated = finish(&mut program("job-migrate", &account, home.path()));
+        assert_eq!(migrated.code, Some(0), "{}{}", migrated.stdout, migrated.stderr);
         let mut command = program("api", &account, home.path());
-        command.env("MIGRATE_AT_START", "true").env("PORT", "0").envs(settings.iter().copied());
+        command.env("PORT", "0").envs(settings.iter().copied());
         let process = Operator::start(&mut command);
         let listening = process.wait_for_event(0, "it listens", |line| line["message"] == "listening");
         let address = listening["address"].as_str().unwrap();

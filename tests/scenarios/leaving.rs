@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reconciler::controller::{Next, Standing, Wish};
+use reconciler::controller::{Next, Standing};
 use reconciler::model::ServiceKey;
-use reconciler::report::{Colour, Explain, PlanTextOptions, plan_json, plan_text};
+use reconciler::report::plan_json;
 use serde_json::json;
 use simulator::error::ApiError;
 use simulator::faults::Fault;
@@ -38,22 +38,11 @@ fn held(standing: &Standing, name: &str) -> String {
     }
 }
 
-async fn plan(world: &World, wish: &Wish) -> String {
-    let plan = world.plan(wish, Memory::Ledger).await;
-    let options = PlanTextOptions {
-        colour: Colour::Plain,
-        explain: Explain::Differences,
-        now: plan.read_at,
-        width: None,
-    };
-    plan_text(&plan, wish, &options)
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_service_that_left_git_is_drained_and_deleted_and_its_row_is_kept_as_history() {
     let mut world = pruning(&[service("api", "app:1"), scaled("old-worker", "app:1")]).await;
     let wish = world.commit(&[service("api", "app:1")]);
-    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 2 calls
 
     = api           nothing to do
@@ -88,7 +77,7 @@ async fn a_service_that_left_git_is_drained_and_deleted_and_its_row_is_kept_as_h
     // It is over: nobody looks at it again, and it is no part of the plan.
     assert_eq!(world.settle(&wish).await.keys().collect::<Vec<_>>(), [&key("api")]);
     assert_eq!(world.take_calls(), ["DescribeServices"]);
-    assert!(!plan(&world, &wish).await.contains("old-worker"));
+    assert!(!world.plan_text(&wish, Memory::Ledger).await.contains("old-worker"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +103,7 @@ async fn status_and_plan_show_it_going() {
       Deleting     old-worker    runs :1 (0/0); left Git in 4c1f9e2; will: delete service
       Ready        api           runs :1 (2/2)
     "#);
-    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 2 calls
 
     = api           nothing to do
@@ -136,7 +125,7 @@ async fn with_pruning_off_it_is_left_in_place_and_told_once() {
     world.run_for(&operator, &wish, 10 * MINUTE).await;
     assert_eq!(mutating(&world.take_calls()), NONE);
     assert_eq!(world.told().matches("it is left in place: prune is off").count(), 1, "{}", world.told());
-    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 1 call
 
     = api           nothing to do
@@ -204,7 +193,7 @@ async fn a_renamed_service_that_does_not_come_up_keeps_the_old_one() {
     assert_eq!(standing[&key("worker")], Next::Waits(key("job-worker")), "{}", world.told());
     assert_eq!(mutating(&world.take_calls()), ["RegisterTaskDefinition", "CreateService"]);
     assert_eq!(world.service("worker").await["runningCount"], 2);
-    let text = plan(&world, &wish).await;
+    let text = world.plan_text(&wish, Memory::Ledger).await;
     assert!(text.contains("not deleted: waits for job-worker"), "{text}");
 
     let fixed = world.commit(&[service("job-worker", "app:2")]);
@@ -348,7 +337,7 @@ async fn more_than_the_share_at_once_is_held_as_a_whole() {
         assert!(why.contains("raise `sync.pruneMaxPercent`"), "{why}");
     }
     assert_eq!(mutating(&world.take_calls()), NONE);
-    insta::assert_snapshot!(plan(&world, &three_gone).await, @r#"
+    insta::assert_snapshot!(world.plan_text(&three_gone, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 2 calls
 
     ! s0            held: left Git in 4c1f9e2, not deleted: 3 of 10 services would go at once, and 20 % may: 2

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reconciler::controller::{Controller, Next, Wish};
 use reconciler::model::ServiceKey;
-use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text};
 use serde_json::json;
 use simulator::faults::Fault;
 
@@ -77,7 +76,7 @@ async fn an_override_is_shown_by_plan_and_status() {
     let (mut world, _operator, _) = settled().await;
     raise(&world, UNTIL_NINE).await;
     let wish = world.commit(&[worker(1, 4)]);
-    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 4 calls
 
     = worker        nothing to do
@@ -92,7 +91,7 @@ async fn an_override_is_shown_by_plan_and_status() {
       Overridden   worker        runs :1 (2/2); 2..8 until 09:00 by an administrator; Git's 1..4 waits
     "#);
     tokio::time::sleep(60 * MINUTE).await;
-    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 4 calls
 
     ~ worker        scaling only, no deployment
@@ -301,15 +300,4 @@ async fn killed_at_any_call_of_the_end_of_an_override_it_converges() {
             assert!(!world.told().contains("behind our back"), "{fault:?} {call}: {}", world.told());
         }
     }
-}
-
-async fn plan(world: &World, wish: &Wish) -> String {
-    let plan = world.plan(wish, Memory::Ledger).await;
-    let options = PlanTextOptions {
-        colour: Colour::Plain,
-        explain: Explain::Differences,
-        now: plan.read_at,
-        width: None,
-    };
-    plan_text(&plan, wish, &options)
 }

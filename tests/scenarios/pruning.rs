@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reconciler::controller::{Next, Wish};
 use reconciler::model::ServiceKey;
-use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text};
 use serde_json::json;
 use simulator::faults::Fault;
 
@@ -66,23 +65,12 @@ async fn put_by_hand(world: &World, name: &str) {
     world.take_calls();
 }
 
-async fn plan(world: &World, wish: &Wish) -> String {
-    let plan = world.plan(wish, Memory::Ledger).await;
-    let options = PlanTextOptions {
-        colour: Colour::Plain,
-        explain: Explain::Differences,
-        now: plan.read_at,
-        width: None,
-    };
-    plan_text(&plan, wish, &options)
-}
-
 #[tokio::test(start_paused = true)]
 async fn policies_and_scheduled_actions_that_left_git_are_deleted_and_those_of_others_are_not() {
     let (mut world, _) = settled(pruned()).await;
     put_by_hand(&world, "memory").await;
     let wish = world.commit(&[bare(PRUNE)]);
-    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
 
     ~ api           deletes scaling that left Git, in place, no deployment
@@ -108,7 +96,7 @@ async fn policies_and_scheduled_actions_that_left_git_are_deleted_and_those_of_o
 async fn with_pruning_off_what_left_git_stays_and_is_reported() {
     let (mut world, _) = settled(scaled("api", "app:1")).await;
     let wish = world.commit(&[bare("")]);
-    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
 
     ~ api           in place, no deployment
@@ -121,7 +109,12 @@ async fn with_pruning_off_what_left_git_stays_and_is_reported() {
     "#);
     assert_eq!(settle(&world, &wish).await, ["TagResource"]);
     assert_eq!(policies(&world).await, ["cpu"]);
-    assert!(plan(&world, &wish).await.contains("scaling.policies[cpu]  left in place: prune is off"));
+    assert!(
+        world
+            .plan_text(&wish, Memory::Ledger)
+            .await
+            .contains("scaling.policies[cpu]  left in place: prune is off")
+    );
 
     // Turned on later, it goes: nobody else's change is corrected here.
     let wish = world.commit(&[bare(PRUNE)]);
@@ -156,7 +149,7 @@ async fn scaling_that_left_git_as_a_whole_is_deregistered_and_the_count_is_gits_
     world.ecs("UpdateService", json!({"cluster": "jobs", "service": "api", "desiredCount": 5})).await;
     world.take_calls();
     let wish = world.commit(&[service("api", "app:1") + PRUNE]);
-    insta::assert_snapshot!(plan(&world, &wish).await, @r#"
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
 
     ~ api           deletes scaling that left Git, in place, no deployment
@@ -183,7 +176,7 @@ async fn scaling_that_left_git_stays_while_pruning_is_off_and_keeps_its_count() 
     assert_eq!(settle(&world, &wish).await, ["TagResource"], "{}", world.told());
     assert_eq!(world.bounds("api").await, Some((2, 6)));
     assert_eq!(world.service("api").await["desiredCount"], 5);
-    assert!(plan(&world, &wish).await.contains("scaling  left in place: prune is off"));
+    assert!(world.plan_text(&wish, Memory::Ledger).await.contains("scaling  left in place: prune is off"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,7 +184,7 @@ async fn a_target_that_carries_somebody_elses_policy_is_not_deregistered() {
     let (mut world, _) = settled(pruned()).await;
     put_by_hand(&world, "memory").await;
     let wish = world.commit(&[service("api", "app:1") + PRUNE]);
-    let text = plan(&world, &wish).await;
+    let text = world.plan_text(&wish, Memory::Ledger).await;
     assert!(text.contains("it carries the policy `memory`, which this installation did not put"), "{text}");
     assert_eq!(settle(&world, &wish).await, ["DeleteScalingPolicy", "DeleteScheduledAction", "TagResource"]);
     assert_eq!(policies(&world).await, ["memory"]);
@@ -204,7 +197,7 @@ async fn a_target_that_somebody_else_registered_stays() {
     world.scaling("RegisterScalableTarget", "api", json!({"MinCapacity": 2, "MaxCapacity": 9})).await;
     world.take_calls();
     let wish = world.commit(&[service("api", "app:2") + PRUNE]);
-    let text = plan(&world, &wish).await;
+    let text = world.plan_text(&wish, Memory::Ledger).await;
     assert!(text.contains("left in place: this installation did not register the scalable target"), "{text}");
     settle(&world, &wish).await;
     assert_eq!(world.bounds("api").await, Some((2, 9)));

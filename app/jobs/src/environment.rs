@@ -65,18 +65,6 @@ impl Environment {
         Duration::from_millis(self.number(name, default, 0..=max))
     }
 
-    /// `true` or `false`; false when absent.
-    pub fn switch(&mut self, name: &str) -> bool {
-        match self.text(name).as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(other) => {
-                self.refuse(format!("{name} must be true or false, not `{other}`"));
-                false
-            }
-        }
-    }
-
     pub fn refuse(&mut self, problem: String) {
         self.problems.push(problem);
     }

@@ -4,7 +4,6 @@
 //! | --- | --- | --- |
 //! | `DATABASE_URL` | `sqlite:<path>` or `postgres://<user>:<password>@<host>/<database>`, with `?sslmode=verify-full` for TLS | `sqlite:jobs.db` |
 //! | `DATABASE_POOL_MAX` | connections to PostgreSQL that are open at once | `10` |
-//! | `MIGRATE_AT_START` | `true`: bring the schema up at the start, where no `job-migrate` runs before | `false` |
 //! | `OBJECTS_URL` | `file:///absolute/folder` or `s3://bucket/prefix`, where uploads and reports are | the folder `objects` |
 //! | `QUEUE_URL` | the queue | |
 //! | `QUEUE_NAME` | the queue by name, when there is no `QUEUE_URL` | `jobs` |
@@ -24,7 +23,6 @@ use crate::store::Limits;
 pub struct CommonSettings {
     pub database_url: String,
     pub database_limits: Limits,
-    pub migrate_at_start: bool,
     pub objects: ObjectsSettings,
     pub queue: QueueAddress,
     pub version: String,
@@ -58,7 +56,6 @@ impl CommonSettings {
         CommonSettings {
             database_url,
             database_limits,
-            migrate_at_start: environment.switch("MIGRATE_AT_START"),
             objects: ObjectsSettings::read(environment),
             queue,
             version,
@@ -91,19 +88,6 @@ mod tests {
             QueueAddress::Url("http://q".into())
         );
         assert_eq!(read(Environment::of([])), QueueAddress::Name("jobs".into()));
-    }
-
-    #[test]
-    fn the_schema_is_left_alone_unless_asked_for() {
-        let read = |mut environment: Environment| {
-            let settings = CommonSettings::read(&mut environment, "0.1.0");
-            environment.accept(settings.migrate_at_start)
-        };
-        assert_eq!(read(Environment::of([])), Ok(false));
-        assert_eq!(read(Environment::of([("MIGRATE_AT_START", "true")])), Ok(true));
-        assert!(
-            read(Environment::of([("MIGRATE_AT_START", "yes")])).unwrap_err().to_string().contains("`yes`")
-        );
     }
 
     #[test]

@@ -36,13 +36,9 @@ pub async fn process<Settings, End: Termination, Failure: std::fmt::Display>(
     }
 }
 
-/// Opens the database of a service, whose schema somebody has brought up: `job-migrate`, unless `MIGRATE_AT_START` says
-/// that the service itself is to do it.
+/// Opens the database of a service, whose schema `job-migrate` has brought up.
 pub async fn store(settings: &CommonSettings) -> Result<Store, StoreError> {
     let store = Store::open_with(&settings.database_url, settings.database_limits).await?;
-    if settings.migrate_at_start {
-        store.migrate().await?;
-    }
     store.expect_schema().await?;
     Ok(store)
 }
@@ -56,16 +52,12 @@ mod tests {
     #[tokio::test]
     async fn a_service_does_not_start_before_its_schema_is_there_and_says_who_brings_it() {
         on_each_database(async |database| {
-            let settings = |migrate: &str| {
-                let mut environment =
-                    Environment::of([("DATABASE_URL", &*database.url), ("MIGRATE_AT_START", migrate)]);
-                let settings = CommonSettings::read(&mut environment, "1.0.0");
-                environment.accept(settings).unwrap()
-            };
-            let refused = store(&settings("false")).await.unwrap_err();
+            let mut environment = Environment::of([("DATABASE_URL", &*database.url)]);
+            let settings = CommonSettings::read(&mut environment, "1.0.0");
+            let refused = store(&settings).await.unwrap_err();
             assert!(refused.to_string().contains("run `job-migrate` first"), "{refused}");
-            store(&settings("true")).await.unwrap();
-            store(&settings("false")).await.unwrap().ping().await.unwrap();
+            Store::open(&database.url).await.unwrap().migrate().await.unwrap();
+            store(&settings).await.unwrap().ping().await.unwrap();
         })
         .await;
     }
