@@ -95,7 +95,9 @@ impl Sweep {
         let waiting_for = self.waiting.get(&service.key).unwrap_or(&none);
         let live = live.services.get(&service.key);
         let next = match live {
-            Some(live) => self.engine.pass(&self.desired, service, live, waiting_for).await,
+            // A pass in the making is large, and there are as many of these as services: on the heap, it is made
+            // only when its turn comes.
+            Some(live) => Box::pin(self.engine.pass(&self.desired, service, live, waiting_for)).await,
             None => not_observed(),
         };
         let ends_after = live.and_then(|live| overriding::ends_after(live, (self.engine.now)()));
@@ -115,7 +117,9 @@ impl Sweep {
         let none = BTreeSet::new();
         let waiting_for = self.waiting.get(&task.key).unwrap_or(&none);
         let next = match live.scheduled_tasks.get(&task.key) {
-            Some(live) => self.engine.pass_scheduled_task(&self.desired, task, live, waiting_for).await,
+            Some(live) => {
+                Box::pin(self.engine.pass_scheduled_task(&self.desired, task, live, waiting_for)).await
+            }
             None => not_observed(),
         };
         let (key, digest) = (task.key.clone(), Some(task.digest.clone()));
@@ -131,7 +135,7 @@ impl Sweep {
             // It may be wanted again, or another guard may stand.
             (Some(departure), _) if departure.is_outdated() => Next::Watch(Duration::ZERO),
             (Some(departure), Some(live)) => {
-                self.engine.leave(&self.desired, key, live, &departure.around).await
+                Box::pin(self.engine.leave(&self.desired, key, live, &departure.around)).await
             }
             (None, _) | (_, None) => not_observed(),
         };
