@@ -21,7 +21,6 @@ pub enum Kind {
 /// One document of ours.
 #[derive(Debug)]
 pub struct Manifest {
-    pub file: String,
     pub kind: Kind,
     pub name: String,
     pub name_span: Span,
@@ -31,9 +30,9 @@ pub struct Manifest {
 }
 
 /// Reads the envelope of a document. `None`: it was refused.
-pub fn read(document: Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Manifest> {
+pub fn read(document: Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Manifest> {
     let Value::Map(entries) = &document.value else {
-        diagnostics.push(foreign(file, document.anchor()));
+        diagnostics.push(foreign(document.anchor()));
         return None;
     };
     let version = entries.iter().find(|(key, _)| key.text == "apiVersion");
@@ -45,16 +44,16 @@ pub fn read(document: Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Op
         Some((_, _, version)) if version == API_VERSION => {}
         Some((_, node, version)) if version.starts_with("reconciler/") => {
             let title = format!("unknown apiVersion `{version}`");
-            diagnostics.push(Diagnostic::at(file, node.span, title).label(format!("this is {API_VERSION}")));
+            diagnostics.push(Diagnostic::at(node.span, title).label(format!("this is {API_VERSION}")));
             return None;
         }
         Some((key, _, _)) => {
-            diagnostics.push(foreign(file, key.span));
+            diagnostics.push(foreign(key.span));
             return None;
         }
         None => {
             let nearly = entries.iter().find(|(key, _)| !did_you_mean(&key.text, ["apiVersion"]).is_empty());
-            let diagnostic = foreign(file, nearly.map_or(document.anchor(), |(key, _)| key.span));
+            let diagnostic = foreign(nearly.map_or(document.anchor(), |(key, _)| key.span));
             diagnostics.push(match nearly {
                 Some(_) => diagnostic.label("did you mean `apiVersion`?"),
                 None => diagnostic,
@@ -63,21 +62,14 @@ pub fn read(document: Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Op
         }
     }
     let anchor = document.anchor();
-    let fields = Fields::read(&document, file, "a manifest", &FIELDS, anchor, diagnostics)?;
-    let kind = kind(&fields, file, diagnostics);
-    let (name, name_span) = metadata(&fields, file, diagnostics)?;
+    let fields = Fields::read(&document, "a manifest", &FIELDS, anchor, diagnostics)?;
+    let kind = kind(&fields, diagnostics);
+    let (name, name_span) = metadata(&fields, diagnostics)?;
     let (spec_key, spec) = fields.require("spec", diagnostics)?;
-    Some(Manifest {
-        file: file.to_owned(),
-        kind: kind?,
-        name,
-        name_span,
-        spec_span: spec_key.span,
-        spec: spec.clone(),
-    })
+    Some(Manifest { kind: kind?, name, name_span, spec_span: spec_key.span, spec: spec.clone() })
 }
 
-fn kind(fields: &Fields<'_>, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Kind> {
+fn kind(fields: &Fields<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Kind> {
     let (_, node) = fields.require("kind", diagnostics)?;
     let written = match scalar::read(node, &text()) {
         Ok(Json::String(text)) => text,
@@ -89,44 +81,44 @@ fn kind(fields: &Fields<'_>, file: &str, diagnostics: &mut Vec<Diagnostic>) -> O
         "ScheduledTask" => Some(Kind::ScheduledTask),
         _ => {
             let title = format!("unknown kind `{written}`");
-            let diagnostic = Diagnostic::at(file, node.span, title).label(did_you_mean(&written, KINDS));
+            let diagnostic = Diagnostic::at(node.span, title).label(did_you_mean(&written, KINDS));
             diagnostics.push(diagnostic.note("a manifest is an Environment, a Service or a ScheduledTask"));
             None
         }
     }
 }
 
-fn metadata(fields: &Fields<'_>, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, Span)> {
+fn metadata(fields: &Fields<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, Span)> {
     let (key, node) = fields.require("metadata", diagnostics)?;
-    let metadata = Fields::read(node, file, "metadata", &["name", "labels"], key.span, diagnostics)?;
+    let metadata = Fields::read(node, "metadata", &["name", "labels"], key.span, diagnostics)?;
     if let Some((key, labels)) = metadata.get("labels") {
-        labels_are_text(labels, key, file, diagnostics);
+        labels_are_text(labels, key, diagnostics);
     }
     let (_, node) = metadata.require("name", diagnostics)?;
     let name = metadata.text("name", diagnostics)?;
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
     if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) {
-        let diagnostic = Diagnostic::at(file, node.span, format!("`{name}` can't be a name"));
+        let diagnostic = Diagnostic::at(node.span, format!("`{name}` can't be a name"));
         diagnostics.push(diagnostic.label("1 to 255 letters, digits, hyphens and underscores"));
         return None;
     }
     Some((name, node.span))
 }
 
-fn labels_are_text(labels: &Node, key: &Key, file: &str, diagnostics: &mut Vec<Diagnostic>) {
+fn labels_are_text(labels: &Node, key: &Key, diagnostics: &mut Vec<Diagnostic>) {
     let names: Vec<&str> = match &labels.value {
         Value::Map(entries) => entries.iter().map(|(key, _)| key.text.as_str()).collect(),
         Value::Scalar(_) | Value::List(_) | Value::Refused => Vec::new(),
     };
-    if let Some(fields) = Fields::read(labels, file, "`labels`", &names, key.span, diagnostics) {
+    if let Some(fields) = Fields::read(labels, "`labels`", &names, key.span, diagnostics) {
         for name in names {
             fields.text(name, diagnostics);
         }
     }
 }
 
-fn foreign(file: &str, span: Span) -> Diagnostic {
-    Diagnostic::at(file, span, "this document is not a manifest")
+fn foreign(span: Span) -> Diagnostic {
+    Diagnostic::at(span, "this document is not a manifest")
         .label(format!("no `apiVersion: {API_VERSION}`"))
         .note("keep other YAML files outside of the manifest path")
 }

@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 
-/// A place in a file.
+use super::files::FileId;
+
+/// A place in a file of the commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
+    pub file: FileId,
     /// From 1.
     pub line: usize,
     /// From 1, in characters.

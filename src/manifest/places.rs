@@ -1,8 +1,8 @@
 //! Where each value of a spec was written, and which values could not be read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
+use super::files::Files;
 use super::node::Span;
 use crate::model::{FieldPath, Origin, Origins, Segment};
 
@@ -62,15 +62,14 @@ impl Places {
     ///
     /// A value on the line of what is around it is left out, for `nearest` answers with that line.
     /// It keeps a thousand services small.
-    pub fn origins(&self, file: &str) -> Origins {
+    pub fn origins(&self, files: &Files<'_>) -> Origins {
         let mut origins = Origins::default();
-        let file: Arc<str> = file.into();
         // In the order of paths, what is around a value comes before it.
         for (path, spot) in &self.spots {
             let span = spot.key.unwrap_or(spot.value);
             let named = self.named(path);
             if origins.nearest(&named).is_none_or(|around| around.line != span.line) {
-                let origin = Origin { file: file.clone(), line: span.line, column: span.column };
+                let origin = Origin { file: files.path(span.file), line: span.line, column: span.column };
                 origins.0.insert(named, origin);
             }
         }

@@ -19,7 +19,6 @@ use crate::model::{FieldPath, Json};
 /// Checks one service by itself, with its hooks.
 pub fn check(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) {
     let mut view = View {
-        file: &draft.file,
         places: &draft.places,
         task_definition: &draft.task_definition,
         task_definition_root: FieldPath::root().field("taskDefinition"),
@@ -42,7 +41,6 @@ pub fn check(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) {
 /// Checks one scheduled task by itself.
 pub fn check_scheduled_task(draft: &ScheduledDraft, diagnostics: &mut Vec<Diagnostic>) {
     let mut view = View {
-        file: &draft.file,
         places: &draft.places,
         task_definition: &draft.task_definition,
         task_definition_root: FieldPath::root().field("taskDefinition"),
@@ -68,7 +66,6 @@ fn task_definition(view: &mut View<'_>) {
 
 /// A task definition and what it is to run with, and where to say what is wrong with them.
 struct View<'a> {
-    file: &'a str,
     places: &'a Places,
     task_definition: &'a Json,
     /// From `spec`.
@@ -141,7 +138,7 @@ impl<'a> View<'a> {
     }
 
     fn push(&mut self, span: super::node::Span, title: String, label: String, notes: &[&str]) {
-        let diagnostic = Diagnostic::at(self.file, span, title).label(label);
+        let diagnostic = Diagnostic::at(span, title).label(label);
         self.diagnostics.push(notes.iter().fold(diagnostic, |diagnostic, note| diagnostic.note(*note)));
     }
 }

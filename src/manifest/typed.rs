@@ -34,7 +34,6 @@ const IDENTITIES: [(&str, &str); 17] = [
 
 /// One walk through one input of AWS's.
 pub struct Walk<'a> {
-    pub file: &'a str,
     pub root: Root,
     pub places: &'a mut Places,
     pub diagnostics: &'a mut Vec<Diagnostic>,
@@ -93,7 +92,7 @@ impl Walk<'_> {
         for (key, node) in entries {
             if let Some(reason) = self.refused(expected.name(), &key.text) {
                 let title = format!("`{}` is not for a manifest to set", key.text);
-                self.error(Diagnostic::at(self.file, key.span, title).label(reason));
+                self.error(Diagnostic::at(key.span, title).label(reason));
                 continue;
             }
             let Some(member) = expected.member(&key.text) else {
@@ -222,7 +221,7 @@ impl Walk<'_> {
         let title = format!("unknown field `{}` in {}", key.text, self.noun(expected.name()));
         let meant = nearest(&key.text, names);
         let label = meant.map_or_else(String::new, |name| format!("did you mean `{name}`?"));
-        let diagnostic = Diagnostic::at(self.file, key.span, title).label(label);
+        let diagnostic = Diagnostic::at(key.span, title).label(label);
         self.error(self.see(diagnostic, expected.name()));
         meant
     }
@@ -239,15 +238,14 @@ impl Walk<'_> {
             }
             self.places.refuse(&at.path.field(name.as_str()));
             let title = format!("{} has no `{name}`", self.noun(expected.name()));
-            let diagnostic =
-                Diagnostic::at(self.file, at.anchor, title).label(format!("`{name}` is required"));
+            let diagnostic = Diagnostic::at(at.anchor, title).label(format!("`{name}` is required"));
             self.error(self.see(diagnostic, expected.name()));
         }
         let chosen = entries.iter().filter(|(key, _)| members.contains_key(&key.text)).count();
         if *union && chosen != 1 {
             let title = format!("{} must have exactly one member", self.noun(expected.name()));
             let names = any_of(members.keys().map(String::as_str));
-            let diagnostic = Diagnostic::at(self.file, at.anchor, title).label(format!("one of {names}"));
+            let diagnostic = Diagnostic::at(at.anchor, title).label(format!("one of {names}"));
             self.error(self.see(diagnostic, expected.name()));
         }
     }
@@ -255,7 +253,7 @@ impl Walk<'_> {
     fn fault(&mut self, fault: Fault, at: &At<'_>, node: &Node) {
         self.places.refuse(&at.path);
         let title = format!("`{}` {}", last_field(&at.path), fault.wrong);
-        let mut diagnostic = Diagnostic::at(self.file, node.span, title).label(fault.label);
+        let mut diagnostic = Diagnostic::at(node.span, title).label(fault.label);
         diagnostic.notes.extend(fault.note);
         diagnostic.notes.extend(node.variable_note());
         self.error(self.see(diagnostic, at.structure));

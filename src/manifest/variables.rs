@@ -33,15 +33,14 @@ impl Variables {
     ///
     /// A scalar that is nothing but one reference takes the variable's value with its type, lists
     /// included. Wherever the value comes from, its place stays the one that asked for it.
-    pub fn substitute(&self, node: &Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Node {
-        Substitution { variables: self, file, diagnostics, nodes: 0, bytes: 0, exceeded: false }.node(node)
+    pub fn substitute(&self, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Node {
+        Substitution { variables: self, diagnostics, nodes: 0, bytes: 0, exceeded: false }.node(node)
     }
 }
 
 /// One walk through one document.
 struct Substitution<'a> {
     variables: &'a Variables,
-    file: &'a str,
     diagnostics: &'a mut Vec<Diagnostic>,
     /// What variables have put in place so far.
     nodes: usize,
@@ -62,7 +61,7 @@ impl<'a> Substitution<'a> {
 
     fn entry(&mut self, (key, node): &(Key, Node)) -> (Key, Node) {
         if key.text.contains("${") {
-            let diagnostic = Diagnostic::at(self.file, key.span, "variables can't stand in a key");
+            let diagnostic = Diagnostic::at(key.span, "variables can't stand in a key");
             self.diagnostics.push(diagnostic.label("only in values"));
         }
         (key.clone(), self.node(node))
@@ -83,14 +82,14 @@ impl<'a> Substitution<'a> {
                 Piece::Text(part) => text.push_str(part),
                 Piece::Open => {
                     sound = false;
-                    let diagnostic = Diagnostic::at(self.file, span, "`${` without `}`");
+                    let diagnostic = Diagnostic::at(span, "`${` without `}`");
                     self.diagnostics.push(diagnostic.label("write `$${` for the text `${`"));
                 }
                 Piece::Name(name) => match self.lookup(name, span).map(|node| &node.value) {
                     Some(Value::Scalar(value)) => text.push_str(&value.text),
                     Some(Value::List(_)) => {
                         sound = false;
-                        let diagnostic = Diagnostic::at(self.file, span, format!("`${{{name}}}` is a list"));
+                        let diagnostic = Diagnostic::at(span, format!("`${{{name}}}` is a list"));
                         let label = "a list can't stand inside of a text; let it be the whole value";
                         self.diagnostics.push(diagnostic.label(label));
                     }
@@ -118,14 +117,14 @@ impl<'a> Substitution<'a> {
             let kibibytes = EXPANDED_BYTES_MAX / 1024;
             let title =
                 format!("variables put more than {NODES_MAX} values or {kibibytes} KiB into one document");
-            self.diagnostics.push(Diagnostic::at(self.file, span, title).label("the limit is passed here"));
+            self.diagnostics.push(Diagnostic::at(span, title).label("the limit is passed here"));
         }
         self.exceeded = true;
         None
     }
 
     fn unknown(&self, name: &str, span: Span) -> Diagnostic {
-        let diagnostic = Diagnostic::at(self.file, span, format!("unknown variable `{name}`"));
+        let diagnostic = Diagnostic::at(span, format!("unknown variable `{name}`"));
         let known = self.variables.values.keys().map(String::as_str);
         let diagnostic = diagnostic.label(did_you_mean(name, known));
         let environment = &self.variables.environment;

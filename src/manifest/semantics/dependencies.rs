@@ -10,7 +10,6 @@ use crate::model::ServiceKey;
 /// A service or a scheduled task, and what it waits for.
 #[derive(Debug)]
 pub struct Waiting {
-    pub file: String,
     /// Which of both it is, in words.
     pub noun: &'static str,
     pub name_span: Span,
@@ -24,7 +23,7 @@ pub fn check(services: &BTreeMap<String, Waiting>, complete: bool, diagnostics: 
             if complete && !services.contains_key(key.name()) {
                 let title = format!("dependsOn names a service `{key}` that has no manifest");
                 let label = did_you_mean(key.name(), services.keys().map(String::as_str));
-                diagnostics.push(Diagnostic::at(&service.file, *span, title).label(label));
+                diagnostics.push(Diagnostic::at(*span, title).label(label));
             }
         }
     }
@@ -66,5 +65,5 @@ fn cycle(services: &BTreeMap<String, Waiting>, circle: &[(&str, usize)]) -> Diag
         .iter()
         .find(|(key, _)| key.name() == names[1])
         .map_or(service.name_span, |(_, span)| *span);
-    Diagnostic::at(&service.file, span, title).label("leave one of these out")
+    Diagnostic::at(span, title).label("leave one of these out")
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{ENVIRONMENT, SERVICE};
+use crate::manifest::files::FileId;
 use crate::manifest::node::{Kind, Node, Value};
 use crate::manifest::yaml;
 use crate::shape::api::Api;
@@ -112,7 +113,7 @@ fn json(node: &Node) -> Json {
 fn the_schema_accepts_what_load_accepts() {
     let schema = json_schema::schema(Api::builtin());
     for text in [ENVIRONMENT, SERVICE] {
-        let manifest = json(&yaml::parse(text).unwrap()[0]);
+        let manifest = json(&yaml::parse(text, FileId::default()).unwrap()[0]);
         assert_eq!(refusal(&schema, &schema, &manifest, "$"), None);
     }
 }
@@ -126,7 +127,7 @@ fn the_schema_refuses_a_misspelt_field() {
         ("kind: Service", "kind: Servce"),
         ("timeout", "timeuot"),
     ] {
-        let manifest = json(&yaml::parse(&SERVICE.replace(right, wrong)).unwrap()[0]);
+        let manifest = json(&yaml::parse(&SERVICE.replace(right, wrong), FileId::default()).unwrap()[0]);
         assert!(refusal(&schema, &schema, &manifest, "$").is_some(), "{wrong}");
     }
 }
