@@ -121,8 +121,8 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         notes: &[&str],
     ) {
-        let span = self.places.value(path);
-        self.push(span, title.into(), label.into(), notes);
+        let diagnostic = Diagnostic::at(self.places.value(path), title).label(label);
+        self.report(diagnostic.set_by(self.places.variables(path)), notes);
     }
 
     /// The same, pointing at the field's name.
@@ -138,7 +138,10 @@ impl<'a> View<'a> {
     }
 
     fn push(&mut self, span: super::node::Span, title: String, label: String, notes: &[&str]) {
-        let diagnostic = Diagnostic::at(span, title).label(label);
+        self.report(Diagnostic::at(span, title).label(label), notes);
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic, notes: &[&str]) {
         self.diagnostics.push(notes.iter().fold(diagnostic, |diagnostic, note| diagnostic.note(*note)));
     }
 }
