@@ -6,6 +6,7 @@ mod envelope;
 mod environment;
 mod fields;
 mod files;
+mod flat;
 mod hooks;
 mod limits;
 mod node;
@@ -26,6 +27,7 @@ mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use files::FileId;
+pub use flat::{Flat, Line, render};
 pub use node::Span;
 
 use std::collections::BTreeMap;
@@ -123,6 +125,8 @@ fn desired(
     let manifests = std::mem::take(&mut documents.manifests);
     let workloads = chosen.as_ref().map(|(environment, environments)| {
         let chosen = environment.name.as_str();
+        let is_it = |it: &&Manifest| it.kind == Kind::Environment && it.name == chosen;
+        manifests.iter().find(is_it).into_iter().for_each(|it| visit(it, &it.spec));
         let setting = Setting { environments, chosen, complete, api, files };
         workloads::read(manifests, &setting, visit, &mut diagnostics)
     });
