@@ -135,4 +135,6 @@ fn end(node: &Node) -> usize {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
