@@ -67,12 +67,19 @@ impl Places {
 
     /// Where to point at for the value itself, or for the nearest value around it.
     pub fn value(&self, path: &FieldPath) -> Span {
-        self.nearest(path).map_or(Span::default(), |spot| spot.value)
+        let removed = self.removed(path);
+        removed.or_else(|| Some(self.nearest(path)?.value)).unwrap_or_default()
     }
 
     /// Where to point at for the field's name.
     pub fn key(&self, path: &FieldPath) -> Span {
-        self.nearest(path).map_or(Span::default(), |spot| spot.key.unwrap_or(spot.value))
+        let removed = self.removed(path);
+        removed.or_else(|| self.nearest(path).map(|spot| spot.key.unwrap_or(spot.value))).unwrap_or_default()
+    }
+
+    /// Where an overlay took away what stood at `path`.
+    fn removed(&self, path: &FieldPath) -> Option<Span> {
+        if self.removed.is_empty() { None } else { self.removed.get(&self.named(path)).copied() }
     }
 
     fn nearest(&self, path: &FieldPath) -> Option<&Spot> {

@@ -133,8 +133,18 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         notes: &[&str],
     ) {
-        let span = self.places.key(path);
-        self.push(span, title.into(), label.into(), notes);
+        let diagnostic = Diagnostic::at(self.places.key(path), title).label(label);
+        self.report(diagnostic.set_by(self.places.variables(path)), notes);
+    }
+
+    /// Adds to the last error where the other field stands that it speaks of, if that is another file.
+    fn beside(&mut self, path: &FieldPath, label: &str) {
+        let other = self.places.key(path);
+        if let Some(last) = self.diagnostics.last_mut()
+            && last.place.is_some_and(|place| place.file != other.file)
+        {
+            last.related.push((other, label.to_owned()));
+        }
     }
 
     fn push(&mut self, span: super::node::Span, title: String, label: String, notes: &[&str]) {
@@ -194,5 +204,6 @@ fn launch(view: &mut View<'_>) {
             "leave one of them out",
             &[&see],
         );
+        view.beside(&view.service_path("capacityProviderStrategy"), "the other one");
     }
 }

@@ -54,7 +54,6 @@ fn elements(below: &[Json], above: &[Json], keys: &[&str], ground: Ground<'_>) -
                 Some(value) => value.to_string(),
             }
         };
-        // As the overlay has it: empty ones are left out, so that some are alike that are not here.
         Some(keys.iter().map(part).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(":"))
     };
     let names = |list: &[Json]| -> Option<Vec<String>> {
@@ -70,8 +69,7 @@ fn elements(below: &[Json], above: &[Json], keys: &[&str], ground: Ground<'_>) -
         more.extend(keys.iter().filter_map(|key| Some(((*key).to_owned(), element.get(key)?.clone()))));
         Json::Object(more)
     };
-    for (name, element) in old.iter().zip(below).filter(|(name, _)| !new.contains(name)) {
-        assert!(!name.is_empty() || keys.len() == 1);
+    for (_, element) in old.iter().zip(below).filter(|(name, _)| !new.contains(name)) {
         changed.push(with_keys(element, json!({"$patch": "delete"}).as_object().unwrap().clone()));
     }
     for (name, element) in new.iter().zip(above) {
