@@ -10,8 +10,8 @@ use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, Quarantine, Rollout,
-    RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
+    Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService,
+    Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{
     self, Action, Cause, Decision, Difference, Held, HookRevision, PlannedHook, RevisionSource, ServicePlan,
@@ -126,6 +126,7 @@ impl Engine {
                     plan: &plan,
                     task_definition_digest: &service.task_definition_digest,
                     prune: service.sync.prune,
+                    spec: Some(&AppliedSpec::of(service)),
                     service: live.service.present(),
                     cluster: &desired.environment.cluster,
                     revision: &desired.revision.id,
@@ -207,8 +208,12 @@ impl Engine {
         if good && untested && !record.knows_no_end() {
             return self.test_what_runs(desired, service, live, ecs, record);
         }
-        let applied = known_applied
-            .is_none_or(|applied| applied.digest != service.digest || applied.prune != service.sync.prune);
+        let spec = AppliedSpec::of(service);
+        let applied = known_applied.is_none_or(|applied| {
+            applied.digest != service.digest
+                || applied.prune != service.sync.prune
+                || applied.spec.as_ref() != Some(&spec)
+        });
         let scaling = execute::still_there(record.scaling.as_ref(), service, live);
         let left_over = record.intent.is_some()
             || record.quarantine.is_some()
@@ -224,14 +229,16 @@ impl Engine {
                 record.leaving = None;
                 record.deleted = None;
                 record.scaling = scaling;
-                record.applied = Some(Applied {
+                let applied = Applied {
                     digest: service.digest.clone(),
                     task_definition_digest: service.task_definition_digest.clone(),
                     task_definition: task_definition.clone(),
                     revision: desired.revision.id.clone(),
                     at,
                     prune: service.sync.prune,
-                });
+                    spec: Some(spec),
+                };
+                record.applied = Some(applied.since(record.applied.as_ref()));
                 if good {
                     record.last_good = Some(LastGood::of(ecs, service.digest.clone(), at));
                     assumed = record.assume_hooks(service.rollout.hooks(), at);

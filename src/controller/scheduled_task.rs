@@ -60,6 +60,7 @@ impl Engine {
             plan: &plan,
             task_definition_digest: &task.task_definition_digest,
             prune: None,
+            spec: None,
             service: None,
             cluster: &desired.environment.cluster,
             revision: &desired.revision.id,
@@ -140,6 +141,7 @@ impl Engine {
                     revision: desired.revision.id.clone(),
                     at,
                     prune: None,
+                    spec: None,
                 });
             })?;
         }

@@ -269,6 +269,7 @@ impl Engine {
             plan: &plan,
             task_definition_digest: &service.task_definition_digest,
             prune: service.sync.prune,
+            spec: None,
             service: live.service.present(),
             cluster: &desired.environment.cluster,
             revision: &rollout.revision,

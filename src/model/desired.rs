@@ -68,11 +68,13 @@ pub struct DesiredService {
 
 /// Application Auto Scaling inputs. `ServiceNamespace`, `ResourceId` and `ScalableDimension` are
 /// left out: they follow from the service.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Scaling {
     pub min_capacity: i64,
     pub max_capacity: i64,
     /// `SuspendedState`, only if Git mentions it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_state: Option<Json>,
     /// PutScalingPolicy inputs by PolicyName.
     pub policies: BTreeMap<String, Json>,

@@ -29,10 +29,10 @@ pub use live::{
 };
 pub use path::{FieldPath, Segment};
 pub use record::{
-    Applied, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind, ScalingPut,
-    ServiceRecord,
+    Applied, AppliedSpec, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind,
+    ScalingPut, ServiceRecord,
 };
-pub use revision::{Revision, TaskDefinitionArn};
+pub use revision::{Revision, TaskDefinitionArn, is_dirty};
 pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};
 pub use scheduled_task::{
     DesiredScheduledTask, LiveScheduledTask, Schedule, ScheduleGroup, Workload, schedule_group_name,

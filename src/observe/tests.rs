@@ -109,6 +109,7 @@ fn applied() -> ServiceRecord {
         revision: "4c1f9e2".to_owned(),
         at: Timestamp(0),
         prune: None,
+        spec: None,
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

@@ -4,6 +4,7 @@ use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::scale::{self, Fate};
 use super::task_definition::{self, Comparison, source_of};
+use super::three_way::{self, Last, Sides};
 use super::{Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, overriding, trees};
 use crate::model::{
     DesiredService, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService, Origin,
@@ -21,12 +22,14 @@ pub(super) struct Look<'a> {
     pub installation: &'a str,
     pub revision: &'a Revision,
     pub now: Timestamp,
+    /// Drift that may stay goes into the revision that the service gets.
+    pub drift_in_revision: bool,
 }
 
 impl Look<'_> {
     /// Whether the service left Git and is back before its deletion ended: what is missing of it is
     /// our own doing.
-    fn comes_back(self) -> bool {
+    pub(super) fn comes_back(self) -> bool {
         self.record
             .and_then(|record| record.leaving.as_ref())
             .is_some_and(|leaving| leaving.began_at.is_some())
@@ -72,8 +75,8 @@ pub(super) struct Unknown {
     pub why: String,
 }
 
-/// The change that makes a service which exists what Git wants.
-pub(super) fn of_existing(
+/// The change that makes a service which exists what Git wants, drift or not.
+pub(super) fn wholly(
     look: Look<'_>,
     service: &EcsService,
     scaling: Option<&LiveScaling>,
@@ -86,7 +89,11 @@ pub(super) fn of_existing(
     match task_definition::compare(desired, service, look.live, look.installation) {
         Comparison::Unknown { what, why } => return Err(Unknown { what, why }),
         Comparison::Equal { quiet } => change.quiet.extend(quiet),
-        Comparison::Different(found) => {
+        Comparison::Different(mut found) => {
+            if let Some(running) = look.live.task_definition.present() {
+                let (wanted, live) = (&found.body, &running.body);
+                three_way::of_task_definition(look, service, wanted, live, &mut found.differences);
+            }
             let because = paths(&found.differences);
             if found.source == RevisionSource::Registered {
                 change.step(registration(look, &found.body), because);
@@ -153,6 +160,7 @@ pub(super) fn creation(path: FieldPath, wanted: &Json) -> Difference {
         consequence: Consequence::Creates,
         cause: Cause::Git,
         origin: None,
+        since: None,
         sensitive: false,
     }
 }
@@ -177,7 +185,9 @@ fn update_service(
         rules.autoscaled = false;
     }
     rules.unread_differs = service.digest().as_ref() != Some(&desired.digest);
-    let (mut found, quiet) = differences(&wanted, &live, &rules);
+    let (mut found, mut quiet) = differences(&wanted, &live, &rules);
+    let sides = Sides { applied: None, wanted: &wanted, live: &live, rules: &rules };
+    three_way::of_service(look, service, sides, &mut found, &mut quiet);
     let count = FieldPath::root().field("service").field("desiredCount");
     if fate.ends() {
         found.iter_mut().filter(|one| one.path == count).for_each(|one| one.cause = Cause::LeftGit);
@@ -208,10 +218,11 @@ fn tag_service(look: Look<'_>, service: &EcsService, source: RevisionSource, cha
         .map(|(key, value)| tag_difference(service, key, value))
         .filter(|one| !desired.sync.ignore.iter().any(|pointer| covers(pointer, &one.path)))
         .collect();
+    let drift = if look.drift_in_revision { three_way::WITH_DRIFT } else { "" };
     let runs = match &source {
         // Not known yet, and certainly not what the tag says.
         RevisionSource::Registered => None,
-        RevisionSource::Existing(arn) => Some(arn.family_and_revision()),
+        RevisionSource::Existing(arn) => Some(format!("{}{drift}", arn.family_and_revision())),
     };
     let ours = [
         (tag::MANAGED_BY, look.installation),
@@ -223,7 +234,7 @@ fn tag_service(look: Look<'_>, service: &EcsService, source: RevisionSource, cha
         .filter(|(key, value)| service.tag(key) != Some(value))
         .map(|(key, value)| tag_difference(service, key, value))
         .collect();
-    if let Some(runs) = runs.filter(|runs| service.tag(tag::TASK_DEFINITION) != Some(runs)) {
+    if let Some(runs) = runs.as_deref().filter(|runs| service.tag(tag::TASK_DEFINITION) != Some(runs)) {
         stale.push(tag_difference(service, tag::TASK_DEFINITION, runs));
     }
     if stale.is_empty() && runs.is_some() && user_differs.is_empty() {
@@ -238,6 +249,9 @@ fn tag_service(look: Look<'_>, service: &EcsService, source: RevisionSource, cha
     let mut tags: Vec<(String, String)> =
         ours.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     tags.push((tag::REVISION.to_owned(), look.revision.id.clone()));
+    if look.drift_in_revision {
+        tags.push((tag::TASK_DEFINITION.to_owned(), drift.to_owned()));
+    }
     tags.extend(user);
     change.step(Action::TagService { task_definition: source, tags }, because);
 }
@@ -250,6 +264,7 @@ fn tag_difference(service: &EcsService, key: &str, value: &str) -> Difference {
         consequence: Consequence::InPlace,
         cause: Cause::Git,
         origin: None,
+        since: None,
         sensitive: false,
     }
 }
@@ -261,12 +276,8 @@ fn covers(pointer: &str, path: &FieldPath) -> bool {
 
 /// Says of each difference who caused it and where Git asks for it.
 fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) {
-    let drifted =
-        was_applied(look, service) && !went_back(look, service, &change.differences) && !look.comes_back();
+    three_way::finish(look, service, &mut change.differences);
     for difference in &mut change.differences {
-        if drifted && difference.cause == Cause::Git {
-            difference.cause = Cause::BehindOurBack;
-        }
         if difference.cause != Cause::LeftGit || difference.desired.is_some() {
             difference.origin = origin(&look.desired.origins, &difference.path);
         }
@@ -275,29 +286,7 @@ fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) 
 
 /// Whether what Git asks for was applied before, so that a difference is somebody else's doing.
 pub(super) fn was_applied(look: Look<'_>, service: Option<&EcsService>) -> bool {
-    let desired = &look.desired.digest;
-    // CreateService writes the tag before scaling is set up: an apply that was cut short there has
-    // nobody but us to blame. Where the ledger knows what was applied whole, it knows better.
-    let Some(record) = look.record else {
-        return service.and_then(EcsService::digest).as_ref() == Some(desired);
-    };
-    let interrupted = record.intent.as_ref().is_some_and(|intent| intent.digest == *desired);
-    match &record.applied {
-        Some(applied) => applied.digest == *desired && !interrupted,
-        None if record.rollout.is_some() || record.last_good.is_some() => false,
-        None => service.and_then(EcsService::digest).as_ref() == Some(desired) && !interrupted,
-    }
-}
-
-/// Whether the service runs an older revision because a rollout of this very spec was rolled back: a
-/// person who asks for another try asks for what Git wants.
-fn went_back(look: Look<'_>, service: Option<&EcsService>, differences: &[Difference]) -> bool {
-    let good = look.record.and_then(|record| record.last_good.as_ref());
-    let runs = service.map(EcsService::task_definition);
-    differences.iter().any(|one| one.consequence == Consequence::NewRevision)
-        && good.is_some_and(|good| {
-            good.digest != look.desired.digest && Some(&good.task_definition) == runs.as_ref()
-        })
+    matches!(three_way::last(look, service), Last::Same { .. })
 }
 
 /// Where Git says so: a named entry may have been written as a map's key or as a list's element.

@@ -1,6 +1,7 @@
 //! One service: whether to change it, hold it, or leave it as it is.
 
-use super::change::{Change, Look, Unknown, of_absent, of_existing};
+use super::change::{Change, Look, Unknown, of_absent};
+use super::tolerance::of_existing;
 use super::{Consequence, Decision, Extent, Held, Hooks, Quiet, ServicePlan, hooks, overriding};
 use crate::model::{
     Deployment, DesiredService, EcsService, Environment, LiveService, Ownership, Part, Revision, RolloutKind,
@@ -17,7 +18,8 @@ pub fn plan_service(
     revision: &Revision,
     now: Timestamp,
 ) -> ServicePlan {
-    let look = Look { desired, live, record, environment, installation, revision, now };
+    let look =
+        Look { desired, live, record, environment, installation, revision, now, drift_in_revision: false };
     let (decision, quiet, extent) = decide(look);
     let hooks = match (&decision, extent) {
         (Decision::Change { steps, .. }, Extent::Whole) => hooks::due(look, steps),

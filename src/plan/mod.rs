@@ -17,6 +17,8 @@ mod scheduled_task;
 mod task_definition;
 #[cfg(test)]
 mod tests;
+mod three_way;
+mod tolerance;
 mod trees;
 mod types;
 mod waiting;
@@ -30,7 +32,7 @@ pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_left, share};
 pub use scheduled_task::plan_scheduled_task;
 pub use types::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
-    PlannedHook, PruneBy, PruneGuard, Quiet, RevisionSource, ServicePlan, Share, Step,
+    PlannedHook, PruneBy, PruneGuard, Quiet, RevisionSource, ServicePlan, Share, Since, Step,
 };
 
 use crate::model::{

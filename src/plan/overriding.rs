@@ -78,6 +78,7 @@ pub(super) fn end(look: Look<'_>, service: &EcsService, change: &mut Change) {
                     consequence: Consequence::InPlace,
                     cause: Cause::OverrideEnded(asked),
                     origin: None,
+                    since: None,
                     sensitive: false,
                 });
             }
@@ -104,7 +105,7 @@ pub(super) fn end(look: Look<'_>, service: &EcsService, change: &mut Change) {
 pub(super) fn is_cause(cause: &Cause) -> bool {
     match cause {
         Cause::Overridden(_) | Cause::OverrideEnded(_) => true,
-        Cause::Git | Cause::BehindOurBack | Cause::LeftGit => false,
+        Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack | Cause::LeftGit => false,
     }
 }
 

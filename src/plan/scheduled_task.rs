@@ -181,6 +181,7 @@ fn revision(look: Look<'_>, schedule: &Schedule, change: &mut Change) -> Revisio
                 consequence: Consequence::NewRevision,
                 cause: Cause::Git,
                 origin: None,
+                since: None,
                 sensitive: false,
             });
             (source_of(look.live.reusable.as_ref()), desired.task_definition.clone())

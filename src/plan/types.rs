@@ -6,6 +6,7 @@ use crate::model::{
     Digest, FieldPath, HookStage, Json, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
     TaskDefinitionArn, Timestamp, Workload,
 };
+use crate::shape::rules::Effect;
 
 /// What one pass would do to an environment.
 #[derive(Clone, Debug)]
@@ -222,8 +223,8 @@ pub enum Action {
         body: Json,
         starts_deployment: bool,
     },
-    /// TagResource on the service; the tag `reconciler/task-definition` is not among `tags` and is
-    /// filled in from `task_definition`.
+    /// TagResource on the service; the tag `reconciler/task-definition` is filled in from
+    /// `task_definition`, followed by what `tags` says of it, if anything.
     TagService {
         task_definition: RevisionSource,
         tags: Vec<(String, String)>,
@@ -317,6 +318,8 @@ pub struct Difference {
     pub cause: Cause,
     /// Where Git says so.
     pub origin: Option<Origin>,
+    /// Since when Git says so, as far as that is known.
+    pub since: Option<Since>,
     /// The value looks like a credential: windows show only that it changed.
     pub sensitive: bool,
 }
@@ -340,6 +343,15 @@ pub enum Consequence {
 }
 
 impl Consequence {
+    pub(super) fn of(effect: Option<Effect>) -> Self {
+        match effect {
+            Some(Effect::InPlace) | None => Consequence::InPlace,
+            Some(Effect::StartsDeployment) => Consequence::StartsDeployment,
+            Some(Effect::ForcesDeployment) => Consequence::ForcesDeployment,
+            Some(Effect::NeedsReplacement) => Consequence::NeedsReplacement,
+        }
+    }
+
     /// Whether the change starts a deployment of a service that exists.
     pub fn deploys(&self) -> bool {
         match self {
@@ -349,6 +361,18 @@ impl Consequence {
     }
 }
 
+/// Since which commit Git says what it says of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// This one changed it.
+    Commit(String),
+    /// A commit after the first, which was applied, and up to the second: the ones between are not known
+    /// here.
+    Between { after: String, until: String },
+    /// It was applied with this one, and may be older.
+    AtLatest(String),
+}
+
 /// Who caused a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -356,6 +380,8 @@ pub enum Cause {
     Git,
     /// The live side changed although Git did not.
     BehindOurBack,
+    /// Both: Git asks for something new, and what is live is not what was applied last.
+    GitAndBehindOurBack,
     /// An administrator's override is in force, and the live side is neither that nor what Git says.
     Overridden(ScalingOverride),
     /// An administrator's override was in force until now.
@@ -382,6 +408,10 @@ pub enum Kept {
     /// Both sides mean the same, or the field is not Git's: told where somebody asks (`--explain`).
     #[default]
     ByRule,
+    /// Git does not mention it, and AWS or somebody else has given it a value.
+    NotMentioned,
+    /// Changed behind Git's back, and `sync.drift` says to leave it, while something else goes through.
+    Tolerated,
     /// Git's value waits for the end of an administrator's override.
     Overridden,
     /// An administrator's override that says nothing that could be done.
@@ -390,6 +420,18 @@ pub enum Kept {
     Scheduled,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
+}
+
+impl Kept {
+    /// Whether people are told although they did not ask why.
+    pub fn is_told(self) -> bool {
+        match self {
+            Kept::ByRule | Kept::NotMentioned => false,
+            Kept::Tolerated | Kept::Overridden | Kept::NotHonoured | Kept::Scheduled | Kept::LeftInPlace => {
+                true
+            }
+        }
+    }
 }
 
 impl ServicePlan {

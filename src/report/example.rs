@@ -82,6 +82,7 @@ pub(super) fn difference(path: FieldPath, live: Json, desired: Json, consequence
         consequence,
         cause: Cause::Git,
         origin: None,
+        since: None,
         sensitive: false,
     }
 }

@@ -13,6 +13,7 @@ mod sentence;
 pub mod status;
 mod steps;
 mod value;
+mod why;
 
 #[cfg(test)]
 mod example;

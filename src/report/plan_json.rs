@@ -8,7 +8,7 @@ use super::paint::plain;
 use super::steps::{Doing, in_order};
 use crate::model::{FieldPath, Json, ServiceKey};
 use crate::plan::{
-    Action, Cause, Decision, Difference, Held, Kept, LeftGit, Plan, PlannedHook, Quiet, RevisionSource,
+    Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, RevisionSource,
     ServicePlan, Step,
 };
 
@@ -59,7 +59,7 @@ pub fn plan_json(plan: &Plan) -> Json {
 
 /// What differs and stays, where people are to know of it.
 fn kept_json(service: &ServiceKey, quiet: &Quiet) -> Option<Json> {
-    (quiet.kept != Kept::ByRule).then(|| {
+    quiet.kept.is_told().then(|| {
         json!({
             "service": service,
             "path": quiet.path,
@@ -174,6 +174,7 @@ fn difference_json(difference: &Difference) -> Json {
     let cause = match difference.cause {
         Cause::Git => "git",
         Cause::BehindOurBack => "behindOurBack",
+        Cause::GitAndBehindOurBack => "gitAndBehindOurBack",
         Cause::Overridden(_) => "overridden",
         Cause::OverrideEnded(_) => "overrideEnded",
         Cause::LeftGit => "leftGit",
@@ -196,6 +197,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::plan::Kept;
     use crate::report::example;
 
     #[test]

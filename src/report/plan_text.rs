@@ -1,5 +1,6 @@
 //! `plan` for people: per service what will happen, then why, then what is held and the way out.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::created;
@@ -8,6 +9,7 @@ use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
 use super::steps::{Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens};
 use super::value::{change, value_text};
+use super::why;
 use crate::model::{Desired, FieldPath, HookStage, Json, OnFailure, Segment, ServiceKey, Timestamp};
 use crate::plan::{Cause, Consequence, Decision, Difference, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
 use crate::report::leaving::SCHEDULE_LEFT;
@@ -96,7 +98,7 @@ impl Window<'_> {
         let quiet: Vec<&Quiet> = service
             .quiet
             .iter()
-            .filter(|quiet| self.options.explain == Explain::QuietFields || quiet.kept != Kept::ByRule)
+            .filter(|quiet| self.options.explain == Explain::QuietFields || quiet.kept.is_told())
             .collect();
         match &service.decision {
             Decision::Unchanged if name_unchanged || !quiet.is_empty() => {
@@ -195,33 +197,31 @@ impl Window<'_> {
             let (group, rest) = grouped(&difference.path);
             (root_of(&difference.path), group, rest)
         });
-        let mut commit_told = false;
+        let mut told = BTreeSet::new();
         let rows = sorted.iter().map(|difference| {
             let (group, path) = grouped(&difference.path);
-            let note = self.note(difference, commit_told);
-            commit_told |= difference.cause == Cause::Git;
+            let note = self.note(difference, &mut told);
             Row { group, path, change: change(difference), note }
         });
         (rows.collect(), left_out)
     }
 
-    /// Where the value comes from, and who changed it; the commit is told once per service.
-    fn note(&self, difference: &Difference, commit_told: bool) -> String {
+    /// Where the value comes from, and who changed it. A commit is told once per service: `told`.
+    fn note(&self, difference: &Difference, told: &mut BTreeSet<String>) -> String {
         let mut parts: Vec<String> = difference.origin.iter().map(ToString::to_string).collect();
         match difference.cause {
-            Cause::BehindOurBack => {
-                let git = if difference.sensitive { None } else { difference.desired.as_ref() };
-                parts.push(git.map_or("changed behind our back".to_owned(), |git| {
-                    format!("changed behind our back: Git says {}", value_text(git))
-                }));
+            Cause::BehindOurBack => parts.push(why::behind_our_back(difference)),
+            Cause::Git | Cause::GitAndBehindOurBack => {
+                if difference.consequence != Consequence::Creates {
+                    parts.extend(
+                        Some(why::changed_in_git(difference, &self.plan.revision))
+                            .filter(|text| told.insert(text.clone())),
+                    );
+                }
+                if difference.cause == Cause::GitAndBehindOurBack {
+                    parts.push("changed behind our back as well".to_owned());
+                }
             }
-            Cause::Git if !commit_told && difference.consequence != Consequence::Creates => {
-                parts.push(match self.plan.revision.is_dirty() {
-                    true => "not committed yet".to_owned(),
-                    false => format!("changed in {}", self.plan.revision.short()),
-                });
-            }
-            Cause::Git => {}
             Cause::Overridden(asked) => {
                 let until = asked.until.minute_seen_from(self.options.now);
                 parts.push(format!("an administrator's override says so until {until}"));
@@ -276,9 +276,13 @@ impl Window<'_> {
             let Quiet { path, live, desired, rule, kept } = field;
             let rule = plain(rule);
             let (line, tone) = match kept {
-                Kept::ByRule => {
+                Kept::ByRule | Kept::NotMentioned => {
                     let line = format!("quiet  {path}  Git {}, AWS {}  {rule}", shown(desired), shown(live));
                     (line, Tone::Quiet)
+                }
+                Kept::Tolerated => {
+                    let (live, git) = (shown(live), shown(desired));
+                    (format!("{path}  {live} stays, Git says {git}: {rule}"), Tone::Warning)
                 }
                 Kept::Overridden => match desired {
                     Some(git) => (format!("{path}  {} -> held: {rule}", value_text(git)), Tone::Warning),

@@ -70,7 +70,7 @@ fn overridden(differences: &[Difference]) -> Option<String> {
             let until = asked.until.minute();
             format!("the override of {asked} until {until} has ended: Git's bounds are back, in place")
         }
-        Cause::Git | Cause::BehindOurBack | Cause::LeftGit => return None,
+        Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack | Cause::LeftGit => return None,
     };
     let first = &differences.first()?.cause;
     differences.iter().all(|one| one.cause == *first).then_some(headline)

@@ -133,6 +133,7 @@ mod tests {
             consequence: Consequence::InPlace,
             cause: Cause::Git,
             origin: None,
+            since: None,
             sensitive: false,
         };
         assert_eq!(change(&difference), expected);

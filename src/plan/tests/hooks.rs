@@ -69,6 +69,7 @@ fn applied() -> ServiceRecord {
         revision: "a".repeat(40),
         at: Timestamp(0),
         prune: None,
+        spec: None,
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

@@ -26,6 +26,7 @@ fn record(prune: Option<bool>) -> ServiceRecord {
         revision: "a".repeat(40),
         at: Timestamp(0),
         prune,
+        spec: None,
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

@@ -9,4 +9,5 @@ mod phantoms;
 mod properties;
 mod read_back;
 mod real_differences;
+mod three_way;
 mod world;
