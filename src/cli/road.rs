@@ -19,7 +19,7 @@ use crate::observe::{Departing, Observer, Owner, Want, WantTask};
 use crate::plan;
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
-use crate::source::{Credentials, Fetched, GitSettings, GitSource, folder};
+use crate::source::{Credentials, Fetched, GitSettings, GitSource, History, folder};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -42,24 +42,72 @@ pub fn git(source: &Source, cache_dir: PathBuf) -> anyhow::Result<GitSource> {
     })?)
 }
 
+/// The manifests of the newest commit, or of a plain folder, and the commits before it.
+struct Read {
+    checkout: Checkout,
+    history: Box<dyn FnOnce() -> History + Send>,
+}
+
 /// Reads the manifests of the newest commit, or of a plain folder.
-async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout> {
+async fn read(source: &Source, state: &Path) -> anyhow::Result<Read> {
     let Some(_) = source.repository else {
-        return Ok(folder::checkout(Path::new(&source.path))?);
+        let folder = PathBuf::from(&source.path);
+        return Ok(Read {
+            checkout: folder::checkout(&folder)?,
+            history: Box::new(move || folder::history(&folder)),
+        });
     };
     // Apart from the copy that `run` keeps, which belongs to that process alone.
     let mut git = git(source, state.join("repository-read"))?;
-    let fetched = tokio::task::spawn_blocking(move || git.fetch());
-    match fetched.await.context("the Git thread ended")?? {
-        Fetched::New(checkout) => Ok(checkout),
-        Fetched::Unchanged(revision) => bail!("{revision} was read, but not its files"),
+    let fetched = tokio::task::spawn_blocking(move || (git.fetch(), git));
+    match fetched.await.context("the Git thread ended")? {
+        (Ok(Fetched::New(checkout)), git) => Ok(Read { checkout, history: Box::new(move || git.history()) }),
+        (Ok(Fetched::Unchanged(revision)), _) => bail!("{revision} was read, but not its files"),
+        (Err(error), _) => Err(error.into()),
     }
+}
+
+async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout> {
+    Ok(read(source, state).await?.checkout)
 }
 
 /// Loads what the newest commit wants.
 pub async fn desired(source: &Source, state: &Path) -> anyhow::Result<Desired> {
     let checkout = checkout(source, state).await?;
     Ok(manifest::load(&checkout, source.environment.as_deref(), Api::builtin())?)
+}
+
+/// What the newest commit wants, and what older ones did, should anybody ask.
+pub struct Remembering {
+    pub desired: Desired,
+    history: Box<dyn FnOnce() -> History + Send>,
+}
+
+/// Loads what the newest commit wants, with a way to ask what the ones before it did.
+pub async fn remembering(source: &Source, state: &Path) -> anyhow::Result<Remembering> {
+    let Read { checkout, history } = read(source, state).await?;
+    let desired = manifest::load(&checkout, source.environment.as_deref(), Api::builtin())?;
+    Ok(Remembering { desired, history })
+}
+
+impl Remembering {
+    /// Reads the older commits. The newest comes first, whether it is committed or not.
+    pub async fn pasts(self) -> anyhow::Result<plan::Pasts> {
+        let Self { desired, history } = self;
+        tokio::task::spawn_blocking(move || {
+            let History { commits, before } = history();
+            let name = desired.environment.name.clone();
+            let committed = commits.first().is_some_and(|newest| newest.revision.id == desired.revision.id);
+            let older = commits.iter().skip(usize::from(committed)).map(|checkout| plan::Past {
+                commit: checkout.revision.id.clone(),
+                desired: manifest::load(checkout, Some(&name), Api::builtin()).ok(),
+            });
+            let newest = plan::Past { commit: desired.revision.id.clone(), desired: Some(desired.clone()) };
+            plan::Pasts { commits: std::iter::once(newest).chain(older).collect(), before }
+        })
+        .await
+        .context("the Git thread ended")
+    }
 }
 
 /// `reconciler validate`.

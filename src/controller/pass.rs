@@ -110,6 +110,7 @@ impl Engine {
             Decision::Unchanged => self.unchanged(desired, service, live, &record),
             Decision::Held { reason, .. } => Ok(self.held(&plan, desired, &record, reason)),
             Decision::Change { differences, .. } => {
+                self.tell_tolerated(&plan);
                 let told = self.told_change(&plan, desired, differences);
                 if let Some(first) = plan.hooks.before.first() {
                     return self.start_before(desired, service, live, &plan, first, told).await;
@@ -135,6 +136,14 @@ impl Engine {
                 };
                 self.execute(&work).await
             }
+        }
+    }
+
+    /// Says what was changed behind Git's back and stays, while the rest goes through.
+    fn tell_tolerated(&self, plan: &ServicePlan) {
+        if let Some(sentence) = report::tolerated_sentence(plan) {
+            let event = Event::new((self.now)(), Kind::Drift, sentence);
+            self.journal.tell_once(event.of(&plan.service).digest(&plan.digest));
         }
     }
 

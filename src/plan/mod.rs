@@ -8,6 +8,7 @@ mod defaults;
 mod difference;
 mod elements;
 mod equality;
+mod history;
 mod hooks;
 mod ignore;
 mod leaving;
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 
 pub use decide::plan_service;
 pub use difference::{Rules, differences};
+pub use history::{Past, Pasts};
 pub use hooks::{register_hook, run_task};
 pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_left, share};
 pub use scheduled_task::plan_scheduled_task;

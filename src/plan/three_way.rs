@@ -5,7 +5,8 @@ use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::{Cause, Consequence, Difference, Kept, Quiet, Since};
 use crate::model::{
-    Applied, Digest, EcsService, FieldPath, Gate, Json, LastGood, Ownership, TaskDefinitionArn, tag,
+    Applied, Digest, EcsService, FieldPath, Gate, Json, LastGood, Ownership, TaskDefinitionArn, Timestamp,
+    tag,
 };
 use crate::shape::rules::{Clear, Tree, tree};
 
@@ -51,27 +52,29 @@ pub(super) fn last(look: Look<'_>, service: Option<&EcsService>) -> Last {
 }
 
 fn tagged(look: Look<'_>, service: Option<&EcsService>) -> Last {
-    let Some((service, digest)) = service.and_then(|service| Some((service, service.digest()?))) else {
-        return Last::Unknown;
-    };
-    let revision = service.tag(tag::REVISION).map(str::to_owned);
-    if digest == look.desired.digest {
-        return Last::Same { revision };
+    let Some(service) = service else { return Last::Unknown };
+    if service.digest().as_ref() == Some(&look.desired.digest) {
+        return Last::Same { revision: service.tag(tag::REVISION).map(str::to_owned) };
     }
-    if service.ownership(look.installation) != Ownership::Ours {
-        return Last::Unknown;
+    applied_by_tags(service, look.installation)
+        .map_or(Last::Unknown, |applied| Last::Other(Box::new(applied)))
+}
+
+/// What was applied last as far as the service's own tags tell, if they are ours.
+pub(super) fn applied_by_tags(service: &EcsService, installation: &str) -> Option<Applied> {
+    if service.ownership(installation) != Ownership::Ours {
+        return None;
     }
-    let applied = Applied {
-        digest,
+    Some(Applied {
+        digest: service.digest()?,
         // Neither is a tag of the service.
         task_definition_digest: Digest::from_tag(""),
         spec: None,
         task_definition: tagged_revision(service),
-        revision: revision.unwrap_or_default(),
-        at: look.now,
+        revision: service.tag(tag::REVISION).unwrap_or_default().to_owned(),
+        at: Timestamp(0),
         prune: None,
-    };
-    Last::Other(Box::new(applied))
+    })
 }
 
 /// The revision that was applied last, if the service's tags say so.

@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::plan::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
-    PlannedHook, PruneBy, Quiet, RevisionSource, ServicePlan, Share, Step,
+    PlannedHook, PruneBy, Quiet, RevisionSource, ServicePlan, Share, Since, Step,
 };
 
 /// 2026-11-20 21:03:10 UTC
@@ -82,7 +82,7 @@ pub(super) fn difference(path: FieldPath, live: Json, desired: Json, consequence
         consequence,
         cause: Cause::Git,
         origin: None,
-        since: None,
+        since: Some(Since::Commit(revision().id)),
         sensitive: false,
     }
 }
@@ -199,6 +199,7 @@ fn api() -> Decision {
     let path = FieldPath::root().field("service").field("desiredCount");
     let drifted = Difference {
         cause: Cause::BehindOurBack,
+        since: Some(Since::Commit("91aa0c3000000000000000000000000000000000".to_owned())),
         ..difference(path.clone(), json!(3), json!(2), Consequence::InPlace)
     };
     let update = Action::UpdateService {

@@ -24,4 +24,4 @@ pub use overriding::override_sentence;
 pub use paint::{Colour, counted, span};
 pub use plan_json::{PLAN_VERSION, plan_json};
 pub use plan_text::{Explain, PlanTextOptions, plan_text};
-pub use sentence::{change_sentence, failure_sentence, held_sentence};
+pub use sentence::{change_sentence, failure_sentence, held_sentence, tolerated_sentence};

@@ -9,7 +9,7 @@ use super::steps::{Doing, in_order};
 use crate::model::{FieldPath, Json, ServiceKey};
 use crate::plan::{
     Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, RevisionSource,
-    ServicePlan, Step,
+    ServicePlan, Since, Step,
 };
 
 /// Rises when a member changes its meaning or goes away; new members don't raise it.
@@ -186,10 +186,19 @@ fn difference_json(difference: &Difference) -> Json {
         "sensitive": difference.sensitive,
         "consequence": difference.consequence,
         "cause": cause,
+        "since": difference.since.as_ref().map(since_json),
         "origin": difference.origin.as_ref().map(|origin| json!({
             "file": plain(&origin.file), "line": origin.line, "column": origin.column,
         })),
     })
+}
+
+fn since_json(since: &Since) -> Json {
+    match since {
+        Since::Commit(commit) => json!({"commit": commit}),
+        Since::Between { after, until } => json!({"after": after, "until": until}),
+        Since::AtLatest(commit) => json!({"atLatest": commit}),
+    }
 }
 
 #[cfg(test)]
@@ -230,6 +239,7 @@ mod tests {
             json!({
                 "path": "service.desiredCount", "live": 3, "desired": 2, "sensitive": false,
                 "consequence": "inPlace", "cause": "behindOurBack", "origin": null,
+                "since": {"commit": "91aa0c3000000000000000000000000000000000"},
             })
         );
         assert_eq!(json["unchanged"], json!(["job-migrate"]));

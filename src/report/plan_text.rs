@@ -394,7 +394,7 @@ mod tests {
         production (eu-west-1, cluster jobs)   main@4c1f9e2 "Raise worker memory" · read 1.2 s ago, 9 calls
 
         ~ job-api       in place, no deployment
-            service.desiredCount  3 -> 2  changed behind our back: Git says 2
+            service.desiredCount  3 -> 2  changed behind our back: Git says 2 since 91aa0c3
             will: update service
         = job-migrate   nothing to do
         + job-search    new service, starts a deployment

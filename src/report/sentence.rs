@@ -5,7 +5,7 @@ use super::paint::{count, cut, plain};
 use super::steps::{ScheduleChange, schedule};
 use super::value::{change, value_text};
 use crate::model::{Failure, Rollout, RolloutKind, Segment};
-use crate::plan::{Action, Cause, Decision, Difference, Held, ServicePlan, Step};
+use crate::plan::{Action, Cause, Decision, Difference, Held, Kept, ServicePlan, Step};
 
 /// Differences that a sentence names; the rest are counted.
 const DIFFERENCES_NAMED_MAX: usize = 3;
@@ -50,6 +50,14 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
     });
     let ended = ended.unwrap_or_default();
     cut(&format!("{headline}{ended} ({})", all_named(differences)), SENTENCE_MAX)
+}
+
+/// What was changed behind Git's back and is left, beside a change that goes through.
+pub fn tolerated_sentence(plan: &ServicePlan) -> Option<String> {
+    let left = plan.quiet.iter().filter(|quiet| quiet.kept == Kept::Tolerated);
+    let paths: Vec<String> = left.map(|quiet| quiet.path.to_string()).collect();
+    let sentence = format!("changed behind our back, and left as `sync.drift` says: {}", paths.join(", "));
+    (!paths.is_empty()).then(|| cut(&sentence, SENTENCE_MAX))
 }
 
 fn all_named(differences: &[Difference]) -> String {

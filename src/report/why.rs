@@ -37,7 +37,7 @@ pub(super) fn changed_in_git(difference: &Difference, now: &Revision) -> String 
             format!("{what} after {}, perhaps not committed yet", short(after))
         }
         Since::Between { after, until } => {
-            format!("{what} after {}, in {} or before", short(after), short(until))
+            format!("{what} between {} and {}", short(after), short(until))
         }
     }
 }

@@ -1,13 +1,15 @@
 //! What Git says, what was applied last, and what is live: who caused each difference.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::world::{Account, api, arn, environment, found, outcome, plan, revision, scaled, sign, steps};
 use crate::model::{
-    Applied, AppliedSpec, DesiredService, Drift, EcsService, LastGood, LiveService, ServiceRecord, Timestamp,
-    tag,
+    Applied, AppliedSpec, Desired, DesiredService, Drift, EcsService, LastGood, Live, LiveService,
+    ServiceRecord, Timestamp, tag,
 };
-use crate::plan::{Action, Kept, ServicePlan, Since, plan_service};
+use crate::plan::{Action, Kept, Past, Pasts, Plan, ServicePlan, Since, plan_service};
 
 /// What the ledger keeps of a spec once it is applied, by commit `a`.
 fn applied(desired: &DesiredService, number: usize) -> ServiceRecord {
@@ -258,4 +260,93 @@ fn a_fix_after_a_roll_back_is_git_s_doing() {
     let plan = next(&fix, &account.look(), Some(&record));
     assert_eq!(told(&plan), ["image Git a..b", "memory Git a..b"]);
     assert_eq!(outcome(&plan), "RegisterTaskDefinition, UpdateService, TagResource");
+}
+
+/// Commits `c`, `b`, `a`, the newest first, that asked for these.
+fn pasts(specs: &[Option<&DesiredService>]) -> Pasts {
+    let desired = |id: &str, service: &DesiredService| Desired {
+        revision: revision(id),
+        environment: environment(),
+        services: BTreeMap::from([(service.key.clone(), service.clone())]),
+        scheduled_tasks: BTreeMap::new(),
+    };
+    let past = |(id, service): (&str, &Option<&DesiredService>)| Past {
+        commit: id.repeat(40),
+        desired: service.map(|service| desired(id, service)),
+    };
+    Pasts { commits: ["c", "b", "a"].into_iter().zip(specs).map(past).collect(), before: None }
+}
+
+fn whole(service: ServicePlan) -> Plan {
+    Plan {
+        revision: revision("c"),
+        environment: "production".to_owned(),
+        region: "eu-west-1".to_owned(),
+        cluster: "jobs".to_owned(),
+        read_at: Timestamp(0),
+        calls: 0,
+        services: vec![service],
+        schedules_left: Vec::new(),
+    }
+}
+
+fn dated(pasts: &Pasts, service: ServicePlan) -> Vec<String> {
+    let mut plan = whole(service);
+    pasts.date(&mut plan);
+    told(&plan.services[0])
+}
+
+#[test]
+fn older_commits_say_which_of_them_changed_a_field() {
+    let first = api();
+    let mut second = api();
+    second.task_definition["memory"] = "1024".into();
+    sign(&mut second);
+    let mut third = second.clone();
+    third.service["enableExecuteCommand"] = true.into();
+    sign(&mut third);
+    let mut account = Account::running(&first);
+    account.service()["propagateTags"] = "SERVICE".into();
+    let plan = plan(&third, &account.look(), Some(&applied(&first, 1)));
+    let known = pasts(&[Some(&third), Some(&second), Some(&first)]);
+    let expected = ["memory Git b", "enableExecuteCommand Git c", "propagateTags BehindOurBack ..a"];
+    assert_eq!(dated(&known, plan.clone()), expected);
+    // The manifests of the commit between were refused: it may have been that one or the next.
+    let gap = pasts(&[Some(&third), None, Some(&first)]);
+    assert_eq!(dated(&gap, plan)[0], "memory Git a..c");
+}
+
+#[test]
+fn a_commit_whose_parent_was_applied_is_the_one_that_changed_it() {
+    let before = api();
+    let mut desired = api();
+    desired.service["enableExecuteCommand"] = true.into();
+    sign(&mut desired);
+    let account = Account::running(&before);
+    let plan = next(&desired, &account.look(), Some(&applied(&before, 1)));
+    let mut known = pasts(&[Some(&desired)]);
+    assert_eq!(dated(&known, plan.clone()), ["enableExecuteCommand Git a..b"]);
+    known.before = Some("a".repeat(40));
+    assert_eq!(dated(&known, plan), ["enableExecuteCommand Git c"]);
+}
+
+#[test]
+fn without_a_ledger_an_older_commit_says_what_was_applied() {
+    let before = api();
+    let mut account = Account::running(&before);
+    account.service()["desiredCount"] = 7.into();
+    let mut desired = api();
+    desired.service["enableExecuteCommand"] = true.into();
+    sign(&mut desired);
+    assert_eq!(
+        told(&next(&desired, &account.look(), None)),
+        ["desiredCount Git a..b", "enableExecuteCommand Git a..b"]
+    );
+    let mut records = BTreeMap::new();
+    let live = Live { services: BTreeMap::from([(desired.key.clone(), account.look())]), ..Live::default() };
+    pasts(&[Some(&desired), Some(&before)]).complete(&mut records, &live, super::world::INSTALLATION);
+    assert_eq!(
+        told(&next(&desired, &account.look(), records.get(&desired.key))),
+        ["desiredCount BehindOurBack ..a", "enableExecuteCommand Git a..b"]
+    );
 }
