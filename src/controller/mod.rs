@@ -6,6 +6,7 @@ mod leaving;
 mod overriding;
 mod pass;
 mod queue;
+mod replacing;
 mod run;
 mod scheduled_task;
 mod settle;

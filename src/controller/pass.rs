@@ -115,6 +115,12 @@ impl Engine {
                 if let Some(first) = plan.hooks.before.first() {
                     return self.start_before(desired, service, live, &plan, first, told).await;
                 }
+                if let Some(replacement) = &plan.replaces {
+                    return self.replace(desired, &plan, replacement).await;
+                }
+                if live.service.present().is_none() {
+                    self.forget_the_old_one(&service.key, &record)?;
+                }
                 // With hooks before it, it was told when the first of them began.
                 if service.rollout.before.is_empty() {
                     self.journal.moved_on(&service.key);
@@ -339,6 +345,7 @@ impl Engine {
             | Held::GroupSuspended { .. }
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
+            | Held::RefusedByEcs { .. }
             | Held::NotPruned(_) => Next::Held(sentence),
         }
     }

@@ -89,7 +89,7 @@ impl Engine {
             }
             let (revision, noticed_at) = (desired.revision.id.clone(), (self.now)());
             self.ledger.update(key, |record| {
-                record.leaving = Some(Leaving { revision, noticed_at, began_at: None });
+                record.leaving = Some(Leaving { revision, noticed_at, began_at: None, replaces: false });
             })?;
             let sentence = format!(
                 "left Git in {}; its schedule is left in place and goes on running. To end it: \

@@ -264,6 +264,7 @@ impl Engine {
             hooks: Hooks::default(),
             extent: Extent::Whole,
             left_git: None,
+            replaces: None,
         };
         let work = Work {
             plan: &plan,

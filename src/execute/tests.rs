@@ -108,6 +108,7 @@ impl Stage {
             hooks: crate::plan::Hooks::default(),
             extent: Extent::Whole,
             left_git: None,
+            replaces: None,
         };
         let back_to = arn(1);
         let work = Work {
@@ -415,6 +416,7 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
         hooks: crate::plan::Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
+        replaces: None,
     };
     let live = live();
     let work = Work {
@@ -448,6 +450,7 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
         hooks: crate::plan::Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
+        replaces: None,
     };
     let live = live();
     let work = Work {

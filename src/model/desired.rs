@@ -129,6 +129,8 @@ pub struct SyncPolicy {
     pub drift: Drift,
     /// Whether what left Git goes; `None`: as the environment says.
     pub prune: Option<bool>,
+    /// Whether a service that ECS can't change may be deleted and made anew.
+    pub replace: bool,
     /// JSON pointers from `spec`; the diff and the write both leave these fields alone.
     pub ignore: Vec<String>,
 }

@@ -161,6 +161,9 @@ pub struct Leaving {
     /// When its deletion began; from then on its count is not what Git asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began_at: Option<Timestamp>,
+    /// Git still asks for it, and ECS can't change it: it goes so that another can be made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,10 +5,13 @@ use super::ignore::with_ignored;
 use super::scale::{self, Fate};
 use super::task_definition::{self, Comparison, source_of};
 use super::three_way::{self, Last, Sides};
-use super::{Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, overriding, trees};
+use super::{
+    Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, consequences, overriding,
+    trees,
+};
 use crate::model::{
-    DesiredService, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService, Origin,
-    Origins, Overriding, Revision, Segment, ServiceRecord, Timestamp, tag,
+    DesiredService, Digest, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService,
+    Origin, Origins, Overriding, Revision, Segment, ServiceRecord, Timestamp, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -35,6 +38,12 @@ impl Look<'_> {
             .is_some_and(|leaving| leaving.began_at.is_some())
     }
 
+    /// Whether its deletion began so that another can be made in its place.
+    pub(super) fn is_replaced(self) -> bool {
+        let leaving = self.record.and_then(|record| record.leaving.as_ref());
+        leaving.is_some_and(|leaving| leaving.began_at.is_some() && leaving.replaces)
+    }
+
     /// What an administrator's override of the scaling bounds means now, if there is one.
     pub(super) fn overriding(self) -> Option<Overriding> {
         self.live.service.present()?.overriding(self.now)
@@ -57,6 +66,16 @@ impl Change {
         self.steps
             .iter()
             .any(|step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. }))
+    }
+
+    /// ECS changes the controller only while no deployment goes on.
+    pub(super) fn changes_controller(&self) -> bool {
+        let controller = FieldPath::root().field("service").field("deploymentController");
+        self.differences.iter().any(|one| one.path.starts_with(&controller))
+    }
+
+    pub(super) fn creates(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::CreateService { .. }))
     }
 
     /// Nothing but what somebody changed behind Git's back, which `sync.drift` says to leave, and what an
@@ -130,7 +149,12 @@ pub(super) fn of_absent(look: Look<'_>) -> Change {
     }
     let path = FieldPath::root().field("service");
     change.differences.push(creation(path.clone(), &desired.service));
-    let body = body::create(desired, &source, look.environment, look.installation, look.revision);
+    let mut body = body::create(desired, &source, look.environment, look.installation, look.revision);
+    if let Some(began_at) = look.record.and_then(|record| record.leaving.as_ref()?.began_at) {
+        // ECS may remember the token of the service that was there before, which had this spec perhaps.
+        let token = Digest::of(&serde_json::json!([body["clientToken"], began_at]));
+        body["clientToken"] = token.as_str().chars().take(32).collect::<String>().into();
+    }
     change.step(Action::CreateService { task_definition: source, body }, vec![path]);
     if let Some(wanted) = &desired.scaling {
         scale::scale(look, wanted, None, &mut change);
@@ -162,6 +186,7 @@ pub(super) fn creation(path: FieldPath, wanted: &Json) -> Difference {
         origin: None,
         since: None,
         sensitive: false,
+        why: None,
     }
 }
 
@@ -188,6 +213,8 @@ fn update_service(
     let (mut found, mut quiet) = differences(&wanted, &live, &rules);
     let sides = Sides { applied: None, wanted: &wanted, live: &live, rules: &rules };
     three_way::of_service(look, service, sides, &mut found, &mut quiet);
+    consequences::weigh(look, service, &live, &mut found);
+    consequences::weigh(look, service, &live, &mut change.differences);
     let count = FieldPath::root().field("service").field("desiredCount");
     if fate.ends() {
         found.iter_mut().filter(|one| one.path == count).for_each(|one| one.cause = Cause::LeftGit);
@@ -196,7 +223,7 @@ fn update_service(
     change.quiet.extend(ignored);
 
     let in_the_update: Vec<&Difference> =
-        found.iter().filter(|one| one.consequence != Consequence::NeedsReplacement).collect();
+        found.iter().filter(|one| one.consequence.is_made_by_update()).collect();
     if source.is_some() || !in_the_update.is_empty() {
         let starts_deployment = source.is_some() || in_the_update.iter().any(|one| one.consequence.deploys());
         let because = paths(&change.differences).into_iter().chain(paths(&found)).collect();
@@ -266,6 +293,7 @@ fn tag_difference(service: &EcsService, key: &str, value: &str) -> Difference {
         origin: None,
         since: None,
         sensitive: false,
+        why: None,
     }
 }
 

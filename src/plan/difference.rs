@@ -335,6 +335,7 @@ impl Walk<'_> {
             origin: None,
             since: None,
             sensitive: false,
+            why: None,
         });
     }
 
@@ -356,6 +357,7 @@ impl Walk<'_> {
             origin: None,
             since: None,
             sensitive,
+            why: None,
         });
     }
 

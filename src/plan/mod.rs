@@ -2,6 +2,7 @@
 
 mod body;
 mod change;
+mod consequences;
 mod credentials;
 mod decide;
 mod defaults;
@@ -13,6 +14,7 @@ mod hooks;
 mod ignore;
 mod leaving;
 mod overriding;
+mod replacing;
 mod scale;
 mod scheduled_task;
 mod task_definition;
@@ -31,6 +33,7 @@ pub use difference::{Rules, differences};
 pub use history::{Past, Pasts};
 pub use hooks::{register_hook, run_task};
 pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_left, share};
+pub use replacing::Replacement;
 pub use scheduled_task::plan_scheduled_task;
 pub use types::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,

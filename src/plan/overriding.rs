@@ -80,6 +80,7 @@ pub(super) fn end(look: Look<'_>, service: &EcsService, change: &mut Change) {
                     origin: None,
                     since: None,
                     sensitive: false,
+                    why: None,
                 });
             }
             let because = change

@@ -305,6 +305,7 @@ fn left(path: FieldPath, live: Json) -> Difference {
         origin: None,
         since: None,
         sensitive: false,
+        why: None,
     }
 }
 

@@ -158,6 +158,7 @@ pub(super) fn of_service(
                 origin: None,
                 since: None,
                 sensitive: false,
+                why: None,
             }),
             None => {
                 quiet.kept = Kept::LeftInPlace;

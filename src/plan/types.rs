@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::Replacement;
 use crate::model::{
     Digest, FieldPath, HookStage, Json, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
     TaskDefinitionArn, Timestamp, Workload,
@@ -40,6 +41,8 @@ pub struct ServicePlan {
     pub extent: Extent,
     /// Git no longer mentions the service: this is the plan of its end.
     pub left_git: Option<LeftGit>,
+    /// The service goes, so that what ECS can't change of it can be made anew.
+    pub replaces: Option<Replacement>,
 }
 
 /// The hooks of a change that are not done yet, in order.
@@ -160,7 +163,9 @@ pub enum Held {
     /// Drift, and `sync.drift` says to leave it.
     DriftTolerated,
     /// ECS can't change this in place; the service would have to be replaced.
-    NeedsReplacement { fields: Vec<FieldPath> },
+    NeedsReplacement { fields: Vec<(FieldPath, Option<&'static str>)> },
+    /// ECS would refuse this, each for a reason.
+    RefusedByEcs { fields: Vec<(FieldPath, &'static str)> },
     /// A service it depends on is not settled yet.
     WaitsFor { service: ServiceKey },
     /// It left Git, and may not go (yet).
@@ -322,6 +327,8 @@ pub struct Difference {
     pub since: Option<Since>,
     /// The value looks like a credential: windows show only that it changed.
     pub sensitive: bool,
+    /// Why ECS does not change it where it is.
+    pub why: Option<&'static str>,
 }
 
 /// What making the difference go away does.
@@ -340,6 +347,8 @@ pub enum Consequence {
     Creates,
     /// ECS can't change it: the service would have to be replaced.
     NeedsReplacement,
+    /// ECS refuses it as long as the rest is as it is, and a new service would not help.
+    Refused,
 }
 
 impl Consequence {
@@ -352,11 +361,19 @@ impl Consequence {
         }
     }
 
+    /// Whether UpdateService can make the change.
+    pub(super) fn is_made_by_update(&self) -> bool {
+        !matches!(self, Consequence::NeedsReplacement | Consequence::Refused)
+    }
+
     /// Whether the change starts a deployment of a service that exists.
     pub fn deploys(&self) -> bool {
         match self {
             Consequence::NewRevision | Consequence::StartsDeployment | Consequence::ForcesDeployment => true,
-            Consequence::InPlace | Consequence::Creates | Consequence::NeedsReplacement => false,
+            Consequence::InPlace
+            | Consequence::Creates
+            | Consequence::NeedsReplacement
+            | Consequence::Refused => false,
         }
     }
 }

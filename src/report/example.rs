@@ -84,6 +84,7 @@ pub(super) fn difference(path: FieldPath, live: Json, desired: Json, consequence
         origin: None,
         since: Some(Since::Commit(revision().id)),
         sensitive: false,
+        why: None,
     }
 }
 
@@ -182,6 +183,7 @@ pub(super) fn plan() -> Plan {
         hooks: Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
+        replaces: None,
     });
     Plan {
         revision: revision(),

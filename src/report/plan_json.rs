@@ -8,8 +8,8 @@ use super::paint::plain;
 use super::steps::{Doing, in_order};
 use crate::model::{FieldPath, Json, ServiceKey};
 use crate::plan::{
-    Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, RevisionSource,
-    ServicePlan, Since, Step,
+    Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, Replacement,
+    RevisionSource, ServicePlan, Since, Step,
 };
 
 /// Rises when a member changes its meaning or goes away; new members don't raise it.
@@ -18,9 +18,10 @@ pub const PLAN_VERSION: u32 = 1;
 /// The plan as one object.
 pub fn plan_json(plan: &Plan) -> Json {
     let (mut steps, mut held, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut kept, mut left_git) = (Vec::new(), Vec::new());
+    let (mut kept, mut left_git, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
     for service in &plan.services {
         kept.extend(service.quiet.iter().filter_map(|quiet| kept_json(&service.service, quiet)));
+        replaced.extend(service.replaces.as_ref().map(|it| replaced_json(service, it)));
         left_git.extend(service.left_git.as_ref().map(|left| left_git_json(service, left)));
         match &service.decision {
             Decision::Unchanged if service.left_git.is_some() => {}
@@ -53,6 +54,7 @@ pub fn plan_json(plan: &Plan) -> Json {
         "unchanged": unchanged,
         "kept": kept,
         "leftGit": left_git,
+        "replaced": replaced,
         "schedulesLeftInPlace": plan.schedules_left,
     })
 }
@@ -82,6 +84,16 @@ fn left_git_json(service: &ServicePlan, left: &LeftGit) -> Json {
         "going": left.share.going,
         "owned": left.share.owned,
         "allowed": left.share.allowed,
+    })
+}
+
+fn replaced_json(service: &ServicePlan, replacement: &Replacement) -> Json {
+    json!({
+        "service": service.service,
+        "fields": replacement.fields,
+        "tasks": replacement.tasks,
+        "lost": replacement.lost,
+        "begun": replacement.begun,
     })
 }
 
@@ -185,6 +197,7 @@ fn difference_json(difference: &Difference) -> Json {
         "desired": value(&difference.desired),
         "sensitive": difference.sensitive,
         "consequence": difference.consequence,
+        "why": difference.why,
         "cause": cause,
         "since": difference.since.as_ref().map(since_json),
         "origin": difference.origin.as_ref().map(|origin| json!({
@@ -238,7 +251,7 @@ mod tests {
             json["steps"][0]["differences"][0],
             json!({
                 "path": "service.desiredCount", "live": 3, "desired": 2, "sensitive": false,
-                "consequence": "inPlace", "cause": "behindOurBack", "origin": null,
+                "consequence": "inPlace", "why": null, "cause": "behindOurBack", "origin": null,
                 "since": {"commit": "91aa0c3000000000000000000000000000000000"},
             })
         );

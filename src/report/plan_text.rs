@@ -7,6 +7,7 @@ use super::created;
 use super::held::HeldText;
 use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
+use super::replacing;
 use super::steps::{Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens};
 use super::value::{change, value_text};
 use super::why;
@@ -106,9 +107,16 @@ impl Window<'_> {
             }
             Decision::Unchanged => {}
             Decision::Change { differences, steps } => {
-                let (sign, tone) = if creates(steps) { ("+", Tone::Good) } else { ("~", Tone::Change) };
-                self.headline(text, sign, tone, &service.service, &what_happens(steps));
+                let (sign, tone, what) = match &service.replaces {
+                    Some(replacement) => ("±", Tone::Bad, replacing::headline(replacement)),
+                    None if creates(steps) => ("+", Tone::Good, what_happens(steps)),
+                    None => ("~", Tone::Change, what_happens(steps)),
+                };
+                self.headline(text, sign, tone, &service.service, &what);
                 self.differences(text, &service.service, differences);
+                if let Some(replacement) = &service.replaces {
+                    let _ = writeln!(text, "    {}", replacing::lost(replacement));
+                }
                 self.will(text, service, steps);
             }
             Decision::Held { reason, differences } => {
@@ -236,8 +244,14 @@ impl Window<'_> {
                 parts.push(format!("{what}no longer in Git"));
             }
         }
-        if difference.consequence == Consequence::NeedsReplacement {
-            parts.push("needs a new service".to_owned());
+        match difference.consequence {
+            Consequence::NeedsReplacement => parts.push("needs a new service".to_owned()),
+            Consequence::Refused => parts.push("ECS refuses it".to_owned()),
+            Consequence::ForcesDeployment => parts.push("with forceNewDeployment".to_owned()),
+            Consequence::InPlace
+            | Consequence::NewRevision
+            | Consequence::StartsDeployment
+            | Consequence::Creates => {}
         }
         parts.join(" · ")
     }
@@ -250,6 +264,7 @@ impl Window<'_> {
         let mut parts = Vec::new();
         for doing in in_order(plan) {
             match doing {
+                Doing::Step(_) if plan.replaces.is_some() => {}
                 Doing::Step(step) => parts.push(step_text(service, &step.action)),
                 Doing::Hook(hook) if hook.stage == HookStage::After => {
                     parts.extend(watch.take());
@@ -257,6 +272,12 @@ impl Window<'_> {
                 }
                 Doing::Hook(hook) => parts.push(hook_text(hook)),
             }
+        }
+        if plan.replaces.is_some() {
+            // Hooks come before anything is deleted.
+            let after = parts.split_off(plan.hooks.before.len().min(parts.len()));
+            parts.extend(replacing::steps(plan, steps));
+            parts.extend(after);
         }
         parts.extend(watch);
         let _ = writeln!(text, "    will: {}", parts.join(", "));
@@ -303,12 +324,13 @@ impl Window<'_> {
 
     fn counts(&self) -> String {
         let (mut create, mut change, mut held, mut unchanged) = (0, 0, 0, 0);
-        let (mut delete, mut left) = (0, self.plan.schedules_left.len());
+        let (mut delete, mut replace, mut left) = (0, 0, self.plan.schedules_left.len());
         for service in &self.plan.services {
             match &service.decision {
                 Decision::Unchanged if service.left_git.is_some() => left += 1,
                 Decision::Change { .. } if service.left_git.is_some() => delete += 1,
                 Decision::Unchanged => unchanged += 1,
+                Decision::Change { .. } if service.replaces.is_some() => replace += 1,
                 Decision::Change { steps, .. } if creates(steps) => create += 1,
                 Decision::Change { .. } => change += 1,
                 Decision::Held { .. } => held += 1,
@@ -317,6 +339,7 @@ impl Window<'_> {
         let counted = [
             (create, "to create"),
             (change, "to change"),
+            (replace, "to replace"),
             (delete, "to delete"),
             (held, "held"),
             (unchanged, "unchanged"),
@@ -327,7 +350,7 @@ impl Window<'_> {
             .filter(|(number, _)| *number > 0)
             .map(|(number, what)| format!("{number} {what}"))
             .collect();
-        match (create + change + delete + held, parts.is_empty()) {
+        match (create + change + replace + delete + held, parts.is_empty()) {
             (_, true) => "No services.".to_owned(),
             (0, false) => format!("Nothing to do, {}.", parts.join(", ")),
             (_, false) => format!("{}.", parts.join(", ")),

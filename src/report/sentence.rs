@@ -2,6 +2,7 @@
 
 use super::held::HeldText;
 use super::paint::{count, cut, plain};
+use super::replacing;
 use super::steps::{ScheduleChange, schedule};
 use super::value::{change, value_text};
 use crate::model::{Failure, Rollout, RolloutKind, Segment};
@@ -19,6 +20,12 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
     let has = |wanted: &str| steps.iter().any(|step| step.action.call() == wanted);
     let deploys =
         steps.iter().any(|step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. }));
+    if let Some(replacement) = &plan.replaces {
+        return cut(
+            &format!("{} ({})", replacing::headline(replacement), all_named(differences)),
+            SENTENCE_MAX,
+        );
+    }
     if has("CreateService") {
         return format!("new service{}", size(differences, steps));
     }

@@ -135,6 +135,7 @@ mod tests {
             origin: None,
             since: None,
             sensitive: false,
+            why: None,
         };
         assert_eq!(change(&difference), expected);
         let hidden = Difference { sensitive: true, ..difference };

@@ -122,7 +122,7 @@ impl Writer {
                     "before": hooks,
                     "after": hooks,
                 }), &[]),
-                "sync": sync(json!({ "type": "boolean" })),
+                "sync": sync(json!({ "type": "boolean" }), json!({ "type": "boolean" })),
                 "dependsOn": depends_on(),
             },
             "required": ["taskDefinition", "service"],
@@ -137,7 +137,7 @@ impl Writer {
                 "taskDefinition": self.root(api, layout::TASK_DEFINITION),
                 "schedule": self.root(api, layout::SCHEDULE),
                 // Nothing deletes a schedule yet.
-                "sync": sync(json!({ "const": false })),
+                "sync": sync(json!({ "const": false }), json!({ "const": false })),
                 "dependsOn": depends_on(),
             },
             "required": ["taskDefinition", "schedule"],
@@ -239,11 +239,12 @@ impl Writer {
     }
 }
 
-fn sync(prune: Json) -> Json {
+fn sync(prune: Json, replace: Json) -> Json {
     object(
         json!({
             "drift": or_variable(json!({ "enum": layout::DRIFT })),
             "prune": or_variable(prune),
+            "replace": or_variable(replace),
             "ignore": or_variable(json!({ "type": "array", "items": { "type": "string" } })),
         }),
         &[],

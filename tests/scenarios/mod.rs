@@ -17,6 +17,7 @@ mod overriding;
 mod ownership;
 mod planning;
 mod pruning;
+mod replacing;
 mod rollouts;
 mod scaling;
 mod scheduled_tasks;

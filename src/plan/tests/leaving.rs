@@ -32,7 +32,8 @@ fn record(prune: Option<bool>) -> ServiceRecord {
 }
 
 fn begun() -> ServiceRecord {
-    let leaving = Leaving { revision: "b".repeat(40), noticed_at: NOON, began_at: Some(NOON) };
+    let leaving =
+        Leaving { revision: "b".repeat(40), noticed_at: NOON, began_at: Some(NOON), replaces: false };
     ServiceRecord { leaving: Some(leaving), ..record(Some(true)) }
 }
 
