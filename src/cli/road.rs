@@ -67,7 +67,7 @@ async fn read(source: &Source, state: &Path) -> anyhow::Result<Read> {
     }
 }
 
-async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout> {
+pub async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout> {
     Ok(read(source, state).await?.checkout)
 }
 

@@ -17,7 +17,6 @@ pub const FIELDS: [&str; 5] =
 
 /// What every part of `scaling` is read with.
 struct Section<'a> {
-    file: &'a str,
     path: FieldPath,
     api: &'a Api,
     places: &'a mut Places,
@@ -26,17 +25,16 @@ struct Section<'a> {
 
 pub fn read(
     (key, node): (&Key, &Node),
-    file: &str,
     api: &Api,
     places: &mut Places,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Scaling> {
     let path = FieldPath::root().field("scaling");
     places.record(&path, Some(key.span), node.anchor());
-    let fields = Fields::read(node, file, "`scaling`", &FIELDS, key.span, diagnostics)?;
+    let fields = Fields::read(node, "`scaling`", &FIELDS, key.span, diagnostics)?;
     fields.require("minCapacity", diagnostics);
     fields.require("maxCapacity", diagnostics);
-    let mut section = Section { file, path, api, places, diagnostics };
+    let mut section = Section { path, api, places, diagnostics };
     let min_capacity = section.capacity(&fields, "minCapacity");
     let max_capacity = section.capacity(&fields, "maxCapacity");
     let suspended_state = section.suspended_state(&fields);
@@ -47,7 +45,7 @@ pub fn read(
     if min_capacity > max_capacity {
         let span = section.places.value(&section.path.field("minCapacity"));
         let title = format!("minCapacity {min_capacity} is more than maxCapacity {max_capacity}");
-        section.diagnostics.push(Diagnostic::at(file, span, title).note("see RegisterScalableTarget"));
+        section.diagnostics.push(Diagnostic::at(span, title).note("see RegisterScalableTarget"));
     }
     Some(Scaling { min_capacity, max_capacity, suspended_state, policies, scheduled_actions })
 }
@@ -55,7 +53,9 @@ pub fn read(
 impl Section<'_> {
     fn capacity(&mut self, fields: &Fields<'_>, name: &str) -> Option<i64> {
         let (key, node) = fields.get(name)?;
-        self.places.record(&self.path.field(name), Some(key.span), node.anchor());
+        let path = self.path.field(name);
+        self.places.record(&path, Some(key.span), node.anchor());
+        self.places.set_by(&path, &node.variables);
         let shape = Shape::Integer { min: Some(0), max: None };
         fields.scalar(name, &shape, self.diagnostics).and_then(|number| number.as_i64())
     }
@@ -85,7 +85,7 @@ impl Section<'_> {
             Value::Refused => &[],
             Value::Scalar(_) | Value::Map(_) => {
                 let fault = scalar::mismatch("a list", node);
-                self.diagnostics.push(diagnostic(self.file, node, &format!("`{list}`"), fault));
+                self.diagnostics.push(diagnostic(node, &format!("`{list}`"), fault));
                 &[]
             }
         };
@@ -98,7 +98,7 @@ impl Section<'_> {
             if named.insert(name.clone(), input).is_some() {
                 let span = self.places.value(&path.field(identity));
                 let title = format!("{identity} `{name}` is used twice");
-                let diagnostic = Diagnostic::at(self.file, span, title).label("the second one");
+                let diagnostic = Diagnostic::at(span, title).label("the second one");
                 self.diagnostics.push(diagnostic.note(format!("see {}", root.operation)));
             }
         }
@@ -106,6 +106,6 @@ impl Section<'_> {
     }
 
     fn walk(&mut self, root: Root) -> Walk<'_> {
-        Walk { file: self.file, root, places: self.places, diagnostics: self.diagnostics }
+        Walk { root, places: self.places, diagnostics: self.diagnostics }
     }
 }

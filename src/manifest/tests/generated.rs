@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
+use crate::manifest::files::FileId;
 use crate::manifest::places::Places;
 use crate::manifest::typed::Walk;
 use crate::manifest::yaml;
@@ -112,9 +113,9 @@ proptest! {
     fn a_tree_that_the_model_allows_is_accepted_and_left_as_it_is(choices in any_choices(), root in any_root()) {
         let (tree, expected) = input(root, &mut Choices(choices.iter()));
         // JSON is YAML, with every text in quotes.
-        let documents = yaml::parse(&tree.to_string()).unwrap();
+        let documents = yaml::parse(&tree.to_string(), FileId::default()).unwrap();
         let (mut places, mut diagnostics) = (Places::default(), Vec::new());
-        let mut walk = Walk { file: "a.yaml", root, places: &mut places, diagnostics: &mut diagnostics };
+        let mut walk = Walk { root, places: &mut places, diagnostics: &mut diagnostics };
         let read = walk.input(&documents[0], &FieldPath::root(), documents[0].span, expected);
         prop_assert!(diagnostics.is_empty(), "{diagnostics:#?}\n{tree:#}");
         prop_assert_eq!(read, tree);
@@ -124,9 +125,9 @@ proptest! {
     fn a_member_that_the_model_does_not_know_is_refused(choices in any_choices(), root in any_root()) {
         let (mut tree, expected) = input(root, &mut Choices(choices.iter()));
         tree["notAMember"] = json!(1);
-        let documents = yaml::parse(&tree.to_string()).unwrap();
+        let documents = yaml::parse(&tree.to_string(), FileId::default()).unwrap();
         let (mut places, mut diagnostics) = (Places::default(), Vec::new());
-        let mut walk = Walk { file: "a.yaml", root, places: &mut places, diagnostics: &mut diagnostics };
+        let mut walk = Walk { root, places: &mut places, diagnostics: &mut diagnostics };
         walk.input(&documents[0], &FieldPath::root(), documents[0].span, expected);
         prop_assert_eq!(diagnostics.len(), 1);
         prop_assert!(diagnostics[0].title.starts_with("unknown field `notAMember`"));
