@@ -8,7 +8,7 @@ use crate::report::{self, Explain};
 
 /// Prints what `apply` would do.
 pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
-    let remembering = road::remembering(&settings.source, &settings.account.state).await?;
+    let remembering = road::remembering(&settings.source, &settings.account).await?;
     let desired = remembering.desired.clone();
     let plan = look(settings, surroundings, &desired, remembering).await?;
     match settings.output {

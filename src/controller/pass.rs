@@ -134,6 +134,7 @@ impl Engine {
                     task_definition_digest: &service.task_definition_digest,
                     prune: service.sync.prune,
                     spec: Some(&AppliedSpec::of(service)),
+                    looked_up: &desired.environment.looked_up(),
                     service: live.service.present(),
                     cluster: &desired.environment.cluster,
                     revision: &desired.revision.id,
@@ -252,6 +253,7 @@ impl Engine {
                     at,
                     prune: service.sync.prune,
                     spec: Some(spec),
+                    looked_up: desired.environment.looked_up(),
                 };
                 record.applied = Some(applied.since(record.applied.as_ref()));
                 if good {

@@ -61,6 +61,7 @@ impl Engine {
             task_definition_digest: &task.task_definition_digest,
             prune: None,
             spec: None,
+            looked_up: &desired.environment.looked_up(),
             service: None,
             cluster: &desired.environment.cluster,
             revision: &desired.revision.id,
@@ -142,6 +143,7 @@ impl Engine {
                     at,
                     prune: None,
                     spec: None,
+                    looked_up: desired.environment.looked_up(),
                 });
             })?;
         }

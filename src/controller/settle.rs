@@ -271,6 +271,7 @@ impl Engine {
             task_definition_digest: &service.task_definition_digest,
             prune: service.sync.prune,
             spec: None,
+            looked_up: &[],
             service: live.service.present(),
             cluster: &desired.environment.cluster,
             revision: &rollout.revision,

@@ -39,6 +39,8 @@ pub struct Work<'a> {
     pub prune: Option<bool>,
     /// What Git says of the service besides its task definition; `None` for a scheduled task.
     pub spec: Option<&'a AppliedSpec>,
+    /// The values from elsewhere that are in it.
+    pub looked_up: &'a [String],
     /// As it was observed; `None` where it does not exist, and for a scheduled task.
     pub service: Option<&'a EcsService>,
     pub cluster: &'a str,
@@ -229,6 +231,7 @@ impl Run<'_> {
                 at: (self.clock)(),
                 prune: self.work.prune,
                 spec: self.work.spec.cloned(),
+                looked_up: self.work.looked_up.to_vec(),
             }),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DesiredScheduledTask, Digest, FieldPath, Hook, Json, Revision, ServiceKey};
+use super::{DesiredScheduledTask, Digest, FieldPath, Hook, Json, LookedUp, Revision, ServiceKey};
 
 /// Everything one commit wants of one environment.
 #[derive(Clone, Debug)]
@@ -27,7 +27,16 @@ pub struct Environment {
     pub region: String,
     pub cluster: String,
     pub variables: BTreeMap<String, Json>,
+    /// Those of them that stand elsewhere, with the version that was found.
+    pub looked_up: Vec<LookedUp>,
     pub sync: EnvironmentSync,
+}
+
+impl Environment {
+    /// What was looked up, each on a line.
+    pub fn looked_up(&self) -> Vec<String> {
+        self.looked_up.iter().map(ToString::to_string).collect()
+    }
 }
 
 /// What holds for every service of an environment.

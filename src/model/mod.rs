@@ -6,6 +6,7 @@ mod digest;
 mod failure;
 mod hook;
 mod live;
+mod lookup;
 mod path;
 mod record;
 mod revision;
@@ -27,6 +28,7 @@ pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
     ServiceDeployment, ServiceDeploymentStatus,
 };
+pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
     Applied, AppliedSpec, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind,

@@ -238,6 +238,9 @@ pub struct Applied {
     /// keeps that. `None`: it is not known here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec: Option<AppliedSpec>,
+    /// Which values from elsewhere Git's variables stood for: `image from /jobs/image version 7`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looked_up: Vec<String>,
 }
 
 /// The parts of a service's spec that AWS changes in place, as Git had them.

@@ -4,6 +4,7 @@
 
 mod evidence;
 mod hooks;
+mod lookups;
 mod parallel;
 mod redact;
 mod scaling;
@@ -26,6 +27,7 @@ use crate::model::{
 };
 
 use evidence::StoppedMemory;
+pub use lookups::look_up;
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
 use scheduled_tasks::ScheduleMemory;

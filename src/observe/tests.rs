@@ -110,6 +110,7 @@ fn applied() -> ServiceRecord {
         at: Timestamp(0),
         prune: None,
         spec: None,
+        looked_up: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

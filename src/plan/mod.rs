@@ -94,6 +94,7 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
         environment: desired.environment.name.clone(),
         region: desired.environment.region.clone(),
         cluster: desired.environment.cluster.clone(),
+        looked_up: desired.environment.looked_up.clone(),
         read_at: live.read_at,
         calls: live.calls,
         services,

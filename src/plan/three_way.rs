@@ -70,6 +70,7 @@ pub(super) fn applied_by_tags(service: &EcsService, installation: &str) -> Optio
         // Neither is a tag of the service.
         task_definition_digest: Digest::from_tag(""),
         spec: None,
+        looked_up: Vec::new(),
         task_definition: tagged_revision(service),
         revision: service.tag(tag::REVISION).unwrap_or_default().to_owned(),
         at: Timestamp(0),

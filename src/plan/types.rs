@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Replacement;
 use crate::model::{
-    Digest, FieldPath, HookStage, Json, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
+    Digest, FieldPath, HookStage, Json, LookedUp, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
     TaskDefinitionArn, Timestamp, Workload,
 };
 use crate::shape::rules::Effect;
@@ -17,6 +17,8 @@ pub struct Plan {
     pub environment: String,
     pub region: String,
     pub cluster: String,
+    /// Variables whose values were looked up, with the versions that were found.
+    pub looked_up: Vec<LookedUp>,
     /// When the live state was read, and how many AWS calls that took.
     pub read_at: Timestamp,
     pub calls: u32,

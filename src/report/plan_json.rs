@@ -6,7 +6,7 @@ use super::held::HeldText;
 use super::leaving::Stage;
 use super::paint::plain;
 use super::steps::{Doing, in_order};
-use crate::model::{FieldPath, Json, ServiceKey};
+use crate::model::{FieldPath, Json, LookedUp, Origin, ServiceKey};
 use crate::plan::{
     Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, Replacement,
     RevisionSource, ServicePlan, Since, Step,
@@ -47,6 +47,7 @@ pub fn plan_json(plan: &Plan) -> Json {
         "environment": plan.environment,
         "region": plan.region,
         "cluster": plan.cluster,
+        "lookedUp": plan.looked_up.iter().map(looked_up_json).collect::<Vec<_>>(),
         "readAt": plan.read_at.to_string(),
         "calls": plan.calls,
         "steps": steps,
@@ -200,10 +201,21 @@ fn difference_json(difference: &Difference) -> Json {
         "why": difference.why,
         "cause": cause,
         "since": difference.since.as_ref().map(since_json),
-        "origin": difference.origin.as_ref().map(|origin| json!({
-            "file": plain(&origin.file), "line": origin.line, "column": origin.column,
-        })),
+        "origin": difference.origin.as_ref().map(origin_json),
     })
+}
+
+fn looked_up_json(looked_up: &LookedUp) -> Json {
+    json!({
+        "variable": looked_up.variable,
+        "source": plain(&looked_up.source.to_string()),
+        "version": plain(&looked_up.version),
+        "origin": origin_json(&looked_up.origin),
+    })
+}
+
+fn origin_json(origin: &Origin) -> Json {
+    json!({"file": plain(&origin.file), "line": origin.line, "column": origin.column})
 }
 
 fn since_json(since: &Since) -> Json {

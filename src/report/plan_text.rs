@@ -87,8 +87,16 @@ impl Window<'_> {
         let age = span(self.options.now.since(*read_at));
         let calls = count(usize::try_from(*calls).unwrap_or_default(), "call");
         let environment = self.options.colour.paint(Tone::Strong, environment);
+        let looked_up: Vec<String> =
+            self.desired.environment.looked_up.iter().map(|it| plain(&it.to_string())).collect();
+        let looked_up = match looked_up.is_empty() {
+            true => String::new(),
+            false => {
+                self.options.colour.paint(Tone::Quiet, &format!("looked up: {}\n", looked_up.join(", ")))
+            }
+        };
         format!(
-            "{environment} ({region}, cluster {cluster})   {revision}{subject} · read {age} ago, {calls}\n\n"
+            "{environment} ({region}, cluster {cluster})   {revision}{subject} · read {age} ago, {calls}\n{looked_up}\n"
         )
     }
 

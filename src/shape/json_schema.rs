@@ -93,7 +93,12 @@ fn environment() -> Json {
             "variables": {
                 "type": "object",
                 "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
-                "additionalProperties": { "anyOf": [scalar, { "type": "array", "items": scalar }] },
+                "additionalProperties": { "anyOf": [
+                    scalar,
+                    { "type": "array", "items": scalar },
+                    object(json!({ "ssm": { "type": "string" } }), &["ssm"]),
+                    object(json!({ "cloudFormationExport": { "type": "string" } }), &["cloudFormationExport"]),
+                ] },
             },
         },
         "required": ["region", "cluster"],

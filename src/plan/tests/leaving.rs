@@ -27,6 +27,7 @@ fn record(prune: Option<bool>) -> ServiceRecord {
         at: Timestamp(0),
         prune,
         spec: None,
+        looked_up: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

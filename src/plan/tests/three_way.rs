@@ -21,6 +21,7 @@ fn applied(desired: &DesiredService, number: usize) -> ServiceRecord {
         at: Timestamp(0),
         prune: None,
         spec: Some(AppliedSpec::of(desired)),
+        looked_up: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }
@@ -283,6 +284,7 @@ fn whole(service: ServicePlan) -> Plan {
         environment: "production".to_owned(),
         region: "eu-west-1".to_owned(),
         cluster: "jobs".to_owned(),
+        looked_up: Vec::new(),
         read_at: Timestamp(0),
         calls: 0,
         services: vec![service],

@@ -22,6 +22,7 @@ pub fn environment() -> Environment {
         region: "eu-west-1".to_owned(),
         cluster: "jobs".to_owned(),
         variables: BTreeMap::new(),
+        looked_up: Vec::new(),
         sync: Default::default(),
     }
 }
