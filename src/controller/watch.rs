@@ -219,6 +219,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::model::{Found, LookupValue};
     use crate::source::GitSettings;
 
     const ENVIRONMENT: &str = "\
@@ -239,14 +240,30 @@ spec:
 ";
 
     fn commit(path: &Path) {
+        commit_files(path, &[("environment.yaml", ENVIRONMENT), ("web.yaml", SERVICE)]);
+    }
+
+    fn commit_files(path: &Path, files: &[(&str, &str)]) {
         let git = git2::Repository::init_bare(path).unwrap();
         let mut root = git.treebuilder(None).unwrap();
-        for (name, text) in [("environment.yaml", ENVIRONMENT), ("web.yaml", SERVICE)] {
+        for (name, text) in files {
             root.insert(name, git.blob(text.as_bytes()).unwrap(), 0o100_644).unwrap();
         }
         let tree = git.find_tree(root.write().unwrap()).unwrap();
         let author = git2::Signature::now("ada", "ada@example.invalid").unwrap();
         git.commit(Some("refs/heads/main"), &author, &author, "Start", &tree, &[]).unwrap();
+    }
+
+    fn source(path: &Path, folder: &Path) -> GitSource {
+        let settings = GitSettings {
+            url: path.display().to_string(),
+            branch: "main".to_owned(),
+            path: String::new(),
+            credentials: None,
+            ca_file: None,
+            cache_dir: folder.join("cache"),
+        };
+        GitSource::new(settings).unwrap()
     }
 
     #[tokio::test]
@@ -255,16 +272,8 @@ spec:
         let (path, away) = (folder.path().join("jobs.git"), folder.path().join("away"));
         commit(&path);
         let (sink, mut told) = mpsc::unbounded_channel();
-        let settings = GitSettings {
-            url: path.display().to_string(),
-            branch: "main".to_owned(),
-            path: String::new(),
-            credentials: None,
-            ca_file: None,
-            cache_dir: folder.path().join("cache"),
-        };
         let watch = SourceWatch {
-            source: GitSource::new(settings).unwrap(),
+            source: source(&path, folder.path()),
             environment: None,
             look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
             every: Duration::from_millis(1),
@@ -296,5 +305,78 @@ spec:
         assert_eq!((outages[0].0, outages[0].1), (Kind::Source, Level::Warn));
         assert_eq!(outages[0], outages[1]);
         watching.abort();
+    }
+
+    const LOOKING_UP: &str = "\
+apiVersion: reconciler/v1
+kind: Environment
+metadata: {name: staging}
+spec: {region: eu-west-1, cluster: jobs, variables: {image: {ssm: /jobs/image}}}
+";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_parameter_that_changes_is_a_new_wish_and_one_that_cannot_be_read_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.git");
+        let service = SERVICE.replace("image: web", "image: \"${image}\"");
+        commit_files(&path, &[("environment.yaml", LOOKING_UP), ("web.yaml", &service)]);
+        // What each look finds, one after the other; the last one stays.
+        let found = ["1", "1", "denied", "denied", "2", "2"];
+        let looks = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = looks.clone();
+        let look_up: LookUp = Arc::new(move |_, needs| {
+            let look = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let version = found[look.min(found.len() - 1)];
+            let answer = match version {
+                "denied" => Err("error: access denied for ssm:GetParameters".to_owned()),
+                version => {
+                    let value = LookupValue::Text(format!("web:{version}"));
+                    let found = Found { value, version: format!("version {version}") };
+                    Ok(Answers::from([(needs.lookups[0].source.clone(), found)]))
+                }
+            };
+            Box::pin(async move { answer })
+        });
+        let (sink, mut told) = mpsc::unbounded_channel();
+        let watch = SourceWatch {
+            source: source(&path, folder.path()),
+            environment: None,
+            look_up,
+            every: Duration::from_secs(30),
+            journal: Arc::new(Journal::new(move |event| drop(sink.send(event.clone())))),
+            now: Arc::new(|| Timestamp(0)),
+        };
+        let (wishes, mut in_force) = mpsc::channel(4);
+        let cancel = CancellationToken::new();
+        let watching = tokio::spawn(watch.watch(wishes, cancel.clone()));
+        let image = |wish: &Wish| {
+            let service = wish.services.values().next().unwrap();
+            service.task_definition["containerDefinitions"][0]["image"].clone()
+        };
+        let (first, second) = (in_force.recv().await.unwrap(), in_force.recv().await.unwrap());
+        assert_eq!((image(&first), image(&second)), ("web:1".into(), "web:2".into()));
+        assert_ne!(first.digest(first.keys().next().unwrap()), second.digest(second.keys().next().unwrap()));
+        while looks.load(std::sync::atomic::Ordering::Relaxed) < found.len() + 3 {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+        }
+        cancel.cancel();
+        watching.await.unwrap().unwrap();
+        assert!(in_force.recv().await.is_none());
+        let mut reasons = Vec::new();
+        while let Ok(event) = told.try_recv() {
+            reasons.push(event.reason.lines().next().unwrap_or_default().to_owned());
+        }
+        let commit = first.revision.to_string();
+        assert_eq!(
+            reasons,
+            [
+                format!("{commit} by ada: Start · 1 of 1 service to look at"),
+                format!("{commit}; {commit} stays in force"),
+                "the variables can be looked up again".to_owned(),
+                format!(
+                    "{commit}: image from /jobs/image is version 2 now, after version 1 · 1 of 1 service asked to change"
+                ),
+            ]
+        );
     }
 }
