@@ -134,6 +134,9 @@ pub enum Format {
 pub struct RenderSettings {
     #[command(flatten)]
     pub source: Source,
+    /// Asked only where the value of a variable stands in AWS.
+    #[command(flatten)]
+    pub account: Account,
     /// Only these services and scheduled tasks, without the Environment.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub service: Vec<String>,

@@ -15,6 +15,7 @@ pub mod world;
 
 pub mod autoscaling;
 pub mod balancer;
+pub mod cloudformation;
 pub mod cloudwatch;
 pub mod ecr;
 pub mod ecs;

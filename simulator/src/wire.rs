@@ -17,7 +17,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::error::Answer;
-use crate::{Shared, autoscaling, cloudwatch, ecr, ecs, elb, lock, logs, scheduler, secrets, sqs, ssm, sts};
+use crate::{
+    Shared, autoscaling, cloudformation, cloudwatch, ecr, ecs, elb, lock, logs, scheduler, secrets, sqs, ssm,
+    sts,
+};
 use envelope::{Envelope, Protocol, Service};
 
 const GREETING: &str = "This is a simulated AWS account: ECS, ECR, ELBv2, Application Auto Scaling, \
@@ -120,6 +123,7 @@ fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
         Service::Sts => sts::call,
         Service::Elb => elb::call,
         Service::CloudWatch => cloudwatch::call,
+        Service::CloudFormation => cloudformation::call,
         Service::Scheduler => scheduler::call,
     };
     call(&mut world, runtime, &envelope.operation, &envelope.input)

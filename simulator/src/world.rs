@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Time;
 use crate::ecs::Pace;
 use crate::runtime::Runtime;
-use crate::{autoscaling, cloudwatch, ecr, ecs, elb, logs, s3, scheduler, secrets, sqs, ssm};
+use crate::{autoscaling, cloudformation, cloudwatch, ecr, ecs, elb, logs, s3, scheduler, secrets, sqs, ssm};
 
 pub struct World {
     pub account: String,
@@ -21,6 +21,7 @@ pub struct World {
     pub secrets: secrets::Secrets,
     pub ssm: ssm::Ssm,
     pub logs: logs::Logs,
+    pub cloudformation: cloudformation::CloudFormation,
     pub cloudwatch: cloudwatch::CloudWatch,
     pub scheduler: scheduler::Scheduler,
     pub s3: s3::S3,
@@ -41,6 +42,7 @@ impl World {
             secrets: secrets::Secrets::default(),
             ssm: ssm::Ssm::default(),
             logs: logs::Logs::default(),
+            cloudformation: cloudformation::CloudFormation::default(),
             cloudwatch: cloudwatch::CloudWatch::default(),
             scheduler: scheduler::Scheduler::default(),
             s3: s3::S3::default(),

@@ -84,6 +84,8 @@ pub(super) struct Clients {
     pub(super) scheduler: aws_sdk_scheduler::Client,
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) logs: aws_sdk_ecs::Client,
+    pub(super) parameters: aws_sdk_ecs::Client,
+    pub(super) cloudformation: aws_sdk_sts::Client,
 }
 
 /// Prepares the clients. Nothing is sent; missing credentials show at the first call.
@@ -159,10 +161,16 @@ fn clients(config: &SdkConfig) -> Clients {
     let partition = RetryPartition::custom(name).build();
     let ecs = aws_sdk_ecs::config::Builder::from(config).retry_partition(partition.clone());
     let region = config.region().map(Region::as_ref).unwrap_or_default();
-    let logs = ecs.clone().endpoint_resolver(JsonService::new("logs", region, config.endpoint_url()));
+    let other = |name| JsonService::new(name, region, config.endpoint_url());
+    let logs = ecs.clone().endpoint_resolver(other("logs"));
+    let parameters = ecs.clone().endpoint_resolver(other("ssm"));
+    let sts = aws_sdk_sts::config::Builder::from(config).retry_partition(partition.clone());
+    let cloudformation = sts.clone().endpoint_resolver(other("cloudformation"));
     Clients {
         ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
         logs: aws_sdk_ecs::Client::from_conf(logs.build()),
+        parameters: aws_sdk_ecs::Client::from_conf(parameters.build()),
+        cloudformation: aws_sdk_sts::Client::from_conf(cloudformation.build()),
         scaling: aws_sdk_applicationautoscaling::Client::from_conf(
             aws_sdk_applicationautoscaling::config::Builder::from(config)
                 .retry_partition(partition.clone())
@@ -176,8 +184,6 @@ fn clients(config: &SdkConfig) -> Clients {
         scheduler: aws_sdk_scheduler::Client::from_conf(
             aws_sdk_scheduler::config::Builder::from(config).retry_partition(partition.clone()).build(),
         ),
-        sts: aws_sdk_sts::Client::from_conf(
-            aws_sdk_sts::config::Builder::from(config).retry_partition(partition).build(),
-        ),
+        sts: aws_sdk_sts::Client::from_conf(sts.build()),
     }
 }

@@ -10,6 +10,7 @@ mod call;
 mod connect;
 mod error;
 mod exchange;
+mod exports;
 mod json_service;
 mod permit;
 mod reader;
@@ -27,8 +28,10 @@ pub use call::{CallEnd, OnCall};
 pub use connect::{Aws, Settings, connect};
 pub use error::{Error, ErrorKind};
 pub use exchange::Answer;
+pub use exports::{Export, ExportPage};
 pub use permit::{Permit, Turn};
 pub use reader::{
-    CallerIdentity, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICES_MAX, TargetHealth, resource_id,
+    CallerIdentity, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICES_MAX, TargetHealth,
+    resource_id,
 };
 pub use writer::Writer;

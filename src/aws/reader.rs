@@ -8,6 +8,7 @@ use super::budget::Category;
 use super::call::{Call, Line};
 use super::connect::Clients;
 use super::exchange::Exchange;
+use super::exports::{self, ExportPage};
 use super::{Answer, Error};
 use crate::model::{Json, TaskDefinitionArn};
 
@@ -56,6 +57,8 @@ enum ScalingList {
 pub const SERVICES_MAX: usize = 10;
 /// Most resource ids per DescribeScalableTargets.
 pub const SCALABLE_TARGETS_MAX: usize = 50;
+/// Most names per GetParameters.
+pub const PARAMETERS_MAX: usize = 10;
 /// Most tasks per DescribeTasks.
 const TASKS_MAX: usize = 100;
 /// A target that holds more than this many pages of policies is past every quota.
@@ -66,10 +69,11 @@ const SCHEDULES_A_PAGE: i32 = 100;
 /// A group that holds more than this many pages of schedules is not one of ours.
 const SCHEDULE_PAGES_MAX: usize = 20;
 
-const ACTIONS: [&str; 16] = [
+const ACTIONS: [&str; 18] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
+    "cloudformation:ListExports",
     "ecs:DescribeServices",
     "ecs:DescribeTaskDefinition",
     "ecs:DescribeTasks",
@@ -82,6 +86,7 @@ const ACTIONS: [&str; 16] = [
     "scheduler:GetScheduleGroup",
     "scheduler:ListSchedules",
     "scheduler:ListTagsForResource",
+    "ssm:GetParameters",
     "sts:GetCallerIdentity",
 ];
 
@@ -105,7 +110,7 @@ macro_rules! ask {
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 16] = ACTIONS;
+    pub const ACTIONS: [&str; 18] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -114,6 +119,10 @@ impl Reader {
     /// Calls made so far over this connection.
     pub fn calls(&self) -> u64 {
         self.line.calls()
+    }
+
+    pub fn region(&self) -> &str {
+        self.line.region()
     }
 
     pub async fn caller_identity(&self) -> Result<CallerIdentity, Error> {
@@ -278,6 +287,26 @@ impl Reader {
         let mut answer = self.line.exchange(&call, exchange, request.send()).await?;
         let events = list(&mut answer.body["events"]);
         Ok(events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// GetParameters, for at most [`PARAMETERS_MAX`] names, perhaps with a version or a label each:
+    /// `{Parameters, InvalidParameters}`. Values of SecureString come encrypted.
+    pub async fn get_parameters(&self, names: &[&str]) -> Result<Json, Error> {
+        let call = Call::new("ssm:GetParameters", Category::Other, "look up parameters");
+        let body = json!({"Names": names, "WithDecryption": false});
+        let exchange = Exchange::with_target(&body, "AmazonSSM.GetParameters");
+        let request = self.clients.parameters.list_clusters().customize().interceptor(exchange.clone());
+        self.line.exchange(&call, exchange, request.send()).await.map(|answer| answer.body)
+    }
+
+    /// One page of ListExports: a hundred exports, and the token of the next page.
+    pub async fn list_exports(&self, token: Option<&str>) -> Result<ExportPage, Error> {
+        let call = Call::new("cloudformation:ListExports", Category::Other, "look up CloudFormation exports");
+        let exchange = Exchange::with_form(exports::question(token));
+        let request =
+            self.clients.cloudformation.get_caller_identity().customize().interceptor(exchange.clone());
+        let answer = self.line.text(&call, exchange, request.send()).await?;
+        Ok(exports::read(&answer))
     }
 
     /// GetSchedule's answer.

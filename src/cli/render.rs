@@ -20,7 +20,8 @@ pub async fn run(settings: &RenderSettings, surroundings: &Surroundings) -> anyh
     }
     let checkout = road::checkout(&settings.source, Path::new(".reconciler")).await?;
     let environment = settings.source.environment.as_deref();
-    let rendered = manifest::render(&checkout, environment, Api::builtin())?;
+    let answers = road::answers(&checkout, environment, &settings.account).await?;
+    let rendered = manifest::render(&checkout, environment, Api::builtin(), &answers)?;
     let chosen = chosen(rendered, &settings.service)?;
     let colour = surroundings.colour;
     road::print(&match settings.output {

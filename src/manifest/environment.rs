@@ -5,25 +5,34 @@ use std::collections::BTreeMap;
 use super::diagnostic::Diagnostic;
 use super::envelope::Manifest;
 use super::fields::{Fields, diagnostic};
+use super::lookups::{self, Lookup};
 use super::node::{Kind, Node, Value};
 use super::variables::{BUILT_IN, Variables};
 use super::{policy, scalar};
-use crate::model::{Environment, EnvironmentSync, Json};
+use crate::model::{Answers, Environment, EnvironmentSync, Json};
 
 pub const FIELDS: [&str; 5] = ["account", "cluster", "region", "sync", "variables"];
 
 /// Reads an Environment. What is wrong with it is reported; what could be read is used, so that
 /// services can be checked all the same.
-pub fn read(manifest: &Manifest, diagnostics: &mut Vec<Diagnostic>) -> (Environment, Variables) {
+///
+/// `answers` are the values of variables that are looked up; without one, a variable's value is unknown,
+/// and so is whatever it is part of.
+pub fn read(
+    manifest: &Manifest,
+    answers: Option<&Answers>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Environment, Variables) {
     let mut environment = Environment {
         name: manifest.name.clone(),
         account: None,
         region: String::new(),
         cluster: String::new(),
         variables: BTreeMap::new(),
+        looked_up: Vec::new(),
         sync: EnvironmentSync::default(),
     };
-    let mut variables = Variables { values: BTreeMap::new(), environment: manifest.name.clone() };
+    let mut variables = Variables { environment: manifest.name.clone(), ..Variables::default() };
     let spec = Fields::read(&manifest.spec, "an environment", &FIELDS, manifest.spec_span, diagnostics);
     let mut places = BTreeMap::new();
     if let Some(spec) = spec {
@@ -38,7 +47,10 @@ pub fn read(manifest: &Manifest, diagnostics: &mut Vec<Diagnostic>) -> (Environm
             environment.sync = policy::environment_sync(key, node, diagnostics);
         }
         if let Some((_, node)) = spec.get("variables") {
-            let own = own_variables(node, diagnostics);
+            let (own, lookups) = own_variables(node, answers, diagnostics);
+            lookups::check_number(&lookups, diagnostics);
+            variables.notes = lookups::notes(&lookups, answers);
+            variables.lookups = lookups;
             environment.variables = own.iter().map(|(name, node)| (name.clone(), json(node))).collect();
             variables.values = own;
         }
@@ -82,13 +94,18 @@ fn name(spec: &Fields<'_>, field: &str, hint: &str, diagnostics: &mut Vec<Diagno
 }
 
 /// Variables that can be used; the others were reported.
-fn own_variables(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<String, Node> {
+fn own_variables(
+    node: &Node,
+    answers: Option<&Answers>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (BTreeMap<String, Node>, Vec<Lookup>) {
     let Value::Map(entries) = &node.value else {
         let fault = scalar::mismatch("a mapping", node);
         diagnostics.push(diagnostic(node, "`variables`", fault));
-        return BTreeMap::new();
+        return Default::default();
     };
     let mut own = BTreeMap::new();
+    let mut lookups = Vec::new();
     for (key, node) in entries {
         let name = key.text.as_str();
         if BUILT_IN.contains(&name) {
@@ -98,13 +115,19 @@ fn own_variables(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<Str
             let title = format!("`{name}` can't be the name of a variable");
             let label = "letters, digits and underscores, not beginning with a digit";
             diagnostics.push(Diagnostic::at(key.span, title).label(label));
+        } else if let Value::Map(entries) = &node.value {
+            let lookup = lookups::read(name, node, entries, diagnostics);
+            let found = lookup.as_ref().and_then(|lookup| Some((lookup, answers?.get(&lookup.source)?)));
+            let value = found.map(|(lookup, found)| lookups::node(found, lookup.place));
+            own.insert(key.text.clone(), value.unwrap_or_else(|| Node::new(node.span, Value::Refused)));
+            lookups.extend(lookup);
         } else {
             value(key.text.as_str(), node, diagnostics);
             // Known by name in any case: its uses are not wrong as well.
             own.insert(key.text.clone(), node.clone());
         }
     }
-    own
+    (own, lookups)
 }
 
 fn is_name(name: &str) -> bool {

@@ -8,7 +8,7 @@ use super::envelope::{Kind, Manifest};
 use super::files::Files;
 use super::node::{Key, Node, Scalar, Span, Value};
 use super::{desired, read_documents};
-use crate::model::{Checkout, Origin, Workload};
+use crate::model::{Answers, Checkout, Origin, Workload};
 use crate::shape::api::Api;
 use crate::shape::layout::API_VERSION;
 
@@ -35,12 +35,18 @@ pub struct Line {
 
 /// Writes down all that a commit wants of one environment, and the environment: loaded again, it has
 /// the same digests. Whatever `load` refuses is refused.
-pub fn render(checkout: &Checkout, environment: Option<&str>, api: &Api) -> Result<Vec<Flat>, Diagnostics> {
+pub fn render(
+    checkout: &Checkout,
+    environment: Option<&str>,
+    api: &Api,
+    answers: &Answers,
+) -> Result<Vec<Flat>, Diagnostics> {
     let files = Files::of(checkout);
     let mut documents = read_documents(checkout, &files);
     let mut flat = Vec::new();
     let mut visit = |manifest: &Manifest, spec: &Node| flat.push(flatten(manifest, spec, &files));
-    let desired = desired(checkout, &files, &mut documents, environment, api, &mut visit);
+    let setting = (environment, Some(answers));
+    let desired = desired(checkout, &files, &mut documents, setting, api, &mut visit);
     match desired {
         Some(_) if documents.diagnostics.is_empty() => {
             flat.sort_by(|one, other| (one.workload, &one.name).cmp(&(other.workload, &other.name)));

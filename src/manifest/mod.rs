@@ -9,6 +9,7 @@ mod files;
 mod flat;
 mod hooks;
 mod limits;
+mod lookups;
 mod node;
 mod overlay;
 mod places;
@@ -28,6 +29,7 @@ mod yaml;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use files::FileId;
 pub use flat::{Flat, Line, render};
+pub use lookups::{Lookup, Needs, NotFound, needs, unanswered};
 pub use node::Span;
 
 use std::collections::BTreeMap;
@@ -39,7 +41,7 @@ use suggest::{any_of, did_you_mean};
 use variables::Variables;
 use workloads::{Setting, Workloads};
 
-use crate::model::{Checkout, Desired, Environment};
+use crate::model::{Answers, Checkout, Desired, Environment};
 use crate::shape::api::Api;
 use crate::shape::layout::API_VERSION;
 
@@ -48,9 +50,35 @@ use crate::shape::layout::API_VERSION;
 /// Without a name, the commit must have exactly one Environment. Any error refuses the whole commit:
 /// half of a commit was never asked for by anyone.
 pub fn load(checkout: &Checkout, environment: Option<&str>, api: &Api) -> Result<Desired, Diagnostics> {
+    load_with(checkout, environment, api, &Answers::new())
+}
+
+/// The same with the values of variables that are looked up. What [`needs`] names has to be there.
+pub fn load_with(
+    checkout: &Checkout,
+    environment: Option<&str>,
+    api: &Api,
+    answers: &Answers,
+) -> Result<Desired, Diagnostics> {
+    read(checkout, environment, api, Some(answers))
+}
+
+/// Checks a commit without any of those values: what depends on one is not checked, and the result is
+/// not to be planned with.
+pub fn check(checkout: &Checkout, environment: Option<&str>, api: &Api) -> Result<Desired, Diagnostics> {
+    read(checkout, environment, api, None)
+}
+
+fn read(
+    checkout: &Checkout,
+    environment: Option<&str>,
+    api: &Api,
+    answers: Option<&Answers>,
+) -> Result<Desired, Diagnostics> {
     let files = Files::of(checkout);
     let mut documents = read_documents(checkout, &files);
-    let desired = desired(checkout, &files, &mut documents, environment, api, &mut |_, _| {});
+    let setting = (environment, answers);
+    let desired = desired(checkout, &files, &mut documents, setting, api, &mut |_, _| {});
     match desired {
         Some(desired) if documents.diagnostics.is_empty() => Ok(desired),
         _ => Err(Diagnostics::new(documents.diagnostics, &files)),
@@ -114,14 +142,18 @@ fn desired(
     checkout: &Checkout,
     files: &Files<'_>,
     documents: &mut Documents,
-    environment: Option<&str>,
+    (environment, answers): (Option<&str>, Option<&Answers>),
     api: &Api,
     visit: &mut dyn FnMut(&Manifest, &Node),
 ) -> Option<Desired> {
     let mut diagnostics = std::mem::take(&mut documents.diagnostics);
     // With a document refused, what it would have said is not known to be missing.
     let complete = diagnostics.is_empty();
-    let chosen = choose(documents, environment, complete, checkout, &mut diagnostics);
+    let mut chosen = choose(documents, environment, answers, complete, checkout, &mut diagnostics);
+    if let (Some((environment, variables)), Some(answers)) = (&mut chosen, answers) {
+        let lookups = variables.get(&environment.name).map_or(&[][..], |own| own.lookups.as_slice());
+        environment.looked_up = lookups::used(lookups, answers, files, &mut diagnostics);
+    }
     let manifests = std::mem::take(&mut documents.manifests);
     let workloads = chosen.as_ref().map(|(environment, environments)| {
         let chosen = environment.name.as_str();
@@ -140,13 +172,14 @@ fn desired(
 fn choose(
     documents: &Documents,
     wanted: Option<&str>,
+    answers: Option<&Answers>,
     complete: bool,
     checkout: &Checkout,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<(Environment, BTreeMap<String, Variables>)> {
     let mut found: BTreeMap<&str, (&Manifest, (Environment, Variables))> = BTreeMap::new();
     for manifest in documents.of(Kind::Environment) {
-        let read = environment::read(manifest, diagnostics);
+        let read = environment::read(manifest, answers, diagnostics);
         if let Some((first, _)) = found.get(manifest.name.as_str()) {
             diagnostics.push(twice("environment", first.name_span, manifest));
         } else {

@@ -12,7 +12,7 @@ use crate::shape::api::{Api, Shape, Type};
 use crate::shape::layout::{DRIFT, ON_FAILURE};
 
 pub const ROLLOUT_FIELDS: [&str; 4] = ["timeout", "onFailure", "before", "after"];
-pub const SYNC_FIELDS: [&str; 3] = ["drift", "prune", "ignore"];
+pub const SYNC_FIELDS: [&str; 4] = ["drift", "prune", "replace", "ignore"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 2] = ["prune", "pruneMaxPercent"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -59,6 +59,16 @@ pub fn sync(
     {
         let note = "a scheduled task that leaves Git is left in place; delete its schedule by hand";
         let diagnostic = Diagnostic::at(node.span, "schedules are not pruned yet");
+        diagnostics.push(diagnostic.label("leave it out").note(note));
+    }
+    let replace = fields.scalar("replace", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
+    policy.replace = replace == Some(true);
+    if policy.replace
+        && !sections.contains(&"service")
+        && let Some((_, node)) = fields.get("replace")
+    {
+        let note = "a schedule is changed where it is, whatever changes";
+        let diagnostic = Diagnostic::at(node.span, "there is nothing to replace in a scheduled task");
         diagnostics.push(diagnostic.label("leave it out").note(note));
     }
     for node in fields.list("ignore", diagnostics) {

@@ -9,6 +9,7 @@ mod gallery;
 pub(super) mod generated;
 mod hooks;
 mod limits;
+mod lookups;
 mod schema;
 mod values;
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
 use super::limits::{EXPANDED_BYTES_MAX, NODES_MAX};
+use super::lookups::Lookup;
 use super::node::{Key, Node, Scalar, Span, Value, Variable};
 use super::suggest::did_you_mean;
 
@@ -17,6 +18,10 @@ pub struct Variables {
     pub values: BTreeMap<String, Node>,
     /// Name of the environment they come from.
     pub environment: String,
+    /// Those that stand elsewhere.
+    pub lookups: Vec<Lookup>,
+    /// What is to be known of values that were looked up, by variable.
+    pub notes: BTreeMap<String, String>,
 }
 
 /// A piece of text between and in references.
@@ -87,7 +92,7 @@ impl<'a> Substitution<'a> {
         let pieces = pieces(&scalar.text);
         if let [Piece::Name(name)] = pieces[..] {
             return match self.lookup(name, span) {
-                Some(value) => placed(value, span, name),
+                Some(value) => placed(value, span, name, self.note(name)),
                 None => refused(span),
             };
         }
@@ -105,7 +110,7 @@ impl<'a> Substitution<'a> {
                 Piece::Name(name) => match self.lookup(name, span).map(|node| (node, &node.value)) {
                     Some((node, Value::Scalar(value))) => {
                         text.push_str(&value.text);
-                        used.push(Rc::new(variable(name, node)));
+                        used.push(Rc::new(variable(name, node, self.note(name))));
                     }
                     Some((_, Value::List(_))) => {
                         sound = false;
@@ -121,6 +126,10 @@ impl<'a> Substitution<'a> {
             true => Node { variables: used, ..Node::text(text, span) },
             false => refused(span),
         }
+    }
+
+    fn note(&self, name: &str) -> &'a str {
+        self.variables.notes.get(name).map_or("", String::as_str)
     }
 
     /// The value of a variable, if it exists and there is room for it; otherwise that is reported.
@@ -176,20 +185,22 @@ fn refused(span: Span) -> Node {
 }
 
 /// A variable's value as if it had been written at `span`.
-fn placed(node: &Node, span: Span, name: &str) -> Node {
+fn placed(node: &Node, span: Span, name: &str, note: &str) -> Node {
     let value = match &node.value {
         Value::Scalar(_) | Value::Refused => node.value.clone(),
-        Value::List(items) => Value::List(items.iter().map(|item| placed(item, span, name)).collect()),
+        Value::List(items) => Value::List(items.iter().map(|item| placed(item, span, name, note)).collect()),
         // Was reported where the variable is defined.
         Value::Map(_) => Value::Refused,
     };
-    Node { span, value, variables: vec![Rc::new(variable(name, node))] }
+    Node { span, value, variables: vec![Rc::new(variable(name, node, note))] }
 }
 
-fn variable(name: &str, node: &Node) -> Variable {
+fn variable(name: &str, node: &Node, note: &str) -> Variable {
     let says = match &node.value {
-        Value::Scalar(scalar) => format!("`${{{name}}}` is `{}`", scalar.text),
-        Value::List(_) | Value::Map(_) | Value::Refused => format!("`${{{name}}}` is {}", node.description()),
+        Value::Scalar(scalar) => format!("`${{{name}}}` is `{}`{note}", scalar.text),
+        Value::List(_) | Value::Map(_) | Value::Refused => {
+            format!("`${{{name}}}` is {}{note}", node.description())
+        }
     };
     Variable { set: node.anchor(), says }
 }

@@ -46,6 +46,9 @@ pub struct LiveService {
     /// The revision that the service points to. Read only where tags don't already prove it equal
     /// to what Git wants; `Absent` then.
     pub task_definition: Part<LiveTaskDefinition>,
+    /// The revision that was applied last, where the service runs another and Git asks for a third: read
+    /// only then, to tell what Git changed from what somebody else did.
+    pub applied: Option<LiveTaskDefinition>,
     /// An existing ACTIVE revision that carries the desired digest. Looked for only when the
     /// service does not already run it.
     pub reusable: Option<TaskDefinitionArn>,
@@ -67,6 +70,7 @@ impl LiveService {
         Self {
             service: Part::Absent,
             task_definition: Part::Absent,
+            applied: None,
             reusable: None,
             scaling: Part::Absent,
             deployments: Part::Absent,

@@ -6,6 +6,7 @@ mod digest;
 mod failure;
 mod hook;
 mod live;
+mod lookup;
 mod path;
 mod record;
 mod revision;
@@ -27,12 +28,13 @@ pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
     ServiceDeployment, ServiceDeploymentStatus,
 };
+pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
-    Applied, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind, ScalingPut,
-    ServiceRecord,
+    Applied, AppliedSpec, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind,
+    ScalingPut, ServiceRecord,
 };
-pub use revision::{Revision, TaskDefinitionArn};
+pub use revision::{Revision, TaskDefinitionArn, is_dirty};
 pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};
 pub use scheduled_task::{
     DesiredScheduledTask, LiveScheduledTask, Schedule, ScheduleGroup, Workload, schedule_group_name,

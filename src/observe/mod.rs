@@ -4,6 +4,7 @@
 
 mod evidence;
 mod hooks;
+mod lookups;
 mod parallel;
 mod redact;
 mod scaling;
@@ -26,6 +27,7 @@ use crate::model::{
 };
 
 use evidence::StoppedMemory;
+pub use lookups::look_up;
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
 use scheduled_tasks::ScheduleMemory;
@@ -171,6 +173,7 @@ impl Observer {
                     live.task_definition = self.task_definition(want, service).await;
                 }
                 if let Part::Present(running) = &live.task_definition {
+                    live.applied = self.applied_revision(want, running).await;
                     match self.reusable(want.sought(), Some(running)).await {
                         Ok(reusable) => live.reusable = reusable,
                         Err(error) => live.task_definition = Part::Unreadable(error.to_string()),

@@ -10,7 +10,7 @@ use super::elements::{by_name, key_of, substantial, swapped_pair};
 use super::equality::same_scalar;
 use super::{Cause, Consequence, Difference, Quiet};
 use crate::model::{FieldPath, Json};
-use crate::shape::rules::{self, Absent, Effect, Equality, Kept, Node, Owner, Tree, tree};
+use crate::shape::rules::{self, Absent, Equality, Kept, Node, Owner, Tree, tree};
 
 /// The rules for one comparison: those of a tree, and the circumstances that some depend on.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,11 @@ impl Rules {
 
     pub fn schedule() -> Self {
         Self::of("schedule", Tree::Schedule)
+    }
+
+    /// The same, with fields that can't be read back left out.
+    pub(super) fn as_read(self) -> Self {
+        Self { unread_differs: false, ..self }
     }
 
     fn of(root: &'static str, which: Tree) -> Self {
@@ -138,7 +143,8 @@ impl Walk<'_> {
         }
         let known_desired = fill(rule, desired, live, around.desired, self.desired_root);
         if known_desired.is_none() && !matches!(rule.absent, Absent::Nothing) {
-            return self.keep_quiet(path, desired, live, rule.sentence(Kept::NotMentioned));
+            let sentence = rule.sentence(Kept::NotMentioned);
+            return self.keep_as(super::Kept::NotMentioned, path, (desired, live), sentence);
         }
         let known_live = fill(rule, live, desired, around.live, self.live_root);
         match (known_desired, known_live) {
@@ -327,7 +333,9 @@ impl Walk<'_> {
             consequence: self.consequence(node),
             cause: Cause::Git,
             origin: None,
+            since: None,
             sensitive: false,
+            why: None,
         });
     }
 
@@ -347,18 +355,25 @@ impl Walk<'_> {
             consequence: self.consequence(node),
             cause: Cause::Git,
             origin: None,
+            since: None,
             sensitive,
+            why: None,
         });
     }
 
     fn keep_quiet(&mut self, path: &FieldPath, desired: Option<&Json>, live: Option<&Json>, rule: String) {
-        self.quiet.push(Quiet {
-            path: path.clone(),
-            live: live.map(masked),
-            desired: desired.map(masked),
-            rule,
-            kept: super::Kept::ByRule,
-        });
+        self.keep_as(super::Kept::ByRule, path, (desired, live), rule);
+    }
+
+    fn keep_as(
+        &mut self,
+        kept: super::Kept,
+        path: &FieldPath,
+        (desired, live): (Option<&Json>, Option<&Json>),
+        rule: String,
+    ) {
+        let (live, desired) = (live.map(masked), desired.map(masked));
+        self.quiet.push(Quiet { path: path.clone(), live, desired, rule, kept });
     }
 
     fn consequence(&self, node: Option<&'static Node>) -> Consequence {
@@ -368,10 +383,7 @@ impl Walk<'_> {
         match node.and_then(|node| node.effect) {
             // A service member that the table does not know yet: AWS may or may not deploy for it.
             None if self.rules.root == "service" => Consequence::StartsDeployment,
-            Some(Effect::InPlace) | None => Consequence::InPlace,
-            Some(Effect::StartsDeployment) => Consequence::StartsDeployment,
-            Some(Effect::ForcesDeployment) => Consequence::ForcesDeployment,
-            Some(Effect::NeedsReplacement) => Consequence::NeedsReplacement,
+            effect => Consequence::of(effect),
         }
     }
 }

@@ -78,7 +78,9 @@ pub(super) fn end(look: Look<'_>, service: &EcsService, change: &mut Change) {
                     consequence: Consequence::InPlace,
                     cause: Cause::OverrideEnded(asked),
                     origin: None,
+                    since: None,
                     sensitive: false,
+                    why: None,
                 });
             }
             let because = change
@@ -104,7 +106,7 @@ pub(super) fn end(look: Look<'_>, service: &EcsService, change: &mut Change) {
 pub(super) fn is_cause(cause: &Cause) -> bool {
     match cause {
         Cause::Overridden(_) | Cause::OverrideEnded(_) => true,
-        Cause::Git | Cause::BehindOurBack | Cause::LeftGit => false,
+        Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack | Cause::LeftGit => false,
     }
 }
 

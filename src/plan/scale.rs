@@ -4,6 +4,7 @@ use super::change::{Change, Look, was_applied};
 use super::credentials::masked;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
+use super::three_way::{self, Sides};
 use super::{Action, Cause, Consequence, Difference, Kept, Quiet, body, overriding, trees};
 use crate::model::{FieldPath, IntentKind, Json, LiveScaling, Scaling, ScalingPut, Segment};
 use crate::shape::rules::{Tree, tree};
@@ -105,6 +106,14 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
     };
     let (mut found, quiet) = differences(&wanted, live.unwrap_or(&nothing), &Rules::scaling());
     overriding::blame(look, &mut found);
+    if let Some(live) = live {
+        let rules = Rules::scaling();
+        three_way::of_scaling(
+            look,
+            Sides { applied: None, wanted: &wanted, live, rules: &rules },
+            &mut found,
+        );
+    }
     change.quiet.extend(ignored);
     let below = |name: &str| -> Vec<FieldPath> {
         let under = list_path(name);
@@ -294,7 +303,9 @@ fn left(path: FieldPath, live: Json) -> Difference {
         consequence: Consequence::InPlace,
         cause: Cause::LeftGit,
         origin: None,
+        since: None,
         sensitive: false,
+        why: None,
     }
 }
 

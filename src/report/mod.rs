@@ -9,10 +9,12 @@ mod overriding;
 mod paint;
 mod plan_json;
 mod plan_text;
+mod replacing;
 mod sentence;
 pub mod status;
 mod steps;
 mod value;
+mod why;
 
 #[cfg(test)]
 mod example;
@@ -23,4 +25,5 @@ pub use overriding::override_sentence;
 pub use paint::{Colour, counted, span};
 pub use plan_json::{PLAN_VERSION, plan_json};
 pub use plan_text::{Explain, PlanTextOptions, plan_text};
-pub use sentence::{change_sentence, failure_sentence, held_sentence};
+pub use replacing::draining_sentence;
+pub use sentence::{change_sentence, failure_sentence, held_sentence, tolerated_sentence};

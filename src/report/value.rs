@@ -133,7 +133,9 @@ mod tests {
             consequence: Consequence::InPlace,
             cause: Cause::Git,
             origin: None,
+            since: None,
             sensitive: false,
+            why: None,
         };
         assert_eq!(change(&difference), expected);
         let hidden = Difference { sensitive: true, ..difference };

@@ -93,7 +93,12 @@ fn environment() -> Json {
             "variables": {
                 "type": "object",
                 "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
-                "additionalProperties": { "anyOf": [scalar, { "type": "array", "items": scalar }] },
+                "additionalProperties": { "anyOf": [
+                    scalar,
+                    { "type": "array", "items": scalar },
+                    object(json!({ "ssm": { "type": "string" } }), &["ssm"]),
+                    object(json!({ "cloudFormationExport": { "type": "string" } }), &["cloudFormationExport"]),
+                ] },
             },
         },
         "required": ["region", "cluster"],
@@ -133,7 +138,7 @@ impl Writer {
                     "before": hooks,
                     "after": hooks,
                 }), &[]),
-                "sync": sync(json!({ "type": "boolean" })),
+                "sync": sync(json!({ "type": "boolean" }), json!({ "type": "boolean" })),
                 "dependsOn": depends_on(),
             },
             "required": ["taskDefinition", "service"],
@@ -148,7 +153,7 @@ impl Writer {
                 "taskDefinition": self.root(api, layout::TASK_DEFINITION),
                 "schedule": self.root(api, layout::SCHEDULE),
                 // Nothing deletes a schedule yet.
-                "sync": sync(json!({ "const": false })),
+                "sync": sync(json!({ "const": false }), json!({ "const": false })),
                 "dependsOn": depends_on(),
             },
             "required": ["taskDefinition", "schedule"],
@@ -250,11 +255,12 @@ impl Writer {
     }
 }
 
-fn sync(prune: Json) -> Json {
+fn sync(prune: Json, replace: Json) -> Json {
     object(
         json!({
             "drift": or_variable(json!({ "enum": layout::DRIFT })),
             "prune": or_variable(prune),
+            "replace": or_variable(replace),
             "ignore": or_variable(json!({ "type": "array", "items": { "type": "string" } })),
         }),
         &[],

@@ -48,7 +48,7 @@ async fn an_update_with_hooks_reads_like_this() {
 
     ~ api           new revision, starts a deployment
         taskDefinition.containerDefinitions[app]
-          image  "app:1" -> "app:2"  service-0.yaml:12 · changed in 4c1f9e2
+          image  "app:1" -> "app:2"  service-0.yaml:12 · changed between 4c1f9e1 and 4c1f9e2
         will: run migrate (migrate-once:1), register api, update service, tag service, watch for up to 15 m, run smoke (app:2)
         on failure: back to the last revision that completed
 
@@ -110,7 +110,7 @@ async fn a_hook_that_fails_reads_like_this() {
 
     ! api           held: quarantined
         taskDefinition.containerDefinitions[app]
-          image  "app:1" -> "app:2"  service-0.yaml:12 · changed in 4c1f9e2
+          image  "app:1" -> "app:2"  service-0.yaml:12 · changed between 4c1f9e1 and 4c1f9e2
         digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid")
         to try again: commit a change
 

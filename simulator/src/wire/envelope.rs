@@ -33,6 +33,7 @@ pub(super) enum Service {
     Sts,
     Elb,
     CloudWatch,
+    CloudFormation,
     Scheduler,
 }
 
@@ -49,6 +50,7 @@ impl Service {
             Service::Sts => "sts",
             Service::Elb => "elb",
             Service::CloudWatch => "cloudwatch",
+            Service::CloudFormation => "cloudformation",
             Service::Scheduler => "scheduler",
         }
     }
@@ -136,6 +138,7 @@ fn open_query(body: &[u8]) -> Result<Envelope, ApiError> {
         Some("2011-06-15") => Service::Sts,
         Some("2015-12-01") => Service::Elb,
         Some("2010-08-01") => Service::CloudWatch,
+        Some("2010-05-15") => Service::CloudFormation,
         _ => return Err(unknown("no such API version")),
     };
     Ok(Envelope { service, operation, protocol: Protocol::Query, input: Value::Object(input) })

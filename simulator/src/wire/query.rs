@@ -59,6 +59,7 @@ fn ordered(node: Value) -> Value {
 pub(super) fn render(envelope: &Envelope, answer: Answer, request_id: &str) -> Response<Bytes> {
     let namespace = match envelope.service {
         Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+        Service::CloudFormation => "http://cloudformation.amazonaws.com/doc/2010-05-15/",
         Service::CloudWatch => "http://monitoring.amazonaws.com/doc/2010-08-01/",
         _ => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
     };

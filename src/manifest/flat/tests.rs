@@ -41,7 +41,7 @@ fn text(flat: &[Flat]) -> String {
 fn what_is_rendered_has_the_digests_of_what_it_was_made_of() {
     let files = [("environment.yaml", ENVIRONMENT), ("service.yaml", SERVICE), ("overlay.yaml", OVERLAY)];
     let desired = load(&checkout(&files), None, Api::builtin()).unwrap();
-    let flat = render(&checkout(&files), None, Api::builtin()).unwrap();
+    let flat = render(&checkout(&files), None, Api::builtin(), &Default::default()).unwrap();
     let as_json: Vec<String> = flat.iter().map(|flat| flat.json.clone()).collect();
     for text in [text(&flat), as_json.join("\n---\n")] {
         let again = load(&checkout(&[("flat.yaml", &text)]), None, Api::builtin())
@@ -95,7 +95,7 @@ fn all_manifests_of_this_repository_can_be_rendered_and_loaded_again() {
 #[test]
 fn a_rendered_manifest_reads_like_one_that_a_person_wrote() {
     let files = [("environment.yaml", ENVIRONMENT), ("service.yaml", SERVICE), ("overlay.yaml", OVERLAY)];
-    let flat = render(&checkout(&files), None, Api::builtin()).unwrap();
+    let flat = render(&checkout(&files), None, Api::builtin(), &Default::default()).unwrap();
     let lines: Vec<String> = flat[1]
         .yaml
         .iter()

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod consequences;
 mod decisions;
 mod hooks;
 mod leaving;
@@ -9,4 +10,5 @@ mod phantoms;
 mod properties;
 mod read_back;
 mod real_differences;
+mod three_way;
 mod world;
