@@ -12,6 +12,8 @@ use crate::model::{Desired, FieldPath, HookStage, Json, OnFailure, Segment, Serv
 use crate::plan::{Cause, Consequence, Decision, Difference, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
 use crate::report::leaving::SCHEDULE_LEFT;
 
+/// What is said of a service that nobody managed so far and that runs what Git asks for.
+const ADOPTS: &str = "adopts the running service by its tags, in place, no deployment";
 /// Unchanged services up to this number are named; more are only counted.
 const UNCHANGED_NAMED_MAX: usize = 5;
 /// Columns at most, so that one long path does not push all values to the right.
@@ -103,6 +105,11 @@ impl Window<'_> {
                 self.headline(text, "=", Tone::Quiet, &service.service, "nothing to do");
             }
             Decision::Unchanged => {}
+            // Which tags those are is nothing to weigh: no field differs.
+            Decision::Change { steps, .. } if service.adopts() => {
+                self.headline(text, "~", Tone::Change, &service.service, ADOPTS);
+                self.will(text, service, steps);
+            }
             Decision::Change { differences, steps } => {
                 let (sign, tone) = if creates(steps) { ("+", Tone::Good) } else { ("~", Tone::Change) };
                 self.headline(text, sign, tone, &service.service, &what_happens(steps));
@@ -299,6 +306,7 @@ impl Window<'_> {
 
     fn counts(&self) -> String {
         let (mut create, mut change, mut held, mut unchanged) = (0, 0, 0, 0);
+        let mut adopt = 0;
         let (mut delete, mut left) = (0, self.plan.schedules_left.len());
         for service in &self.plan.services {
             match &service.decision {
@@ -306,12 +314,14 @@ impl Window<'_> {
                 Decision::Change { .. } if service.left_git.is_some() => delete += 1,
                 Decision::Unchanged => unchanged += 1,
                 Decision::Change { steps, .. } if creates(steps) => create += 1,
+                Decision::Change { .. } if service.adopts() => adopt += 1,
                 Decision::Change { .. } => change += 1,
                 Decision::Held { .. } => held += 1,
             }
         }
         let counted = [
             (create, "to create"),
+            (adopt, "to adopt"),
             (change, "to change"),
             (delete, "to delete"),
             (held, "held"),
@@ -323,7 +333,7 @@ impl Window<'_> {
             .filter(|(number, _)| *number > 0)
             .map(|(number, what)| format!("{number} {what}"))
             .collect();
-        match (create + change + delete + held, parts.is_empty()) {
+        match (create + adopt + change + delete + held, parts.is_empty()) {
             (_, true) => "No services.".to_owned(),
             (0, false) => format!("Nothing to do, {}.", parts.join(", ")),
             (_, false) => format!("{}.", parts.join(", ")),
