@@ -1,0 +1,232 @@
+//! Files of other tools in, manifests out: each folder of `fixtures` has what is read and, in
+//! `expected.txt`, all that is written. `FIXTURES=write` writes that anew; read the diff.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::*;
+use crate::model::{EcsService, Json, LiveTaskDefinition, Part, TaskDefinitionArn, tag};
+use crate::report::{Colour, Written, import_json, import_text};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/import/fixtures").join(name)
+}
+
+fn texts(name: &str) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path());
+    let named = |path: PathBuf| {
+        (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap())
+    };
+    entries.map(named).filter(|(name, _)| name != "expected.txt").collect()
+}
+
+fn from(name: &str, given: &[&str]) -> (Import, Home) {
+    let given: Vec<String> = given.iter().map(|file| (*file).to_owned()).collect();
+    let read = read_files(&given, &texts(name), &Asked::default()).unwrap_or_else(|error| panic!("{error}"));
+    let import = import(&read.found, &read.home, "reconciler", Api::builtin())
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    (import, read.home)
+}
+
+fn is_as_expected(name: &str, given: &[&str]) -> Import {
+    let (import, home) = from(name, given);
+    let mut text = import_text(&import, &home, Written::Folder("manifests"), None, Colour::Plain);
+    for (path, written) in &import.files {
+        text += &format!("\n--- {path}\n{written}");
+    }
+    let expected = folder(name).join("expected.txt");
+    if std::env::var("FIXTURES").is_ok_and(|it| it == "write") {
+        fs::write(&expected, &text).unwrap();
+    }
+    assert_eq!(text, fs::read_to_string(expected).unwrap());
+    import
+}
+
+#[test]
+fn what_the_aws_cli_prints_becomes_manifests_that_a_person_would_write() {
+    let files = ["services.json", "shop-api.json", "worker.json", "tiny.json", "scaling.json"];
+    let import = is_as_expected("described", &files);
+    // Both were compared with what they were made from.
+    assert_eq!(import.services.len(), 2);
+}
+
+#[test]
+fn files_of_ecspresso_become_manifests_with_variables_for_their_templates() {
+    let texts = texts("ecspresso");
+    let named = referred("ecspresso.yml", &texts["ecspresso.yml"]).unwrap();
+    assert_eq!(named, ["ecs-task-def.json", "ecs-service-def.yaml"]);
+    is_as_expected("ecspresso", &["ecspresso.yml"]);
+}
+
+#[test]
+fn files_of_pipecd_become_manifests_for_the_controller_ecs() {
+    is_as_expected("pipecd", &["app.pipecd.yaml"]);
+}
+
+#[test]
+fn the_two_definition_files_of_a_service_need_no_configuration() {
+    let asked =
+        Asked { region: Some("eu-west-1".to_owned()), cluster: Some("shop".to_owned()), environment: None };
+    let given = ["ecs-task-def.json", "ecs-service-def.yaml"].map(str::to_owned);
+    let read = read_files(&given, &texts("ecspresso"), &asked).unwrap();
+    assert_eq!(read.found.services.keys().map(ServiceKey::name).collect::<Vec<_>>(), ["shop-api"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_imported_is_refused_with_its_place_and_the_way_out() {
+    let refused = |file: &str, text: &str| {
+        let texts = BTreeMap::from([(file.to_owned(), text.to_owned())]);
+        read_files(&[file.to_owned()], &texts, &Asked::default()).unwrap_err().to_string()
+    };
+    insta::assert_snapshot!(refused("task.jsonnet", "{}"), @r"
+    task.jsonnet: Jsonnet can't be evaluated here
+      render it first and import what that prints: `ecspresso render taskdef`, `... servicedef`
+    ");
+    insta::assert_snapshot!(refused("task.json", "{\n  \"family\": \"{{ if eq .A `b` }}a{{ end }}\"\n}"), @r"
+    task.json:2:14: `{{ if eq .A `b` }}` can't be evaluated here
+      known are `must_env`, `env`, `tfstate` and `ssm`, each with names in quotes; for anything else render the files first (`ecspresso render`) and import what it prints
+    ");
+    insta::assert_snapshot!(refused("a.yaml", "kind: Deployment"), @r"
+    a.yaml: this is no file that can be imported
+      known are ecspresso's configuration and definition files, PipeCD's ECSApp, and what `aws ecs describe-services`, `describe-task-definition` and `aws application-autoscaling describe-...` print
+    ");
+    insta::assert_snapshot!(refused("a.json", "{\n  \"family\": [\n}"), @"a.json:2:13: this is not YAML: mismatched bracket '[' closed by '}'");
+    insta::assert_snapshot!(refused("task.json", "{\"containerDefinitions\": []}"), @r"
+    task.json: no file says which region
+      say it: `--region NAME`
+    ");
+}
+
+fn home() -> Home {
+    Home {
+        environment: "test".to_owned(),
+        account: Some("123456789012".to_owned()),
+        region: "eu-west-1".to_owned(),
+        cluster: "jobs".to_owned(),
+    }
+}
+
+fn live(service: Json) -> LiveService {
+    let body =
+        json!({"family": "api", "containerDefinitions": [{"name": "app", "image": "api:1", "memory": 64}]});
+    let arn = TaskDefinitionArn("api:1".to_owned());
+    let mut service = service;
+    service["taskDefinition"] = "api:1".into();
+    LiveService {
+        service: Part::Present(EcsService(service)),
+        task_definition: Part::Present(LiveTaskDefinition { arn, body, tags: BTreeMap::new() }),
+        ..LiveService::absent()
+    }
+}
+
+fn left_out(live: LiveService) -> Option<String> {
+    let found = Found { services: [(ServiceKey::new("api"), live)].into(), ..Found::default() };
+    let import = import(&found, &home(), "reconciler", Api::builtin()).unwrap();
+    import.left_out.first().map(|one| format!("{} ({})", one.why, one.reason.name()))
+}
+
+#[test]
+fn what_could_not_be_read_or_is_not_ours_to_manage_is_left_out() {
+    let unreadable = || Part::Unreadable("access denied".to_owned());
+    let tagged = |key: &str, value: &str| live(json!({"tags": [{"key": key, "value": value}]}));
+    let controller = |kind: &str| live(json!({"deploymentController": {"type": kind}}));
+    let cases = [
+        (live(json!({"status": "ACTIVE", "desiredCount": 1, "launchType": "EC2"})), None),
+        (
+            LiveService { service: unreadable(), ..live(json!({})) },
+            Some("can't read the service: access denied (Unreadable)"),
+        ),
+        (
+            LiveService { task_definition: Part::Unreadable("time-out".to_owned()), ..live(json!({})) },
+            Some("can't read its task definition: time-out (Unreadable)"),
+        ),
+        (
+            LiveService { scaling: Part::Unreadable("time-out".to_owned()), ..live(json!({})) },
+            Some("can't read its scaling: time-out (Unreadable)"),
+        ),
+        (live(json!({"status": "DRAINING"})), Some("it is being deleted (DRAINING) (Draining)")),
+        (controller("CODE_DEPLOY"), Some("its deployment controller is CODE_DEPLOY (Controller)")),
+        (controller("EXTERNAL"), Some("its deployment controller is EXTERNAL (Controller)")),
+        (live(json!({"resourceManagementType": "ECS"})), Some("it belongs to ECS Express mode (NotOwned)")),
+        (tagged(tag::MANAGED_BY, "staging"), Some("it belongs to the installation `staging` (NotOwned)")),
+        (tagged(tag::MANAGED_BY, "reconciler"), None),
+        (
+            tagged("aws:cloudformation:stack-name", "web"),
+            Some("it belongs to the CloudFormation stack `web` (NotOwned)"),
+        ),
+    ];
+    for (live, expected) in cases {
+        let shown = format!("{:?}", live.service);
+        let mut live = live;
+        if let Part::Present(service) = &mut live.service
+            && service.0["desiredCount"].is_null()
+        {
+            service.0["desiredCount"] = 1.into();
+            service.0["launchType"] = "EC2".into();
+        }
+        assert_eq!(left_out(live).as_deref(), expected, "{shown}");
+    }
+}
+
+#[test]
+fn a_credential_is_told_by_its_name_and_never_by_its_value() {
+    let files = ["services.json", "shop-api.json", "worker.json", "tiny.json", "scaling.json"];
+    let (import, home) = from("described", &files);
+    let text = import_text(&import, &home, Written::Folder("manifests"), None, Colour::Plain);
+    let json = import_json(&import, &home, Written::Folder("manifests"), None).to_string();
+    for shown in [text, json] {
+        assert!(shown.contains("PAYMENT_API_KEY of container api"), "{shown}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    // It stands where it was: nobody knows where else the service would get it from.
+    assert!(import.files["shop-api.yaml"].contains("PAYMENT_API_KEY: canary-7f3a"));
+}
+
+#[test]
+fn the_same_answers_in_another_order_give_the_same_files() {
+    let (one, _) =
+        from("described", &["services.json", "shop-api.json", "worker.json", "tiny.json", "scaling.json"]);
+    let (other, _) =
+        from("described", &["scaling.json", "tiny.json", "worker.json", "shop-api.json", "services.json"]);
+    assert_eq!(one.files, other.files);
+}
+
+#[test]
+fn a_value_of_one_service_alone_is_not_lifted_and_names_are_never_taken_twice() {
+    let spec = |subnets: [&str; 2], role: &str| {
+        let list = |items: [&str; 2]| Tree::List(items.into_iter().map(Tree::text).collect());
+        Tree::map([
+            ("executionRoleArn", Tree::text(format!("arn:aws:iam::123456789012:role/{role}"))),
+            ("subnets", list(subnets)),
+            ("name", Tree::text("shared")),
+        ])
+    };
+    let specs = [
+        ("web-api", spec(["subnet-1", "subnet-2"], "one")),
+        ("web-page", spec(["subnet-1", "subnet-2"], "two")),
+        ("job-api", spec(["subnet-3", "subnet-4"], "three")),
+        ("job-worker", spec(["subnet-3", "subnet-4"], "three")),
+    ]
+    .map(|(name, spec)| (ServiceKey::new(name), spec));
+    let lifted = Variables::of(&specs, Some("123456789012"), "eu-west-1", &BTreeSet::new());
+    let named: Vec<(String, usize)> =
+        lifted.lifted.iter().map(|it| (it.name.clone(), it.services.len())).collect();
+    let expected = [("execution_role", 2), ("subnets", 2), ("job_subnets", 2)];
+    let mut expected = expected.map(|(name, uses)| (name.to_owned(), uses)).to_vec();
+    expected[1..].sort();
+    assert_eq!(named, expected);
+}
+
+#[test]
+fn a_text_of_its_own_with_a_dollar_and_a_brace_stays_a_text() {
+    let specs = [(ServiceKey::new("a"), Tree::Map(Vec::new()))];
+    let variables = Variables::of(&specs, Some("123456789012"), "eu-west-1", &BTreeSet::new());
+    let put = |text: &str| variables.put(&Tree::text(text));
+    assert_eq!(put("${HOME} in eu-west-1a"), Tree::text("$${HOME} in eu-west-1a"));
+    assert_eq!(put("arn:aws:sqs:eu-west-1:123456789012:q"), Tree::text("arn:aws:sqs:${region}:${account}:q"));
+}
