@@ -1,7 +1,7 @@
 //! What somebody should know of a service that was imported.
 
 use super::tree::Tree;
-use crate::model::{EcsService, FieldPath, Json, ServiceKey};
+use crate::model::{EcsService, FieldPath, Json, LiveScaling, ServiceKey};
 use crate::plan::is_credential;
 
 /// Something to know, and what to do about it. Never holds a value.
@@ -37,6 +37,21 @@ pub(super) fn moving(service: &ServiceKey, live: &EcsService) -> Option<Remark> 
     let primary = live.primary().filter(|primary| primary.rollout_state() == Some("IN_PROGRESS"))?;
     let text = format!("{} is still rolling out {}", primary.id(), primary.task_definition());
     Some(Remark::of(service, text, "this is what was imported; import again if it is taken back"))
+}
+
+/// Bounds that a scheduled action put there: Application Auto Scaling shows no others.
+pub(super) fn scheduled(service: &ServiceKey, scaling: &LiveScaling) -> Option<Remark> {
+    let bounds = |of: &Json| (of["MinCapacity"].as_i64(), of["MaxCapacity"].as_i64());
+    let (minimum, maximum) = bounds(&scaling.target);
+    let sets = |action: &Json| {
+        let (least, most) = bounds(&action["ScalableTargetAction"]);
+        (least.is_some() || most.is_some())
+            && least.is_none_or(|least| Some(least) == minimum)
+            && most.is_none_or(|most| Some(most) == maximum)
+    };
+    let (name, _) = scaling.scheduled_actions.iter().find(|(_, action)| sets(action))?;
+    let text = format!("its bounds are those that the scheduled action `{name}` sets");
+    Some(Remark::of(service, text, "write the bounds that you mean for the other hours, if they are others"))
 }
 
 /// Settings that look like credentials: they stay as they are, because nobody knows where else they are.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::*;
-use crate::model::{EcsService, Json, LiveTaskDefinition, Part, TaskDefinitionArn, tag};
+use crate::model::{EcsService, Json, LiveScaling, LiveTaskDefinition, Part, TaskDefinitionArn, tag};
 use crate::report::{Colour, Written, import_json, import_text};
 
 fn folder(name: &str) -> PathBuf {
@@ -185,6 +185,53 @@ fn a_credential_is_told_by_its_name_and_never_by_its_value() {
     }
     // It stands where it was: nobody knows where else the service would get it from.
     assert!(import.files["shop-api.yaml"].contains("PAYMENT_API_KEY: canary-7f3a"));
+}
+
+#[test]
+fn bounds_that_a_scheduled_action_sets_are_told() {
+    let told = |minimum: i64, maximum: i64| {
+        let night = json!({"ScheduledActionName": "night", "Schedule": "cron(0 22 * * ? *)",
+            "ScalableTargetAction": {"MinCapacity": 1, "MaxCapacity": 2}});
+        let scaling = LiveScaling {
+            target: json!({"MinCapacity": minimum, "MaxCapacity": maximum}),
+            scheduled_actions: BTreeMap::from([("night".to_owned(), night)]),
+            ..LiveScaling::default()
+        };
+        let live = LiveService {
+            scaling: Part::Present(scaling),
+            ..live(json!({"status": "ACTIVE", "desiredCount": 1, "launchType": "EC2"}))
+        };
+        let found = Found { services: [(ServiceKey::new("api"), live)].into(), ..Found::default() };
+        let import = import(&found, &home(), "reconciler", Api::builtin()).unwrap();
+        import.remarks.first().map(|remark| remark.text.clone())
+    };
+    assert_eq!(told(1, 2).unwrap(), "its bounds are those that the scheduled action `night` sets");
+    assert_eq!(told(2, 10), None);
+}
+
+/// docs/import.md, member by member.
+#[test]
+fn every_member_of_the_summary_is_documented() {
+    let document = include_str!("../../docs/import.md");
+    let (import, home) = from("described", &["services.json", "shop-api.json", "worker.json", "tiny.json"]);
+    for written in [Written::Printed, Written::Folder("manifests")] {
+        let mut open = vec![import_json(&import, &home, written, Some(9))];
+        while let Some(value) = open.pop() {
+            match value {
+                Json::Object(members) => {
+                    for (name, value) in members {
+                        assert!(document.contains(&format!("`{name}`")), "{name} is not in docs/import.md");
+                        open.push(value);
+                    }
+                }
+                Json::Array(items) => open.extend(items),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+            }
+        }
+    }
+    for reason in ["Unreadable", "Draining", "NotOwned", "Controller", "Incomplete", "NotForAManifest"] {
+        assert!(document.contains(reason), "{reason} is not in docs/import.md");
+    }
 }
 
 #[test]

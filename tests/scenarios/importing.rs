@@ -5,16 +5,18 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use reconciler::controller::{Next, Wish};
-use reconciler::import::{Found, Home, Import, import};
+use reconciler::import::{Found, Home, Import, Reason, import};
 use reconciler::model::{ServiceKey, tag};
 use reconciler::observe::{Observer, Scope};
 use reconciler::plan::{Action, Decision, Plan};
 use reconciler::shape::api::Api;
 use serde_json::json;
+use simulator::error::ApiError;
+use simulator::faults::Fault;
 
 use super::examples;
 use super::generated::{Choices, Offer, manifest};
-use crate::world::{Memory, World, mutating, service, service_with};
+use crate::world::{Memory, World, compact, mutating, service, service_with};
 
 impl World {
     /// Imports services of this world's cluster as somebody who never heard of it would.
@@ -165,4 +167,42 @@ async fn what_cannot_be_managed_is_left_out_with_the_reason() {
     let told: Vec<String> = written.left_out.iter().map(|it| format!("{}: {}", it.service, it.why)).collect();
     assert_eq!(told, ["theirs: it belongs to the installation `staging`"]);
     assert_eq!(written.files.keys().collect::<Vec<_>>(), ["api.yaml", "environments/test.yaml"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn importing_a_cluster_reads_it_in_batches() {
+    let mut world = World::new().await;
+    let manifests: Vec<String> =
+        (0..12).map(|number| service(&format!("web-{number:02}"), "web:1")).collect();
+    let wish = world.commit(&manifests);
+    world.settle(&wish).await;
+    world.disown("jobs").await;
+    let written = world.import(&[], &home()).await;
+    assert_eq!(written.services.len(), 12);
+    // No call for policies where no scalable target is.
+    let expected =
+        ["ListServices", "DescribeServices x2", "DescribeScalableTargets", "DescribeTaskDefinition x12"];
+    let mut calls = world.take_calls();
+    calls.sort_by_key(|call| expected.iter().position(|known| known.split(' ').next() == Some(call)));
+    assert_eq!(compact(&calls), expected);
+    let named = world.import(&["web-03"], &home()).await;
+    assert_eq!(named.services.keys().map(ServiceKey::name).collect::<Vec<_>>(), ["web-03"]);
+    assert_eq!(world.take_calls().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_read_is_left_out_and_never_written_without_it() {
+    let mut world = World::new().await;
+    let scaled = service_with("worker", "worker:1", "  scaling: {minCapacity: 1, maxCapacity: 3}\n");
+    let wish = world.commit(&[service("api", "api:1"), scaled]);
+    world.settle(&wish).await;
+    world.disown("jobs").await;
+    world.simulator.set_fault(Box::new(|call| match call.operation.as_str() {
+        "DescribeScalingPolicies" => Fault::RefuseBefore(ApiError::new("AccessDeniedException", "not allowed")),
+        _ => Fault::None,
+    }));
+    let written = world.import(&[], &home()).await;
+    assert_eq!(written.services.keys().map(ServiceKey::name).collect::<Vec<_>>(), ["api"]);
+    let told = &written.left_out[0];
+    assert_eq!((told.service.as_str(), told.reason), ("worker", Reason::Unreadable));
 }
