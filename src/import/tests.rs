@@ -64,6 +64,23 @@ fn files_of_ecspresso_become_manifests_with_variables_for_their_templates() {
 }
 
 #[test]
+fn the_manifests_of_ecspresso_load_once_their_variables_are_filled_in() {
+    let (import, home) = from("ecspresso", &["ecspresso.yml"]);
+    let mut files = import.files;
+    let environment = files.get_mut("environments/shop.yaml").unwrap();
+    let filled = environment.lines().map(|line| match line.split_once(":  # fill in") {
+        Some((name, _)) if name.trim() == "count" => format!("{name}: 2\n"),
+        Some((name, _)) => format!("{name}: arn:aws:iam::123456789012:role/filled\n"),
+        None => format!("{}\n", line.replace("{ssm: /shop/api-host}", "api.example.com")),
+    });
+    *environment = filled.collect();
+    let desired = check::load(&files, &home, Api::builtin()).unwrap_or_else(|errors| panic!("{errors}"));
+    let service = &desired.services[&ServiceKey::new("shop-api")];
+    assert_eq!(service.service["desiredCount"], 2);
+    assert_eq!(service.task_definition["cpu"], "512");
+}
+
+#[test]
 fn files_of_pipecd_become_manifests_for_the_controller_ecs() {
     is_as_expected("pipecd", &["app.pipecd.yaml"]);
 }

@@ -198,7 +198,9 @@ async fn what_could_not_be_read_is_left_out_and_never_written_without_it() {
     world.settle(&wish).await;
     world.disown("jobs").await;
     world.simulator.set_fault(Box::new(|call| match call.operation.as_str() {
-        "DescribeScalingPolicies" => Fault::RefuseBefore(ApiError::new("AccessDeniedException", "not allowed")),
+        "DescribeScalingPolicies" => {
+            Fault::RefuseBefore(ApiError::new("AccessDeniedException", "not allowed"))
+        }
         _ => Fault::None,
     }));
     let written = world.import(&[], &home()).await;

@@ -32,10 +32,10 @@ fn value(scalar: &Scalar) -> Json {
         Kind::Null => Json::Null,
         Kind::Boolean(flag) => Json::Bool(flag),
         // `0123` and `1.10` are texts to whoever wrote them, unless a number is wanted.
-        Kind::Integer | Kind::Float => serde_json::from_str(&scalar.text)
-            .ok()
-            .filter(|number: &Json| number.to_string() == scalar.text)
-            .unwrap_or_else(|| Json::from(scalar.text.as_str())),
+        Kind::Integer | Kind::Float => match serde_json::from_str::<Json>(&scalar.text) {
+            Ok(number) if format!("{number}") == scalar.text => number,
+            Ok(_) | Err(_) => Json::from(scalar.text.as_str()),
+        },
         Kind::Text => Json::from(scalar.text.as_str()),
     }
 }
