@@ -127,7 +127,12 @@ fn write(import: &mut Import, specs: &[(ServiceKey, Tree)], found: &Found, home:
         import.files.insert(path.clone(), yaml::write(&manifest));
         import.services.insert(key.clone(), path);
     }
-    import.variables = found.variables.iter().cloned().chain(variables.lifted).collect();
+    let used = |variable: &Variable| {
+        let users = specs.iter().filter(|(_, spec)| variables::uses(spec, &variable.name));
+        Variable { services: users.map(|(key, _)| key.clone()).collect(), ..variable.clone() }
+    };
+    let of_the_source = found.variables.iter().map(used).filter(|variable| !variable.services.is_empty());
+    import.variables = of_the_source.chain(variables.lifted).collect();
     let path = format!("environments/{}.yaml", home.environment);
     let manifest = envelope("Environment", &home.environment, environment(home, &import.variables));
     import.files.insert(path, yaml::write(&manifest));

@@ -119,6 +119,39 @@ fn a_file_that_cannot_be_imported_is_refused_with_its_place_and_the_way_out() {
     ");
 }
 
+#[test]
+fn files_of_several_clusters_are_not_mixed_and_no_name_is_a_template() {
+    let definition =
+        r#"{"family": "web", "containerDefinitions": [{"name": "app", "image": "web:1", "memory": 64}]}"#;
+    let read = |configurations: &[&str]| {
+        let mut texts = BTreeMap::from([
+            ("task.json".to_owned(), definition.to_owned()),
+            ("service.json".to_owned(), r#"{"desiredCount": 1, "launchType": "EC2"}"#.to_owned()),
+        ]);
+        let mut given = Vec::new();
+        for (number, text) in configurations.iter().enumerate() {
+            let text = format!("{text}\ntask_definition: task.json\nservice_definition: service.json\n");
+            given.push(format!("{number}.yml"));
+            texts.insert(format!("{number}.yml"), text);
+        }
+        read_files(&given, &texts, &Asked::default())
+            .map(|it| it.home.cluster)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(read(&["region: eu-west-1\ncluster: shop\nservice: web"]).unwrap(), "shop");
+    let several =
+        ["region: eu-west-1\ncluster: shop\nservice: web", "region: eu-west-1\ncluster: jobs\nservice: job"];
+    assert!(
+        read(&several).unwrap_err().starts_with("0.yml: the files are of several clusters: jobs, shop\n")
+    );
+    let cluster =
+        read(&["region: eu-west-1\ncluster: '{{ must_env `CLUSTER` }}'\nservice: web"]).unwrap_err();
+    assert!(cluster.starts_with("0.yml: no file says which cluster\n"), "{cluster}");
+    let service =
+        read(&["region: eu-west-1\ncluster: shop\nservice: '{{ must_env `SERVICE` }}'"]).unwrap_err();
+    assert!(service.starts_with("0.yml: the name of a service is a template\n"), "{service}");
+}
+
 fn home() -> Home {
     Home {
         environment: "test".to_owned(),

@@ -40,6 +40,21 @@ pub fn reference(name: &str) -> String {
     format!("{OPEN}{name}{CLOSE}")
 }
 
+/// Whether a text refers to a variable.
+pub fn has_reference(text: &str) -> bool {
+    text.contains(OPEN)
+}
+
+/// Whether a spec refers to a variable.
+pub fn uses(spec: &Tree, name: &str) -> bool {
+    match spec {
+        Tree::Text(text) => text.contains(&reference(name)),
+        Tree::List(items) => items.iter().any(|item| uses(item, name)),
+        Tree::Map(members) => members.iter().any(|(_, value)| uses(value, name)),
+        Tree::Flag(_) | Tree::Number(_) | Tree::Missing(_) => false,
+    }
+}
+
 /// What is lifted out of a set of services.
 #[derive(Debug, Default)]
 pub struct Variables {
@@ -202,7 +217,11 @@ impl Walk<'_> {
                         let list = texts.into_iter().map(str::to_owned).collect();
                         self.note(Candidate::List(list), around, key, false);
                     }
-                    Some(_) | None => items.iter().for_each(|item| self.tree(around, key, item)),
+                    // What a command says is read as a whole: its words are named by nothing.
+                    Some(_) | None => {
+                        let structures = items.iter().filter(|item| item.as_text().is_none());
+                        structures.for_each(|item| self.tree(around, key, item));
+                    }
                 }
             }
             Tree::Map(members) => {

@@ -84,8 +84,8 @@ fn variable_text(variable: &Variable) -> String {
     match &variable.value {
         Tree::Missing(why) => format!("to be filled in: {why}"),
         Tree::Map(_) => "looked up in Parameter Store".to_owned(),
-        Tree::Flag(_) | Tree::Number(_) | Tree::Text(_) | Tree::List(_) if variable.services.is_empty() => {
-            "as the file has it".to_owned()
+        Tree::Flag(_) | Tree::Number(_) | Tree::Text(_) | Tree::List(_) if variable.services.len() < 2 => {
+            format!("used by {used}")
         }
         Tree::Flag(_) | Tree::Number(_) | Tree::Text(_) | Tree::List(_) => format!("shared by {used}"),
     }

@@ -1,11 +1,11 @@
 //! What several files say together, put in the shape in which AWS would have answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
 use super::{Asked, FileError, Found, FromFiles, Home, Remark, text_of};
-use crate::import::variables::Variable;
+use crate::import::variables::{Variable, has_reference};
 use crate::import::{LeftOut, Reason};
 use crate::model::{
     EcsService, Json, LiveScaling, LiveService, LiveTaskDefinition, Part, ServiceKey, TaskDefinitionArn,
@@ -13,8 +13,9 @@ use crate::model::{
 
 #[derive(Debug, Default)]
 pub(super) struct Collected {
-    pub(super) region: Option<String>,
-    pub(super) cluster: Option<String>,
+    /// As configurations name them.
+    pub(super) regions: BTreeSet<String>,
+    pub(super) clusters: BTreeSet<String>,
     /// As DescribeServices or CreateService spell them.
     pub(super) services: Vec<Json>,
     pub(super) definitions: Vec<Definition>,
@@ -181,6 +182,10 @@ impl Collected {
                     "`serviceName` or `family` says it",
                 ));
             };
+            if has_reference(&name) {
+                let way_out = "write the name itself: a service is known by it";
+                return Err(FileError::of(first, "the name of a service is a template", way_out));
+            }
             let task_definition = definition.map_or(Part::Absent, |it| {
                 Part::Present(LiveTaskDefinition {
                     arn: TaskDefinitionArn(it.arn.clone()),
@@ -208,28 +213,20 @@ impl Collected {
             });
             services.chain(definitions).filter_map(Json::as_str).filter(|text| text.starts_with("arn:"))
         };
-        let part = |place: usize| {
-            arns()
-                .filter_map(move |arn| arn.split(':').nth(place))
-                .find(|part| !part.is_empty())
-                .map(str::to_owned)
+        let part = |place: usize| -> BTreeSet<String> {
+            let parts = arns().filter_map(|arn| arn.split(':').nth(place));
+            parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
         };
-        let cluster =
-            self.services.iter().find_map(|it| text_of(it, "clusterArn").or_else(|| text_of(it, "cluster")));
-        let cluster = asked.cluster.clone().or_else(|| self.cluster.clone()).or(cluster);
-        let cluster = cluster.map(|it| it.rsplit('/').next().unwrap_or_default().to_owned());
-        let region = asked.region.clone().or_else(|| self.region.clone()).or_else(|| part(3));
-        let known = |value: Option<String>, what: &str| {
-            value.ok_or_else(|| {
-                FileError::of(
-                    first,
-                    format!("no file says which {what}"),
-                    &format!("say it: `--{what} NAME`"),
-                )
-            })
-        };
-        let (region, cluster) = (known(region, "region")?, known(cluster, "cluster")?);
-        let account = part(4).filter(|it| it.len() == 12 && it.bytes().all(|digit| digit.is_ascii_digit()));
+        let named =
+            |member: &str| self.services.iter().filter_map(|it| text_of(it, member)).collect::<Vec<_>>();
+        let name = |text: String| text.rsplit('/').next().unwrap_or_default().to_owned();
+        let all = self.clusters.iter().cloned().chain(named("clusterArn")).chain(named("cluster"));
+        let clusters: BTreeSet<String> = all.map(name).collect();
+        let regions = if self.regions.is_empty() { part(3) } else { self.regions.clone() };
+        let region = only(first, "region", asked.region.as_deref(), regions)?;
+        let cluster = only(first, "cluster", asked.cluster.as_deref(), clusters)?;
+        let account =
+            part(4).into_iter().find(|it| it.len() == 12 && it.bytes().all(|digit| digit.is_ascii_digit()));
         let environment = asked.environment.clone().unwrap_or_else(|| cluster.clone());
         Ok(Home { environment, account, region, cluster })
     }
@@ -247,6 +244,30 @@ impl Collected {
                 policies: of_service(&self.policies, "PolicyName"),
                 scheduled_actions: of_service(&self.actions, "ScheduledActionName"),
             }),
+        }
+    }
+}
+
+/// The one region or cluster that all files are of.
+fn only(first: &str, what: &str, asked: Option<&str>, found: BTreeSet<String>) -> Result<String, FileError> {
+    if let Some(asked) = asked {
+        return Ok(asked.rsplit('/').next().unwrap_or(asked).to_owned());
+    }
+    let said: Vec<String> = found.into_iter().filter(|text| !has_reference(text)).collect();
+    match said.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(FileError::of(
+            first,
+            format!("no file says which {what}"),
+            &format!("say it: `--{what} NAME`"),
+        )),
+        several => {
+            let message = format!("the files are of several {what}s: {}", several.join(", "));
+            Err(FileError::of(
+                first,
+                message,
+                "an Environment is of one; import the files of each on their own",
+            ))
         }
     }
 }

@@ -108,8 +108,8 @@ pub fn read_files(
             Kind::Ecspresso => {
                 let definition = other(text_of(&value, "task_definition"))?;
                 let service = other(text_of(&value, "service_definition"))?;
-                collected.region = collected.region.take().or(text_of(&value, "region"));
-                collected.cluster = collected.cluster.take().or(text_of(&value, "cluster"));
+                collected.regions.extend(text_of(&value, "region"));
+                collected.clusters.extend(text_of(&value, "cluster"));
                 collected.pair(file, text_of(&value, "service"), service, definition)?;
             }
             Kind::PipeCd => {
