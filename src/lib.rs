@@ -11,8 +11,9 @@ pub mod manifest;
 pub mod plan;
 pub mod rollout;
 
-// Floor 2: AWS, and the record of what happened.
+// Floor 2: AWS, what runs there as manifests, and the record of what happened.
 pub mod aws;
+pub mod import;
 pub mod journal;
 
 // Floor 3: windows to the outside.

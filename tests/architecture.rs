@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 const FLOORS: [&[&str]; 7] = [
     &["model", "shape"],
     &["manifest", "plan", "rollout"],
-    &["aws", "journal"],
+    &["aws", "import", "journal"],
     &["ledger", "observe", "report", "source"],
     &["execute"],
     &["controller"],
@@ -29,7 +29,7 @@ const FLOORS: [&[&str]; 7] = [
 const SIDEWAYS: [(&str, &str); 3] = [("rollout", "plan"), ("shape", "model"), ("cli", "config")];
 
 /// No I/O, clock, randomness, environment, async or tracing.
-const PURE: [&str; 5] = ["model", "shape", "manifest", "plan", "rollout"];
+const PURE: [&str; 6] = ["model", "shape", "manifest", "plan", "rollout", "import"];
 
 const IMPURE: [&str; 12] = [
     "std::fs",

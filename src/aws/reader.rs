@@ -59,6 +59,10 @@ pub const SERVICES_MAX: usize = 10;
 pub const SCALABLE_TARGETS_MAX: usize = 50;
 /// Most names per GetParameters.
 pub const PARAMETERS_MAX: usize = 10;
+/// Most services per ListServices.
+const SERVICES_A_PAGE: usize = 100;
+/// ECS allows 5,000 services in a cluster.
+const SERVICE_PAGES_MAX: usize = 100;
 /// Most tasks per DescribeTasks.
 const TASKS_MAX: usize = 100;
 /// A target that holds more than this many pages of policies is past every quota.
@@ -69,7 +73,7 @@ const SCHEDULES_A_PAGE: i32 = 100;
 /// A group that holds more than this many pages of schedules is not one of ours.
 const SCHEDULE_PAGES_MAX: usize = 20;
 
-const ACTIONS: [&str; 18] = [
+const ACTIONS: [&str; 19] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
@@ -78,6 +82,7 @@ const ACTIONS: [&str; 18] = [
     "ecs:DescribeTaskDefinition",
     "ecs:DescribeTasks",
     "ecs:ListServiceDeployments",
+    "ecs:ListServices",
     "ecs:ListTaskDefinitions",
     "ecs:ListTasks",
     "elasticloadbalancing:DescribeTargetHealth",
@@ -110,7 +115,7 @@ macro_rules! ask {
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 18] = ACTIONS;
+    pub const ACTIONS: [&str; 19] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -140,6 +145,31 @@ impl Reader {
             Call::new("ecs:DescribeServices", Category::ServiceRead, format!("read cluster `{cluster}`"));
         let body = json!({"cluster": cluster, "services": names, "include": ["TAGS"]});
         send!(self, ecs.describe_services, call, &body).map(|answer| answer.body)
+    }
+
+    /// ARNs of all services of a cluster.
+    pub async fn list_services(&self, cluster: &str) -> Result<Pages, Error> {
+        let mut pages = Pages::default();
+        let mut tokens: Vec<Json> = Vec::new();
+        let mut body = json!({"cluster": cluster, "maxResults": SERVICES_A_PAGE});
+        for _ in 0..SERVICE_PAGES_MAX {
+            let attempt = format!("list the services of cluster `{cluster}`");
+            let call = Call::new("ecs:ListServices", Category::ServiceRead, attempt);
+            let mut answer = send!(self, ecs.list_services, call, &body)?;
+            pages.items.extend(list(&mut answer.body["serviceArns"]));
+            let token = answer.body["nextToken"].take();
+            if token.as_str().is_none_or(str::is_empty) {
+                pages.complete = true;
+                break;
+            }
+            // A server that hands out the same token again would keep us here for ever.
+            if tokens.contains(&token) {
+                break;
+            }
+            body["nextToken"] = token.clone();
+            tokens.push(token);
+        }
+        Ok(pages)
     }
 
     /// DescribeTaskDefinition with tags: `{taskDefinition, tags}`.

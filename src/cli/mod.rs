@@ -1,6 +1,7 @@
 //! One file per verb; this one only chooses.
 
 mod apply;
+mod import;
 #[cfg(feature = "local")]
 pub mod local;
 mod plan;
@@ -69,6 +70,7 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
         Verb::Apply(settings) => apply::run(&settings, &surroundings).await,
         Verb::Run(settings) => run::run(&settings, &surroundings).await,
         Verb::Status(settings) => unless_stopped(stop, status::run(&settings, &surroundings)).await,
+        Verb::Import(settings) => unless_stopped(stop, import::run(&settings, &surroundings)).await,
         #[cfg(feature = "local")]
         Verb::Local(settings) => local::run(&settings, &surroundings).await,
         Verb::Schema => {

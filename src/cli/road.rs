@@ -171,7 +171,7 @@ pub async fn reader(account: &Account, desired: &Desired) -> anyhow::Result<Read
     Ok(connect(account, &desired.environment).await?.reader())
 }
 
-async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<aws::Aws> {
+pub async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<aws::Aws> {
     let mut settings = aws::Settings::new(&environment.region);
     settings.endpoint.clone_from(&account.endpoint_url);
     settings.budget = account.api_budget;

@@ -32,6 +32,12 @@ pub use flat::{Flat, Line, render};
 pub use lookups::{Lookup, Needs, NotFound, needs, unanswered};
 pub use node::Span;
 
+/// YAML as it is written, before anything is known of what it means.
+pub mod document {
+    pub use super::node::{Key, Kind, Node, Scalar, Span, Value};
+    pub use super::yaml::{YamlError, parse};
+}
+
 use std::collections::BTreeMap;
 
 use envelope::{Kind, Manifest};

@@ -12,6 +12,7 @@ mod scaling;
 mod schedule_tests;
 mod scheduled_tasks;
 mod services;
+mod survey;
 mod task_definitions;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ use scaling::ScalingMemory;
 use scheduled_tasks::ScheduleMemory;
 pub use scheduled_tasks::{Owner, WantTask};
 use services::MissingMemory;
+pub use survey::Scope;
 use task_definitions::TaskDefinitions;
 
 /// One service to look at.

@@ -6,7 +6,7 @@ use crate::model::Json;
 pub const MASK: &str = "(hidden)";
 
 /// Whether a named value looks like a credential, by its name or by itself.
-pub(super) fn is_credential(name: &str, value: &Json) -> bool {
+pub fn is_credential(name: &str, value: &Json) -> bool {
     value.as_str().is_none_or(|text| !text.is_empty()) && (says_credential(name) || carries_password(value))
 }
 

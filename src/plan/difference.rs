@@ -62,6 +62,29 @@ pub fn differences(desired: &Json, live: &Json, rules: &Rules) -> (Vec<Differenc
     (walk.differences, walk.quiet)
 }
 
+/// Whether an object says the same without a member that it has: then a manifest need not write it.
+///
+/// Never so for a field that Git owns only where it mentions it: leaving that out means to let go of it.
+pub fn is_implied(
+    rules: &Rules,
+    member: Option<&'static Node>,
+    value: &Json,
+    around: Around<'_>,
+    root: &Json,
+) -> bool {
+    let rule = member.and_then(|node| node.rule);
+    if rule.is_none_or(|rule| rule.absent == Absent::NotOurs) {
+        return false;
+    }
+    let mut without = around.desired.clone();
+    without.remove(around.name);
+    let around = Around { desired: &without, ..around };
+    let mut walk =
+        Walk { rules, desired_root: root, live_root: root, differences: Vec::new(), quiet: Vec::new() };
+    walk.field(&FieldPath::root(), member, None, Some(value), around);
+    walk.differences.is_empty()
+}
+
 pub(super) type Object = Map<String, Json>;
 
 fn object(value: &Json) -> Cow<'_, Object> {
@@ -73,10 +96,19 @@ fn object(value: &Json) -> Cow<'_, Object> {
 
 /// The objects that a field stands in, on both sides, and their rules.
 #[derive(Clone, Copy)]
-struct Around<'a> {
+pub struct Around<'a> {
     node: Option<&'static Node>,
+    /// Of the field itself.
+    name: &'a str,
     desired: &'a Object,
     live: &'a Object,
+}
+
+impl<'a> Around<'a> {
+    /// Both sides are one and the same.
+    pub fn same(node: Option<&'static Node>, object: &'a Object, name: &'a str) -> Self {
+        Self { node, name, desired: object, live: object }
+    }
 }
 
 struct Walk<'a> {
@@ -90,11 +122,11 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Compares two objects member by member.
     fn members(&mut self, path: &FieldPath, node: Option<&'static Node>, desired: &Object, live: &Object) {
-        let around = Around { node, desired, live };
         let mut names: Vec<&String> = desired.keys().chain(live.keys()).collect();
         names.sort();
         names.dedup();
         for name in names {
+            let around = Around { node, name, desired, live };
             let member = node.and_then(|node| node.members.get(name.as_str()));
             self.field(
                 &path.field(name),
@@ -269,7 +301,7 @@ impl Walk<'_> {
         }
         for other in unpaired {
             let path = path.key(key_of(other, keys, element));
-            let around = Around { node, desired: &nothing, live: &nothing };
+            let around = Around { node, name: "", desired: &nothing, live: &nothing };
             self.field(&path, element, None, Some(other), around);
         }
         if (self.differences.len(), self.quiet.len()) == before && pair.0 != pair.1 {

@@ -28,13 +28,15 @@ mod waiting;
 
 use std::collections::BTreeMap;
 
+pub use credentials::is_credential;
 pub use decide::plan_service;
-pub use difference::{Rules, differences};
+pub use difference::{Around, Rules, differences, is_implied};
 pub use history::{Past, Pasts};
 pub use hooks::{register_hook, run_task};
 pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_left, share};
 pub use replacing::Replacement;
 pub use scheduled_task::plan_scheduled_task;
+pub use trees::{live_scaling, service_as_input};
 pub use types::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
     PlannedHook, PruneBy, PruneGuard, Quiet, RevisionSource, ServicePlan, Share, Since, Step,

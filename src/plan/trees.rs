@@ -5,6 +5,11 @@ use serde_json::{Map, json};
 use crate::model::{EcsService, Json, LiveScaling, Scaling};
 use crate::shape::rules::{Owner, Tree, tree};
 
+/// A service in the shape of CreateService input, for somebody who does not know what Git says.
+pub fn service_as_input(service: &EcsService) -> Json {
+    live_service(service, &Json::Null)
+}
+
 /// A service in the shape of CreateService input.
 pub(super) fn live_service(service: &EcsService, desired: &Json) -> Json {
     let known = tree(Tree::Service);
@@ -60,7 +65,7 @@ pub(super) fn desired_scaling(scaling: &Scaling) -> Json {
 }
 
 /// What Application Auto Scaling holds, spelled likewise.
-pub(super) fn live_scaling(scaling: &LiveScaling) -> Json {
+pub fn live_scaling(scaling: &LiveScaling) -> Json {
     json!({
         "minCapacity": scaling.target["MinCapacity"],
         "maxCapacity": scaling.target["MaxCapacity"],

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Replacement;
 use crate::model::{
     Digest, FieldPath, HookStage, Json, LookedUp, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
-    TaskDefinitionArn, Timestamp, Workload,
+    TaskDefinitionArn, Timestamp, Workload, tag,
 };
 use crate::shape::rules::Effect;
 
@@ -454,6 +454,14 @@ impl Kept {
 }
 
 impl ServicePlan {
+    /// Whether a service runs what Git asks for already, and only our tags are missing on it.
+    pub fn adopts(&self) -> bool {
+        let Decision::Change { differences, steps } = &self.decision else { return false };
+        let owner = FieldPath::root().field("service").field("tags").field(tag::MANAGED_BY);
+        steps.iter().all(|step| matches!(step.action, Action::TagService { .. }))
+            && differences.iter().any(|one| one.path == owner && one.live.is_none())
+    }
+
     /// What would be done now; nothing where nothing is, or may be.
     pub fn steps(&self) -> &[Step] {
         match &self.decision {

@@ -3,6 +3,7 @@
 mod created;
 mod failure;
 mod held;
+mod imported;
 mod leaving;
 pub mod log;
 mod overriding;
@@ -20,6 +21,7 @@ mod why;
 mod example;
 
 pub use failure::{Aftermath, failure_text};
+pub use imported::{IMPORT_VERSION, Written, import_json, import_text};
 pub use leaving::leaving_sentence;
 pub use overriding::override_sentence;
 pub use paint::{Colour, counted, span};

@@ -15,6 +15,8 @@ use crate::model::{Desired, FieldPath, HookStage, Json, OnFailure, Segment, Serv
 use crate::plan::{Cause, Consequence, Decision, Difference, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
 use crate::report::leaving::SCHEDULE_LEFT;
 
+/// What is said of a service that nobody managed so far and that runs what Git asks for.
+const ADOPTS: &str = "adopts the running service by its tags, in place, no deployment";
 /// Unchanged services up to this number are named; more are only counted.
 const UNCHANGED_NAMED_MAX: usize = 5;
 /// Columns at most, so that one long path does not push all values to the right.
@@ -114,6 +116,11 @@ impl Window<'_> {
                 self.headline(text, "=", Tone::Quiet, &service.service, "nothing to do");
             }
             Decision::Unchanged => {}
+            // Which tags those are is nothing to weigh: no field differs.
+            Decision::Change { steps, .. } if service.adopts() => {
+                self.headline(text, "~", Tone::Change, &service.service, ADOPTS);
+                self.will(text, service, steps);
+            }
             Decision::Change { differences, steps } => {
                 let (sign, tone, what) = match &service.replaces {
                     Some(replacement) => ("±", Tone::Bad, replacing::headline(replacement)),
@@ -332,7 +339,7 @@ impl Window<'_> {
 
     fn counts(&self) -> String {
         let (mut create, mut change, mut held, mut unchanged) = (0, 0, 0, 0);
-        let (mut delete, mut replace, mut left) = (0, 0, self.plan.schedules_left.len());
+        let (mut delete, mut replace, mut adopt, mut left) = (0, 0, 0, self.plan.schedules_left.len());
         for service in &self.plan.services {
             match &service.decision {
                 Decision::Unchanged if service.left_git.is_some() => left += 1,
@@ -340,12 +347,14 @@ impl Window<'_> {
                 Decision::Unchanged => unchanged += 1,
                 Decision::Change { .. } if service.replaces.is_some() => replace += 1,
                 Decision::Change { steps, .. } if creates(steps) => create += 1,
+                Decision::Change { .. } if service.adopts() => adopt += 1,
                 Decision::Change { .. } => change += 1,
                 Decision::Held { .. } => held += 1,
             }
         }
         let counted = [
             (create, "to create"),
+            (adopt, "to adopt"),
             (change, "to change"),
             (replace, "to replace"),
             (delete, "to delete"),
@@ -358,7 +367,7 @@ impl Window<'_> {
             .filter(|(number, _)| *number > 0)
             .map(|(number, what)| format!("{number} {what}"))
             .collect();
-        match (create + change + replace + delete + held, parts.is_empty()) {
+        match (create + adopt + change + replace + delete + held, parts.is_empty()) {
             (_, true) => "No services.".to_owned(),
             (0, false) => format!("Nothing to do, {}.", parts.join(", ")),
             (_, false) => format!("{}.", parts.join(", ")),

@@ -17,6 +17,9 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
     let Decision::Change { differences, steps } = &plan.decision else {
         return "nothing to do".to_owned();
     };
+    if plan.adopts() {
+        return "adopted as it runs, by its tags, without a deployment".to_owned();
+    }
     let has = |wanted: &str| steps.iter().any(|step| step.action.call() == wanted);
     let deploys =
         steps.iter().any(|step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. }));

@@ -204,3 +204,24 @@ async fn the_aws_cli_schedules_a_task() {
     assert_eq!(printed[3..6], ["cron(0 6 * * ? *)", "mail", "jobs"]);
     assert_eq!(printed[7], "0");
 }
+
+#[test]
+fn what_boto3_made_in_moto_is_imported_and_plans_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let python = std::env::var("RECONCILER_TEST_PYTHON")
+        .expect("RECONCILER_TEST_PYTHON names a Python with moto; `make test` sets it up");
+    let output = std::process::Command::new(python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/adopt.py"))
+        .arg(env!("CARGO_BIN_EXE_reconciler"))
+        .arg(folder.path())
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.trim().ends_with("ok"), "{text}\n{errors}");
+}

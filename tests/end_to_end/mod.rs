@@ -13,6 +13,7 @@ mod bad_input;
 mod contract;
 mod drift;
 mod hooks;
+mod importing;
 mod jobs;
 mod page;
 mod releases;

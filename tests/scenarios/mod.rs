@@ -11,6 +11,7 @@ mod generated;
 mod hook_transcripts;
 mod hook_trouble;
 mod hooks;
+mod importing;
 mod leaving;
 mod lookups;
 mod mass_deletion;
