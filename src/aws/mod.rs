@@ -8,12 +8,16 @@
 mod budget;
 mod call;
 mod connect;
+mod direct;
 mod error;
 mod exchange;
+mod inspector;
 mod json_service;
 mod permit;
 mod reader;
+mod secret_shape;
 mod writer;
+mod xml;
 
 #[cfg(test)]
 pub(crate) mod stub;
@@ -27,8 +31,12 @@ pub use call::{CallEnd, OnCall};
 pub use connect::{Aws, Settings, connect};
 pub use error::{Error, ErrorKind};
 pub use exchange::Answer;
+pub use inspector::{
+    ALARMS_MAX, FILTER_VALUES_MAX, IMAGES_MAX, Inspector, PARAMETERS_MAX, TARGET_GROUPS_MAX,
+};
 pub use permit::{Permit, Turn};
 pub use reader::{
     CallerIdentity, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICES_MAX, TargetHealth, resource_id,
 };
+pub use secret_shape::SecretShape;
 pub use writer::Writer;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use super::{Exit, Surroundings};
-use crate::aws::{self, ErrorKind, Reader};
+use crate::aws::{self, CallerIdentity, ErrorKind, Inspector, Reader};
 use crate::config::{Account, Source};
 use crate::controller::{Controller, Engine, Timing};
 use crate::journal::Journal;
@@ -77,10 +77,16 @@ pub async fn validate(source: &Source, surroundings: &Surroundings) -> anyhow::R
 
 /// Connects to the environment's region, without the right to change anything.
 pub async fn reader(account: &Account, desired: &Desired) -> anyhow::Result<Reader> {
-    Ok(connect(account, &desired.environment).await?.reader())
+    Ok(connect(account, &desired.environment).await?.0.reader())
 }
 
-async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<aws::Aws> {
+/// Connects likewise, to look at what services stand on; and says in which account.
+pub async fn inspector(account: &Account, desired: &Desired) -> anyhow::Result<(Inspector, String)> {
+    let (aws, identity) = connect(account, &desired.environment).await?;
+    Ok((aws.inspector(), identity.account))
+}
+
+async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
     let mut settings = aws::Settings::new(&environment.region);
     settings.endpoint.clone_from(&account.endpoint_url);
     settings.budget = account.api_budget;
@@ -100,7 +106,7 @@ async fn connect(account: &Account, environment: &Environment) -> anyhow::Result
             identity.arn
         );
     }
-    Ok(aws)
+    Ok((aws, identity))
 }
 
 /// AWS could not be asked for the first time.
@@ -260,7 +266,7 @@ pub async fn controller(
     surroundings: &Surroundings,
     timing: Timing,
 ) -> anyhow::Result<Controller> {
-    let aws = connect(account, environment).await?;
+    let (aws, _) = connect(account, environment).await?;
     let engine = Engine {
         writer: aws.writer(),
         ledger,

@@ -11,6 +11,7 @@ mod scaling;
 mod schedule_tests;
 mod scheduled_tasks;
 mod services;
+mod surroundings;
 mod task_definitions;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ use scaling::ScalingMemory;
 use scheduled_tasks::ScheduleMemory;
 pub use scheduled_tasks::{Owner, WantTask};
 use services::MissingMemory;
+pub use surroundings::{OnAnswer, surroundings};
 use task_definitions::TaskDefinitions;
 
 /// One service to look at.

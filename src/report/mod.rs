@@ -13,6 +13,7 @@ mod sentence;
 pub mod status;
 mod steps;
 mod value;
+mod verification;
 
 #[cfg(test)]
 mod example;
@@ -24,3 +25,4 @@ pub use paint::{Colour, counted, span};
 pub use plan_json::{PLAN_VERSION, plan_json};
 pub use plan_text::{Explain, PlanTextOptions, plan_text};
 pub use sentence::{change_sentence, failure_sentence, held_sentence};
+pub use verification::{VERIFICATION_VERSION, VerificationOf, verification_json, verification_text};
