@@ -15,10 +15,13 @@ pub mod world;
 
 pub mod autoscaling;
 pub mod balancer;
+pub mod cloud_map;
 pub mod cloudwatch;
+pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
+pub mod iam;
 pub mod images;
 pub mod logs;
 pub mod s3;

@@ -2,6 +2,8 @@
 //!
 //! `make test` installs both and names their Python in `RECONCILER_TEST_PYTHON`.
 
+mod verify;
+
 use std::sync::Arc;
 
 use simulator::Simulator;
