@@ -87,8 +87,10 @@ pub(super) enum Question {
     Json(&'static str, Json),
     /// awsQuery and ec2Query: the API's version, the action, and its parameters.
     Query(&'static str, &'static str, Vec<(String, String)>),
-    /// HEAD of a path that is encoded already.
+    /// HEAD of a path that is encoded already, in S3.
     Head(String),
+    /// GET of a path and query that are encoded already.
+    Get(String),
 }
 
 impl Question {
@@ -107,6 +109,7 @@ impl Question {
                 let builder = builder.method("POST").uri("/");
                 (builder.header("content-type", "application/x-www-form-urlencoded"), body)
             }
+            Question::Get(path) => (builder.method("GET").uri(path), String::new()),
             Question::Head(path) => {
                 let hash: String =
                     Sha256::digest(b"").as_slice().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -234,7 +237,8 @@ fn refusal(body: &[u8], header: Option<&str>) -> Option<(String, String)> {
         code.rsplit('#').next().unwrap_or_default().to_owned()
     };
     if let Ok(answer) = serde_json::from_str::<Json>(text) {
-        let code = answer["__type"].as_str().or(header).or(answer["code"].as_str())?;
+        let named = [&answer["__type"], &answer["ErrorCode"], &answer["code"]];
+        let code = named.into_iter().find_map(Json::as_str).or(header)?;
         let message = answer["message"].as_str().or(answer["Message"].as_str()).unwrap_or_default();
         return Some((short(code), message.to_owned()));
     }

@@ -44,13 +44,14 @@ const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-const ACTIONS: [&str; 16] = [
+const ACTIONS: [&str; 17] = [
     "cloudwatch:DescribeAlarms",
     "ec2:DescribeRouteTables",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
     "ecr:BatchGetImage",
     "ecs:DescribeClusters",
+    "elasticfilesystem:DescribeFileSystems",
     "elasticloadbalancing:DescribeTargetGroups",
     "iam:GetRole",
     "logs:DescribeLogGroups",
@@ -65,7 +66,7 @@ const ACTIONS: [&str; 16] = [
 
 impl Inspector {
     /// IAM actions of these methods, sorted, with the one that every verb begins with.
-    pub const ACTIONS: [&str; 16] = ACTIONS;
+    pub const ACTIONS: [&str; 17] = ACTIONS;
 
     pub(super) fn new(
         ecs: aws_sdk_ecs::Client,
@@ -196,6 +197,17 @@ impl Inspector {
                 _ => return Err(error),
             }
         }
+    }
+
+    /// The element of DescribeFileSystems for one file system of EFS.
+    pub async fn file_system(&self, id: &str) -> Result<Json, Error> {
+        let attempt = format!("read file system `{id}`");
+        let call = Call::new("elasticfilesystem:DescribeFileSystems", Category::Other, attempt);
+        let question = Question::Get(format!("/2015-02-01/file-systems?FileSystemId={}", encoded(id, "")));
+        let direct = self.ask(&call, self.place("elasticfilesystem", "elasticfilesystem"), question).await?;
+        let answer: Result<Json, _> = serde_json::from_slice(&direct.body());
+        let found = answer.ok().and_then(|mut answer| list(&mut answer["FileSystems"]).into_iter().next());
+        found.ok_or_else(|| self.unreadable(&call))
     }
 
     /// Of at most [`TARGET_GROUPS_MAX`]. One that is not there fails the whole call.

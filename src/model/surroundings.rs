@@ -52,6 +52,8 @@ pub enum Subject {
         bucket: String,
         key: String,
     },
+    /// Of EFS.
+    FileSystem(String),
     TargetGroup(String),
     Subnet(String),
     SecurityGroup(String),

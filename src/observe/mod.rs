@@ -17,6 +17,8 @@ mod task_definitions;
 #[cfg(test)]
 mod hook_tests;
 #[cfg(test)]
+mod surroundings_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

@@ -77,6 +77,7 @@ fn questions(subjects: &BTreeSet<Subject>) -> Vec<Question> {
             | Subject::SecretKeys { .. }
             | Subject::LogGroup { .. }
             | Subject::Object { .. }
+            | Subject::FileSystem(_)
             | Subject::Namespaces
             | Subject::Registry(_) => questions.push(Question::One(subject)),
         }
@@ -151,6 +152,7 @@ async fn one(inspector: &Inspector, subject: &Subject) -> Part<Json> {
         }
         Subject::LogGroup { region, name } => there(inspector.has_log_group(region, name).await),
         Subject::Object { bucket, key } => there(inspector.has_object(bucket, key).await),
+        Subject::FileSystem(id) => part(inspector.file_system(id).await),
         Subject::Namespaces => part(inspector.namespaces().await.map(Value::Array)),
         Subject::Registry(id) => part(inspector.registry(id).await),
         Subject::Repository(_)
@@ -292,6 +294,10 @@ fn is_absent(error: &Error) -> bool {
 
 fn failed(error: &Error) -> Part<Json> {
     Part::Unreadable(match error.kind {
+        // Of a secret with a key of its own.
+        ErrorKind::AccessDenied if error.message.contains("KMS") => {
+            format!("needs {} and kms:Decrypt of its key", error.operation)
+        }
         ErrorKind::AccessDenied => format!("needs {}", error.operation),
         _ => error.to_string(),
     })

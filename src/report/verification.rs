@@ -95,7 +95,10 @@ pub fn verification_json(of: &VerificationOf<'_>) -> Json {
     json!({
         "version": VERIFICATION_VERSION,
         "environment": of.environment.name,
-        "revision": {"id": of.revision.id, "branch": of.revision.branch},
+        "region": of.environment.region,
+        "cluster": of.environment.cluster,
+        "revision": of.revision.id,
+        "branch": of.revision.branch,
         "errors": number(Level::Error),
         "warnings": number(Level::Warning),
         "notChecked": number(Level::NotChecked),
@@ -125,4 +128,105 @@ fn finding_json(finding: &Finding) -> Json {
         })
         .collect();
     json!({"level": level, "what": finding.what, "advice": finding.advice, "places": places})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EnvironmentSync, FieldPath, Origin, ServiceKey, Timestamp};
+
+    fn environment() -> Environment {
+        Environment {
+            name: "production".to_owned(),
+            account: None,
+            region: "eu-west-1".to_owned(),
+            cluster: "jobs".to_owned(),
+            variables: [].into(),
+            sync: EnvironmentSync::default(),
+        }
+    }
+
+    fn revision() -> Revision {
+        Revision {
+            id: "4c1f9e2000000000000000000000000000000000".to_owned(),
+            branch: "main".to_owned(),
+            author: "ada".to_owned(),
+            subject: "Verify".to_owned(),
+            committed_at: Timestamp(0),
+        }
+    }
+
+    fn finding(level: Level, places: usize) -> Finding {
+        let place = |number: usize| Place {
+            origin: Some(Origin { file: "manifests/api.yaml".into(), line: number + 3, column: 5 }),
+            service: ServiceKey::new("api"),
+            path: FieldPath::root().field("taskDefinition").field("taskRoleArn"),
+        };
+        Finding {
+            level,
+            what: "there is no role `api`\x1b[2J".to_owned(),
+            advice: "create it".to_owned(),
+            places: (0..places).map(place).collect(),
+        }
+    }
+
+    #[test]
+    fn the_first_line_answers_and_many_places_are_counted() {
+        let (environment, revision) = (environment(), revision());
+        let findings =
+            vec![finding(Level::Error, 1), finding(Level::Error, 7), finding(Level::NotChecked, 1)];
+        let verification = Verification { findings, checks: 31 };
+        let of = VerificationOf {
+            environment: &environment,
+            revision: &revision,
+            verification: &verification,
+            calls: 14,
+        };
+        insta::assert_snapshot!(verification_text(&of, Colour::Plain), @r"
+        production: 2 errors, 1 not checked, 31 checks   main@4c1f9e2 · 14 calls
+
+        error: there is no role `api` [2J
+          --> manifests/api.yaml:3:5  api taskDefinition.taskRoleArn
+          = create it
+
+        error: there is no role `api` [2J
+          --> manifests/api.yaml:3:5  api taskDefinition.taskRoleArn
+          --> manifests/api.yaml:4:5  api taskDefinition.taskRoleArn
+          --> manifests/api.yaml:5:5  api taskDefinition.taskRoleArn
+          --> manifests/api.yaml:6:5  api taskDefinition.taskRoleArn
+          --> manifests/api.yaml:7:5  api taskDefinition.taskRoleArn
+          and 2 places more
+          = create it
+
+        not checked: there is no role `api` [2J
+          --> manifests/api.yaml:3:5  api taskDefinition.taskRoleArn
+          = create it
+        ");
+    }
+
+    #[test]
+    fn every_member_is_documented() {
+        let document = include_str!("../../docs/verify.md");
+        let (environment, revision) = (environment(), revision());
+        let verification = Verification { findings: vec![finding(Level::Error, 1)], checks: 1 };
+        let of = VerificationOf {
+            environment: &environment,
+            revision: &revision,
+            verification: &verification,
+            calls: 1,
+        };
+        let mut open = vec![verification_json(&of)];
+        while let Some(value) = open.pop() {
+            match value {
+                Json::Object(members) => {
+                    for (name, value) in members {
+                        assert!(document.contains(&format!("`{name}`")), "{name} is not in docs/verify.md");
+                        open.push(value);
+                    }
+                }
+                Json::Array(items) => open.extend(items),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+            }
+        }
+    }
 }

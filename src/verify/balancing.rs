@@ -28,7 +28,11 @@ impl TargetGroup {
         let group = match view.look(&Subject::TargetGroup(self.arn.clone()), "target groups") {
             Ok(Some(group)) => group,
             Ok(None) => {
-                let what = format!("there is no target group `{}`", name(&self.arn));
+                let what = format!(
+                    "there is no target group `{}` in {}",
+                    self.arn.split_once("targetgroup/").map_or(self.arn.as_str(), |(_, it)| it),
+                    view.context.region
+                );
                 return vec![error(what, "correct its ARN, or the variable that holds it")];
             }
             Err(verdict) => return vec![verdict],

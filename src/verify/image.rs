@@ -1,7 +1,7 @@
 //! Images: in their repository, and for the platform that the task runs on.
 
-use super::needs::Platform;
 use super::reference::ecr_image;
+use super::what::Platform;
 use super::{Verdict, View, error, not_checked};
 use crate::model::{ImageId, Json, Subject};
 
@@ -35,7 +35,10 @@ pub(super) fn judge(image: &str, platform: Option<&Platform>, view: &View<'_>) -
 fn of_platform(shown: &str, manifest: &Json, wanted: &Platform) -> Option<Verdict> {
     let Some(list) = manifest["manifests"].as_array() else {
         // An image that is not a list names its platform in its configuration only.
-        return Some(not_checked("the platform of images that are no multi-platform list", ""));
+        return Some(not_checked(
+            "the platform of images that are no list of platforms: only their configuration names it",
+            "",
+        ));
     };
     // Attestations are in the list as `unknown/unknown`.
     let platforms: Vec<(&str, &str)> = list

@@ -15,6 +15,7 @@ mod scaling;
 mod secret;
 mod storage;
 mod trust;
+mod what;
 
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Facts, FieldPath, Json, Origin, Part, ServiceKey, Subject};
 
-use needs::What;
 pub use needs::needs;
+use what::What;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,7 +152,14 @@ impl<'a> View<'a> {
             Some(Part::Present(fact)) => Ok(Some(fact)),
             Some(Part::Absent) => Ok(None),
             // In the same words for all, so that a missing permission is told once.
-            Some(Part::Unreadable(why)) => Err(not_checked(format!("{of}: {why}"), "")),
+            Some(Part::Unreadable(why)) => {
+                let advice = if why.starts_with("needs ") {
+                    "deploy/iam/verify.json has all that verify reads"
+                } else {
+                    ""
+                };
+                Err(not_checked(format!("{of}: {why}"), advice))
+            }
             None => Err(not_checked(format!("{of}: nobody asked AWS"), "")),
         }
     }

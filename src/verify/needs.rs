@@ -1,130 +1,18 @@
 //! What the manifests need, each need with the place that asks for it.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use super::balancing::TargetGroup;
 use super::cluster::Capacity;
 use super::network::Network;
 use super::scaling::ResourceLabel;
-use super::storage::{self, LogGroup};
-use super::{Context, Need, Place, Verdict, View};
-use super::{cluster, image, names, reference, role, scaling, secret, texts};
+use super::storage::LogGroup;
+use super::what::{Platform, Principal, What};
+use super::{Need, Place, role, texts};
 use crate::model::{
     Desired, DesiredScheduledTask, DesiredService, FieldPath, Hook, HookDefinition, Json, Origins, Scaling,
-    ServiceKey, Subject,
+    ServiceKey,
 };
-
-/// A service of AWS that assumes a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Principal {
-    /// For what runs in tasks.
-    Tasks,
-    /// For what ECS itself does: load balancers, volumes, hooks.
-    Ecs,
-    Scheduler,
-}
-
-impl Principal {
-    pub(super) fn service(self) -> &'static str {
-        match self {
-            Principal::Tasks => "ecs-tasks.amazonaws.com",
-            Principal::Ecs => "ecs.amazonaws.com",
-            Principal::Scheduler => "scheduler.amazonaws.com",
-        }
-    }
-
-    /// What it acts for, as a condition on `aws:SourceArn` sees it.
-    pub(super) fn source(self, context: &Context) -> String {
-        let Context { account, region, cluster, schedule_group } = context;
-        let cluster = cluster.rsplit('/').next().unwrap_or_default();
-        match self {
-            Principal::Tasks => format!("arn:aws:ecs:{region}:{account}:task/{cluster}/0"),
-            Principal::Ecs => format!("arn:aws:ecs:{region}:{account}:service/{cluster}/0"),
-            Principal::Scheduler => {
-                format!("arn:aws:scheduler:{region}:{account}:schedule-group/{schedule_group}")
-            }
-        }
-    }
-}
-
-/// What an image has to be made for, in the words of its manifest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Platform {
-    pub(super) os: &'static str,
-    pub(super) architecture: &'static str,
-}
-
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum What {
-    Cluster,
-    Capacity(Capacity),
-    Role(String, Principal),
-    Image(String, Option<Platform>),
-    Secret(String),
-    LogGroup(LogGroup),
-    EnvironmentFile(String),
-    Network(Network),
-    TargetGroup(Box<TargetGroup>),
-    Namespace(Option<String>),
-    /// A registry of Cloud Map, and the network mode of the tasks.
-    Registry(String, String),
-    Alarm(String),
-    ResourceLabel(ResourceLabel),
-    ScalingRole,
-}
-
-impl What {
-    pub(super) fn subjects(&self, context: &Context) -> Vec<Subject> {
-        let cluster = || Subject::Cluster(context.cluster.clone());
-        match self {
-            What::Cluster | What::Capacity(_) => vec![cluster()],
-            What::Role(role, _) => vec![Subject::Role(role::name(role).to_owned())],
-            What::ScalingRole => vec![Subject::Role(role::SCALING_ROLE.to_owned())],
-            What::Image(image, _) => {
-                let found = reference::ecr_image(image).into_iter();
-                found.flat_map(|(it, id)| [Subject::Repository(it.clone()), Subject::Image(it, id)]).collect()
-            }
-            What::Secret(from) => secret::subjects(from, &context.region),
-            What::LogGroup(group) => vec![group.subject()],
-            What::EnvironmentFile(value) => storage::object(value).into_iter().collect(),
-            What::Network(network) => network.subjects(),
-            What::TargetGroup(group) => vec![Subject::TargetGroup(group.arn.clone())],
-            What::Namespace(None) => vec![cluster()],
-            What::Namespace(Some(_)) => vec![Subject::Namespaces],
-            What::Registry(arn, _) => vec![Subject::Registry(names::registry_id(arn).to_owned())],
-            What::Alarm(name) => vec![Subject::Alarm(name.clone())],
-            // The target groups are asked for where the service names them.
-            What::ResourceLabel(_) => Vec::new(),
-        }
-    }
-
-    pub(super) fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
-        let one = |verdict: Option<Verdict>| verdict.into_iter().collect();
-        match self {
-            What::Cluster => cluster::judge(view),
-            What::Capacity(capacity) => one(capacity.judge(view)),
-            What::Role(role, principal) => role::judge(role, *principal, view),
-            What::ScalingRole => role::judge_scaling_role(view),
-            What::Image(image, platform) => image::judge(image, platform.as_ref(), view),
-            What::Secret(from) => secret::judge(from, view),
-            What::LogGroup(group) => one(group.judge(view)),
-            What::EnvironmentFile(value) => one(storage::judge_environment_file(value, view)),
-            What::Network(network) => network.judge(view),
-            What::TargetGroup(group) => group.judge(view),
-            What::Namespace(namespace) => one(names::judge_namespace(namespace.as_deref(), view)),
-            What::Registry(arn, mode) => one(names::judge_registry(arn, mode, view)),
-            What::Alarm(name) => one(scaling::judge_alarm(name, view)),
-            What::ResourceLabel(label) => one(label.judge(view)),
-        }
-    }
-}
 
 /// Everything that services and scheduled tasks need; of these only, if `only` names some.
 pub fn needs(desired: &Desired, only: &BTreeSet<ServiceKey>) -> Vec<Need> {
@@ -181,7 +69,9 @@ impl Walk<'_> {
         self.need(&FieldPath::root(), What::Cluster);
         let fargate = runs_on_fargate(tree, definition);
         self.task_definition(definition, &FieldPath::root().field("taskDefinition"), fargate);
-        let network = self.network(tree, &path, fargate);
+        let network = network_of(tree, fargate);
+        let vpc = path.field("networkConfiguration").field("awsvpcConfiguration");
+        self.network(&network, &vpc, ["subnets", "securityGroups"]);
         self.capacity(tree, &path, fargate);
         self.load_balancers(desired, &path, &network);
         for (at, volume) in elements(tree, &path, "volumeConfigurations", "name") {
@@ -246,10 +136,8 @@ impl Walk<'_> {
         self.need_text(target, &path, "RoleArn", |role| What::Role(role, Principal::Scheduler));
         let at = path.field("EcsParameters");
         let network = network_of(&run, fargate);
-        if !network.subnets.is_empty() {
-            let at = at.field("NetworkConfiguration").field("awsvpcConfiguration").field("Subnets");
-            self.need(&at, What::Network(network));
-        }
+        let vpc = at.field("NetworkConfiguration").field("awsvpcConfiguration");
+        self.network(&network, &vpc, ["Subnets", "SecurityGroups"]);
         self.capacity(&run, &at, fargate);
     }
 
@@ -265,8 +153,9 @@ impl Walk<'_> {
         }
         // What a hook has of its service is told of there.
         let network = network_of(&hook.run, fargate);
-        if !network.subnets.is_empty() && network != *of_service {
-            self.need(&path.field("networkConfiguration"), What::Network(network));
+        if network != *of_service {
+            let vpc = path.field("networkConfiguration").field("awsvpcConfiguration");
+            self.network(&network, &vpc, ["subnets", "securityGroups"]);
         }
         let overrides = &hook.run["overrides"];
         for field in ["executionRoleArn", "taskRoleArn"] {
@@ -278,6 +167,10 @@ impl Walk<'_> {
     fn task_definition(&mut self, tree: &Json, path: &FieldPath, fargate: bool) {
         for field in ["executionRoleArn", "taskRoleArn"] {
             self.need_text(tree, path, field, |role| What::Role(role, Principal::Tasks));
+        }
+        for (at, volume) in elements(tree, path, "volumes", "name") {
+            let at = at.field("efsVolumeConfiguration");
+            self.need_text(&volume["efsVolumeConfiguration"], &at, "fileSystemId", What::FileSystem);
         }
         let role = tree["executionRoleArn"].as_str();
         let platform = platform(tree, fargate);
@@ -321,13 +214,17 @@ impl Walk<'_> {
         self.need(&path.field("options").field("awslogs-group"), What::LogGroup(group));
     }
 
-    fn network(&mut self, tree: &Json, path: &FieldPath, fargate: bool) -> Network {
-        let network = network_of(tree, fargate);
-        if !network.subnets.is_empty() {
-            let at = path.field("networkConfiguration").field("awsvpcConfiguration").field("subnets");
-            self.need(&at, What::Network(network.clone()));
+    fn network(&mut self, network: &Network, path: &FieldPath, [subnets, groups]: [&str; 2]) {
+        let (subnets, groups) = (path.field(subnets), path.field(groups));
+        if network.subnets.len() > 1 {
+            self.need(&subnets, What::Network(network.clone()));
         }
-        network
+        for (number, id) in network.subnets.iter().enumerate() {
+            self.need(&subnets.index(number), What::Subnet(id.clone(), network.clone()));
+        }
+        for (number, id) in network.security_groups.iter().enumerate() {
+            self.need(&groups.index(number), What::SecurityGroup(id.clone(), network.clone()));
+        }
     }
 
     fn capacity(&mut self, tree: &Json, path: &FieldPath, fargate: bool) {

@@ -23,106 +23,86 @@ impl Network {
         subnets.chain(groups).chain(routes).collect()
     }
 
-    pub(super) fn judge(&self, view: &View<'_>) -> Vec<Verdict> {
-        let mut verdicts = Vec::new();
-        let subnets = present(&self.subnets, Subject::Subnet, "subnet", view, &mut verdicts);
-        let groups =
-            present(&self.security_groups, Subject::SecurityGroup, "security group", view, &mut verdicts);
-        let vpcs: BTreeSet<&str> = subnets.iter().filter_map(|(_, subnet)| vpc(subnet)).collect();
-        if vpcs.len() > 1 {
-            let places: Vec<String> = subnets
-                .iter()
-                .filter_map(|(id, subnet)| Some(format!("`{id}` in {}", vpc(subnet)?)))
-                .collect();
+    /// Whether the subnets that are there agree on a VPC.
+    pub(super) fn judge(&self, view: &View<'_>) -> Option<Verdict> {
+        let places: Vec<(&str, &str)> =
+            self.subnets.iter().filter_map(|id| Some((id.as_str(), vpc_of_subnet(id, view)?))).collect();
+        let vpcs: BTreeSet<&str> = places.iter().map(|(_, vpc)| *vpc).collect();
+        (vpcs.len() > 1).then(|| {
+            let places: Vec<String> = places.iter().map(|(id, vpc)| format!("`{id}` in {vpc}")).collect();
             let what = format!("the subnets are in different VPCs: {}", places.join(", "));
-            verdicts.push(error(what, "all subnets of a service must be in one VPC"));
-        }
-        // With two VPCs, whichever a group were compared with would be the wrong one.
-        if let [vpc_of_subnets] = Vec::from_iter(&vpcs).as_slice() {
-            for (id, group) in &groups {
-                if let Some(other) = vpc(group).filter(|other| other != *vpc_of_subnets) {
-                    let what = format!(
-                        "security group `{id}` is in {other}, and the subnets are in {vpc_of_subnets}"
-                    );
-                    verdicts.push(error(what, "name a security group of that VPC"));
-                }
-            }
-        }
-        for (id, subnet) in &subnets {
-            if number(&subnet["availableIpAddressCount"]) == Some(0) {
-                let what = format!("subnet `{id}` has no address left");
-                verdicts.push(warning(what, "each task takes one; name another subnet as well"));
-            }
-        }
-        if self.fargate {
-            verdicts.extend(self.way_out(&subnets, view));
-        }
-        verdicts
+            error(what, "all subnets of a service must be in one VPC")
+        })
+    }
+
+    pub(super) fn judge_subnet(&self, id: &str, view: &View<'_>) -> Vec<Verdict> {
+        let subnet = match view.look(&Subject::Subnet(id.to_owned()), "subnets") {
+            Ok(Some(subnet)) => subnet,
+            Ok(None) => return vec![missing("subnet", id, view)],
+            Err(verdict) => return vec![verdict],
+        };
+        let is_full = subnet["availableIpAddressCount"].as_str() == Some("0");
+        let full = is_full.then(|| {
+            let what = format!("subnet `{id}` has no address left");
+            warning(what, "each task takes one; name another subnet as well")
+        });
+        let way_out = self.fargate.then(|| self.way_out(id, subnet, view)).flatten();
+        full.into_iter().chain(way_out).collect()
+    }
+
+    pub(super) fn judge_security_group(&self, id: &str, view: &View<'_>) -> Option<Verdict> {
+        let group = match view.look(&Subject::SecurityGroup(id.to_owned()), "security groups") {
+            Ok(Some(group)) => group,
+            Ok(None) => return Some(missing("security group", id, view)),
+            Err(verdict) => return Some(verdict),
+        };
+        // With subnets of two VPCs, whichever it were compared with would be the wrong one.
+        let (is, needed) = (vpc(group)?, vpc_of(&self.subnets, view)?);
+        (is != needed).then(|| {
+            let what = format!("security group `{id}` is in {is}, and the subnets are in {needed}");
+            error(what, "name a security group of that VPC")
+        })
     }
 
     /// A task without a way out can't pull its image.
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html>
-    fn way_out(&self, subnets: &[(&str, &Json)], view: &View<'_>) -> Vec<Verdict> {
+    fn way_out(&self, id: &str, subnet: &Json, view: &View<'_>) -> Option<Verdict> {
         let tables = match view.look(&Subject::RouteTables, "routes of subnets") {
-            Ok(Some(tables)) => tables,
-            Ok(None) => return Vec::new(),
-            Err(verdict) => return vec![verdict],
+            Ok(tables) => tables?,
+            Err(verdict) => return Some(verdict),
         };
-        let mut verdicts = Vec::new();
-        for (id, subnet) in subnets {
-            let Some(table) = table_of(id, subnet, tables) else { continue };
-            match (self.public_ip, default_gateway(table)) {
-                (false, Some(gateway)) if gateway.starts_with("igw-") => verdicts.push(warning(
-                    format!("subnet `{id}` leads to an internet gateway, and tasks get no public address"),
-                    "set assignPublicIp: ENABLED, name a subnet with a NAT gateway, or have VPC endpoints for \
-                     all that tasks call",
-                )),
-                (true, gateway) if gateway.is_none_or(|gateway| !gateway.starts_with("igw-")) => {
-                    verdicts.push(warning(
-                        format!("tasks get a public address, and subnet `{id}` leads to no internet gateway"),
-                        "leave assignPublicIp away, or name a public subnet",
-                    ));
-                }
-                _ => {}
-            }
+        let gateway = default_gateway(table_of(id, subnet, tables)?);
+        match (self.public_ip, gateway.is_some_and(|gateway| gateway.starts_with("igw-"))) {
+            (false, true) => Some(warning(
+                format!("subnet `{id}` leads to an internet gateway, and tasks get no public address"),
+                "set assignPublicIp: ENABLED, name a subnet with a NAT gateway, or have VPC endpoints for all \
+                 that tasks call",
+            )),
+            (true, false) => Some(warning(
+                format!("tasks get a public address, and subnet `{id}` leads to no internet gateway"),
+                "leave assignPublicIp away, or name a public subnet",
+            )),
+            (false, false) | (true, true) => None,
         }
-        verdicts
     }
 }
 
-/// The subnets or groups that are there; what is said of the others goes to `verdicts`.
-fn present<'a>(
-    ids: &'a [String],
-    subject: impl Fn(String) -> Subject,
-    noun: &str,
-    view: &View<'a>,
-    verdicts: &mut Vec<Verdict>,
-) -> Vec<(&'a str, &'a Json)> {
-    let mut found = Vec::new();
-    for id in ids {
-        match view.look(&subject(id.clone()), &format!("{noun}s")) {
-            Ok(Some(fact)) => found.push((id.as_str(), fact)),
-            Ok(None) => verdicts.push(error(
-                format!("there is no {noun} `{id}` in {}", view.context.region),
-                "correct its id, or the variable that holds it",
-            )),
-            Err(verdict) => verdicts.push(verdict),
-        }
-    }
-    found
+fn missing(noun: &str, id: &str, view: &View<'_>) -> Verdict {
+    let what = format!("there is no {noun} `{id}` in {}", view.context.region);
+    error(what, "correct its id, or the variable that holds it")
 }
 
 pub(super) fn vpc(thing: &Json) -> Option<&str> {
     thing["vpcId"].as_str().filter(|vpc| !vpc.is_empty())
 }
 
+fn vpc_of_subnet<'a>(id: &str, view: &View<'a>) -> Option<&'a str> {
+    view.facts.get(&Subject::Subnet(id.to_owned())).and_then(Part::present).and_then(vpc)
+}
+
 /// The one VPC of subnets that are there.
 pub(super) fn vpc_of<'a>(subnets: &[String], view: &View<'a>) -> Option<&'a str> {
-    let vpcs: BTreeSet<&str> = subnets
-        .iter()
-        .filter_map(|id| view.facts.get(&Subject::Subnet(id.clone())).and_then(Part::present))
-        .filter_map(vpc)
-        .collect();
+    let vpcs: BTreeSet<&str> = subnets.iter().filter_map(|id| vpc_of_subnet(id, view)).collect();
     match Vec::from_iter(vpcs).as_slice() {
         [vpc] => Some(*vpc),
         _ => None,
@@ -153,8 +133,4 @@ fn default_gateway(table: &Json) -> Option<&str> {
     let gateways =
         ["gatewayId", "natGatewayId", "transitGatewayId", "networkInterfaceId", "vpcPeeringConnectionId"];
     gateways.iter().filter_map(|member| route[*member].as_str()).find(|id| !id.is_empty())
-}
-
-fn number(value: &Json) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }

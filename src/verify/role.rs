@@ -1,8 +1,8 @@
 //! Roles: there, with the path that the manifest says, and trusting who is to assume them.
 
-use super::needs::Principal;
 use super::reference::Arn;
 use super::trust::{Assumer, Trust, judge as trusted};
+use super::what::Principal;
 use super::{Verdict, View, error, not_checked, warning};
 use crate::model::Subject;
 

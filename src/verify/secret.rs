@@ -86,8 +86,9 @@ impl Secret {
 }
 
 fn versions(name: &str, described: &Json, stage: Option<&str>, version: Option<&str>) -> Option<Verdict> {
-    // Some emulators leave it out, and then nothing is known.
-    let versions = described["VersionIdsToStages"].as_object()?;
+    // A secret that never got a value has none, and then AWS leaves the member out.
+    let none = serde_json::Map::new();
+    let versions = described["VersionIdsToStages"].as_object().unwrap_or(&none);
     let staged = |stage: &str| versions.values().any(|stages| texts(stages).contains(&stage));
     match (version, stage) {
         (Some(version), _) if !versions.contains_key(version) => {

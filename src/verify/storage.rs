@@ -1,4 +1,4 @@
-//! What containers read from and write to: log groups and environment files.
+//! What containers read from and write to: log groups, environment files, file systems.
 
 use super::reference::Arn;
 use super::{Verdict, View, error, warning};
@@ -69,6 +69,20 @@ pub(super) fn judge_environment_file(value: &str, view: &View<'_>) -> Option<Ver
         Ok(Some(_)) => None,
         Ok(None) => {
             Some(error(format!("there is no environment file `{value}`"), "upload it, or correct its name"))
+        }
+        Err(verdict) => Some(verdict),
+    }
+}
+
+pub(super) fn judge_file_system(id: &str, view: &View<'_>) -> Option<Verdict> {
+    match view.look(&Subject::FileSystem(id.to_owned()), "EFS file systems") {
+        Ok(Some(found)) if found["LifeCycleState"] == "deleting" || found["LifeCycleState"] == "deleted" => {
+            Some(error(format!("EFS file system `{id}` is being deleted"), "name another"))
+        }
+        Ok(Some(_)) => None,
+        Ok(None) => {
+            let what = format!("there is no EFS file system `{id}` in {}", view.context.region);
+            Some(error(what, "create it, or correct its id"))
         }
         Err(verdict) => Some(verdict),
     }

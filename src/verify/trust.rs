@@ -71,6 +71,9 @@ fn of_statement(statement: &Json, assumer: &Assumer<'_>) -> Trust {
         one_or_many(&statement["Action"]).iter().any(|action| fits_action(action, "sts:AssumeRole"));
     let principal = &statement["Principal"];
     let names_principal = principal == "*" || one_or_many(&principal["Service"]).contains(&assumer.principal);
+    if names_action && !names_principal && one_or_many(&principal["AWS"]).contains(&"*") {
+        return Trust::Unclear("its trust policy names everybody, and no service".to_owned());
+    }
     if !names_action || !names_principal {
         return Trust::Missing;
     }
@@ -103,12 +106,31 @@ fn of_condition(operator: &str, key: &str, wanted: &[&str], assumer: &Assumer<'_
     if actual.is_empty() {
         return None;
     }
-    match operator.strip_suffix("IfExists").unwrap_or(operator) {
-        "StringEquals" | "ForAnyValue:StringEquals" => Some(wanted.contains(&actual)),
-        "StringEqualsIgnoreCase" => Some(wanted.iter().any(|it| it.eq_ignore_ascii_case(actual))),
-        "StringLike" | "ArnLike" | "ArnEquals" => Some(wanted.iter().any(|pattern| fits(pattern, actual))),
-        _ => None,
+    // What stands for a value of the request is not known.
+    if wanted.iter().any(|pattern| pattern.contains("${")) {
+        return None;
     }
+    let matches: &dyn Fn(&str) -> bool = match operator.strip_suffix("IfExists").unwrap_or(operator) {
+        "StringEquals" | "ForAnyValue:StringEquals" => &|pattern| pattern == actual,
+        "StringEqualsIgnoreCase" => &|pattern| pattern.eq_ignore_ascii_case(actual),
+        "StringLike" | "ArnLike" | "ArnEquals" => &|pattern| fits(pattern, actual),
+        _ => return None,
+    };
+    if wanted.iter().any(|pattern| matches(pattern)) {
+        return Some(true);
+    }
+    // For which task, service or schedule exactly is AWS's to say: only region and account are certain.
+    let is_near = |pattern: &&str| match (place(pattern), place(actual)) {
+        (Some(pattern), Some(actual)) => fits(pattern, actual),
+        _ => false,
+    };
+    if wanted.iter().any(is_near) { None } else { Some(false) }
+}
+
+/// `arn:aws:ecs:eu-west-1:123456789012` of an ARN.
+fn place(arn: &str) -> Option<&str> {
+    let (end, _) = arn.match_indices(':').nth(4)?;
+    Some(&arn[..end])
 }
 
 fn one_or_many(value: &Json) -> Vec<&str> {
@@ -165,6 +187,10 @@ mod tests {
         assert_eq!(condition("ArnLike", "AWS:SourceArn", "arn:aws:ecs:*:123456789012:*"), Trust::Granted);
         let elsewhere = "arn:aws:ecs:us-east-1:123456789012:*";
         assert_eq!(condition("ArnLike", "aws:SourceArn", elsewhere), kept_out("aws:SourceArn"));
+        let another = "arn:aws:ecs:eu-west-1:123456789012:service/jobs/*";
+        assert!(matches!(condition("ArnLike", "aws:SourceArn", another), Trust::Unclear(_)));
+        let variable = "${aws:PrincipalAccount}";
+        assert!(matches!(condition("StringEquals", "aws:SourceAccount", variable), Trust::Unclear(_)));
     }
 
     #[test]
@@ -173,6 +199,7 @@ mod tests {
         assert!(unclear(json!({"Condition": {"StringEquals": {"sts:ExternalId": "x"}}})));
         assert!(unclear(json!({"Condition": {"StringNotLike": {"aws:SourceAccount": "1"}}})));
         assert!(unclear(json!({"NotPrincipal": {"AWS": "x"}})));
+        assert!(unclear(json!({"Principal": {"AWS": "*"}})));
         assert!(matches!(judged(json!("nothing")), Trust::Unclear(_)));
         let denied = json!([allow(json!({})), allow(json!({"Effect": "Deny"}))]);
         assert_eq!(judged(denied), Trust::Condition("a statement denies it".to_owned()));

@@ -110,6 +110,8 @@ def network(name):
 network("a")
 network("b")
 
+world["files"] = client("efs").create_file_system(CreationToken="jobs")["FileSystemId"]
+
 elb = client("elbv2")
 balancer = elb.create_load_balancer(Name="jobs", Subnets=[world["public_a"], world["second_a"]])["LoadBalancers"][0]
 world["balancer"] = balancer["LoadBalancerArn"].split("loadbalancer/")[1]
@@ -119,6 +121,7 @@ def target_group(name, vpc="a", kind="ip", attached=True, protocol="HTTP", **mor
     made = elb.create_target_group(Name=name, Protocol=protocol, Port=80, VpcId=world[f"vpc_{vpc}"], TargetType=kind,
                                    **more)["TargetGroups"][0]["TargetGroupArn"]
     world[f"targets_{name}"] = made
+    world[f"label_{name}"] = made.split(":")[-1]
     if attached:
         elb.create_listener(LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP",
                             Port=8000 + len(world), DefaultActions=[{"Type": "forward", "TargetGroupArn": made}])
@@ -129,7 +132,6 @@ target_group("hasty", HealthCheckIntervalSeconds=5, UnhealthyThresholdCount=2, H
 target_group("instances", kind="instance")
 target_group("elsewhere", vpc="b")
 target_group("idle", attached=False)
-world["label_api"] = "targetgroup/" + world["targets_api"].split("targetgroup/")[1]
 
 cloud_map = client("servicediscovery")
 cloud_map.create_http_namespace(Name="jobs")
