@@ -85,7 +85,7 @@ impl Inspector {
 
     /// GetRole's `Role`, with its trust policy as JSON.
     pub async fn role(&self, name: &str) -> Result<Json, Error> {
-        let call = Call::new("iam:GetRole", Category::Other, format!("read role `{name}`"));
+        let call = Call::new("iam:GetRole", Category::Roles, format!("read role `{name}`"));
         let parameters = vec![("RoleName".to_owned(), name.to_owned())];
         let place = Place::iam(&self.region, self.endpoint.as_deref());
         let mut answer = self.xml(&call, place, "2010-05-08", "GetRole", parameters).await?;
@@ -125,7 +125,7 @@ impl Inspector {
     /// DescribeSecret's answer: no value is in it.
     pub async fn secret(&self, region: &str, id: &str) -> Result<Json, Error> {
         let attempt = format!("look at secret `{id}`");
-        let call = Call::new("secretsmanager:DescribeSecret", Category::Other, attempt);
+        let call = Call::new("secretsmanager:DescribeSecret", Category::Secrets, attempt);
         let place = self.secrets_manager(region);
         self.json(&call, place, "secretsmanager.DescribeSecret", json!({"SecretId": id})).await
     }
@@ -140,7 +140,7 @@ impl Inspector {
         version: Option<&str>,
     ) -> Result<SecretShape, Error> {
         let attempt = format!("read the keys of secret `{id}`");
-        let call = Call::new("secretsmanager:GetSecretValue", Category::Other, attempt);
+        let call = Call::new("secretsmanager:GetSecretValue", Category::Secrets, attempt);
         let mut body = json!({"SecretId": id});
         for (member, value) in [("VersionStage", stage), ("VersionId", version)] {
             if let Some(value) = value {
@@ -225,21 +225,21 @@ impl Inspector {
 
     /// The subnets among at most [`FILTER_VALUES_MAX`] ids that are there.
     pub async fn subnets(&self, ids: &[String]) -> Result<Vec<Json>, Error> {
-        let call = Call::new("ec2:DescribeSubnets", Category::Other, "read subnets");
+        let call = Call::new("ec2:DescribeSubnets", Category::Network, "read subnets");
         let mut answer = self.ec2(&call, "DescribeSubnets", filter("subnet-id", ids)).await?;
         Ok(list(&mut answer["subnetSet"]))
     }
 
     /// The security groups among at most [`FILTER_VALUES_MAX`] ids that are there.
     pub async fn security_groups(&self, ids: &[String]) -> Result<Vec<Json>, Error> {
-        let call = Call::new("ec2:DescribeSecurityGroups", Category::Other, "read security groups");
+        let call = Call::new("ec2:DescribeSecurityGroups", Category::Network, "read security groups");
         let mut answer = self.ec2(&call, "DescribeSecurityGroups", filter("group-id", ids)).await?;
         Ok(list(&mut answer["securityGroupInfo"]))
     }
 
     /// The route tables of at most [`FILTER_VALUES_MAX`] VPCs.
     pub async fn route_tables(&self, vpcs: &[String]) -> Result<Vec<Json>, Error> {
-        let call = Call::new("ec2:DescribeRouteTables", Category::Other, "read route tables");
+        let call = Call::new("ec2:DescribeRouteTables", Category::Network, "read route tables");
         let mut tables = Vec::new();
         let mut parameters = filter("vpc-id", vpcs);
         for _ in 0..PAGES_MAX {

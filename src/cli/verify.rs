@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use super::{Exit, Surroundings, road};
 use crate::config::{Output, VerifySettings};
-use crate::model::{Desired, ServiceKey, schedule_group_name};
+use crate::model::{Desired, Part, ServiceKey, schedule_group_name};
 use crate::observe;
 use crate::report::{self, VerificationOf};
 use crate::verify::{self, Context, Level};
@@ -43,6 +43,10 @@ pub async fn run(settings: &VerifySettings, surroundings: &Surroundings) -> anyh
     match settings.output {
         Output::Json => road::line(&format!("{:#}", report::verification_json(&of))),
         Output::Text => road::print(&report::verification_text(&of, surroundings.colour)),
+    }
+    // A check that sees nothing must not pass.
+    if !facts.is_empty() && facts.values().all(|fact| matches!(fact, Part::Unreadable(_))) {
+        bail!("nothing of what is needed could be read");
     }
     Ok(if verification.count(Level::Error) == 0 { Exit::Good } else { Exit::Error })
 }

@@ -26,7 +26,7 @@ pub async fn surroundings(
     let questions = questions(subjects);
     let (all, answered) = (questions.len(), std::sync::atomic::AtomicUsize::new(0));
     let answered = &answered;
-    let reads: Vec<Read<'_, Vec<(Subject, Part<Json>)>>> = questions
+    let reads: Vec<Read<'_, Vec<Fact>>> = questions
         .into_iter()
         .map(|question| {
             read(async move {
@@ -44,6 +44,9 @@ pub async fn surroundings(
     }
     facts
 }
+
+/// A subject, and what AWS answered.
+type Fact = (Subject, Part<Json>);
 
 /// One question to AWS; all subjects that it answers.
 enum Question {
@@ -98,7 +101,7 @@ fn questions(subjects: &BTreeSet<Subject>) -> Vec<Question> {
 }
 
 impl Question {
-    async fn ask(self, inspector: &Inspector) -> Vec<(Subject, Part<Json>)> {
+    async fn ask(self, inspector: &Inspector) -> Vec<Fact> {
         match self {
             Question::One(subject) => {
                 let part = one(inspector, &subject).await;
@@ -166,11 +169,7 @@ async fn one(inspector: &Inspector, subject: &Subject) -> Part<Json> {
     }
 }
 
-async fn images(
-    inspector: &Inspector,
-    repository: Repository,
-    ids: Vec<ImageId>,
-) -> Vec<(Subject, Part<Json>)> {
+async fn images(inspector: &Inspector, repository: Repository, ids: Vec<ImageId>) -> Vec<Fact> {
     let asked: Vec<Json> = ids
         .iter()
         .map(|id| match id {
@@ -216,7 +215,7 @@ fn image(answer: &Json, id: &ImageId) -> Part<Json> {
 }
 
 /// One that is not there fails a whole batch; then each is asked for alone.
-async fn target_groups(inspector: &Inspector, arns: Vec<String>) -> Vec<(Subject, Part<Json>)> {
+async fn target_groups(inspector: &Inspector, arns: Vec<String>) -> Vec<Fact> {
     let found = inspector.target_groups(&arns).await;
     match &found {
         Err(error) if is_absent(error) && arns.len() > 1 => {
@@ -261,7 +260,7 @@ fn told(
     found: Result<Vec<Json>, Error>,
     member: &str,
     subject: impl Fn(String) -> Subject,
-) -> Vec<(Subject, Part<Json>)> {
+) -> Vec<Fact> {
     let part = |name: &String| match &found {
         Ok(found) => {
             let it = found.iter().find(|it| it[member] == name.as_str());
