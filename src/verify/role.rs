@@ -31,7 +31,11 @@ pub(super) fn judge(role: &str, principal: Principal, view: &View<'_>) -> Vec<Ve
     }
     let found = match view.look(&Subject::Role(name.to_owned()), "roles") {
         Ok(Some(found)) => found,
-        Ok(None) => return vec![error(format!("there is no role `{name}`"), "create it, or name another")],
+        Ok(None) => {
+            // With its path, as the manifest has it: two paths are two roles to who wrote them.
+            let shown = Arn::read(role).and_then(|arn| arn.resource.strip_prefix("role/")).unwrap_or(name);
+            return vec![error(format!("there is no role `{shown}`"), "create it, or name another")];
+        }
         Err(verdict) => return vec![verdict],
     };
     let arn = found["Arn"].as_str().unwrap_or(role);
