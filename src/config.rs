@@ -37,6 +37,8 @@ pub enum Verb {
     Render(RenderSettings),
     /// Show what would change, and why; changes nothing.
     Plan(PlanSettings),
+    /// Look whether all that the manifests need is there; changes nothing.
+    Verify(VerifySettings),
     /// Make the changes of one commit, and wait until every service is settled.
     Apply(ApplySettings),
     /// Watch a Git repository and reconcile for ever.
@@ -163,6 +165,19 @@ pub struct PlanSettings {
     /// Exit with 2 if there are changes, 3 if some of them are held.
     #[arg(long)]
     pub detailed_exitcode: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct VerifySettings {
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub account: Account,
+    /// Only these services and scheduled tasks.
+    #[arg(short, long = "service", value_name = "NAME", num_args = 1..)]
+    pub services: Vec<String>,
+    #[arg(short, long, default_value = "text")]
+    pub output: Output,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -10,6 +10,7 @@ pub mod shape;
 pub mod manifest;
 pub mod plan;
 pub mod rollout;
+pub mod verify;
 
 // Floor 2: AWS, what runs there as manifests, and the record of what happened.
 pub mod aws;

@@ -15,11 +15,14 @@ pub mod world;
 
 pub mod autoscaling;
 pub mod balancer;
+pub mod cloud_map;
 pub mod cloudformation;
 pub mod cloudwatch;
+pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
+pub mod iam;
 pub mod images;
 pub mod logs;
 pub mod s3;

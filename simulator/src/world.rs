@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::clock::Time;
 use crate::ecs::Pace;
 use crate::runtime::Runtime;
-use crate::{autoscaling, cloudformation, cloudwatch, ecr, ecs, elb, logs, s3, scheduler, secrets, sqs, ssm};
+use crate::{
+    autoscaling, cloud_map, cloudformation, cloudwatch, ec2, ecr, ecs, elb, iam, logs, s3, scheduler, secrets, sqs, ssm,
+};
 
 pub struct World {
     pub account: String,
@@ -25,6 +27,9 @@ pub struct World {
     pub cloudwatch: cloudwatch::CloudWatch,
     pub scheduler: scheduler::Scheduler,
     pub s3: s3::S3,
+    pub iam: iam::Iam,
+    pub ec2: ec2::Ec2,
+    pub cloud_map: cloud_map::CloudMap,
 }
 
 impl World {
@@ -46,6 +51,9 @@ impl World {
             cloudwatch: cloudwatch::CloudWatch::default(),
             scheduler: scheduler::Scheduler::default(),
             s3: s3::S3::default(),
+            iam: iam::Iam::default(),
+            ec2: ec2::Ec2::default(),
+            cloud_map: cloud_map::CloudMap::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use aws_smithy_http_client::tls;
 
 use super::call::Line;
 use super::json_service::JsonService;
-use super::{Budget, Credentials, Error, ErrorKind, OnCall, Reader, SharedHttpClient, Writer};
+use super::{Budget, Credentials, Error, ErrorKind, Inspector, OnCall, Reader, SharedHttpClient, Writer};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,12 +52,18 @@ impl Settings {
 pub struct Aws {
     reader: Reader,
     writer: Writer,
+    inspector: Inspector,
     line: Arc<Line>,
 }
 
 impl Aws {
     pub fn reader(&self) -> Reader {
         self.reader.clone()
+    }
+
+    /// Only `verify` asks for it.
+    pub fn inspector(&self) -> Inspector {
+        self.inspector.clone()
     }
 
     /// Only `apply` and `run` ask for it.
@@ -139,8 +145,10 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(ATTEMPT_TIMEOUT))
         .build();
+    let reads = clients(&reads);
     Ok(Aws {
-        reader: Reader::new(clients(&reads), line.clone()),
+        inspector: Inspector::new(reads.ecs.clone(), line.clone(), &settings.region, shared.endpoint_url()),
+        reader: Reader::new(reads, line.clone()),
         writer: Writer::new(clients(&writes), line.clone()),
         line,
     })

@@ -61,7 +61,7 @@ async fn from_cluster(
         variables: BTreeMap::new(),
         sync: EnvironmentSync::default(),
     };
-    let reader = road::connect(&settings.account(), &place).await?.reader();
+    let reader = road::reader_of(&settings.account(), &place).await?;
     let asked: Vec<ServiceKey> = settings.service.iter().map(ServiceKey::new).collect();
     let scope = if asked.is_empty() { Scope::All } else { Scope::Named(&asked) };
     let live = Observer::new(reader, &cluster)

@@ -11,6 +11,7 @@ mod run;
 pub mod schema;
 mod status;
 pub mod validate;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Surroundings {
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Whether a person reads standard output.
     pub terminal: bool,
+    /// Whether a person reads standard error.
+    pub terminal_of_errors: bool,
     pub colour: Colour,
     pub colour_of_errors: Colour,
     /// Cancelled on SIGTERM and SIGINT.
@@ -67,6 +70,7 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
         Verb::Validate(source) => unless_stopped(stop, road::validate(&source, &surroundings)).await,
         Verb::Render(settings) => unless_stopped(stop, render::run(&settings, &surroundings)).await,
         Verb::Plan(settings) => unless_stopped(stop, plan::run(&settings, &surroundings)).await,
+        Verb::Verify(settings) => unless_stopped(stop, verify::run(&settings, &surroundings)).await,
         Verb::Apply(settings) => apply::run(&settings, &surroundings).await,
         Verb::Run(settings) => run::run(&settings, &surroundings).await,
         Verb::Status(settings) => unless_stopped(stop, status::run(&settings, &surroundings)).await,

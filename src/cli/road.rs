@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use super::{Exit, Surroundings};
-use crate::aws::{self, ErrorKind, Reader};
+use crate::aws::{self, CallerIdentity, ErrorKind, Inspector, Reader};
 use crate::config::{Account, Source};
 use crate::controller::{Controller, Engine, LookUp, Timing};
 use crate::journal::Journal;
@@ -92,7 +92,7 @@ pub async fn answers(
     account: &Account,
 ) -> anyhow::Result<Answers> {
     let Some(needs) = manifest::needs(checkout, environment) else { return Ok(Answers::new()) };
-    let reader = connect(account, &needs.environment).await?.reader();
+    let reader = reader_of(account, &needs.environment).await?;
     let looked_up = look_up(&reader, &needs.sources()).await;
     looked_up.map_err(|missing| manifest::unanswered(checkout, &needs, &missing).into())
 }
@@ -107,8 +107,8 @@ pub fn lookups(account: &Account) -> LookUp {
             let mut kept = reader.lock().await;
             let reader = match kept.take().filter(|reader| reader.region() == needs.environment.region) {
                 Some(reader) => reader,
-                None => match connect(&account, &needs.environment).await {
-                    Ok(aws) => aws.reader(),
+                None => match reader_of(&account, &needs.environment).await {
+                    Ok(reader) => reader,
                     Err(error) => return Err(error.to_string()),
                 },
             };
@@ -168,10 +168,24 @@ pub async fn validate(source: &Source, surroundings: &Surroundings) -> anyhow::R
 
 /// Connects to the environment's region, without the right to change anything.
 pub async fn reader(account: &Account, desired: &Desired) -> anyhow::Result<Reader> {
-    Ok(connect(account, &desired.environment).await?.reader())
+    reader_of(account, &desired.environment).await
 }
 
-pub async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<aws::Aws> {
+/// Connects likewise, where no commit says what is wanted there.
+pub async fn reader_of(account: &Account, environment: &Environment) -> anyhow::Result<Reader> {
+    Ok(connect(account, environment).await?.0.reader())
+}
+
+/// Connects likewise, to look at what services stand on; and says in which account.
+pub async fn inspector(account: &Account, desired: &Desired) -> anyhow::Result<(Inspector, String)> {
+    let (aws, identity) = connect(account, &desired.environment).await?;
+    Ok((aws.inspector(), identity.account))
+}
+
+async fn connect(
+    account: &Account,
+    environment: &Environment,
+) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
     let mut settings = aws::Settings::new(&environment.region);
     settings.endpoint.clone_from(&account.endpoint_url);
     settings.budget = account.api_budget;
@@ -191,7 +205,7 @@ pub async fn connect(account: &Account, environment: &Environment) -> anyhow::Re
             identity.arn
         );
     }
-    Ok(aws)
+    Ok((aws, identity))
 }
 
 /// AWS could not be asked for the first time.
@@ -351,7 +365,7 @@ pub async fn controller(
     surroundings: &Surroundings,
     timing: Timing,
 ) -> anyhow::Result<Controller> {
-    let aws = connect(account, environment).await?;
+    let (aws, _) = connect(account, environment).await?;
     let engine = Engine {
         writer: aws.writer(),
         ledger,

@@ -13,6 +13,7 @@ mod revision;
 mod scaling_override;
 mod scheduled_task;
 mod service_key;
+mod surroundings;
 mod tags;
 mod timestamp;
 
@@ -40,6 +41,7 @@ pub use scheduled_task::{
     DesiredScheduledTask, LiveScheduledTask, Schedule, ScheduleGroup, Workload, schedule_group_name,
 };
 pub use service_key::ServiceKey;
+pub use surroundings::{Facts, ImageId, Repository, Subject};
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;
 

@@ -12,11 +12,14 @@ mod scaling;
 mod schedule_tests;
 mod scheduled_tasks;
 mod services;
+mod surroundings;
 mod survey;
 mod task_definitions;
 
 #[cfg(test)]
 mod hook_tests;
+#[cfg(test)]
+mod surroundings_tests;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +38,7 @@ use scheduled_tasks::ScheduleMemory;
 pub use scheduled_tasks::{Owner, WantTask};
 use services::MissingMemory;
 pub use survey::Scope;
+pub use surroundings::{OnAnswer, surroundings};
 use task_definitions::TaskDefinitions;
 
 /// One service to look at.

@@ -15,6 +15,7 @@ mod sentence;
 pub mod status;
 mod steps;
 mod value;
+mod verification;
 mod why;
 
 #[cfg(test)]
@@ -29,3 +30,4 @@ pub use plan_json::{PLAN_VERSION, plan_json};
 pub use plan_text::{Explain, PlanTextOptions, plan_text};
 pub use replacing::draining_sentence;
 pub use sentence::{change_sentence, failure_sentence, held_sentence, tolerated_sentence};
+pub use verification::{VERIFICATION_VERSION, VerificationOf, verification_json, verification_text};

@@ -2,6 +2,8 @@
 //!
 //! `make test` installs both and names their Python in `RECONCILER_TEST_PYTHON`.
 
+mod verify;
+
 use std::sync::Arc;
 
 use simulator::Simulator;
@@ -16,6 +18,10 @@ async fn python(arguments: &[&[&str]]) -> Vec<String> {
         .expect("RECONCILER_TEST_PYTHON names a Python with awscli and boto3; `make test` sets it up");
     let simulator =
         Simulator::new(Clock::starting_at(Time(1_800_000_000_000), 30.0), Arc::new(Scripted::default()));
+    simulator.with_world(|world| {
+        world.ec2.add_subnet("subnet-1", "vpc-1");
+        world.ec2.add_security_group("sg-1", "vpc-1");
+    });
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", socket.local_addr().unwrap());
     let stop = CancellationToken::new();
@@ -160,6 +166,13 @@ async fn the_aws_cli_registers_creates_updates_and_waits_for_stability() {
 #[tokio::test(flavor = "multi_thread")]
 async fn boto3_schedules_a_task_and_sees_it_run() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/schedule.py");
+    let printed = python(&[&[script]]).await;
+    assert_eq!(printed[0], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_sees_roles_networks_names_and_parameters() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/surroundings.py");
     let printed = python(&[&[script]]).await;
     assert_eq!(printed[0], "ok");
 }

@@ -21,6 +21,7 @@ mod secrets;
 mod stopping;
 mod under_fire;
 mod uploads;
+mod verify;
 
 use std::time::{Duration, Instant};
 
