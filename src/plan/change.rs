@@ -183,6 +183,7 @@ fn update_service(
         found.iter_mut().filter(|one| one.path == count).for_each(|one| one.cause = Cause::LeftGit);
     }
     change.quiet.extend(quiet);
+    change.quiet.extend(trees::outputs(service));
     change.quiet.extend(ignored);
 
     let in_the_update: Vec<&Difference> =

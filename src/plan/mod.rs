@@ -11,6 +11,7 @@ mod equality;
 mod hooks;
 mod ignore;
 mod leaving;
+mod lists;
 mod overriding;
 mod scale;
 mod scheduled_task;

@@ -169,6 +169,7 @@ fn leave_scheduled(look: Look<'_>, wanted: &mut Json, live: &Json) -> Vec<Quiet>
             live: Some(live[bound].clone()),
             desired: Some(wanted[bound].clone()),
             rule: format!("the scheduled action `{name}` sets it"),
+            source: None,
             kept: Kept::Scheduled,
         });
     }
@@ -201,6 +202,7 @@ pub(super) fn leave(look: Look<'_>, fate: Fate<'_>, change: &mut Change) {
         live: Some(masked(live)),
         desired: None,
         rule,
+        source: None,
         kept,
     };
     match fate {
@@ -279,6 +281,7 @@ impl Unmentioned {
                 live: Some(masked(&element)),
                 desired: None,
                 rule: rule.to_owned(),
+                source: None,
                 kept: Kept::LeftInPlace,
             });
         }

@@ -6,6 +6,7 @@ use crate::model::{
     Digest, FieldPath, HookStage, Json, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
     TaskDefinitionArn, Timestamp, Workload,
 };
+use crate::shape::rules::Source;
 
 /// What one pass would do to an environment.
 #[derive(Clone, Debug)]
@@ -372,6 +373,8 @@ pub struct Quiet {
     pub desired: Option<Json>,
     /// The rule, in a sentence: `AWS fills in 30`.
     pub rule: String,
+    /// Where AWS says so, if it is a rule about AWS.
+    pub source: Option<Source>,
     pub kept: Kept,
 }
 

@@ -21,6 +21,6 @@ pub use failure::{Aftermath, failure_text};
 pub use leaving::leaving_sentence;
 pub use overriding::override_sentence;
 pub use paint::{Colour, counted, span};
-pub use plan_json::{PLAN_VERSION, plan_json};
+pub use plan_json::{PLAN_VERSION, plan_json, plan_json_explained};
 pub use plan_text::{Explain, PlanTextOptions, plan_text};
 pub use sentence::{change_sentence, failure_sentence, held_sentence};

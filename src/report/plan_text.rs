@@ -273,12 +273,16 @@ impl Window<'_> {
     fn quiet(&self, text: &mut String, quiet: &[&Quiet]) {
         let shown = |value: &Option<Json>| value.as_ref().map_or("(absent)".to_owned(), value_text);
         for field in quiet {
-            let Quiet { path, live, desired, rule, kept } = field;
+            let Quiet { path, live, desired, rule, source, kept } = field;
             let rule = plain(rule);
             let (line, tone) = match kept {
                 Kept::ByRule => {
-                    let line = format!("quiet  {path}  Git {}, AWS {}  {rule}", shown(desired), shown(live));
-                    (line, Tone::Quiet)
+                    let sides = match (desired, live) {
+                        (None, None) => String::new(),
+                        _ => format!("  Git {}, AWS {}", shown(desired), shown(live)),
+                    };
+                    let page = source.map_or(String::new(), |source| format!(" · see {}", source.page));
+                    (format!("quiet  {path}{sides}: {rule}{page}"), Tone::Quiet)
                 }
                 Kept::Overridden => match desired {
                     Some(git) => (format!("{path}  {} -> held: {rule}", value_text(git)), Tone::Warning),
@@ -454,7 +458,7 @@ mod tests {
         let text = plan_text(&example::plan(), &example::desired(), &options);
         assert!(
             text.contains(
-                "quiet  service.healthCheckGracePeriodSeconds  Git (absent), AWS 0  AWS fills in 0\n"
+                "quiet  service.healthCheckGracePeriodSeconds  Git (absent), AWS 0: AWS fills in 0 · see UpdateService\n"
             ),
             "{text}"
         );

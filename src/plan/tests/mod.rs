@@ -8,5 +8,6 @@ mod leaving;
 mod phantoms;
 mod properties;
 mod read_back;
-mod real_differences;
+mod secrecy;
+mod spellings;
 mod world;
