@@ -184,6 +184,7 @@ fn update_service(
     }
     change.quiet.extend(quiet);
     change.quiet.extend(trees::outputs(service));
+    change.quiet.extend(trees::foreign_tags(service, &desired.service));
     change.quiet.extend(ignored);
 
     let in_the_update: Vec<&Difference> =

@@ -12,6 +12,7 @@ mod hooks;
 mod ignore;
 mod leaving;
 mod lists;
+mod once;
 mod overriding;
 mod scale;
 mod scheduled_task;

@@ -4,7 +4,7 @@ use super::change::{Change, Look, was_applied};
 use super::credentials::masked;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
-use super::{Action, Cause, Consequence, Difference, Kept, Quiet, body, overriding, trees};
+use super::{Action, Cause, Consequence, Difference, Kept, Quiet, body, once, overriding, trees};
 use crate::model::{FieldPath, IntentKind, Json, LiveScaling, Scaling, ScalingPut, Segment};
 use crate::shape::rules::{Tree, tree};
 
@@ -96,6 +96,8 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
     let live = live.as_ref();
     let mut wanted = trees::desired_scaling(wanted);
     change.quiet.extend(live.into_iter().flat_map(|live| leave_scheduled(look, &mut wanted, live)));
+    // After that: what an action put there stays when the action is over.
+    change.quiet.extend(once::forget(&mut wanted, live, look.now));
     change.quiet.extend(overriding::hold(look, &mut wanted, live));
     let (wanted, ignored) = match live {
         Some(live) => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::{Kept, Quiet};
+use super::{Kept, Quiet, body};
 use crate::model::{EcsService, FieldPath, Json, LiveScaling, Scaling};
 use crate::shape::rules::{self, Owner, Rule, Tree, tree};
 
@@ -22,6 +22,24 @@ pub(super) fn outputs(service: &EcsService) -> Option<Quiet> {
         desired: None,
         rule: rules::outputs(&names),
         source: Some(first.source()),
+        kept: Kept::ByRule,
+    })
+}
+
+/// Tags that are neither Git's nor ours: AWS's own, and those that somebody else keeps there.
+pub(super) fn foreign_tags(service: &EcsService, desired: &Json) -> Option<Quiet> {
+    let ours = body::user_tags(desired);
+    let live = service.0["tags"].as_array().into_iter().flatten().filter_map(|entry| entry["key"].as_str());
+    let mut foreign: Vec<&str> = live
+        .filter(|key| !key.starts_with("reconciler/") && !ours.iter().any(|(own, _)| own == key))
+        .collect();
+    foreign.sort_unstable();
+    (!foreign.is_empty()).then(|| Quiet {
+        path: FieldPath::root().field("service").field("tags"),
+        live: None,
+        desired: None,
+        rule: format!("Git does not mention {}, so they are not ours", foreign.join(", ")),
+        source: tree(Tree::Service).members.get("tags").and_then(|node| node.rule).map(Rule::source),
         kept: Kept::ByRule,
     })
 }

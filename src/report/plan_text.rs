@@ -7,7 +7,7 @@ use super::held::HeldText;
 use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
 use super::steps::{Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens};
-use super::value::{change, value_text};
+use super::value::{change, sides, value_text};
 use crate::model::{Desired, FieldPath, HookStage, Json, OnFailure, Segment, ServiceKey, Timestamp};
 use crate::plan::{Cause, Consequence, Decision, Difference, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
 use crate::report::leaving::SCHEDULE_LEFT;
@@ -279,7 +279,7 @@ impl Window<'_> {
                 Kept::ByRule => {
                     let sides = match (desired, live) {
                         (None, None) => String::new(),
-                        _ => format!("  Git {}, AWS {}", shown(desired), shown(live)),
+                        _ => format!("  {}", sides(desired.as_ref(), live.as_ref())),
                     };
                     let page = source.map_or(String::new(), |source| format!(" · see {}", source.page));
                     (format!("quiet  {path}{sides}: {rule}{page}"), Tone::Quiet)

@@ -10,4 +10,5 @@ mod properties;
 mod read_back;
 mod secrecy;
 mod spellings;
+mod whole_service;
 mod world;
