@@ -63,7 +63,10 @@ impl Walk<'_> {
             substantial(list).filter(named).map(|entry| entry["name"].clone()).collect()
         };
         let untold = (self.differences.len(), self.quiet.len()) == before && desired != live;
-        if untold || names(desired, &other) != names(live, &one) {
+        let names = (names(desired, &other), names(live, &one));
+        if names.0 != names.1 {
+            self.keep_equal(path, node, (&names.0.into(), &names.1.into()));
+        } else if untold {
             self.keep_equal(path, node, (&desired.to_vec().into(), &live.to_vec().into()));
         }
     }
@@ -107,7 +110,13 @@ impl Walk<'_> {
         dropped |= wanted != desired.len();
         self.unwanted(path, node, keys, unpaired.into_iter().map(|(_, other)| other));
         let untold = (self.differences.len(), self.quiet.len()) == before && desired != live;
-        if untold || dropped || !places.is_sorted() {
+        let names = |list: &[Json]| -> Json {
+            substantial(list).map(|one| Json::from(key_of(one, keys, element))).collect()
+        };
+        let names = (names(desired), names(live));
+        if !places.is_sorted() && names.0 != names.1 {
+            self.keep_equal(path, node, (&names.0, &names.1));
+        } else if untold || dropped || !places.is_sorted() {
             self.keep_equal(path, node, (&desired.to_vec().into(), &live.to_vec().into()));
         }
     }
