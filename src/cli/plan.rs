@@ -12,6 +12,7 @@ pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow
     let desired = remembering.desired.clone();
     let plan = look(settings, surroundings, &desired, remembering).await?;
     match settings.output {
+        Output::Json if settings.explain => road::line(&format!("{:#}", report::plan_json_explained(&plan))),
         Output::Json => road::line(&format!("{:#}", report::plan_json(&plan))),
         Output::Text => {
             let options = report::PlanTextOptions {

@@ -220,6 +220,8 @@ fn update_service(
         found.iter_mut().filter(|one| one.path == count).for_each(|one| one.cause = Cause::LeftGit);
     }
     change.quiet.extend(quiet);
+    change.quiet.extend(trees::outputs(service));
+    change.quiet.extend(trees::foreign_tags(service, &desired.service));
     change.quiet.extend(ignored);
 
     let in_the_update: Vec<&Difference> =

@@ -200,6 +200,7 @@ impl Departure<'_> {
                 None => "it was never applied whole, so whether it may go is not known",
             }
             .to_owned(),
+            source: None,
             kept: Kept::LeftInPlace,
         };
         let plan = self.service_plan(Decision::Unchanged, vec![quiet], Some(service));

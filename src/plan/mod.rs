@@ -13,6 +13,8 @@ mod history;
 mod hooks;
 mod ignore;
 mod leaving;
+mod lists;
+mod once;
 mod overriding;
 mod replacing;
 mod scale;

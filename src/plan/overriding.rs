@@ -27,6 +27,7 @@ pub(super) fn hold(look: Look<'_>, wanted: &mut Json, live: Option<&Json>) -> Ve
         live: live.cloned(),
         desired: Some(desired.clone()),
         rule: rule.clone(),
+        source: None,
         kept: Kept::Overridden,
     };
     let waits: Vec<Quiet> = BOUNDS
@@ -96,6 +97,7 @@ pub(super) fn end(look: Look<'_>, service: &EcsService, change: &mut Change) {
             live: Some(text.into()),
             desired: None,
             rule: why,
+            source: None,
             kept: Kept::NotHonoured,
         }),
         Some(Overriding::InForce(_)) | None => {}

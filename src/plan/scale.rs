@@ -5,7 +5,7 @@ use super::credentials::masked;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::three_way::{self, Sides};
-use super::{Action, Cause, Consequence, Difference, Kept, Quiet, body, overriding, trees};
+use super::{Action, Cause, Consequence, Difference, Kept, Quiet, body, once, overriding, trees};
 use crate::model::{FieldPath, IntentKind, Json, LiveScaling, Scaling, ScalingPut, Segment};
 use crate::shape::rules::{Tree, tree};
 
@@ -97,6 +97,8 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
     let live = live.as_ref();
     let mut wanted = trees::desired_scaling(wanted);
     change.quiet.extend(live.into_iter().flat_map(|live| leave_scheduled(look, &mut wanted, live)));
+    // After that: what an action put there stays when the action is over.
+    change.quiet.extend(once::forget(&mut wanted, live, look.now));
     change.quiet.extend(overriding::hold(look, &mut wanted, live));
     let (wanted, ignored) = match live {
         Some(live) => {
@@ -178,6 +180,7 @@ fn leave_scheduled(look: Look<'_>, wanted: &mut Json, live: &Json) -> Vec<Quiet>
             live: Some(live[bound].clone()),
             desired: Some(wanted[bound].clone()),
             rule: format!("the scheduled action `{name}` sets it"),
+            source: None,
             kept: Kept::Scheduled,
         });
     }
@@ -210,6 +213,7 @@ pub(super) fn leave(look: Look<'_>, fate: Fate<'_>, change: &mut Change) {
         live: Some(masked(live)),
         desired: None,
         rule,
+        source: None,
         kept,
     };
     match fate {
@@ -288,6 +292,7 @@ impl Unmentioned {
                 live: Some(masked(&element)),
                 desired: None,
                 rule: rule.to_owned(),
+                source: None,
                 kept: Kept::LeftInPlace,
             });
         }

@@ -7,7 +7,7 @@ use crate::model::{
     Digest, FieldPath, HookStage, Json, LookedUp, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
     TaskDefinitionArn, Timestamp, Workload, tag,
 };
-use crate::shape::rules::Effect;
+use crate::shape::rules::{Effect, Source};
 
 /// What one pass would do to an environment.
 #[derive(Clone, Debug)]
@@ -417,6 +417,8 @@ pub struct Quiet {
     pub desired: Option<Json>,
     /// The rule, in a sentence: `AWS fills in 30`.
     pub rule: String,
+    /// Where AWS says so, if it is a rule about AWS.
+    pub source: Option<Source>,
     pub kept: Kept,
 }
 

@@ -268,6 +268,9 @@ fn quiet() -> Vec<Quiet> {
         live: Some(json!(0)),
         desired: None,
         rule: "AWS fills in 0".to_owned(),
+        source: crate::shape::rules::all()
+            .find(|rule| rule.path == "healthCheckGracePeriodSeconds")
+            .map(|rule| rule.source()),
         kept: Kept::ByRule,
     }]
 }

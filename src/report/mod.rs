@@ -26,7 +26,7 @@ pub use imported::{IMPORT_VERSION, Written, import_json, import_text};
 pub use leaving::leaving_sentence;
 pub use overriding::override_sentence;
 pub use paint::{Colour, counted, span};
-pub use plan_json::{PLAN_VERSION, plan_json};
+pub use plan_json::{PLAN_VERSION, plan_json, plan_json_explained};
 pub use plan_text::{Explain, PlanTextOptions, plan_text};
 pub use replacing::draining_sentence;
 pub use sentence::{change_sentence, failure_sentence, held_sentence, tolerated_sentence};

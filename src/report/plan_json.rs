@@ -60,6 +60,28 @@ pub fn plan_json(plan: &Plan) -> Json {
     })
 }
 
+/// The same with `--explain`: also every field that differs and is no difference.
+pub fn plan_json_explained(plan: &Plan) -> Json {
+    let quiet = plan.services.iter().flat_map(|service| {
+        let by_rule = service.quiet.iter().filter(|quiet| quiet.kept == Kept::ByRule);
+        by_rule.map(|quiet| quiet_json(&service.service, quiet))
+    });
+    let mut object = plan_json(plan);
+    object["quiet"] = quiet.collect();
+    object
+}
+
+fn quiet_json(service: &ServiceKey, quiet: &Quiet) -> Json {
+    json!({
+        "service": service,
+        "path": quiet.path,
+        "live": quiet.live,
+        "desired": quiet.desired,
+        "message": plain(&quiet.rule),
+        "source": quiet.source.map(|source| source.url()),
+    })
+}
+
 /// What differs and stays, where people are to know of it.
 fn kept_json(service: &ServiceKey, quiet: &Quiet) -> Option<Json> {
     quiet.kept.is_told().then(|| {
@@ -318,6 +340,20 @@ mod tests {
     }
 
     #[test]
+    fn explain_gives_each_quiet_field_its_rule_and_the_page_that_says_so() {
+        let json = plan_json_explained(&example::plan());
+        assert_eq!(
+            json["quiet"],
+            json!([{
+                "service": "job-migrate", "path": "service.healthCheckGracePeriodSeconds", "live": 0, "desired": null,
+                "message": "AWS fills in 0",
+                "source": "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html",
+            }])
+        );
+        assert_eq!(plan_json(&example::plan()).get("quiet"), None);
+    }
+
+    #[test]
     fn every_member_is_documented() {
         let document = include_str!("../../docs/plan.md");
         let mut plan = example::plan();
@@ -330,7 +366,7 @@ mod tests {
         }
         plan.services[0].left_git = Some(example::left_git());
         plan.services[1].quiet[0].kept = Kept::LeftInPlace;
-        let mut open = vec![plan_json(&plan)];
+        let mut open = vec![plan_json(&plan), plan_json_explained(&example::plan())["quiet"].clone()];
         while let Some(value) = open.pop() {
             match value {
                 Json::Object(members) => {

@@ -9,7 +9,7 @@ use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
 use super::replacing;
 use super::steps::{Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens};
-use super::value::{change, value_text};
+use super::value::{change, sides, value_text};
 use super::why;
 use crate::model::{Desired, FieldPath, HookStage, Json, OnFailure, Segment, ServiceKey, Timestamp};
 use crate::plan::{Cause, Consequence, Decision, Difference, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
@@ -309,12 +309,16 @@ impl Window<'_> {
     fn quiet(&self, text: &mut String, quiet: &[&Quiet]) {
         let shown = |value: &Option<Json>| value.as_ref().map_or("(absent)".to_owned(), value_text);
         for field in quiet {
-            let Quiet { path, live, desired, rule, kept } = field;
+            let Quiet { path, live, desired, rule, source, kept } = field;
             let rule = plain(rule);
             let (line, tone) = match kept {
                 Kept::ByRule | Kept::NotMentioned => {
-                    let line = format!("quiet  {path}  Git {}, AWS {}  {rule}", shown(desired), shown(live));
-                    (line, Tone::Quiet)
+                    let sides = match (desired, live) {
+                        (None, None) => String::new(),
+                        _ => format!("  {}", sides(desired.as_ref(), live.as_ref())),
+                    };
+                    let page = source.map_or(String::new(), |source| format!(" · see {}", source.page));
+                    (format!("quiet  {path}{sides}: {rule}{page}"), Tone::Quiet)
                 }
                 Kept::Tolerated => {
                     let (live, git) = (shown(live), shown(desired));
@@ -498,7 +502,7 @@ mod tests {
         let text = plan_text(&example::plan(), &example::desired(), &options);
         assert!(
             text.contains(
-                "quiet  service.healthCheckGracePeriodSeconds  Git (absent), AWS 0  AWS fills in 0\n"
+                "quiet  service.healthCheckGracePeriodSeconds  Git (absent), AWS 0: AWS fills in 0 · see UpdateService\n"
             ),
             "{text}"
         );

@@ -14,7 +14,7 @@ mod task_definition;
 mod tests;
 mod tree;
 
-pub use explain::{IGNORED, Kept, UNKNOWN};
+pub use explain::{CODE_DEPLOY, IGNORED, Kept, SAME, SWAPPED, Source, UNKNOWN, outputs};
 pub use tree::{Node, tree};
 
 /// Which JSON tree a row speaks of.
@@ -77,11 +77,17 @@ pub enum Equality {
     UnitCpu,
     /// `"2 GB"` is `2048`.
     UnitMemory,
-    /// A name, or the ARN that ends in it.
+    /// A name, or the ARN that ends in it; two ARNs are compared as they are.
     ArnTail,
+    /// The same, and AWS's own providers `FARGATE` and `FARGATE_SPOT` in any case.
+    CapacityProvider,
+    /// A reference to a secret, with or without the empty or default parts at its end.
+    SecretReference,
+    /// A name of a time zone; UTC has several.
+    TimeZone,
     /// A name that AWS may have turned into an ARN which does not contain it.
     NameUnlessArn,
-    /// `host` comes back as `instanceId`, and attributes in upper case.
+    /// `host` comes back as `instanceId`, `cpu` and `memory` in upper case.
     PlacementField,
     /// Seconds since the epoch, or RFC 3339.
     Instant,
@@ -105,6 +111,8 @@ pub enum Absent {
     Filled(Fill),
     /// A field that Git does not mention is somebody else's: never compared.
     NotOurs,
+    /// Likewise; and where AWS does not mention it, it means this.
+    NotOursElse(&'static str),
 }
 
 /// Defaults that depend on more than the field.

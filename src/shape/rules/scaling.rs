@@ -1,6 +1,6 @@
 //! Rules for Application Auto Scaling: RegisterScalableTarget, PutScalingPolicy, PutScheduledAction.
 
-use super::Equality::{Exact, Instant, KeyedBy, Members, Number, Ordered, Set};
+use super::Equality::{Exact, Instant, KeyedBy, Members, Number, Ordered, Set, TimeZone};
 use super::{Equality, Owner, Rule, Tree};
 
 const fn target(path: &'static str, equality: Equality) -> Rule {
@@ -64,6 +64,19 @@ pub(super) const RULES: &[Rule] = &[
         Exact,
     )
     .flag(true),
+    policy(
+        "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[].MetricStat",
+        Members,
+    ),
+    policy(
+        "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[].MetricStat.Metric",
+        Members,
+    ),
+    policy(
+        "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[].MetricStat.Metric.Dimensions",
+        Set,
+    )
+    .or_empty(),
     policy("StepScalingPolicyConfiguration", Members),
     policy("StepScalingPolicyConfiguration.AdjustmentType", Exact),
     policy("StepScalingPolicyConfiguration.Cooldown", Number).number(300),
@@ -90,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
     schedule("", Members).not_ours(),
     schedule("ScheduledActionName", Exact),
     schedule("Schedule", Exact),
-    schedule("Timezone", Exact).text("UTC"),
+    schedule("Timezone", TimeZone).text("UTC"),
     // PutScheduledAction without them erases the old ones.
     schedule("StartTime", Instant),
     schedule("EndTime", Instant),

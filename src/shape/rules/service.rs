@@ -1,9 +1,9 @@
 //! Rules for CreateService and UpdateService, read back by DescribeServices.
 
-use super::Absent::{Filled, SameAs};
+use super::Absent::{Filled, NotOursElse, SameAs};
 use super::Equality::{
-    ArnTail, Document, Exact, KeyedBy, Map, MapByName, Members, NameUnlessArn, Number, Ordered, Percent,
-    PlacementField, Set,
+    ArnTail, CapacityProvider, Document, Exact, KeyedBy, Map, MapByName, Members, NameUnlessArn, Number,
+    Ordered, Percent, PlacementField, Set,
 };
 use super::{Clear, Effect, Equality, Fill, Owner, Rule, Tree};
 
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
         .absent(Filled(Fill::CapacityProviderStrategy))
         .clear(Clear::Send("[]")),
     part("capacityProviderStrategy[]", Members, "CapacityProviderStrategyItem"),
-    part("capacityProviderStrategy[].capacityProvider", Exact, "CapacityProviderStrategyItem"),
+    part("capacityProviderStrategy[].capacityProvider", CapacityProvider, "CapacityProviderStrategyItem"),
     part("capacityProviderStrategy[].weight", Number, "CapacityProviderStrategyItem").number(0),
     part("capacityProviderStrategy[].base", Number, "CapacityProviderStrategyItem").number(0),
     // The service says LATEST where its deployments say what that was at the time.
@@ -78,8 +78,11 @@ pub(super) const RULES: &[Rule] = &[
     service("enableECSManagedTags", Exact, InPlace).flag(false),
     service("enableExecuteCommand", Exact, InPlace).flag(false),
     service("propagateTags", Exact, InPlace).text("NONE"),
-    // ENABLED for services made since September 2025, unset for older ones: nobody's default.
-    service("availabilityZoneRebalancing", Exact, InPlace).not_ours().clear(Clear::Cannot),
+    // ENABLED for services made since September 2025: nobody's default. Never set, as on older ones, it
+    // is DISABLED.
+    service("availabilityZoneRebalancing", Exact, InPlace)
+        .absent(NotOursElse("DISABLED"))
+        .clear(Clear::Cannot),
     service("deploymentController", Members, InPlace).or_empty(),
     part("deploymentController.type", Exact, "DeploymentController").text("ECS"),
     // Only DescribeServiceRevisions shows these two.
@@ -352,7 +355,7 @@ pub(super) const VOLUME_RULES: &[Rule] = &[
         "ServiceManagedEBSVolumeConfiguration",
     )
     .not_ours(),
-    part("volumeConfigurations[].managedEBSVolume.kmsKeyId", Exact, "ServiceManagedEBSVolumeConfiguration")
+    part("volumeConfigurations[].managedEBSVolume.kmsKeyId", ArnTail, "ServiceManagedEBSVolumeConfiguration")
         .not_ours(),
     part(
         "volumeConfigurations[].managedEBSVolume.volumeInitializationRate",
