@@ -29,6 +29,7 @@ pub use error::{Error, ErrorKind};
 pub use exchange::Answer;
 pub use permit::{Permit, Turn};
 pub use reader::{
-    CallerIdentity, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICES_MAX, TargetHealth, resource_id,
+    CallerIdentity, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICE_REVISIONS_MAX, SERVICES_MAX, TargetHealth,
+    resource_id,
 };
 pub use writer::Writer;

@@ -54,6 +54,8 @@ enum ScalingList {
 
 /// Most names per DescribeServices.
 pub const SERVICES_MAX: usize = 10;
+/// Most ARNs per DescribeServiceRevisions.
+pub const SERVICE_REVISIONS_MAX: usize = 20;
 /// Most resource ids per DescribeScalableTargets.
 pub const SCALABLE_TARGETS_MAX: usize = 50;
 /// Most tasks per DescribeTasks.
@@ -66,10 +68,11 @@ const SCHEDULES_A_PAGE: i32 = 100;
 /// A group that holds more than this many pages of schedules is not one of ours.
 const SCHEDULE_PAGES_MAX: usize = 20;
 
-const ACTIONS: [&str; 16] = [
+const ACTIONS: [&str; 17] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
+    "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
     "ecs:DescribeTaskDefinition",
     "ecs:DescribeTasks",
@@ -105,7 +108,7 @@ macro_rules! ask {
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 16] = ACTIONS;
+    pub const ACTIONS: [&str; 17] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -131,6 +134,19 @@ impl Reader {
             Call::new("ecs:DescribeServices", Category::ServiceRead, format!("read cluster `{cluster}`"));
         let body = json!({"cluster": cluster, "services": names, "include": ["TAGS"]});
         send!(self, ecs.describe_services, call, &body).map(|answer| answer.body)
+    }
+
+    /// The elements of DescribeServiceRevisions `serviceRevisions[]`, for at most
+    /// [`SERVICE_REVISIONS_MAX`] ARNs. One that ECS does not know is left out.
+    pub async fn describe_service_revisions(&self, arns: &[&str]) -> Result<Vec<Json>, Error> {
+        let call = Call::new(
+            "ecs:DescribeServiceRevisions",
+            Category::ServiceDeployment,
+            "read what service revisions hold",
+        );
+        let body = json!({ "serviceRevisionArns": arns });
+        let mut answer = send!(self, ecs.describe_service_revisions, call, &body)?;
+        Ok(list(&mut answer.body["serviceRevisions"]))
     }
 
     /// DescribeTaskDefinition with tags: `{taskDefinition, tags}`.

@@ -25,7 +25,7 @@ pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget}
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
-    ServiceDeployment, ServiceDeploymentStatus,
+    REVISION_ONLY, ServiceDeployment, ServiceDeploymentStatus,
 };
 pub use path::{FieldPath, Segment};
 pub use record::{

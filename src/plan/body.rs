@@ -2,6 +2,7 @@
 
 use serde_json::{Map, json};
 
+use super::equality::is_blank;
 use super::{Consequence, Difference, RevisionSource};
 use crate::model::{DesiredService, Digest, Environment, Json, Revision, Scaling, Segment, ServiceKey, tag};
 use crate::shape::rules::{Absent, Clear, Node, Tree, tree};
@@ -216,7 +217,9 @@ fn with_theirs(desired: &Json, live: Option<&Json>, node: Option<&Node>) -> Json
                 let merged = with_theirs(ours, Some(value), child);
                 whole.insert(name.clone(), merged);
             }
-            None if child.and_then(|child| child.rule).is_some_and(|rule| rule.absent == Absent::NotOurs) => {
+            None if child.and_then(|child| child.rule).is_some_and(|rule| rule.absent == Absent::NotOurs)
+                && !is_blank(value) =>
+            {
                 whole.insert(name.clone(), value.clone());
             }
             None => {}
@@ -243,6 +246,12 @@ pub(super) fn scalable_target(environment: &Environment, key: &ServiceKey, tree:
     body["MaxCapacity"] = tree["maxCapacity"].clone();
     if let Some(state) = tree.get("suspendedState").filter(|state| !state.is_null()) {
         body["SuspendedState"] = state.clone();
+        // One that is left out stays as it is.
+        for name in ["DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"] {
+            if body["SuspendedState"][name].is_null() {
+                body["SuspendedState"][name] = false.into();
+            }
+        }
     }
     body
 }

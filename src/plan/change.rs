@@ -7,7 +7,7 @@ use super::task_definition::{self, Comparison, source_of};
 use super::{Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, overriding, trees};
 use crate::model::{
     DesiredService, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService, Origin,
-    Origins, Overriding, Revision, Segment, ServiceRecord, Timestamp, tag,
+    Origins, Overriding, Part, REVISION_ONLY, Revision, Segment, ServiceRecord, Timestamp, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -80,6 +80,7 @@ pub(super) fn of_existing(
 ) -> Result<Change, Unknown> {
     let desired = look.desired;
     let mut change = Change::default();
+    service_revision_is_known(look)?;
 
     let mut source = RevisionSource::Existing(service.task_definition());
     let mut update_source = None;
@@ -132,6 +133,17 @@ pub(super) fn of_absent(look: Look<'_>) -> Change {
     change
 }
 
+/// Whether what Git says of members that only a service revision shows can be compared.
+fn service_revision_is_known(look: Look<'_>) -> Result<(), Unknown> {
+    let unknown = |why: &str| Err(Unknown { what: "service revision".to_owned(), why: why.to_owned() });
+    match &look.live.service_revision {
+        Part::Present(_) => Ok(()),
+        Part::Absent if REVISION_ONLY.iter().all(|name| look.desired.service.get(*name).is_none()) => Ok(()),
+        Part::Absent => unknown("it was not read"),
+        Part::Unreadable(why) => unknown(why),
+    }
+}
+
 fn registration(look: Look<'_>, task_definition: &Json) -> Action {
     Action::RegisterTaskDefinition {
         digest: look.desired.task_definition_digest.clone(),
@@ -165,7 +177,7 @@ fn update_service(
     change: &mut Change,
 ) {
     let desired = look.desired;
-    let live = trees::live_service(service, &desired.service);
+    let live = trees::live_service(service, look.live.service_revision.present(), &desired.service);
     let ignore = &desired.sync.ignore;
     let (mut wanted, ignored) = with_ignored("service", &desired.service, &live, tree(Tree::Service), ignore);
     let mut rules = Rules::service();
@@ -176,7 +188,6 @@ fn update_service(
         wanted["desiredCount"] = count.into();
         rules.autoscaled = false;
     }
-    rules.unread_differs = service.digest().as_ref() != Some(&desired.digest);
     let (mut found, quiet) = differences(&wanted, &live, &rules);
     let count = FieldPath::root().field("service").field("desiredCount");
     if fate.ends() {

@@ -19,8 +19,6 @@ pub struct Rules {
     tree: &'static Node,
     /// Something other than Git sets the number of tasks.
     pub autoscaled: bool,
-    /// Fields that can't be read back count as different.
-    pub unread_differs: bool,
 }
 
 impl Rules {
@@ -41,7 +39,7 @@ impl Rules {
     }
 
     fn of(root: &'static str, which: Tree) -> Self {
-        Self { root, tree: tree(which), autoscaled: false, unread_differs: false }
+        Self { root, tree: tree(which), autoscaled: false }
     }
 }
 
@@ -122,12 +120,6 @@ impl Walk<'_> {
         };
         match rule.owner {
             Owner::AwsOnly => return,
-            Owner::Unread => {
-                if desired.is_some() && self.rules.unread_differs {
-                    return self.differ(path, node, desired, live);
-                }
-                return self.keep_quiet(path, desired, live, rule.sentence(Kept::Owner));
-            }
             Owner::Autoscaling if self.rules.autoscaled => {
                 return self.keep_quiet(path, desired, live, rule.sentence(Kept::Owner));
             }

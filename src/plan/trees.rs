@@ -6,7 +6,9 @@ use crate::model::{EcsService, Json, LiveScaling, Scaling};
 use crate::shape::rules::{Owner, Tree, tree};
 
 /// A service in the shape of CreateService input.
-pub(super) fn live_service(service: &EcsService, desired: &Json) -> Json {
+///
+/// `revision` is what only the service revision shows, where that was read.
+pub(super) fn live_service(service: &EcsService, revision: Option<&Json>, desired: &Json) -> Json {
     let known = tree(Tree::Service);
     let is_output = |name: &str| {
         known.members.get(name).and_then(|node| node.rule).is_some_and(|rule| rule.owner == Owner::AwsOnly)
@@ -30,6 +32,7 @@ pub(super) fn live_service(service: &EcsService, desired: &Json) -> Json {
             }
         }
     }
+    members.extend(revision.and_then(Json::as_object).cloned().into_iter().flatten());
     // S3 Files volumes are listed here although no service asked for them.
     if let Some(Json::Array(volumes)) = members.get_mut("volumeConfigurations") {
         volumes.retain(|volume| volume["managedEBSVolume"].is_object());

@@ -82,9 +82,6 @@ pub(super) const RULES: &[Rule] = &[
     service("availabilityZoneRebalancing", Exact, InPlace).not_ours().clear(Clear::Cannot),
     service("deploymentController", Members, InPlace).or_empty(),
     part("deploymentController.type", Exact, "DeploymentController").text("ECS"),
-    // Only DescribeServiceRevisions shows these two.
-    service("gatewayConnectors", Set, InPlace).not_ours().owner(Owner::Unread),
-    service("monitoring", Members, InPlace).not_ours().owner(Owner::Unread),
     // Compared as a map, with TagResource to change them.
     service("tags", MapByName("value"), InPlace).owner(Owner::AwsOnly),
     output("serviceName"),
@@ -246,9 +243,10 @@ pub(super) const CONNECT_RULES: &[Rule] = &[
     .not_ours(),
     part("serviceConnectConfiguration.services[].ingressPortOverride", Number, "ServiceConnectService")
         .number(0),
-    part("serviceConnectConfiguration.services[].timeout", Members, "TimeoutConfiguration").not_ours(),
-    part("serviceConnectConfiguration.services[].tls", Members, "ServiceConnectTlsConfiguration").not_ours(),
-    part("serviceConnectConfiguration.logConfiguration", Members, "LogConfiguration").not_ours(),
+    part("serviceConnectConfiguration.services[].timeout", Members, "TimeoutConfiguration").or_empty(),
+    part("serviceConnectConfiguration.services[].tls", Members, "ServiceConnectTlsConfiguration"),
+    // The configuration is taken whole: what is left out of it is gone.
+    part("serviceConnectConfiguration.logConfiguration", Members, "LogConfiguration"),
     part("serviceConnectConfiguration.logConfiguration.logDriver", Exact, "LogConfiguration"),
     part("serviceConnectConfiguration.logConfiguration.options", Map, "LogConfiguration").or_empty(),
     part(
@@ -261,16 +259,15 @@ pub(super) const CONNECT_RULES: &[Rule] = &[
         "serviceConnectConfiguration.accessLogConfiguration",
         Members,
         "ServiceConnectAccessLogConfiguration",
-    )
-    .not_ours(),
+    ),
     part(
         "serviceConnectConfiguration.accessLogConfiguration.includeQueryParameters",
         Exact,
         "ServiceConnectAccessLogConfiguration",
     )
     .text("DISABLED"),
-    part("serviceConnectConfiguration.containerConfigurations", Ordered, "ServiceConnectConfiguration")
-        .not_ours(),
+    part("serviceConnectConfiguration.containerConfigurations", Set, "ServiceConnectContainerConfiguration")
+        .or_empty(),
     service("vpcLatticeConfigurations", Set, StartsDeployment).or_empty().clear(Clear::Send("[]")),
     part("vpcLatticeConfigurations[]", Members, "VpcLatticeConfiguration"),
     part("vpcLatticeConfigurations[].roleArn", Exact, "VpcLatticeConfiguration"),
@@ -300,35 +297,107 @@ pub(super) const CONNECT_RULES: &[Rule] = &[
         Exact,
         "ServiceConnectAccessLogConfiguration",
     ),
-    part("serviceConnectConfiguration.containerConfigurations[]", Members, "ServiceConnectConfiguration"),
+    part(
+        "serviceConnectConfiguration.containerConfigurations[]",
+        Members,
+        "ServiceConnectContainerConfiguration",
+    ),
     part(
         "serviceConnectConfiguration.containerConfigurations[].logLevel",
         Exact,
-        "ServiceConnectConfiguration",
-    )
-    .not_ours(),
+        "ServiceConnectContainerConfiguration",
+    ),
     part(
         "serviceConnectConfiguration.services[].clientAliases[].testTrafficRules",
-        Document,
+        Members,
         "ServiceConnectTestTrafficRules",
     ),
-    part("serviceConnectConfiguration.services[].timeout.idleTimeoutSeconds", Number, "TimeoutConfiguration")
-        .not_ours(),
+    part(
+        "serviceConnectConfiguration.services[].clientAliases[].testTrafficRules.header",
+        Members,
+        "ServiceConnectTestTrafficHeaderRules",
+    ),
+    part(
+        "serviceConnectConfiguration.services[].clientAliases[].testTrafficRules.header.name",
+        Exact,
+        "ServiceConnectTestTrafficHeaderRules",
+    ),
+    part(
+        "serviceConnectConfiguration.services[].clientAliases[].testTrafficRules.header.value",
+        Members,
+        "ServiceConnectTestTrafficHeaderMatchRules",
+    ),
+    part(
+        "serviceConnectConfiguration.services[].clientAliases[].testTrafficRules.header.value.exact",
+        Exact,
+        "ServiceConnectTestTrafficHeaderMatchRules",
+    ),
+    part("serviceConnectConfiguration.services[].timeout.idleTimeoutSeconds", Number, "TimeoutConfiguration"),
     part(
         "serviceConnectConfiguration.services[].timeout.perRequestTimeoutSeconds",
         Number,
         "TimeoutConfiguration",
-    )
-    .not_ours(),
+    ),
     part(
         "serviceConnectConfiguration.services[].tls.issuerCertificateAuthority",
-        Document,
-        "ServiceConnectTlsConfiguration",
+        Members,
+        "ServiceConnectTlsCertificateAuthority",
+    ),
+    part(
+        "serviceConnectConfiguration.services[].tls.issuerCertificateAuthority.awsPcaAuthorityArn",
+        Exact,
+        "ServiceConnectTlsCertificateAuthority",
     ),
     part("serviceConnectConfiguration.services[].tls.kmsKey", Exact, "ServiceConnectTlsConfiguration")
-        .not_ours(),
+        .or_empty(),
     part("serviceConnectConfiguration.services[].tls.roleArn", Exact, "ServiceConnectTlsConfiguration")
         .or_empty(),
+];
+
+/// Only DescribeServiceRevisions shows these two. What a service revision holds changes with a new one, and
+/// a new one comes with a deployment.
+pub(super) const REVISION_RULES: &[Rule] = &[
+    service("monitoring", Members, StartsDeployment)
+        .or_empty()
+        .clear(Clear::Send(r#"{"metricConfigurations":[]}"#)),
+    part("monitoring.metricConfigurations", Set, "MonitoringConfiguration").or_empty(),
+    part("monitoring.metricConfigurations[]", Members, "MetricConfiguration"),
+    part("monitoring.metricConfigurations[].metricNames", Set, "MetricConfiguration").or_empty(),
+    part("monitoring.metricConfigurations[].resolutionSeconds", Number, "MetricConfiguration").number(60),
+    service("gatewayConnectors", KeyedBy(&["portName"]), StartsDeployment)
+        .or_empty()
+        .clear(Clear::Send("[]")),
+    part("gatewayConnectors[]", Members, "GatewayConnector"),
+    part("gatewayConnectors[].portName", Exact, "GatewayConnector"),
+    part("gatewayConnectors[].healthCheck", Members, "GatewayConnectorHealthCheck").or_empty(),
+    // What is left out of a health check has the gateway's default, which may be written back.
+    part("gatewayConnectors[].healthCheck.healthCheckProtocol", Exact, "GatewayConnectorHealthCheck")
+        .not_ours(),
+    part("gatewayConnectors[].healthCheck.healthCheckPort", Number, "GatewayConnectorHealthCheck").not_ours(),
+    part("gatewayConnectors[].healthCheck.healthCheckPath", Exact, "GatewayConnectorHealthCheck").not_ours(),
+    part("gatewayConnectors[].healthCheck.healthCheckTimeoutSeconds", Number, "GatewayConnectorHealthCheck")
+        .not_ours(),
+    part("gatewayConnectors[].healthCheck.healthCheckIntervalSeconds", Number, "GatewayConnectorHealthCheck")
+        .not_ours(),
+    part("gatewayConnectors[].healthCheck.healthyThresholdCount", Number, "GatewayConnectorHealthCheck")
+        .not_ours(),
+    part("gatewayConnectors[].healthCheck.unhealthyThresholdCount", Number, "GatewayConnectorHealthCheck")
+        .not_ours(),
+    part("gatewayConnectors[].healthCheck.matcher", Members, "GatewayConnectorHealthCheckMatcher").not_ours(),
+    part("gatewayConnectors[].healthCheck.matcher.httpCode", Exact, "GatewayConnectorHealthCheckMatcher")
+        .not_ours(),
+    part("gatewayConnectors[].healthCheck.matcher.grpcCode", Exact, "GatewayConnectorHealthCheckMatcher")
+        .not_ours(),
+    part("gatewayConnectors[].filters", Members, "GatewayConnectorFilters").or_empty(),
+    part("gatewayConnectors[].filters.accessTypes", Set, "GatewayConnectorFilters").or_empty(),
+    part("gatewayConnectors[].deregistrationDelay", Members, "GatewayConnectorDeregistrationDelay")
+        .or_empty(),
+    part(
+        "gatewayConnectors[].deregistrationDelay.timeoutSeconds",
+        Number,
+        "GatewayConnectorDeregistrationDelay",
+    )
+    .number(300),
 ];
 
 pub(super) const VOLUME_RULES: &[Rule] = &[
