@@ -168,7 +168,7 @@ fn parts(name: &str, desired: Option<&Json>, live: &Json, differences: &[&Differ
         let path = difference.path.0.get(2..).unwrap_or_default();
         // What Git says is in place already; a default is known only to the difference.
         if desired.is_none_or(|desired| at(desired, path).is_none()) {
-            set(&mut whole, path, difference.desired.clone().unwrap_or(Json::Null));
+            set(&mut whole, &live[name], path, difference.desired.clone().unwrap_or(Json::Null));
         }
     }
     whole
@@ -192,14 +192,16 @@ fn at<'a>(tree: &'a Json, path: &[Segment]) -> Option<&'a Json> {
     })
 }
 
-fn set(tree: &mut Json, path: &[Segment], value: Json) {
-    let mut place = tree;
+/// Puts a value into a tree. An object around it that is not there yet comes from the live side, whole: ECS
+/// requires members in it that do not differ.
+fn set(tree: &mut Json, live: &Json, path: &[Segment], value: Json) {
+    let (mut place, mut there) = (tree, live);
     for segment in path {
         let Segment::Field(name) = segment else { return };
         if !place.is_object() {
-            *place = json!({});
+            *place = if there.is_object() { there.clone() } else { json!({}) };
         }
-        place = &mut place[name.as_str()];
+        (place, there) = (&mut place[name.as_str()], &there[name.as_str()]);
     }
     *place = value;
 }

@@ -115,7 +115,7 @@ pub fn change(root: Root, path: &str) -> Change {
 }
 
 pub fn removal(root: Root, path: &str) -> Removal {
-    if path.starts_with("SuspendedState.") || path == "tags[].value" {
+    if path.starts_with("SuspendedState.") || (root == Root::Service && path == "tags[].value") {
         return Reset;
     }
     let inside = FILLED_BY_AWS.iter().find(|(of, row, _)| *of == root && covers(row, path));
@@ -156,11 +156,6 @@ pub fn is_shown(root: Root, path: &str) -> bool {
     !(matches!(root, Root::TaskDefinition | Root::Service) && covers("tags", path))
 }
 
-/// Whether the call that changes a member leaves it out on purpose.
-pub fn is_left_to_application_scaling(_root: Root, _path: &str) -> bool {
-    false
-}
-
 /// Members that a manifest must not set, and that every such call carries.
 pub fn is_filled_in(operation: &str, path: &str) -> bool {
     let known: [(&str, &[&str]); 5] = [
@@ -170,8 +165,7 @@ pub fn is_filled_in(operation: &str, path: &str) -> bool {
         ("PutScalingPolicy", &["ResourceId", "ScalableDimension", "ServiceNamespace"]),
         ("PutScheduledAction", &["ResourceId", "ScalableDimension", "ServiceNamespace"]),
     ];
-    let schedule =
-        ["ClientToken", "GroupName", "Name", "Target.Arn", "Target.EcsParameters.TaskDefinitionArn"];
+    let schedule = ["GroupName", "Name", "Target.Arn", "Target.EcsParameters.TaskDefinitionArn"];
     known.iter().any(|(of, paths)| *of == operation && paths.contains(&path))
         || operation.ends_with("Schedule") && schedule.contains(&path)
 }
@@ -294,6 +288,9 @@ pub fn least(service: &str, structure: &str, turn: Turn) -> Option<Value> {
 /// The two values of a member, where its type alone does not tell: the second is not AWS's default.
 pub fn values(root: Root, path: &str) -> Option<(Value, Value)> {
     let arn = |rest: &str| json!(format!("arn:aws:{rest}"));
+    if path.ends_with("].ReturnData") {
+        return Some((json!(true), json!(false)));
+    }
     Some(match (root, path) {
         (Root::TaskDefinition, "cpu") => (json!("256"), json!("512")),
         (Root::TaskDefinition, "memory") => (json!("512"), json!("1024")),
@@ -397,6 +394,9 @@ pub fn values(root: Root, path: &str) -> Option<(Value, Value)> {
         (Root::Service, "volumeConfigurations[].name") => (json!("data"), json!("other")),
         (Root::Service, "volumeConfigurations[].managedEBSVolume.encrypted") => (json!(true), json!(false)),
         (Root::Service, "monitoring.metricConfigurations[].resolutionSeconds") => (json!(60), json!(20)),
+        (Root::ScalableTarget, "SuspendedState") => {
+            (json!({"DynamicScalingInSuspended": true}), json!({"ScheduledScalingSuspended": true}))
+        }
         (Root::ScalableTarget, "MinCapacity") => (json!(0), json!(1)),
         (Root::ScalableTarget, "MaxCapacity") => (json!(4), json!(5)),
         (Root::ScalingPolicy, path) => return policy_values(path),
@@ -422,6 +422,9 @@ pub fn values(root: Root, path: &str) -> Option<(Value, Value)> {
                 json!({"RoleArn": role, "EcsParameters": {"TaskCount": 2}})
             };
             (target("one"), target("two"))
+        }
+        (Root::Schedule, "Target.EcsParameters.NetworkConfiguration.awsvpcConfiguration") => {
+            (json!({"Subnets": ["subnet-1"]}), json!({"Subnets": ["subnet-2"]}))
         }
         (Root::Schedule, "Target.EcsParameters") => {
             (json!({"TaskCount": 2}), json!({"TaskCount": 2, "PropagateTags": "TASK_DEFINITION"}))
