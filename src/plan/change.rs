@@ -135,12 +135,15 @@ pub(super) fn of_absent(look: Look<'_>) -> Change {
 
 /// Whether what Git says of members that only a service revision shows can be compared.
 fn service_revision_is_known(look: Look<'_>) -> Result<(), Unknown> {
-    let unknown = |why: &str| Err(Unknown { what: "service revision".to_owned(), why: why.to_owned() });
-    match &look.live.service_revision {
-        Part::Present(_) => Ok(()),
-        Part::Absent if REVISION_ONLY.iter().all(|name| look.desired.service.get(*name).is_none()) => Ok(()),
-        Part::Absent => unknown("it was not read"),
-        Part::Unreadable(why) => unknown(why),
+    let why = match &look.live.service_revision {
+        Part::Present(_) => return Ok(()),
+        Part::Absent => "it was not read",
+        Part::Unreadable(why) => why,
+    };
+    // What Git does not mention and nobody can see is left alone.
+    match REVISION_ONLY.iter().any(|name| look.desired.service.get(*name).is_some()) {
+        true => Err(Unknown { what: "service revision".to_owned(), why: why.to_owned() }),
+        false => Ok(()),
     }
 }
 

@@ -522,7 +522,11 @@ fn compare(
     seen: &mut dyn FnMut(&str, Result<(), String>),
 ) {
     match (kind.shape(), body) {
-        (Shape::Structure { .. }, Value::Object(members)) => {
+        (Shape::Structure { required, .. }, Value::Object(members)) => {
+            // AWS refuses a structure without them, wherever it stands.
+            for name in required.iter().filter(|name| !members.contains_key(*name)) {
+                seen(path, Err(format!("without its `{name}`")));
+            }
             for (name, value) in members {
                 let Some(member) = kind.member(name) else { continue };
                 let length = path.len();

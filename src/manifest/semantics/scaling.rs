@@ -1,6 +1,7 @@
 //! What Application Auto Scaling would refuse of one policy or one scheduled action.
 
 use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::node::Span;
 use crate::manifest::places::Places;
 use crate::model::{FieldPath, Json};
 
@@ -30,7 +31,8 @@ impl Element<'_> {
             for (_, other) in TYPES.iter().filter(|(_, other)| other != configuration) {
                 if self.input.get(*other).is_some() {
                     let title = format!("a policy of type {kind} can't have a `{other}`");
-                    self.error(&[other], title, "leave it out", "PutScalingPolicy");
+                    let span = self.places.key(&self.at(&[other]));
+                    self.push(span, title, "leave it out", "PutScalingPolicy");
                 }
             }
         }
@@ -100,7 +102,10 @@ impl Element<'_> {
     }
 
     fn error(&mut self, road: &[&str], title: String, label: &str, see: &str) {
-        let span = self.places.value(&self.at(road));
+        self.push(self.places.value(&self.at(road)), title, label, see);
+    }
+
+    fn push(&mut self, span: Span, title: String, label: &str, see: &str) {
         let diagnostic = Diagnostic::at(self.file, span, title).label(label).note(format!("see {see}"));
         self.diagnostics.push(diagnostic);
     }

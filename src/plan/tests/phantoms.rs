@@ -235,7 +235,11 @@ phantoms! { service:
         {"volumeConfigurations": [{"name": "data", "managedEBSVolume": {"roleArn": "r", "tagSpecifications": [{"resourceType": "volume", "propagateTags": "NONE", "tags": []}]}}]};
     lattice_configurations_have_no_order: {"vpcLatticeConfigurations": [{"roleArn": "r", "targetGroupArn": "a", "portName": "x"}, {"roleArn": "r", "targetGroupArn": "b", "portName": "y"}]} =>
         {"vpcLatticeConfigurations": [{"roleArn": "r", "targetGroupArn": "b", "portName": "y"}, {"roleArn": "r", "targetGroupArn": "a", "portName": "x"}]};
-    what_describe_services_does_not_show_is_not_missing: {"monitoring": {"metricConfigurations": []}, "gatewayConnectors": [{"portName": "http"}]} => {};
+    no_monitoring_is_monitoring_of_nothing: {"monitoring": {"metricConfigurations": []}} => {};
+    metrics_to_watch_have_no_order: {"monitoring": {"metricConfigurations": [{"metricNames": ["CPUUtilization", "MemoryUtilization"], "resolutionSeconds": 20}]}} =>
+        {"monitoring": {"metricConfigurations": [{"metricNames": ["MemoryUtilization", "CPUUtilization"], "resolutionSeconds": 20}]}};
+    a_gateway_connector_is_filled_in: {"gatewayConnectors": [{"portName": "http"}]} =>
+        {"gatewayConnectors": [{"portName": "http", "deregistrationDelay": {"timeoutSeconds": 300}, "healthCheck": {"healthCheckProtocol": "HTTP", "healthCheckPath": "/"}}]};
     a_service_member_that_aws_invented_yesterday_is_no_drift: {} => {"teleportation": {"enabled": true}};
     tags_are_compared_elsewhere: {"tags": [{"key": "team", "value": "jobs"}]} => {"tags": []};
 }
