@@ -39,7 +39,7 @@ impl Observer {
             // At rest, what Git does not mention is not ours; before a change, something may have left Git.
             let changes = service.digest().as_ref() != Some(&want.desired.digest);
             let mentioned = REVISION_ONLY.iter().any(|name| want.desired.service.get(*name).is_some());
-            if !(mentioned || changes) {
+            if !(mentioned || changes) || want.waits_for_hook() {
                 continue;
             }
             let Some(arn) = service.primary_revision() else {

@@ -1,9 +1,9 @@
-//! Manifests to start from: what a member needs around it before ECS takes it.
+//! Manifests to start from.
 
 use reconciler::shape::layout;
 use serde_json::{Value, json};
 
-use super::expected;
+use super::needs;
 
 /// An input that a manifest holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Root {
 
 /// The `spec` that a member is put into.
 pub fn spec(root: Root, path: &str) -> Value {
-    let mut spec = match (root, expected::runs_on(root, path)) {
+    let mut spec = match (root, needs::runs_on(root, path)) {
         (Root::Schedule, _) => schedule(),
         (_, RunsOn::Fargate) => fargate(),
         (_, RunsOn::Instances) => instances(),
@@ -91,7 +91,7 @@ pub fn spec(root: Root, path: &str) -> Value {
             spec["scaling"] = json!({"minCapacity": 0, "maxCapacity": 4, "scheduledActions": [action]});
         }
     }
-    for more in expected::needs(root, path) {
+    for more in needs::needs(root, path) {
         merge(&mut spec, &more);
     }
     spec

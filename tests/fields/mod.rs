@@ -5,8 +5,12 @@
 
 mod bases;
 mod cases;
+mod compare;
 mod expected;
+mod live;
+mod needs;
 mod play;
+mod special;
 mod values;
 
 use std::collections::BTreeSet;

@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reconciler::controller::{Next, Outcome, Standing, Wish};
-use reconciler::model::{FieldPath, Segment, ServiceKey};
+use reconciler::model::ServiceKey;
 use reconciler::plan::{Decision, Difference, Held, Plan, ServicePlan};
-use reconciler::shape::api::{Api, Shape, Type};
+use reconciler::shape::api::Api;
 use serde_json::{Value, json};
 use simulator::journal::CallRecord;
 use tokio_util::sync::CancellationToken;
 
-use super::bases::Root;
-use super::cases::{Act, Case, Step};
+use super::cases::{Act, Case};
+use super::compare::{carries, compare, holds, is_about, replaced};
 use super::expected::{self, Change, Removal};
+use super::live::live;
 use super::{OPERATIONS, Verdict};
 use crate::world::{Memory, World};
 
@@ -195,7 +196,7 @@ impl Stage {
     async fn take_away(&mut self, players: &mut Vec<Player<'_>>) {
         let mut before = Vec::new();
         for player in players.iter_mut() {
-            before.push(player.live(&self.world).await);
+            before.push(live(&self.world, player.case, &player.name).await);
             let value = player.present().clone();
             let without = player.case.without(&value);
             let refusal = self.refusal(player.case, &player.name, &without);
@@ -239,7 +240,7 @@ impl Stage {
         self.expect_nothing(players, &wish, "after it was taken away").await;
         for ((player, before), removed) in players.iter_mut().zip(before).zip(removed) {
             if removed && expected::is_shown(player.case.root, &player.case.path) {
-                let after = player.live(&self.world).await;
+                let after = live(&self.world, player.case, &player.name).await;
                 player.judge_live_after_removal(&before, &after);
             }
         }
@@ -260,7 +261,7 @@ impl Stage {
 
     async fn expect_live(&self, players: &mut [Player<'_>], how: &str) {
         for player in players.iter_mut() {
-            let live = player.live(&self.world).await;
+            let live = live(&self.world, player.case, &player.name).await;
             let wanted = replaced(player.present(), &self.groups);
             if expected::is_shown(player.case.root, &player.case.path) && !holds(&live, &wanted) {
                 player.verdict.failures.push(format!("{how} as {wanted}, read back as {live}"));
@@ -410,56 +411,6 @@ impl Player<'_> {
         };
         self.verdict.failures.push(format!("taken away, it {why}: {before} -> {after}"));
     }
-
-    /// The member as AWS shows it.
-    async fn live(&self, world: &World) -> Value {
-        let pointer = self.case.pointer();
-        let whole =
-            match self.case.root {
-                Root::Schedule => world.schedule(&self.name).await,
-                Root::TaskDefinition => self.live_task_definition(world).await,
-                Root::Service => self.live_service(world).await,
-                Root::ScalableTarget => world.scaling("DescribeScalableTargets", &self.name, json!({})).await
-                    ["ScalableTargets"][0]
-                    .clone(),
-                Root::ScalingPolicy => world.scaling("DescribeScalingPolicies", &self.name, json!({})).await
-                    ["ScalingPolicies"][0]
-                    .clone(),
-                Root::ScheduledAction => world
-                    .scaling("DescribeScheduledActions", &self.name, json!({}))
-                    .await["ScheduledActions"][0]
-                    .clone(),
-            };
-        whole.pointer(&pointer).cloned().unwrap_or_default()
-    }
-
-    async fn live_task_definition(&self, world: &World) -> Value {
-        let arn = world.service(&self.name).await["taskDefinition"].clone();
-        let input = json!({"taskDefinition": arn, "include": ["TAGS"]});
-        let answer = world.ecs("DescribeTaskDefinition", input).await;
-        let mut whole = answer["taskDefinition"].clone();
-        whole["tags"] = answer["tags"].clone();
-        whole
-    }
-
-    /// DescribeServices, with what only the PRIMARY deployment or only the service revision shows.
-    async fn live_service(&self, world: &World) -> Value {
-        let mut whole = world.service(&self.name).await;
-        let primary = whole["deployments"][0].clone();
-        let number =
-            primary["id"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
-        let arn = whole["serviceArn"].as_str().unwrap_or_default().replace(":service/", ":service-revision/");
-        let input = json!({"serviceRevisionArns": [format!("{arn}/{number}")]});
-        let answer = world.ecs("DescribeServiceRevisions", input).await;
-        for member in expected::IN_PRIMARY {
-            whole[member] = primary[member].clone();
-        }
-        for member in expected::IN_REVISION {
-            whole[member] = answer["serviceRevisions"][0][member].clone();
-        }
-        whole["role"] = whole["roleArn"].clone();
-        whole
-    }
 }
 
 /// The differences that a plan tells, without what it notes for itself.
@@ -485,127 +436,4 @@ fn told(decision: &Decision) -> String {
         Decision::Change { differences, .. } | Decision::Held { differences, .. } => differences,
     };
     reason + &all.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-/// Whether a plan's path is that of the member: one below it, or that of a list in which it stands.
-fn is_about(path: &FieldPath, case: &Case) -> bool {
-    let pointer = case.pointer_in_spec();
-    let mut steps: Vec<Step> = Vec::new();
-    for part in pointer.split('/').skip(1) {
-        steps.push(if part == "0" { Step::Element } else { Step::Name(part.to_owned()) });
-    }
-    let mut steps = steps.iter();
-    for segment in &path.0 {
-        match (segment, steps.next()) {
-            (_, None) => return true,
-            (Segment::Field(name), Some(Step::Name(expected))) if name == expected => {}
-            (Segment::Key(_) | Segment::Index(_), Some(Step::Element)) => {}
-            // A list of names and values is told as the map that it is.
-            (Segment::Field(_), Some(Step::Element)) => return true,
-            _ => return false,
-        }
-    }
-    let inside_a_list = matches!(path.0.last(), Some(Segment::Key(_)));
-    match steps.next() {
-        None => true,
-        Some(Step::Element) => true,
-        Some(Step::Name(_)) => inside_a_list,
-    }
-}
-
-/// Visits each member of a body, and compares it with what Git says where Git says anything.
-fn compare(
-    kind: Type<'_>,
-    body: &Value,
-    asked: Option<&Value>,
-    path: &mut String,
-    seen: &mut dyn FnMut(&str, Result<(), String>),
-) {
-    match (kind.shape(), body) {
-        (Shape::Structure { required, .. }, Value::Object(members)) => {
-            // AWS refuses a structure without them, wherever it stands.
-            for name in required.iter().filter(|name| !members.contains_key(*name)) {
-                seen(path, Err(format!("without its `{name}`")));
-            }
-            for (name, value) in members {
-                let Some(member) = kind.member(name) else { continue };
-                let length = path.len();
-                let dot = if path.is_empty() { "" } else { "." };
-                path.push_str(&format!("{dot}{name}"));
-                let of_git = asked.and_then(|it| it.get(name)).filter(|it| !it.is_null());
-                let composite = matches!(member.shape(), Shape::Structure { .. } | Shape::List { .. });
-                match of_git {
-                    Some(of_git) if !composite && !same(value, of_git) => {
-                        seen(path, Err(format!("as {value}, not {of_git}")));
-                    }
-                    _ => seen(path, Ok(())),
-                }
-                compare(member, value, of_git, path, seen);
-                path.truncate(length);
-            }
-        }
-        (Shape::List { .. }, Value::Array(items)) => {
-            let Some(element) = kind.element() else { return };
-            let length = path.len();
-            path.push_str("[]");
-            for (index, item) in items.iter().enumerate() {
-                compare(element, item, asked.and_then(|it| it.get(index)), path, seen);
-            }
-            path.truncate(length);
-        }
-        _ => {}
-    }
-}
-
-/// The same value, however a time or a number is written.
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
-        (Value::Number(seconds), Value::String(text)) | (Value::String(text), Value::Number(seconds)) => {
-            let format = &time::format_description::well_known::Rfc3339;
-            let at = time::OffsetDateTime::parse(text, format).map(|at| at.unix_timestamp() as f64);
-            at.ok() == seconds.as_f64()
-        }
-        (Value::Array(one), Value::Array(other)) => {
-            // Tags of our own stand behind those of Git.
-            one.len() >= other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len()
-                && one.iter().all(|(name, one)| other.get(name).is_some_and(|other| same(one, other)))
-        }
-        (one, other) => one == other,
-    }
-}
-
-/// Whether what was sent is what was asked for; a structure may have more that is filled in.
-fn carries(sent: &Value, asked: &Value) -> bool {
-    match (sent, asked) {
-        (Value::Object(sent), Value::Object(asked)) => {
-            asked.iter().all(|(name, asked)| sent.get(name).is_some_and(|sent| carries(sent, asked)))
-        }
-        (sent, asked) => same(sent, asked),
-    }
-}
-
-/// Whether what is live holds what was asked for; AWS may have added to it.
-fn holds(live: &Value, asked: &Value) -> bool {
-    match (live, asked) {
-        (Value::Object(live), Value::Object(asked)) => {
-            asked.iter().all(|(name, asked)| live.get(name).is_some_and(|live| holds(live, asked)))
-        }
-        (Value::Array(live), Value::Array(asked)) => {
-            asked.iter().all(|asked| live.iter().any(|live| holds(live, asked)))
-        }
-        (Value::String(live), Value::String(asked)) => {
-            // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PlacementStrategy.html
-            live == asked || live.to_lowercase() == *asked || (live == "instanceId" && asked == "host")
-        }
-        (live, asked) => same(live, asked),
-    }
-}
-
-fn replaced(value: &Value, [one, two]: &[String; 2]) -> Value {
-    let text = value.to_string().replace("$GROUP_ONE", one).replace("$GROUP_TWO", two);
-    serde_json::from_str(&text).unwrap()
 }

@@ -5,7 +5,7 @@ use reconciler::shape::layout;
 use serde_json::{Map, Value, json};
 
 use super::bases::Root;
-use super::expected;
+use super::special;
 
 /// Which of a member's two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Turn {
 
 /// Values to try in turn: the first one that a manifest may hold is taken.
 pub fn candidates(root: Root, path: &str, name: &str, kind: Type<'_>, turn: Turn) -> Vec<Value> {
-    if let Some((first, second)) = expected::values(root, path) {
+    if let Some((first, second)) = special::values(root, path) {
         return vec![if turn == Turn::First { first } else { second }];
     }
     match (kind.shape(), turn) {
@@ -56,7 +56,7 @@ pub fn candidates(root: Root, path: &str, name: &str, kind: Type<'_>, turn: Turn
 
 /// The least that AWS takes for a type.
 pub fn minimal(kind: Type<'_>, turn: Turn) -> Value {
-    if let Some(known) = expected::least(kind.service(), kind.name(), turn) {
+    if let Some(known) = special::least(kind.service(), kind.name(), turn) {
         return known;
     }
     let Shape::Structure { required, union, .. } = kind.shape() else {

@@ -9,6 +9,7 @@ mod explain;
 mod scaling;
 mod schedule;
 mod service;
+mod service_connect;
 mod task_definition;
 #[cfg(test)]
 mod tests;
@@ -223,7 +224,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         container::RULES,
         service::RULES,
         service::DEPLOYMENT_RULES,
-        service::CONNECT_RULES,
+        service_connect::RULES,
         service::REVISION_RULES,
         service::VOLUME_RULES,
         scaling::RULES,
