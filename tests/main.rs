@@ -5,5 +5,6 @@
 mod architecture;
 mod clients;
 mod end_to_end;
+mod fields;
 mod scenarios;
 mod world;

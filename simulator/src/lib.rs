@@ -121,6 +121,11 @@ impl Simulator {
         lock(&self.shared.journal).take()
     }
 
+    /// From now on the journal holds what each call asked for, too.
+    pub fn keep_inputs(&self) {
+        lock(&self.shared.journal).keeps_inputs = true;
+    }
+
     /// Asks `script` before each call what shall go wrong with it. Replaces the script before it.
     pub fn set_fault(&self, script: Box<dyn FnMut(&CallSite) -> Fault + Send>) {
         *lock(&self.shared.fault) = Some(script);

@@ -59,7 +59,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response
 
 async fn recorded(shared: &Shared, envelope: &Envelope) -> (String, Answer) {
     let name = envelope.service.name();
-    call::recorded(shared, name, &envelope.operation, served(shared, envelope)).await
+    call::recorded(shared, name, &envelope.operation, Some(&envelope.input), served(shared, envelope)).await
 }
 
 /// Answers a call; a long poll is answered when there is something, or when its time is over.

@@ -36,7 +36,8 @@ pub use exports::{Export, ExportPage};
 pub use inspector::{ALARMS_MAX, DESCRIBED_PARAMETERS_MAX, FILTER_VALUES_MAX, IMAGES_MAX, Inspector, TARGET_GROUPS_MAX};
 pub use permit::{Permit, Turn};
 pub use reader::{
-    CallerIdentity, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICES_MAX, TargetHealth,
+    CallerIdentity, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICE_REVISIONS_MAX, SERVICES_MAX,
+    TargetHealth,
     resource_id,
 };
 pub use secret_shape::SecretShape;

@@ -55,6 +55,8 @@ enum ScalingList {
 
 /// Most names per DescribeServices.
 pub const SERVICES_MAX: usize = 10;
+/// Most ARNs per DescribeServiceRevisions.
+pub const SERVICE_REVISIONS_MAX: usize = 20;
 /// Most resource ids per DescribeScalableTargets.
 pub const SCALABLE_TARGETS_MAX: usize = 50;
 /// Most names per GetParameters.
@@ -73,11 +75,12 @@ const SCHEDULES_A_PAGE: i32 = 100;
 /// A group that holds more than this many pages of schedules is not one of ours.
 const SCHEDULE_PAGES_MAX: usize = 20;
 
-const ACTIONS: [&str; 19] = [
+const ACTIONS: [&str; 20] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "cloudformation:ListExports",
+    "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
     "ecs:DescribeTaskDefinition",
     "ecs:DescribeTasks",
@@ -115,7 +118,7 @@ macro_rules! ask {
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 19] = ACTIONS;
+    pub const ACTIONS: [&str; 20] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -170,6 +173,19 @@ impl Reader {
             tokens.push(token);
         }
         Ok(pages)
+    }
+
+    /// The elements of DescribeServiceRevisions `serviceRevisions[]`, for at most
+    /// [`SERVICE_REVISIONS_MAX`] ARNs. One that ECS does not know is left out.
+    pub async fn describe_service_revisions(&self, arns: &[&str]) -> Result<Vec<Json>, Error> {
+        let call = Call::new(
+            "ecs:DescribeServiceRevisions",
+            Category::ServiceDeployment,
+            "read what service revisions hold",
+        );
+        let body = json!({ "serviceRevisionArns": arns });
+        let mut answer = send!(self, ecs.describe_service_revisions, call, &body)?;
+        Ok(list(&mut answer.body["serviceRevisions"]))
     }
 
     /// DescribeTaskDefinition with tags: `{taskDefinition, tags}`.

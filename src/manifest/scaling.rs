@@ -7,6 +7,7 @@ use super::fields::{Fields, diagnostic};
 use super::node::{Key, Node, Value};
 use super::places::Places;
 use super::scalar;
+use super::semantics::scaling::Element;
 use super::typed::Walk;
 use crate::model::{FieldPath, Json, Scaling};
 use crate::shape::api::{Api, Shape};
@@ -31,6 +32,7 @@ pub fn read(
 ) -> Option<Scaling> {
     let path = FieldPath::root().field("scaling");
     places.record(&path, Some(key.span), node.anchor());
+    let node = &without_refused(node, diagnostics);
     let fields = Fields::read(node, "`scaling`", &FIELDS, key.span, diagnostics)?;
     fields.require("minCapacity", diagnostics);
     fields.require("maxCapacity", diagnostics);
@@ -48,6 +50,22 @@ pub fn read(
         section.diagnostics.push(Diagnostic::at(span, title).note("see RegisterScalableTarget"));
     }
     Some(Scaling { min_capacity, max_capacity, suspended_state, policies, scheduled_actions })
+}
+
+/// Members of RegisterScalableTarget that are not a manifest's to set are reported, and left out.
+fn without_refused(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Node {
+    let Value::Map(entries) = &node.value else { return node.clone() };
+    let reason = |key: &Key| {
+        let refused = SCALABLE_TARGET.refused.iter();
+        refused.clone().find(|(name, _)| name.eq_ignore_ascii_case(&key.text)).map(|(_, reason)| *reason)
+    };
+    let (refused, kept): (Vec<_>, Vec<_>) =
+        entries.iter().cloned().partition(|(key, _)| reason(key).is_some());
+    for (key, _) in &refused {
+        let title = format!("`{}` is not for a manifest to set", key.text);
+        diagnostics.push(Diagnostic::at(key.span, title).label(reason(key).unwrap_or_default()));
+    }
+    Node { value: Value::Map(kept), ..node.clone() }
 }
 
 impl Section<'_> {
@@ -93,6 +111,17 @@ impl Section<'_> {
         for (index, item) in items.iter().enumerate() {
             let path = path.index(index);
             let input = self.walk(root).input(item, &path, item.anchor(), expected);
+            let mut element = Element {
+                input: &input,
+                path: &path,
+                file: self.file,
+                places: self.places,
+                diagnostics: self.diagnostics,
+            };
+            match list {
+                "policies" => element.check_policy(),
+                _ => element.check_scheduled_action(),
+            }
             let Some(name) = input.get(identity).and_then(Json::as_str).map(str::to_owned) else { continue };
             self.places.name(&path, name.as_str());
             if named.insert(name.clone(), input).is_some() {

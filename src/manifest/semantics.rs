@@ -5,6 +5,7 @@ pub mod dependencies;
 mod fargate;
 mod hooks;
 mod network;
+pub mod scaling;
 mod schedule;
 mod schedule_expression;
 mod sizes;

@@ -75,6 +75,7 @@ impl Walk<'_> {
                 self.list(items, at, expected, (*min, *max), node)
             }
             (Shape::Map { .. }, Value::Map(entries)) => Some(self.map(entries, at, expected)),
+            (Shape::Document {}, _) => self.document(node, at),
             (shape, _) => match scalar::read(node, shape) {
                 Ok(value) => Some(value),
                 Err(fault) => {
@@ -206,6 +207,32 @@ impl Walk<'_> {
             }
         }
         Json::Object(object)
+    }
+
+    /// Free JSON: whatever is written, each scalar as what YAML takes it for.
+    fn document(&mut self, node: &Node, at: &At<'_>) -> Option<Json> {
+        match &node.value {
+            Value::Map(entries) => {
+                let member = |(key, node): &(Key, Node)| {
+                    let inner = At { path: at.path.field(key.text.as_str()), anchor: key.span, ..at.clone() };
+                    Some((key.text.clone(), self.document(node, &inner)?))
+                };
+                Some(Json::Object(entries.iter().filter_map(member).collect()))
+            }
+            Value::List(items) => {
+                let item =
+                    |(index, item)| self.document(item, &At { path: at.path.index(index), ..at.clone() });
+                Some(Json::Array(items.iter().enumerate().filter_map(item).collect()))
+            }
+            Value::Scalar(scalar) => match scalar::free(node, scalar) {
+                Ok(value) => Some(value),
+                Err(fault) => {
+                    self.fault(fault, at, node);
+                    None
+                }
+            },
+            Value::Refused => None,
+        }
     }
 
     /// Reports an unknown member, and answers which one was meant.

@@ -27,7 +27,7 @@ pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget}
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
-    ServiceDeployment, ServiceDeploymentStatus,
+    REVISION_ONLY, ServiceDeployment, ServiceDeploymentStatus,
 };
 pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};

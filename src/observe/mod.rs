@@ -11,6 +11,7 @@ mod scaling;
 #[cfg(test)]
 mod schedule_tests;
 mod scheduled_tasks;
+mod service_revisions;
 mod services;
 mod surroundings;
 mod survey;
@@ -36,6 +37,7 @@ use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
 use scheduled_tasks::ScheduleMemory;
 pub use scheduled_tasks::{Owner, WantTask};
+use service_revisions::RevisionMemory;
 use services::MissingMemory;
 pub use survey::Scope;
 pub use surroundings::{OnAnswer, surroundings};
@@ -87,6 +89,7 @@ pub struct Observer {
     task_definitions: TaskDefinitions,
     scaling: ScalingMemory,
     schedules: ScheduleMemory,
+    revisions: RevisionMemory,
     missing: MissingMemory,
     stopped: StoppedMemory,
 }
@@ -99,6 +102,7 @@ impl Observer {
             task_definitions: TaskDefinitions::default(),
             scaling: ScalingMemory::default(),
             schedules: ScheduleMemory::default(),
+            revisions: RevisionMemory::default(),
             missing: MissingMemory::default(),
             stopped: StoppedMemory::default(),
         }
@@ -126,10 +130,11 @@ impl Observer {
         let names: Vec<Name<'_>> = wanted.chain(leaving).collect();
         let mut services = self.services(&names, now).await;
         let details = wants.iter().map(|want| read(self.details(want, &services, now))).collect();
-        let (mut scaling, live, targets) = tokio::join!(
+        let (mut scaling, live, targets, mut revisions) = tokio::join!(
             self.scaling(wants, &services),
             in_parallel(details),
-            self.targets_left(departing, &services)
+            self.targets_left(departing, &services),
+            self.service_revisions(wants, &services)
         );
         scaling.extend(targets);
         let left = departing.iter().map(|it| (it.key.clone(), LiveService::absent()));
@@ -142,6 +147,9 @@ impl Observer {
                     && let Some(service) = services.remove(&key)
                 {
                     live.service = service;
+                }
+                if let Some(revision) = revisions.remove(&key) {
+                    live.service_revision = revision;
                 }
                 if let Some(scaling) = scaling.remove(&key) {
                     live.scaling = scaling;

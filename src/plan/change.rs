@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{
     DesiredService, Digest, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService,
-    Origin, Origins, Overriding, Revision, Segment, ServiceRecord, Timestamp, tag,
+    Origin, Origins, Overriding, Part, REVISION_ONLY, Revision, Segment, ServiceRecord, Timestamp, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -102,6 +102,7 @@ pub(super) fn wholly(
 ) -> Result<Change, Unknown> {
     let desired = look.desired;
     let mut change = Change::default();
+    service_revision_is_known(look)?;
 
     let mut source = RevisionSource::Existing(service.task_definition());
     let mut update_source = None;
@@ -163,6 +164,20 @@ pub(super) fn of_absent(look: Look<'_>) -> Change {
     change
 }
 
+/// Whether what Git says of members that only a service revision shows can be compared.
+fn service_revision_is_known(look: Look<'_>) -> Result<(), Unknown> {
+    let why = match &look.live.service_revision {
+        Part::Present(_) => return Ok(()),
+        Part::Absent => "it was not read",
+        Part::Unreadable(why) => why,
+    };
+    // What Git does not mention and nobody can see is left alone.
+    match REVISION_ONLY.iter().any(|name| look.desired.service.get(*name).is_some()) {
+        true => Err(Unknown { what: "service revision".to_owned(), why: why.to_owned() }),
+        false => Ok(()),
+    }
+}
+
 fn registration(look: Look<'_>, task_definition: &Json) -> Action {
     Action::RegisterTaskDefinition {
         digest: look.desired.task_definition_digest.clone(),
@@ -198,7 +213,7 @@ fn update_service(
     change: &mut Change,
 ) {
     let desired = look.desired;
-    let live = trees::live_service(service, &desired.service);
+    let live = trees::live_service(service, look.live.service_revision.present(), &desired.service);
     let ignore = &desired.sync.ignore;
     let (mut wanted, ignored) = with_ignored("service", &desired.service, &live, tree(Tree::Service), ignore);
     let mut rules = Rules::service();
@@ -209,7 +224,6 @@ fn update_service(
         wanted["desiredCount"] = count.into();
         rules.autoscaled = false;
     }
-    rules.unread_differs = service.digest().as_ref() != Some(&desired.digest);
     let (mut found, mut quiet) = differences(&wanted, &live, &rules);
     let sides = Sides { applied: None, wanted: &wanted, live: &live, rules: &rules };
     three_way::of_service(look, service, sides, &mut found, &mut quiet);

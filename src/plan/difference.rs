@@ -20,8 +20,6 @@ pub struct Rules {
     tree: &'static Node,
     /// Something other than Git sets the number of tasks.
     pub autoscaled: bool,
-    /// Fields that can't be read back count as different.
-    pub unread_differs: bool,
 }
 
 impl Rules {
@@ -41,13 +39,8 @@ impl Rules {
         Self::of("schedule", Tree::Schedule)
     }
 
-    /// The same, with fields that can't be read back left out.
-    pub(super) fn as_read(self) -> Self {
-        Self { unread_differs: false, ..self }
-    }
-
     fn of(root: &'static str, which: Tree) -> Self {
-        Self { root, tree: tree(which), autoscaled: false, unread_differs: false }
+        Self { root, tree: tree(which), autoscaled: false }
     }
 }
 
@@ -178,12 +171,6 @@ impl Walk<'_> {
         match rule.owner {
             Owner::AwsOnly if desired == live => return,
             Owner::AwsOnly => return self.keep_by(path, raw, rule, Kept::Owner),
-            Owner::Unread => {
-                if desired.is_some() && self.rules.unread_differs {
-                    return self.differ(path, node, desired, live);
-                }
-                return self.keep_by(path, raw, rule, Kept::Owner);
-            }
             Owner::Autoscaling if self.rules.autoscaled => {
                 if desired != live {
                     self.keep_by(path, raw, rule, Kept::Owner);

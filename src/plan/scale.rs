@@ -136,7 +136,14 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
             if because.is_empty() {
                 continue;
             }
-            let body = body::scaling_element(look.environment, key, element);
+            let mut body = body::scaling_element(look.environment, key, element);
+            // PutScheduledAction keeps the time zone that it does not mention.
+            if because
+                .iter()
+                .any(|path| matches!(path.0.last(), Some(Segment::Field(it)) if it == "Timezone"))
+            {
+                body["Timezone"] = element.get("Timezone").cloned().unwrap_or_else(|| "UTC".into());
+            }
             change.step(
                 match list {
                     "policies" => Action::PutScalingPolicy { body },

@@ -106,9 +106,8 @@ pub(super) struct Sides<'a> {
 /// Says of each difference of a part that Git may have caused who did.
 fn blame(sides: &Sides<'_>, found: &mut [Difference]) {
     let Some(applied) = sides.applied else { return };
-    let rules = sides.rules.as_read();
-    let (by_hand, _) = differences(applied, sides.live, &rules);
-    let (by_git, _) = differences(sides.wanted, applied, &rules);
+    let (by_hand, _) = differences(applied, sides.live, sides.rules);
+    let (by_git, _) = differences(sides.wanted, applied, sides.rules);
     for difference in found.iter_mut().filter(|one| one.cause == Cause::Git) {
         difference.cause = match (touches(&by_git, &difference.path), touches(&by_hand, &difference.path)) {
             (true, true) => Cause::GitAndBehindOurBack,
@@ -140,8 +139,7 @@ pub(super) fn of_service(
     if went_back(look, service, &applied.digest).is_none() && !look.comes_back() {
         blame(&sides, found);
     }
-    let rules = sides.rules.as_read();
-    let (_, never_ours) = differences(&before, sides.live, &rules);
+    let (_, never_ours) = differences(&before, sides.live, sides.rules);
     let was_mentioned = |path: &FieldPath| {
         !never_ours.iter().any(|one| one.kept == Kept::NotMentioned && path.starts_with(&one.path))
     };

@@ -50,7 +50,9 @@ pub fn service_as_input(service: &EcsService) -> Json {
 }
 
 /// A service in the shape of CreateService input.
-pub(super) fn live_service(service: &EcsService, desired: &Json) -> Json {
+///
+/// `revision` is what only the service revision shows, where that was read.
+pub(super) fn live_service(service: &EcsService, revision: Option<&Json>, desired: &Json) -> Json {
     let known = tree(Tree::Service);
     let is_output = |name: &str| {
         known.members.get(name).and_then(|node| node.rule).is_some_and(|rule| rule.owner == Owner::AwsOnly)
@@ -77,6 +79,7 @@ pub(super) fn live_service(service: &EcsService, desired: &Json) -> Json {
             members.insert(name.to_owned(), value.clone());
         }
     }
+    members.extend(revision.and_then(Json::as_object).cloned().into_iter().flatten());
     // S3 Files volumes are listed here although no service asked for them.
     if let Some(Json::Array(volumes)) = members.get_mut("volumeConfigurations") {
         volumes.retain(|volume| volume["managedEBSVolume"].is_object());

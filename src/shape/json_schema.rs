@@ -223,6 +223,7 @@ impl Writer {
             }
             Shape::Boolean {} => or_variable(json!({ "type": "boolean" })),
             Shape::Timestamp {} => json!({ "type": ["string", "number"] }),
+            Shape::Document {} => json!(true),
         }
     }
 

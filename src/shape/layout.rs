@@ -94,7 +94,13 @@ const TARGET_NAMES: &[&str] = &["ResourceId", "ScalableDimension", "ServiceNames
 pub const SCALABLE_TARGET: Root = Root {
     operation: "RegisterScalableTarget",
     noun: "`scaling`",
-    refused: TARGET_MEMBERS,
+    refused: &[
+        ("ResourceId", FOLLOWS),
+        ("RoleARN", "for ECS it is always the service-linked role"),
+        ("ScalableDimension", FOLLOWS),
+        ("ServiceNamespace", FOLLOWS),
+        ("Tags", "what says whose it is stands on the service; write `tags` there"),
+    ],
     supplied: TARGET_NAMES,
 };
 
@@ -119,7 +125,7 @@ pub const SCHEDULE: Root = Root {
     operation: "CreateSchedule",
     noun: "a schedule",
     refused: &[
-        ("ClientToken", "it is made for each call"),
+        ("ClientToken", "a call is never repeated without a look, so it needs none"),
         ("GroupName", "schedules of one environment share a group of their own"),
         ("Name", "`metadata.name` is the schedule's name"),
     ],

@@ -47,7 +47,7 @@ async fn an_update_reads_like_this() {
     let changed = service("api", "app:2").replace("LOG_LEVEL: info", "LOG_LEVEL: debug, BATCH: '20'");
     let wish = world.commit(&[changed]);
     insta::assert_snapshot!(plan(&world, &wish).await, @r#"
-    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 4 calls
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
 
     ~ api           new revision, starts a deployment
         taskDefinition.containerDefinitions[app]

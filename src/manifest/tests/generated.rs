@@ -67,6 +67,7 @@ fn value(shape: Type<'_>, choices: &mut Choices<'_>, depth: usize) -> Json {
         Shape::Double { min, max } => json!([min.unwrap_or(0.5), max.unwrap_or(99.0)][choices.below(2)]),
         Shape::Boolean {} => json!(choices.below(2) == 1),
         Shape::Timestamp {} => json!(1_795_248_000.5),
+        Shape::Document {} => json!({"a": [1, "two", {"three": null}]}),
     }
 }
 

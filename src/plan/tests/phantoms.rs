@@ -49,9 +49,6 @@ struct Case {
     /// Something other than Git sets the number of tasks.
     #[serde(default)]
     autoscaled: bool,
-    /// The spec changed, so what can't be read back counts as different.
-    #[serde(default)]
-    unread: bool,
     git: Value,
     aws: Value,
     #[serde(default)]
@@ -117,7 +114,7 @@ fn pair(place: Place, case: Case) -> Pair {
             (around(git), around(aws), Rules::task_definition(), Tree::TaskDefinition, root)
         }
         Place::Service if aws.get("deployments").is_some() => {
-            let live = trees::live_service(&EcsService(aws), &git);
+            let live = trees::live_service(&EcsService(aws), None, &git);
             (git, live, Rules::service(), Tree::Service, "service.")
         }
         Place::Service => (git, aws, Rules::service(), Tree::Service, "service."),
@@ -132,7 +129,6 @@ fn pair(place: Place, case: Case) -> Pair {
         Place::Schedule => (git, aws, Rules::schedule(), Tree::Schedule, "schedule."),
     };
     rules.autoscaled = case.autoscaled || desired["schedulingStrategy"] == "DAEMON";
-    rules.unread_differs = case.unread;
     let Case { name, differs, says, .. } = case;
     Pair { name, desired, live, rules, node: tree(which), root, differs, says }
 }

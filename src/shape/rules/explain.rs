@@ -126,7 +126,6 @@ impl Rule {
             Owner::Autoscaling => {
                 "Application Auto Scaling owns it while a scalable target exists, and ECS itself for DAEMON"
             }
-            Owner::Unread => "DescribeServices does not show it; it is sent again when the spec changes",
         }
     }
 }

@@ -9,6 +9,7 @@ mod explain;
 mod scaling;
 mod schedule;
 mod service;
+mod service_connect;
 mod task_definition;
 #[cfg(test)]
 mod tests;
@@ -136,8 +137,6 @@ pub enum Owner {
     AwsOnly,
     /// Application Auto Scaling, while a scalable target exists; and ECS itself for DAEMON.
     Autoscaling,
-    /// Git, but the read calls in use don't show it: sent whenever the spec changes.
-    Unread,
 }
 
 /// What changing a member of a service does, by UpdateService.
@@ -226,16 +225,21 @@ impl Rule {
 
 /// The whole table.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
+    static METRICS: [&[Rule]; 3] =
+        [&scaling::TRACKED, scaling::PREDICTED.as_flattened(), scaling::CUSTOM_QUERIES.as_flattened()];
     [
         task_definition::RULES,
         container::RULES,
         service::RULES,
         service::DEPLOYMENT_RULES,
-        service::CONNECT_RULES,
+        service_connect::RULES,
+        service::REVISION_RULES,
         service::VOLUME_RULES,
         scaling::RULES,
+        &scaling::CUSTOM,
         schedule::RULES,
     ]
     .into_iter()
+    .chain(METRICS)
     .flatten()
 }
