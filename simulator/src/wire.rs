@@ -18,8 +18,8 @@ use tokio::time::Instant;
 
 use crate::error::Answer;
 use crate::{
-    Shared, autoscaling, cloud_map, cloudformation, cloudwatch, ec2, ecr, ecs, elb, iam, lock, logs, scheduler, secrets,
-    sqs, ssm, sts,
+    Shared, autoscaling, cloud_map, cloudformation, cloudwatch, ec2, ecr, ecs, elb, iam, lock, logs,
+    scheduler, secrets, sqs, ssm, sts,
 };
 use envelope::{Envelope, Protocol, Service};
 

@@ -6,7 +6,8 @@ use crate::clock::Time;
 use crate::ecs::Pace;
 use crate::runtime::Runtime;
 use crate::{
-    autoscaling, cloud_map, cloudformation, cloudwatch, ec2, ecr, ecs, elb, iam, logs, s3, scheduler, secrets, sqs, ssm,
+    autoscaling, cloud_map, cloudformation, cloudwatch, ec2, ecr, ecs, elb, iam, logs, s3, scheduler,
+    secrets, sqs, ssm,
 };
 
 pub struct World {

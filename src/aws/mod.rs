@@ -33,12 +33,13 @@ pub use connect::{Aws, Settings, connect};
 pub use error::{Error, ErrorKind};
 pub use exchange::Answer;
 pub use exports::{Export, ExportPage};
-pub use inspector::{ALARMS_MAX, DESCRIBED_PARAMETERS_MAX, FILTER_VALUES_MAX, IMAGES_MAX, Inspector, TARGET_GROUPS_MAX};
+pub use inspector::{
+    ALARMS_MAX, DESCRIBED_PARAMETERS_MAX, FILTER_VALUES_MAX, IMAGES_MAX, Inspector, TARGET_GROUPS_MAX,
+};
 pub use permit::{Permit, Turn};
 pub use reader::{
     CallerIdentity, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICE_REVISIONS_MAX, SERVICES_MAX,
-    TargetHealth,
-    resource_id,
+    TargetHealth, resource_id,
 };
 pub use secret_shape::SecretShape;
 pub use writer::Writer;

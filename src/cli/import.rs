@@ -59,6 +59,7 @@ async fn from_cluster(
         region: region.clone(),
         cluster: cluster.clone(),
         variables: BTreeMap::new(),
+        looked_up: Vec::new(),
         sync: EnvironmentSync::default(),
     };
     let reader = road::reader_of(&settings.account(), &place).await?;

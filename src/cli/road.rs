@@ -182,10 +182,7 @@ pub async fn inspector(account: &Account, desired: &Desired) -> anyhow::Result<(
     Ok((aws.inspector(), identity.account))
 }
 
-async fn connect(
-    account: &Account,
-    environment: &Environment,
-) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
+async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
     let mut settings = aws::Settings::new(&environment.region);
     settings.endpoint.clone_from(&account.endpoint_url);
     settings.budget = account.api_budget;

@@ -13,7 +13,7 @@ use crate::verify::{self, Context, Level};
 
 /// Prints everything that was found; exits with an error if something will not work.
 pub async fn run(settings: &VerifySettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
-    let desired = road::desired(&settings.source, &settings.account.state).await?;
+    let desired = road::desired(&settings.source, &settings.account).await?;
     let only = chosen(&settings.services, &desired)?;
     let (inspector, account) = road::inspector(&settings.account, &desired).await?;
     let environment = &desired.environment;

@@ -28,13 +28,8 @@ pub(super) fn load(files: &BTreeMap<String, String>, home: &Home, api: &Api) -> 
 pub(super) fn refused(diagnostics: &Diagnostics, services: &BTreeMap<ServiceKey, String>) -> Vec<LeftOut> {
     let mut refused = Vec::new();
     for (key, file) in services {
-        let of_file = |place: &manifest::Place| place.file == *file;
-        let titles: Vec<&str> = diagnostics
-            .list
-            .iter()
-            .filter(|diagnostic| diagnostic.place.as_ref().is_some_and(of_file))
-            .map(|diagnostic| diagnostic.title.as_str())
-            .collect();
+        let titles: Vec<&str> =
+            diagnostics.of_file(file).map(|diagnostic| diagnostic.title.as_str()).collect();
         if !titles.is_empty() {
             refused.push(LeftOut {
                 service: key.name().to_owned(),

@@ -23,7 +23,10 @@ pub(super) fn spec(key: &ServiceKey, live: &LiveService, api: &Api) -> (Tree, Ve
     let scaling = live.scaling.present();
     let mut members = vec![("taskDefinition".to_owned(), task_definition)];
     if let Some(service) = live.service.present() {
-        members.push(("service".to_owned(), draft.service(service, scaling.is_some())));
+        members.push((
+            "service".to_owned(),
+            draft.service(service, live.service_revision.present(), scaling.is_some()),
+        ));
     }
     if let Some(scaling) = scaling {
         members.push(("scaling".to_owned(), draft.scaling(scaling)));
@@ -74,8 +77,8 @@ impl<'a> Draft<'a> {
         tree
     }
 
-    fn service(&mut self, service: &EcsService, scaled: bool) -> Tree {
-        let mut input = service_as_input(service);
+    fn service(&mut self, service: &EcsService, revision: Option<&Json>, scaled: bool) -> Tree {
+        let mut input = service_as_input(service, revision);
         if let Json::Object(members) = &mut input {
             // Application Auto Scaling's, or for DAEMON ECS's own.
             if scaled || service.0["schedulingStrategy"] == "DAEMON" {

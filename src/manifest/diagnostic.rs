@@ -120,6 +120,13 @@ impl Diagnostics {
         render::render(self, colour)
     }
 
+    /// The errors of one file.
+    pub fn of_file(&self, path: &str) -> impl Iterator<Item = &Diagnostic> {
+        let file = self.sources.iter().find(|(_, source)| *source.path == *path).map(|(file, _)| *file);
+        let place = move |diagnostic: &&Diagnostic| diagnostic.place.is_some_and(|at| Some(at.file) == file);
+        self.list.iter().filter(place)
+    }
+
     /// `2 errors in 2 of 14 files.`
     pub fn summary(&self) -> String {
         let count =

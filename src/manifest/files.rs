@@ -8,6 +8,11 @@ use crate::model::Checkout;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileId(u32);
 
+impl FileId {
+    /// For a text that stands alone.
+    pub const ONLY: Self = Self(0);
+}
+
 /// All manifest files of one checkout.
 pub struct Files<'a> {
     list: Vec<(Arc<str>, &'a str)>,

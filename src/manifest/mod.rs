@@ -35,7 +35,12 @@ pub use node::Span;
 /// YAML as it is written, before anything is known of what it means.
 pub mod document {
     pub use super::node::{Key, Kind, Node, Scalar, Span, Value};
-    pub use super::yaml::{YamlError, parse};
+    pub use super::yaml::YamlError;
+
+    /// Reads all documents of a text that is no file of a checkout.
+    pub fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
+        super::yaml::parse(text, super::files::FileId::ONLY)
+    }
 }
 
 use std::collections::BTreeMap;

@@ -111,13 +111,8 @@ impl Section<'_> {
         for (index, item) in items.iter().enumerate() {
             let path = path.index(index);
             let input = self.walk(root).input(item, &path, item.anchor(), expected);
-            let mut element = Element {
-                input: &input,
-                path: &path,
-                file: self.file,
-                places: self.places,
-                diagnostics: self.diagnostics,
-            };
+            let mut element =
+                Element { input: &input, path: &path, places: self.places, diagnostics: self.diagnostics };
             match list {
                 "policies" => element.check_policy(),
                 _ => element.check_scheduled_action(),

@@ -39,8 +39,8 @@ use scheduled_tasks::ScheduleMemory;
 pub use scheduled_tasks::{Owner, WantTask};
 use service_revisions::RevisionMemory;
 use services::MissingMemory;
-pub use survey::Scope;
 pub use surroundings::{OnAnswer, surroundings};
+pub use survey::Scope;
 use task_definitions::TaskDefinitions;
 
 /// One service to look at.

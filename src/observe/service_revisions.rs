@@ -32,24 +32,35 @@ impl Observer {
         wants: &[Want<'_>],
         services: &BTreeMap<ServiceKey, Part<EcsService>>,
     ) -> BTreeMap<ServiceKey, Part<Json>> {
-        let mut found = BTreeMap::new();
-        let mut asked: Vec<(&ServiceKey, String)> = Vec::new();
+        let mut depends = Vec::new();
         for want in wants {
             let Some(service) = services.get(want.key()).and_then(Part::present) else { continue };
             // At rest, what Git does not mention is not ours; before a change, something may have left Git.
             let changes = service.digest().as_ref() != Some(&want.desired.digest);
             let mentioned = REVISION_ONLY.iter().any(|name| want.desired.service.get(*name).is_some());
-            if !(mentioned || changes) || want.waits_for_hook() {
-                continue;
+            if (mentioned || changes) && !want.waits_for_hook() {
+                depends.push((want.key(), service));
             }
+        }
+        self.revisions_of(&depends).await
+    }
+
+    /// What the service revisions show of these services.
+    pub(super) async fn revisions_of(
+        &self,
+        services: &[(&ServiceKey, &EcsService)],
+    ) -> BTreeMap<ServiceKey, Part<Json>> {
+        let mut found = BTreeMap::new();
+        let mut asked: Vec<(&ServiceKey, String)> = Vec::new();
+        for (key, service) in services {
             let Some(arn) = service.primary_revision() else {
                 let why = "ECS does not say which service revision runs".to_owned();
-                found.insert(want.key().clone(), Part::Unreadable(why));
+                found.insert((*key).clone(), Part::Unreadable(why));
                 continue;
             };
-            match self.revisions.get(want.key(), &arn) {
-                Some(members) => drop(found.insert(want.key().clone(), Part::Present(members))),
-                None => asked.push((want.key(), arn)),
+            match self.revisions.get(key, &arn) {
+                Some(members) => drop(found.insert((*key).clone(), Part::Present(members))),
+                None => asked.push((*key, arn)),
             }
         }
         let batches = asked.chunks(SERVICE_REVISIONS_MAX).map(|batch| read(self.revision_batch(batch)));

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::parallel::{Read, in_parallel, read};
 use crate::aws::{
-    ALARMS_MAX, Error, ErrorKind, FILTER_VALUES_MAX, IMAGES_MAX, Inspector, DESCRIBED_PARAMETERS_MAX, SecretShape,
-    TARGET_GROUPS_MAX,
+    ALARMS_MAX, DESCRIBED_PARAMETERS_MAX, Error, ErrorKind, FILTER_VALUES_MAX, IMAGES_MAX, Inspector,
+    SecretShape, TARGET_GROUPS_MAX,
 };
 use crate::model::{Facts, ImageId, Json, Part, Repository, Subject};
 

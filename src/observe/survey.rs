@@ -39,10 +39,14 @@ impl Observer {
                 })
             })
             .collect();
-        let (revisions, mut scaling) = tokio::join!(in_parallel(revisions), self.scaling_of(&there));
+        let present: Vec<_> =
+            there.iter().filter_map(|key| Some((*key, services.get(*key)?.present()?))).collect();
+        let (revisions, mut scaling, mut service_revisions) =
+            tokio::join!(in_parallel(revisions), self.scaling_of(&there), self.revisions_of(&present));
         let mut live = Live { read_at: now, ..Live::default() };
         for (key, service) in services {
-            live.services.insert(key, LiveService { service, ..LiveService::absent() });
+            let service_revision = service_revisions.remove(&key).unwrap_or(Part::Absent);
+            live.services.insert(key, LiveService { service, service_revision, ..LiveService::absent() });
         }
         for (key, revision) in revisions {
             if let Some(service) = live.services.get_mut(&key) {

@@ -329,7 +329,13 @@ impl Walk<'_> {
         });
     }
 
-    pub(super) fn keep_quiet(&mut self, path: &FieldPath, raw: Raw<'_>, rule: String, source: Option<Source>) {
+    pub(super) fn keep_quiet(
+        &mut self,
+        path: &FieldPath,
+        raw: Raw<'_>,
+        rule: String,
+        source: Option<Source>,
+    ) {
         self.keep_as(super::Kept::ByRule, path, raw, rule, source);
     }
 

@@ -41,6 +41,7 @@ pub(super) fn of_existing(
         live: one.live.filter(|_| !one.sensitive),
         desired: one.desired.filter(|_| !one.sensitive),
         rule: "changed behind our back, and `sync.drift` says to leave it".to_owned(),
+        source: None,
         kept: Kept::Tolerated,
     }));
     Ok(change)

@@ -45,8 +45,8 @@ pub(super) fn foreign_tags(service: &EcsService, desired: &Json) -> Option<Quiet
 }
 
 /// A service in the shape of CreateService input, for somebody who does not know what Git says.
-pub fn service_as_input(service: &EcsService) -> Json {
-    live_service(service, &Json::Null)
+pub fn service_as_input(service: &EcsService, revision: Option<&Json>) -> Json {
+    live_service(service, revision, &Json::Null)
 }
 
 /// A service in the shape of CreateService input.

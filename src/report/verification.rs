@@ -142,6 +142,7 @@ mod tests {
             region: "eu-west-1".to_owned(),
             cluster: "jobs".to_owned(),
             variables: [].into(),
+            looked_up: Vec::new(),
             sync: EnvironmentSync::default(),
         }
     }

@@ -79,7 +79,7 @@ fn all_manifests_of_this_repository_can_be_rendered_and_loaded_again() {
         let commit = checkout(&files);
         for name in environments(&commit) {
             let desired = load(&commit, Some(&name), Api::builtin()).unwrap();
-            let text = text(&render(&commit, Some(&name), Api::builtin()).unwrap());
+            let text = text(&render(&commit, Some(&name), Api::builtin(), &[].into()).unwrap());
             let again = load(&checkout(&[("flat.yaml", &text)]), None, Api::builtin())
                 .unwrap_or_else(|errors| panic!("{errors}\n{text}"));
             assert_eq!(again.keys().count(), desired.keys().count());

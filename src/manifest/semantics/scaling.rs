@@ -16,7 +16,6 @@ const TYPES: [(&str, &str); 3] = [
 pub struct Element<'a> {
     pub input: &'a Json,
     pub path: &'a FieldPath,
-    pub file: &'a str,
     pub places: &'a Places,
     pub diagnostics: &'a mut Vec<Diagnostic>,
 }
@@ -106,7 +105,7 @@ impl Element<'_> {
     }
 
     fn push(&mut self, span: Span, title: String, label: &str, see: &str) {
-        let diagnostic = Diagnostic::at(self.file, span, title).label(label).note(format!("see {see}"));
+        let diagnostic = Diagnostic::at(span, title).label(label).note(format!("see {see}"));
         self.diagnostics.push(diagnostic);
     }
 }
