@@ -9,6 +9,7 @@ mod gallery;
 mod generated;
 mod hooks;
 mod limits;
+mod neighbours;
 mod schema;
 mod values;
 
