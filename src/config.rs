@@ -33,6 +33,8 @@ pub enum When {
 pub enum Verb {
     /// Check manifests without asking AWS.
     Validate(Source),
+    /// Print manifests as one environment has them, overlays and variables in place.
+    Render(RenderSettings),
     /// Show what would change, and why; changes nothing.
     Plan(PlanSettings),
     /// Make the changes of one commit, and wait until every service is settled.
@@ -120,6 +122,26 @@ pub struct Account {
 pub enum Output {
     Text,
     Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Yaml,
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RenderSettings {
+    #[command(flatten)]
+    pub source: Source,
+    /// Only these services and scheduled tasks, without the Environment.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub service: Vec<String>,
+    #[arg(short, long, default_value = "yaml")]
+    pub output: Format,
+    /// Say behind each line which file and line set it.
+    #[arg(long)]
+    pub origins: bool,
 }
 
 #[derive(Clone, Debug, Args)]

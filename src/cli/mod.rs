@@ -4,6 +4,7 @@ mod apply;
 #[cfg(feature = "local")]
 pub mod local;
 mod plan;
+mod render;
 mod road;
 mod run;
 pub mod schema;
@@ -63,6 +64,7 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
     let stop = &surroundings.stop;
     let ended = match settings.verb {
         Verb::Validate(source) => unless_stopped(stop, road::validate(&source, &surroundings)).await,
+        Verb::Render(settings) => unless_stopped(stop, render::run(&settings, &surroundings)).await,
         Verb::Plan(settings) => unless_stopped(stop, plan::run(&settings, &surroundings)).await,
         Verb::Apply(settings) => apply::run(&settings, &surroundings).await,
         Verb::Run(settings) => run::run(&settings, &surroundings).await,

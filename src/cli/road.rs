@@ -43,7 +43,7 @@ pub fn git(source: &Source, cache_dir: PathBuf) -> anyhow::Result<GitSource> {
 }
 
 /// Reads the manifests of the newest commit, or of a plain folder.
-async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout> {
+pub async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout> {
     let Some(_) = source.repository else {
         return Ok(folder::checkout(Path::new(&source.path))?);
     };

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::files::{FileId, Files};
-use super::node::Span;
+use super::node::{Span, Variable};
 use super::render;
 
 /// One error, told to whoever wrote the manifest.
@@ -71,6 +72,12 @@ impl Diagnostic {
     pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
         self.related.push((span, label.into()));
         self
+    }
+
+    /// Adds where the variables were set that the value came from.
+    #[must_use]
+    pub fn set_by(self, variables: &[Rc<Variable>]) -> Self {
+        variables.iter().fold(self, |it, variable| it.related(variable.set, variable.says.as_str()))
     }
 
     #[must_use]

@@ -25,7 +25,12 @@ pub fn read(manifest: &Manifest, diagnostics: &mut Vec<Diagnostic>) -> (Environm
     };
     let mut variables = Variables { values: BTreeMap::new(), environment: manifest.name.clone() };
     let spec = Fields::read(&manifest.spec, "an environment", &FIELDS, manifest.spec_span, diagnostics);
+    let mut places = BTreeMap::new();
     if let Some(spec) = spec {
+        places.extend(["account", "cluster", "region"].into_iter().filter_map(|name| {
+            let (_, node) = spec.get(name)?;
+            Some((name, node.span))
+        }));
         environment.account = account(&spec, diagnostics);
         environment.region = name(&spec, "region", "such as eu-west-1", diagnostics);
         environment.cluster = name(&spec, "cluster", "the cluster's name, not its ARN", diagnostics);
@@ -46,7 +51,10 @@ pub fn read(manifest: &Manifest, diagnostics: &mut Vec<Diagnostic>) -> (Environm
     ];
     for (name, text) in built_in {
         if let Some(text) = text {
-            variables.values.insert(name.to_owned(), Node::text(text, manifest.name_span));
+            variables.values.insert(
+                name.to_owned(),
+                Node::text(text, places.get(name).copied().unwrap_or(manifest.name_span)),
+            );
         }
     }
     (environment, variables)

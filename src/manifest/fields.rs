@@ -118,6 +118,5 @@ pub fn one_of(words: &[&str]) -> Shape {
 pub fn diagnostic(node: &Node, subject: &str, fault: Fault) -> Diagnostic {
     let mut diagnostic = Diagnostic::at(node.span, format!("{subject} {}", fault.wrong)).label(fault.label);
     diagnostic.notes.extend(fault.note);
-    diagnostic.notes.extend(node.variable_note());
-    diagnostic
+    diagnostic.set_by(&node.variables)
 }

@@ -6,9 +6,11 @@ mod envelope;
 mod environment;
 mod fields;
 mod files;
+mod flat;
 mod hooks;
 mod limits;
 mod node;
+mod overlay;
 mod places;
 mod policy;
 mod render;
@@ -20,21 +22,24 @@ mod service;
 mod suggest;
 mod typed;
 mod variables;
+mod workloads;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use files::FileId;
+pub use flat::{Flat, Line, render};
 pub use node::Span;
 
 use std::collections::BTreeMap;
 
 use envelope::{Kind, Manifest};
 use files::Files;
-use semantics::dependencies::Waiting;
+use node::Node;
 use suggest::{any_of, did_you_mean};
 use variables::Variables;
+use workloads::{Setting, Workloads};
 
-use crate::model::{Checkout, Desired, DesiredScheduledTask, DesiredService, Environment, ServiceKey};
+use crate::model::{Checkout, Desired, Environment};
 use crate::shape::api::Api;
 use crate::shape::layout::API_VERSION;
 
@@ -45,7 +50,7 @@ use crate::shape::layout::API_VERSION;
 pub fn load(checkout: &Checkout, environment: Option<&str>, api: &Api) -> Result<Desired, Diagnostics> {
     let files = Files::of(checkout);
     let mut documents = read_documents(checkout, &files);
-    let desired = desired(checkout, &files, &mut documents, environment, api);
+    let desired = desired(checkout, &files, &mut documents, environment, api, &mut |_, _| {});
     match desired {
         Some(desired) if documents.diagnostics.is_empty() => Ok(desired),
         _ => Err(Diagnostics::new(documents.diagnostics, &files)),
@@ -111,36 +116,34 @@ fn desired(
     documents: &mut Documents,
     environment: Option<&str>,
     api: &Api,
+    visit: &mut dyn FnMut(&Manifest, &Node),
 ) -> Option<Desired> {
     let mut diagnostics = std::mem::take(&mut documents.diagnostics);
     // With a document refused, what it would have said is not known to be missing.
     let complete = diagnostics.is_empty();
     let chosen = choose(documents, environment, complete, checkout, &mut diagnostics);
     let manifests = std::mem::take(&mut documents.manifests);
-    let Workloads { services, scheduled_tasks } = match &chosen {
-        Some((_, variables)) => workloads(manifests, variables, complete, api, files, &mut diagnostics),
-        None => Workloads::default(),
-    };
+    let workloads = chosen.as_ref().map(|(environment, environments)| {
+        let chosen = environment.name.as_str();
+        let is_it = |it: &&Manifest| it.kind == Kind::Environment && it.name == chosen;
+        manifests.iter().find(is_it).into_iter().for_each(|it| visit(it, &it.spec));
+        let setting = Setting { environments, chosen, complete, api, files };
+        workloads::read(manifests, &setting, visit, &mut diagnostics)
+    });
     documents.diagnostics = diagnostics;
     let (environment, _) = chosen?;
+    let Workloads { services, scheduled_tasks } = workloads?;
     Some(Desired { revision: checkout.revision.clone(), environment, services, scheduled_tasks })
 }
 
-/// What a commit asks AWS to run.
-#[derive(Default)]
-struct Workloads {
-    services: BTreeMap<ServiceKey, DesiredService>,
-    scheduled_tasks: BTreeMap<ServiceKey, DesiredScheduledTask>,
-}
-
-/// The environment asked for. All of them are read, so that all errors are reported.
+/// The environment asked for, and the variables of all. All of them are read, so that all errors are reported.
 fn choose(
     documents: &Documents,
     wanted: Option<&str>,
     complete: bool,
     checkout: &Checkout,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(Environment, Variables)> {
+) -> Option<(Environment, BTreeMap<String, Variables>)> {
     let mut found: BTreeMap<&str, (&Manifest, (Environment, Variables))> = BTreeMap::new();
     for manifest in documents.of(Kind::Environment) {
         let read = environment::read(manifest, diagnostics);
@@ -179,60 +182,14 @@ fn choose(
             return None;
         }
     };
-    found.remove(name).map(|(_, read)| read)
-}
-
-/// Reads services and scheduled tasks one after the other, and lets go of each tree: a commit may
-/// hold thousands.
-fn workloads(
-    manifests: Vec<Manifest>,
-    variables: &Variables,
-    complete: bool,
-    api: &Api,
-    files: &Files<'_>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Workloads {
-    let mut waiting: BTreeMap<String, Waiting> = BTreeMap::new();
-    let mut workloads = Workloads::default();
-    for manifest in manifests {
-        let (noun, depends_on) = match manifest.kind {
-            Kind::Environment => continue,
-            Kind::Service => {
-                let spec = variables.substitute(&manifest.spec, diagnostics);
-                let draft = service::read(&manifest, &spec, api, diagnostics);
-                draft.iter().for_each(|draft| semantics::check(draft, diagnostics));
-                let depends_on = draft.as_ref().map(|draft| draft.depends_on.clone());
-                if !waiting.contains_key(&manifest.name) {
-                    workloads.services.extend(draft.map(|draft| (draft.key.clone(), draft.finish(files))));
-                }
-                ("service", depends_on)
-            }
-            Kind::ScheduledTask => {
-                let spec = variables.substitute(&manifest.spec, diagnostics);
-                let draft = scheduled_task::read(&manifest, &spec, api, diagnostics);
-                draft.iter().for_each(|draft| draft.check(diagnostics));
-                let depends_on = draft.as_ref().map(|draft| draft.depends_on.clone());
-                if !waiting.contains_key(&manifest.name) {
-                    let task = draft.map(|draft| (draft.key.clone(), draft.finish(files)));
-                    workloads.scheduled_tasks.extend(task);
-                }
-                ("scheduled task", depends_on)
-            }
-        };
-        if let Some(first) = waiting.get(&manifest.name) {
-            let diagnostic = twice(noun, first.name_span, &manifest);
-            diagnostics.push(match first.noun == noun {
-                true => diagnostic,
-                false => diagnostic.note("services and scheduled tasks share one set of names"),
-            });
-            continue;
-        }
-        let name_span = manifest.name_span;
-        let depends_on = depends_on.unwrap_or_default();
-        waiting.insert(manifest.name, Waiting { noun, name_span, depends_on });
+    let name = name.to_owned();
+    let mut chosen = None;
+    let mut variables = BTreeMap::new();
+    for (other, (_, (environment, own))) in found {
+        variables.insert(other.to_owned(), own);
+        chosen = if other == name { Some(environment) } else { chosen };
     }
-    semantics::dependencies::check(&waiting, complete, diagnostics);
-    workloads
+    Some((chosen?, variables))
 }
 
 fn twice(noun: &str, first: Span, second: &Manifest) -> Diagnostic {

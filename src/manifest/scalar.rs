@@ -50,7 +50,7 @@ pub fn read(node: &Node, shape: &Shape) -> Result<Json, Fault> {
     };
     let scalar = match &node.value {
         Value::Scalar(scalar) if scalar.kind() == Kind::Null => {
-            return Err(empty(matches!(shape, Shape::String { .. })));
+            return Err(empty(node, matches!(shape, Shape::String { .. })));
         }
         Value::Scalar(scalar) => scalar,
         Value::List(_) | Value::Map(_) | Value::Refused => return Err(mismatch(wanted, node)),
@@ -72,13 +72,15 @@ pub fn read(node: &Node, shape: &Shape) -> Result<Json, Fault> {
 
 pub fn mismatch(wanted: &str, node: &Node) -> Fault {
     if node.is_null() {
-        return empty(false);
+        return empty(node, false);
     }
     Fault::new(format!("must be {wanted}, not {}", node.description()))
 }
 
-fn empty(text: bool) -> Fault {
-    let label = if text {
+fn empty(node: &Node, text: bool) -> Fault {
+    let label = if node.is_explicit_null() {
+        "leave it out: only an Overlay takes a field away with `null`"
+    } else if text {
         "leave it out, or write \"\" for an empty text"
     } else {
         "leave it out, or give it a value"

@@ -53,7 +53,9 @@ pub fn read(
 impl Section<'_> {
     fn capacity(&mut self, fields: &Fields<'_>, name: &str) -> Option<i64> {
         let (key, node) = fields.get(name)?;
-        self.places.record(&self.path.field(name), Some(key.span), node.anchor());
+        let path = self.path.field(name);
+        self.places.record(&path, Some(key.span), node.anchor());
+        self.places.set_by(&path, &node.variables);
         let shape = Shape::Integer { min: Some(0), max: None };
         fields.scalar(name, &shape, self.diagnostics).and_then(|number| number.as_i64())
     }

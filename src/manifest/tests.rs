@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 mod gallery;
-mod generated;
+pub(super) mod generated;
 mod hooks;
 mod limits;
 mod neighbours;

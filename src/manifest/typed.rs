@@ -12,16 +12,14 @@ use crate::shape::api::{Shape, Type};
 use crate::shape::layout::{Root, filled_in, is_input, written_as_mapping};
 
 /// The member that tells the elements of a list apart, by the elements' shape.
-const IDENTITIES: [(&str, &str); 17] = [
+const IDENTITIES: [(&str, &str); 15] = [
     ("CapacityProviderStrategyItem", "capacityProvider"),
     ("ContainerDefinition", "name"),
     ("ContainerDependency", "containerName"),
     ("ContainerOverride", "name"),
     ("HostEntry", "hostname"),
     ("KeyValuePair", "name"),
-    ("LoadBalancer", "targetGroupArn"),
     ("MountPoint", "containerPath"),
-    ("PortMapping", "containerPort"),
     ("Secret", "name"),
     ("ServiceConnectService", "portName"),
     ("ServiceRegistry", "registryArn"),
@@ -64,6 +62,7 @@ impl Walk<'_> {
 
     fn value(&mut self, node: &Node, at: &At<'_>, expected: Type<'_>, key: Option<Span>) -> Option<Json> {
         self.places.record(&at.path, key, node.anchor());
+        self.places.set_by(&at.path, &node.variables);
         if node.value == Value::Refused {
             self.places.refuse(&at.path);
             return None;
@@ -176,18 +175,14 @@ impl Walk<'_> {
             self.fault(fault.label(scalar::limits(min, max, "element")), at, node);
         }
         let element = expected.element()?;
-        let identity =
-            IDENTITIES.iter().find(|(shape, _)| *shape == element.name()).map(|(_, member)| *member);
         let mut values = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let path = at.path.index(index);
             let inner = At { path: path.clone(), anchor: item.anchor(), structure: at.structure };
             // A refused element keeps its place, so that the others keep theirs.
             let value = self.value(item, &inner, element, None).unwrap_or(Json::Null);
-            match identity.and_then(|member| value.get(member)) {
-                Some(Json::String(name)) => self.places.name(&path, name.as_str()),
-                Some(Json::Number(number)) => self.places.name(&path, number.to_string()),
-                _ => {}
+            if let Some(name) = name_of(&value, element.name()) {
+                self.places.name(&path, name);
             }
             values.push(value);
         }
@@ -220,7 +215,10 @@ impl Walk<'_> {
         let names = names.filter(|name| self.refused(expected.name(), name).is_none());
         let title = format!("unknown field `{}` in {}", key.text, self.noun(expected.name()));
         let meant = nearest(&key.text, names);
-        let label = meant.map_or_else(String::new, |name| format!("did you mean `{name}`?"));
+        let label = match &*key.text {
+            "$patch" => "only in an Overlay".to_owned(),
+            _ => meant.map_or_else(String::new, |name| format!("did you mean `{name}`?")),
+        };
         let diagnostic = Diagnostic::at(key.span, title).label(label);
         self.error(self.see(diagnostic, expected.name()));
         meant
@@ -255,8 +253,7 @@ impl Walk<'_> {
         let title = format!("`{}` {}", last_field(&at.path), fault.wrong);
         let mut diagnostic = Diagnostic::at(node.span, title).label(fault.label);
         diagnostic.notes.extend(fault.note);
-        diagnostic.notes.extend(node.variable_note());
-        self.error(self.see(diagnostic, at.structure));
+        self.error(self.see(diagnostic.set_by(&node.variables), at.structure));
     }
 
     fn error(&mut self, diagnostic: Diagnostic) {
@@ -272,6 +269,23 @@ impl Walk<'_> {
 
     fn noun(&self, structure: &str) -> String {
         if is_input(structure) { self.root.noun.to_owned() } else { noun(structure) }
+    }
+}
+
+/// What the plan calls an element of a list: `worker`, `8080/tcp`, `api:8080`.
+fn name_of(element: &Json, structure: &str) -> Option<String> {
+    let text = |member: &str| match element.get(member) {
+        Some(Json::String(text)) => Some(text.clone()),
+        Some(Json::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    match structure {
+        "LoadBalancer" => Some(format!("{}:{}", text("containerName")?, text("containerPort")?)),
+        "PortMapping" => {
+            let protocol = text("protocol").unwrap_or_else(|| "tcp".to_owned());
+            Some(format!("{}/{protocol}", text("containerPort").or_else(|| text("containerPortRange"))?))
+        }
+        _ => text(IDENTITIES.iter().find(|(shape, _)| *shape == structure)?.1),
     }
 }
 

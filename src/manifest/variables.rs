@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
 use super::limits::{EXPANDED_BYTES_MAX, NODES_MAX};
-use super::node::{Key, Node, Scalar, Span, Value};
+use super::node::{Key, Node, Scalar, Span, Value, Variable};
 use super::suggest::did_you_mean;
 
 /// Variables that every environment has.
@@ -35,6 +35,22 @@ impl Variables {
     /// included. Wherever the value comes from, its place stays the one that asked for it.
     pub fn substitute(&self, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Node {
         Substitution { variables: self, diagnostics, nodes: 0, bytes: 0, exceeded: false }.node(node)
+    }
+
+    /// What a text becomes; `None`: it can't be told, or it becomes a list.
+    pub fn peek(&self, text: &str) -> Option<String> {
+        let mut whole = String::new();
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(part) => whole.push_str(part),
+                Piece::Open => return None,
+                Piece::Name(name) => match &self.values.get(name)?.value {
+                    Value::Scalar(scalar) => whole.push_str(&scalar.text),
+                    Value::List(_) | Value::Map(_) | Value::Refused => return None,
+                },
+            }
+        }
+        Some(whole)
     }
 }
 
@@ -71,11 +87,12 @@ impl<'a> Substitution<'a> {
         let pieces = pieces(&scalar.text);
         if let [Piece::Name(name)] = pieces[..] {
             return match self.lookup(name, span) {
-                Some(value) => placed(value, span, &Rc::from(name)),
+                Some(value) => placed(value, span, name),
                 None => refused(span),
             };
         }
         let mut text = String::new();
+        let mut used = Vec::new();
         let mut sound = true;
         for piece in pieces {
             match piece {
@@ -85,19 +102,25 @@ impl<'a> Substitution<'a> {
                     let diagnostic = Diagnostic::at(span, "`${` without `}`");
                     self.diagnostics.push(diagnostic.label("write `$${` for the text `${`"));
                 }
-                Piece::Name(name) => match self.lookup(name, span).map(|node| &node.value) {
-                    Some(Value::Scalar(value)) => text.push_str(&value.text),
-                    Some(Value::List(_)) => {
+                Piece::Name(name) => match self.lookup(name, span).map(|node| (node, &node.value)) {
+                    Some((node, Value::Scalar(value))) => {
+                        text.push_str(&value.text);
+                        used.push(Rc::new(variable(name, node)));
+                    }
+                    Some((_, Value::List(_))) => {
                         sound = false;
                         let diagnostic = Diagnostic::at(span, format!("`${{{name}}}` is a list"));
                         let label = "a list can't stand inside of a text; let it be the whole value";
                         self.diagnostics.push(diagnostic.label(label));
                     }
-                    Some(Value::Map(_) | Value::Refused) | None => sound = false,
+                    Some((_, Value::Map(_) | Value::Refused)) | None => sound = false,
                 },
             }
         }
-        if sound { Node::text(text, span) } else { refused(span) }
+        match sound {
+            true => Node { variables: used, ..Node::text(text, span) },
+            false => refused(span),
+        }
     }
 
     /// The value of a variable, if it exists and there is room for it; otherwise that is reported.
@@ -153,14 +176,22 @@ fn refused(span: Span) -> Node {
 }
 
 /// A variable's value as if it had been written at `span`.
-fn placed(node: &Node, span: Span, variable: &Rc<str>) -> Node {
+fn placed(node: &Node, span: Span, name: &str) -> Node {
     let value = match &node.value {
         Value::Scalar(_) | Value::Refused => node.value.clone(),
-        Value::List(items) => Value::List(items.iter().map(|item| placed(item, span, variable)).collect()),
+        Value::List(items) => Value::List(items.iter().map(|item| placed(item, span, name)).collect()),
         // Was reported where the variable is defined.
         Value::Map(_) => Value::Refused,
     };
-    Node { span, value, variable: Some(Rc::clone(variable)) }
+    Node { span, value, variables: vec![Rc::new(variable(name, node))] }
+}
+
+fn variable(name: &str, node: &Node) -> Variable {
+    let says = match &node.value {
+        Value::Scalar(scalar) => format!("`${{{name}}}` is `{}`", scalar.text),
+        Value::List(_) | Value::Map(_) | Value::Refused => format!("`${{{name}}}` is {}", node.description()),
+    };
+    Variable { set: node.anchor(), says }
 }
 
 /// Takes text apart. `$${` is the text `${`.

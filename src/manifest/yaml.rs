@@ -130,8 +130,10 @@ impl<'a> Composer<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), range)?;
                 self.bytes += text.len();
-                let scalar = Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
-                let node = Node::new(self.span(range), Value::Scalar(scalar));
+                let (span, plain) = (self.span(range), style == ScalarStyle::Plain);
+                // The parser says `~` for a value that is left out; an overlay has to tell them apart.
+                let text = if plain && span.start == span.end { String::new() } else { text.into_owned() };
+                let node = Node::new(span, Value::Scalar(Scalar { text, plain }));
                 (Read { node, depth: 1 }, anchor)
             }
             Event::SequenceStart(style, anchor, tag) => {

@@ -14,11 +14,12 @@ use crate::model::Json;
 /// What stands for "some text with a variable in it".
 const VARIABLE: &str = "#/$defs/variable";
 
-/// JSON Schema 2020-12 of one manifest: a Service, a ScheduledTask or an Environment.
+/// JSON Schema 2020-12 of one manifest: a Service, a ScheduledTask, an Overlay or an Environment.
 pub fn schema(api: &Api) -> Json {
     let mut writer = Writer { definitions: BTreeMap::new() };
     let service = writer.service(api);
     let scheduled_task = writer.scheduled_task(api);
+    let overlay = overlay(&service, &scheduled_task, &mut writer.definitions);
     let environment = environment();
     writer.definitions.insert("variable".to_owned(), json!({ "type": "string", "pattern": "\\$\\{" }));
     json!({
@@ -26,17 +27,30 @@ pub fn schema(api: &Api) -> Json {
         "title": "Manifest of the reconciler",
         "type": "object",
         "oneOf": [
-            envelope("Service", service),
-            envelope("ScheduledTask", scheduled_task),
-            envelope("Environment", environment),
+            envelope("Service", service, &["name", "labels", "environments"]),
+            envelope("ScheduledTask", scheduled_task, &["name", "labels", "environments"]),
+            envelope("Overlay", overlay, &["name", "environments"]),
+            envelope("Environment", environment, &["name", "labels"]),
         ],
         "$defs": writer.definitions,
     })
 }
 
-fn envelope(kind: &str, spec: Json) -> Json {
+fn envelope(kind: &str, spec: Json, metadata: &[&str]) -> Json {
     let labels =
         json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } });
+    let environments = json!({
+        "type": "array", "items": { "type": "string" }, "minItems": 1,
+        "description": "the environments that it is for",
+    });
+    let members = json!({
+        "name": { "type": ["string", "number"], "pattern": "^[A-Za-z0-9_-]{1,255}$" },
+        "labels": labels,
+        "environments": environments,
+    });
+    let member = |name: &&str| ((*name).to_owned(), members[*name].clone());
+    let properties: Map<String, Json> = metadata.iter().map(member).collect();
+    let required = if kind == "Overlay" { json!(metadata) } else { json!(["name"]) };
     json!({
         "title": kind,
         "type": "object",
@@ -45,11 +59,8 @@ fn envelope(kind: &str, spec: Json) -> Json {
             "kind": { "const": kind },
             "metadata": {
                 "type": "object",
-                "properties": {
-                    "name": { "type": ["string", "number"], "pattern": "^[A-Za-z0-9_-]{1,255}$" },
-                    "labels": labels,
-                },
-                "required": ["name"],
+                "properties": properties,
+                "required": required,
                 "additionalProperties": false,
             },
             "spec": spec,
@@ -260,6 +271,60 @@ fn object(properties: Json, required: &[&str]) -> Json {
         schema["required"] = json!(required);
     }
     schema
+}
+
+/// The spec of an overlay: any part of a service's or a scheduled task's.
+fn overlay(service: &Json, scheduled_task: &Json, definitions: &mut BTreeMap<String, Json>) -> Json {
+    let whole = definitions.clone();
+    let parts = whole.iter().map(|(name, schema)| (format!("{PART}{name}"), part(schema)));
+    definitions.extend(parts.filter(|(name, _)| name != &format!("{PART}variable")));
+    let mut properties = Map::new();
+    for spec in [service, scheduled_task] {
+        let own = spec["properties"].as_object().into_iter().flatten();
+        properties.extend(own.map(|(name, schema)| (name.clone(), or_null(part(schema)))));
+    }
+    // Of a scheduled task and of a service it differs in `prune` alone; the latter's is wider.
+    properties.insert("sync".to_owned(), or_null(part(&service["properties"]["sync"])));
+    object(Json::Object(properties), &[])
+}
+
+/// Begins the names of definitions of which an overlay gives a part.
+const PART: &str = "part.";
+
+/// The schema of a part of what `schema` describes: nothing is required, `null` takes away, and `$patch`
+/// says the rest. Lists may be shorter than AWS wants the whole to be.
+fn part(schema: &Json) -> Json {
+    let Json::Object(keywords) = schema else { return schema.clone() };
+    let directive = json!({ "enum": ["delete", "replace"], "description": "instead of merging" });
+    let mut changed = Map::new();
+    for (keyword, argument) in keywords {
+        let argument = match (keyword.as_str(), argument) {
+            ("required" | "minItems" | "minProperties" | "maxProperties", _) => continue,
+            ("$ref", Json::String(name)) if name != VARIABLE => {
+                json!(name.replace("#/$defs/", &format!("#/$defs/{PART}")))
+            }
+            ("anyOf" | "oneOf", Json::Array(schemas)) => schemas.iter().map(part).collect(),
+            ("items", schema) => part(schema),
+            ("additionalProperties", Json::Object(_)) => or_null(part(argument)),
+            ("properties", Json::Object(members)) => {
+                let members = members.iter().map(|(name, schema)| (name.clone(), or_null(part(schema))));
+                let mut members: Map<String, Json> = members.collect();
+                members.insert("$patch".to_owned(), directive.clone());
+                Json::Object(members)
+            }
+            _ => argument.clone(),
+        };
+        changed.insert(keyword.clone(), argument);
+    }
+    // A mapping with the author's own names.
+    if changed.get("type") == Some(&json!("object")) && !changed.contains_key("properties") {
+        changed.insert("properties".to_owned(), json!({ "$patch": directive }));
+    }
+    Json::Object(changed)
+}
+
+fn or_null(schema: Json) -> Json {
+    json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
 /// A value, or text that a variable turns into one.

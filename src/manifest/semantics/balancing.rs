@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::network::{is_awsvpc, mode};
+use super::view::is_set;
 use super::{View, containers, elements, fargate, platform, ports};
 use crate::model::{FieldPath, Json};
 
@@ -52,11 +53,14 @@ fn kind(view: &mut View<'_>, path: &FieldPath, balancer: &Json) {
 /// targetGroupArn)".
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/troubleshooting-blue-green.html>
 fn one_kind(view: &mut View<'_>) {
-    let classic = view.of_service("loadBalancers").find(|(_, it)| it.get("loadBalancerName").is_some());
-    let group = view.of_service("loadBalancers").find(|(_, it)| it.get("loadBalancerName").is_none());
-    if let (Some((classic, _)), Some((group, balancer))) = (classic, group)
-        && balancer.get("targetGroupArn").is_some()
-    {
+    // One that has both is told of by itself.
+    let only = |field: &'static str, other: &'static str| {
+        move |(_, it): &(FieldPath, &Json)| it.get(field).is_some() && it.get(other).is_none()
+    };
+    let (name, arn) = ("loadBalancerName", "targetGroupArn");
+    let classic = view.of_service("loadBalancers").find(only(name, arn));
+    let group = view.of_service("loadBalancers").find(only(arn, name));
+    if let (Some((classic, _)), Some((group, _))) = (classic, group) {
         let title = "a service has either Classic Load Balancers or target groups";
         view.error_at_key(&classic.field("loadBalancerName"), title, "not both", &[SEE]);
         view.beside(&group.field("targetGroupArn"), "a target group");
@@ -145,10 +149,15 @@ fn outside(view: &mut View<'_>) {
         return;
     }
     for field in ["loadBalancers", "serviceRegistries"] {
-        if super::view::is_set(&view.service()[field]) {
+        if is_set(&view.service()[field]) {
             let title = format!("`{field}` can't be set for launch type EXTERNAL");
             let label = "leave it out: ECS balances no load of machines outside of AWS";
             view.error_at_key(&view.service_path(field), title, label, &["see CreateService"]);
         }
+    }
+    if view.service()["serviceConnectConfiguration"]["enabled"] == true {
+        let title = "Service Connect can't be used for launch type EXTERNAL";
+        let path = view.service_path("serviceConnectConfiguration");
+        view.error_at_key(&path, title, "leave it out, or write `enabled: false`", &["see CreateService"]);
     }
 }

@@ -25,7 +25,7 @@ pub fn check(view: &mut View<'_>) {
             (true, Some((first, _))) => {
                 let title = "this load balancer has no `advancedConfiguration`, and another has";
                 view.error(&path, title, "all of them have one, or none", &[SEE]);
-                view.beside(&first.field("advancedConfiguration"), "one that has it");
+                view.beside_key(&first.field("advancedConfiguration"), "one that has it");
             }
             (true, None) => {}
             (false, _) => configuration(view, &at, advanced, balancer, rolling),

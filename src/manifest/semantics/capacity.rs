@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use super::network::is_awsvpc;
 use super::view::is_set;
 use super::{View, fargate, platform};
-use crate::manifest::suggest::any_of;
 use crate::model::{FieldPath, Json};
 
 const SEE: &str = "see CreateService";
-const SEE_STRATEGY: &str = "see CreateService, CapacityProviderStrategyItem";
 
 pub fn check(view: &mut View<'_>) {
     launch(view);
@@ -34,6 +32,7 @@ pub fn launch(view: &mut View<'_>) {
             "leave one of them out",
             &[&see],
         );
+        view.elsewhere(&view.service_path("capacityProviderStrategy"), "the other one");
     }
 }
 
@@ -45,7 +44,6 @@ fn launch_type(view: &mut View<'_>) {
         view.error(&path, title, "name the provider in `capacityProviderStrategy` instead", &[SEE]);
         return;
     }
-    compatible(view, &path, launch_type, SEE);
     // Seen: "The platform version must be null when specifying an EC2 launch type".
     if launch_type != "FARGATE" && view.service().get("platformVersion").is_some() {
         let title = format!("`platformVersion` can't be set for launch type {launch_type}");
@@ -54,24 +52,10 @@ fn launch_type(view: &mut View<'_>) {
     }
 }
 
-/// What the task definition was registered for has to have the launch type among it.
-pub fn compatible(view: &mut View<'_>, path: &FieldPath, launch_type: &str, see: &str) {
-    let required = view.task_definition_path("requiresCompatibilities");
-    let allowed: Vec<&str> = view.task_definition()["requiresCompatibilities"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice)
-        .iter()
-        .filter_map(Json::as_str)
-        .collect();
-    if view.sound(&required) && !allowed.is_empty() && !allowed.contains(&launch_type) {
-        let title = format!("the task definition does not allow launch type {launch_type}");
-        let label = format!("`requiresCompatibilities` is {}", any_of(allowed).replace(" or ", " and "));
-        view.error(path, title, label, &[see]);
-    }
-}
-
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html>
-fn strategy(view: &mut View<'_>) {
+pub fn strategy(view: &mut View<'_>) {
+    let see = format!("see {}, CapacityProviderStrategyItem", view.operation);
+    let see = see.as_str();
     let path = view.service_path("capacityProviderStrategy");
     let items: Vec<(FieldPath, &Json)> = view.of_service("capacityProviderStrategy").collect();
     if items.is_empty() || !view.sound(&path) {
@@ -80,7 +64,7 @@ fn strategy(view: &mut View<'_>) {
     // Seen: "There are no capacity providers ... with a weight value greater than zero".
     if items.iter().all(|(_, item)| item["weight"].as_i64().unwrap_or(0) == 0) {
         let title = "no capacity provider has a weight above 0";
-        view.error_at_key(&path, title, "give one of them `weight: 1`", &[SEE_STRATEGY]);
+        view.error_at_key(&path, title, "give one of them `weight: 1`", &[see]);
     }
     let based: Vec<&FieldPath> = items
         .iter()
@@ -89,26 +73,23 @@ fn strategy(view: &mut View<'_>) {
         .collect();
     if let [first, second, ..] = based.as_slice() {
         let title = "two capacity providers have a `base`";
-        view.error_at_key(&second.field("base"), title, "only one may have it", &[SEE_STRATEGY]);
-        view.beside(&first.field("base"), "the first one");
+        view.error_at_key(&second.field("base"), title, "only one may have it", &[see]);
+        view.beside_key(&first.field("base"), "the first one");
     }
-    mixed(view, &items);
+    mixed(view, &items, see);
     for (path, item) in &items {
         let name = item["capacityProvider"].as_str().unwrap_or_default();
         let path = path.field("capacityProvider");
-        if ["FARGATE", "FARGATE_SPOT"].contains(&name) {
-            compatible(view, &path, "FARGATE", SEE_STRATEGY);
-        }
         if name == "FARGATE_SPOT" && platform::is_windows(view) {
             let title = "FARGATE_SPOT runs no Windows";
-            view.error(&path, title, "take FARGATE", &[SEE_STRATEGY]);
+            view.error(&path, title, "take FARGATE", &[see]);
         }
     }
 }
 
 /// Seen: "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups
 /// and Fargate providers".
-fn mixed(view: &mut View<'_>, items: &[(FieldPath, &Json)]) {
+fn mixed(view: &mut View<'_>, items: &[(FieldPath, &Json)], see: &str) {
     let names = items.iter().filter_map(|(path, item)| {
         Some((path.field("capacityProvider"), item["capacityProvider"].as_str()?))
     });
@@ -116,14 +97,14 @@ fn mixed(view: &mut View<'_>, items: &[(FieldPath, &Json)]) {
     let (fargate, other): (Vec<_>, Vec<_>) = names.partition(|(_, name)| is_fargate(name));
     if let (Some((path, name)), Some((other_path, other))) = (fargate.first(), other.first()) {
         let title = format!("a strategy can't have both {name} and `{other}`");
-        view.error(path, title, "either Fargate, or instances of your own", &[SEE_STRATEGY]);
+        view.error(path, title, "either Fargate, or instances of your own", &[see]);
         view.beside(other_path, "instances of your own");
     }
     let mut seen: BTreeMap<&str, &FieldPath> = BTreeMap::new();
     for (path, name) in fargate.iter().chain(&other) {
         if let Some(first) = seen.insert(name, path) {
             let title = format!("capacity provider `{name}` is named twice");
-            view.error(path, title, "the second one", &[SEE_STRATEGY]);
+            view.error(path, title, "the second one", &[see]);
             view.beside(first, "the first one");
         }
     }
@@ -134,16 +115,6 @@ fn count(view: &mut View<'_>) {
     let path = view.service_path("desiredCount");
     if count < 0 {
         view.error(&path, format!("desiredCount can't be {count}"), "must be at least 0", &[SEE]);
-    } else if let Some(scaling) = view.scaling
-        && !(scaling.min_capacity..=scaling.max_capacity).contains(&count)
-        && scaling.min_capacity <= scaling.max_capacity
-    {
-        let (from, to) = (scaling.min_capacity, scaling.max_capacity);
-        let title = format!("desiredCount {count} is outside of scaling's {from} to {to}");
-        let label = "leave it out, or choose one within: scaling would change it at once";
-        view.error(&path, title, label, &["see RegisterScalableTarget"]);
-        let bound = if count < from { "minCapacity" } else { "maxCapacity" };
-        view.beside(&FieldPath::root().field("scaling").field(bound), "scaling's bound");
     }
 }
 
@@ -193,7 +164,7 @@ fn daemon(view: &mut View<'_>) {
 /// Seen: "... because a valid taskRoleArn is not being used".
 fn execute_command(view: &mut View<'_>) {
     let role = view.task_definition_path("taskRoleArn");
-    let missing = view.task_definition().get("taskRoleArn").is_none() && view.sound(&role);
+    let missing = !is_set(&view.task_definition()["taskRoleArn"]) && view.sound(&role);
     if view.service()["enableExecuteCommand"] == true && missing && fargate::is_fargate(view) {
         let title = "enableExecuteCommand needs a `taskRoleArn` in the task definition";
         let label = "the task opens the session with that role";
@@ -242,7 +213,9 @@ fn rebalancing(view: &mut View<'_>) {
         (full && !daemon).then(|| (deployment.field("maximumPercent"), "maximumPercent 100")),
         classic.map(|(path, _)| (path.field("loadBalancerName"), "a Classic Load Balancer")),
         constraint.map(|(path, _)| (path.field("expression"), "a placement constraint on zones")),
-        spread.map(|(path, _)| (path, "a placementStrategy that does not begin with a spread over zones")),
+        spread
+            .filter(|_| !daemon)
+            .map(|(path, _)| (path, "a placementStrategy that does not begin with a spread over zones")),
         (service["launchType"] == "EXTERNAL")
             .then(|| (view.service_path("launchType"), "launch type EXTERNAL")),
     ];

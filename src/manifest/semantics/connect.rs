@@ -23,6 +23,9 @@ pub fn check(view: &mut View<'_>) {
     }
     discovered_twice(view, configuration, &root);
     aliases_twice(view, configuration, &root);
+    if configuration["enabled"] == true {
+        task(view, &root);
+    }
     proxy(view, configuration, &root);
     for (path, lattice) in view.of_service("vpcLatticeConfigurations") {
         port_name(view, &path, lattice, "see CreateService, VpcLatticeConfiguration");
@@ -143,6 +146,23 @@ fn aliases_twice(view: &mut View<'_>, configuration: &Json, root: &FieldPath) {
     }
 }
 
+/// What a task needs to have the proxy in it.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html> and
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/interconnecting-services.html>
+fn task(view: &mut View<'_>, root: &FieldPath) {
+    if mode(view) == "host" {
+        let title = "Service Connect can't be used with networkMode host";
+        let label = "write awsvpc or bridge";
+        view.error(&view.task_definition_path("networkMode"), title, label, &[SEE]);
+    }
+    let memory = view.task_definition_path("memory");
+    if view.task_definition().get("memory").is_none() && view.sound(&memory) {
+        let title = "Service Connect needs `memory` of the task definition";
+        let label = "its proxy gets what the containers leave of it";
+        view.error_at_key(root, title, label, &[SEE]);
+    }
+}
+
 /// The proxy that ECS adds to each task, and what it logs.
 fn proxy(view: &mut View<'_>, configuration: &Json, root: &FieldPath) {
     logs::configuration(view, &root.field("logConfiguration"), &configuration["logConfiguration"]);
@@ -153,11 +173,6 @@ fn proxy(view: &mut View<'_>, configuration: &Json, root: &FieldPath) {
     {
         let title = "Service Connect's access log has nowhere to go";
         view.error_at_key(&access, title, "set `logConfiguration` beside it", &[SEE]);
-    }
-    if configuration["enabled"] == true && mode(view) == "host" {
-        let title = "Service Connect can't be used with networkMode host";
-        let label = "write awsvpc or bridge";
-        view.error(&view.task_definition_path("networkMode"), title, label, &[SEE]);
     }
     let mut seen: BTreeMap<&str, FieldPath> = BTreeMap::new();
     for (path, setting) in elements(configuration, root, "containerConfigurations") {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::view::is_set;
 use super::{View, elements};
 use crate::model::{FieldPath, Json};
 
@@ -75,8 +76,9 @@ fn value_from(view: &mut View<'_>, path: &FieldPath, secret: &Json) {
     }
     // The agent takes a secret's ARN with all three of these parts, or with none.
     if *service == "secretsmanager" && resource.len() != 2 && resource.len() != 5 {
-        let title = format!("`{arn}` names a part of a secret with {} colons", resource.len() - 2);
-        let label = "after the name come `:json-key:version-stage:version-id`, each of which may be empty";
+        let how = if resource.len() < 5 { "too few" } else { "too many" };
+        let title = format!("a secret's ARN with {how} colons after the secret's name");
+        let label = "none, or three: `:json-key:version-stage:version-id`, each of which may be empty";
         let note = "a JSON key alone is written as secret:my-secret:key::";
         view.error(&path, title, label, &[note, SEE_SECRET]);
     }
@@ -107,7 +109,7 @@ fn files(view: &mut View<'_>, path: &FieldPath, container: &Json) {
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html>
 fn execution_role(view: &mut View<'_>) {
     let role = view.task_definition_path("executionRoleArn");
-    if view.task_definition().get("executionRoleArn").is_some() || !view.sound(&role) {
+    if is_set(&view.task_definition()["executionRoleArn"]) || !view.sound(&role) {
         return;
     }
     for (path, container) in view.containers() {
@@ -118,7 +120,7 @@ fn execution_role(view: &mut View<'_>) {
             (path.field("repositoryCredentials"), &container["repositoryCredentials"], "a private registry"),
         ];
         for (path, value, what) in needy {
-            if super::view::is_set(value) {
+            if is_set(value) {
                 let title = format!("{what} need an `executionRoleArn` in the task definition");
                 let title = title.replace("registry need", "registry needs");
                 let label = "ECS fetches them with that role";

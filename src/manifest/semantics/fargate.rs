@@ -1,5 +1,6 @@
 //! What Fargate asks of a task definition: a size that it has, a network, a role.
 
+use super::view::is_set;
 use super::{View, elements, platform, volumes};
 use crate::manifest::suggest::any_of;
 use crate::model::Json;
@@ -67,6 +68,7 @@ fn size(view: &mut View<'_>) {
         let title = format!("Fargate can't read cpu `{cpu}` with memory `{memory}`");
         let label = "such as cpu 256 or \"0.25 vCPU\", memory 512 or \"0.5 GB\"";
         view.error_at_key(&paths[0], title, label, &["see RegisterTaskDefinition"]);
+        view.elsewhere(&paths[1], "with this");
         return;
     };
     if platform::is_windows(view) && cpu < WINDOWS_CPU_MIN {
@@ -94,6 +96,7 @@ fn size(view: &mut View<'_>) {
         _ => format!("with memory {memory} cpu is {}", any_of(cpus.iter().map(String::as_str))),
     };
     view.error_at_key(&paths[0], title, "", &[&format!("{with_cpu}; {with_memory}")]);
+    view.elsewhere(&paths[1], "with this");
 }
 
 fn all_cpu() -> impl Iterator<Item = u32> {
@@ -145,7 +148,7 @@ fn network_mode(view: &mut View<'_>) {
 /// Fargate writes awslogs with the execution role; there is no instance's to use.
 fn execution_role(view: &mut View<'_>) {
     let path = view.task_definition_path("executionRoleArn");
-    if view.task_definition().get("executionRoleArn").is_some() || !view.sound(&path) {
+    if is_set(&view.task_definition()["executionRoleArn"]) || !view.sound(&path) {
         return;
     }
     for (path, container) in view.containers() {

@@ -1,6 +1,6 @@
 //! A hook against its service: what RunTask would refuse, or could never run.
 
-use super::capacity::launch;
+use super::capacity::{launch, strategy};
 use super::starting::all_names;
 use super::{View, elements, environment, fargate, network, task_definition};
 use crate::manifest::diagnostic::Diagnostic;
@@ -29,6 +29,7 @@ pub fn check(draft: &Draft, hook: &HookDraft, diagnostics: &mut Vec<Diagnostic>)
     };
     something_to_do(&mut view, own);
     launch(&mut view);
+    strategy(&mut view);
     overrides(&mut view, own.is_some());
     view.service = &effective;
     if own.is_some() {

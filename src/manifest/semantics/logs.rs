@@ -73,9 +73,9 @@ fn needs(view: &mut View<'_>, path: &FieldPath, log: &Json, needed: &[&str]) {
     let title = format!("log driver {driver} needs the options {all}");
     let title = if missing.len() == 1 { title.replace("the options", "the option") } else { title };
     let label = match (driver, fargate::is_fargate(view)) {
-        ("awslogs", true) => "on Fargate, awslogs takes group, region and stream prefix",
-        ("awslogs", false) => "awslogs takes group and region",
-        _ => "set them in `options` or `secretOptions`",
+        ("awslogs", true) => "on Fargate, awslogs needs group, region and stream prefix",
+        ("awslogs", false) => "awslogs needs group and region",
+        _ => "in `options`, or in `secretOptions` if it is secret",
     };
     view.error_at_key(&path.field("options"), title, label, &[SEE]);
 }
@@ -133,8 +133,8 @@ fn routers(view: &mut View<'_>) {
         .collect();
     if let [first, second, ..] = routers.as_slice() {
         let title = "two containers of one task are log routers";
-        view.error_at_key(second, title, "a task has one `firelensConfiguration`", &[SEE]);
-        view.beside(first, "the first one");
+        view.error_at_key(second, title, "leave one out: a task has one `firelensConfiguration`", &[SEE]);
+        view.beside_key(first, "the first one");
     }
     let sound = view.sound(&view.task_definition_path("containerDefinitions"));
     if !routers.is_empty() || !sound {

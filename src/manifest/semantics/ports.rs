@@ -160,10 +160,11 @@ fn overlaps(view: &mut View<'_>) {
         });
         if let Some((first, last, _, _, at)) = other.cloned() {
             let written = |from: i64, to: i64| match from == to {
-                true => from.to_string(),
-                false => format!("{from}-{to}"),
+                true => format!("port {from}"),
+                false => format!("ports {from}-{to}"),
             };
-            let title = format!("ports {} overlap with {}", written(from, to), written(first, last));
+            let verb = if from == to { "overlaps" } else { "overlap" };
+            let title = format!("{} {verb} with {}", written(from, to), written(first, last));
             view.error(&path, title, "a port can be mapped once", &[SEE]);
             view.beside(&at, "the first one");
         }

@@ -33,6 +33,6 @@ pub fn check(view: &mut View<'_>) {
     }
     if !missing.is_empty() {
         let title = format!("App Mesh's proxy lacks {}", missing.join(", "));
-        view.error_at_key(&at, title, "each is the `name` of a property", &[SEE]);
+        view.error_at_key(&at, title, "add each as a property: {name: ..., value: ...}", &[SEE]);
     }
 }

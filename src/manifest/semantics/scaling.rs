@@ -74,7 +74,7 @@ fn same_metric(view: &mut View<'_>, list: &FieldPath) {
             if let Some(first) = seen.insert(settings[field].to_string(), at.clone()) {
                 let title = "two target tracking policies follow the same metric";
                 view.error_at_key(&at, title, "a metric has one policy: leave one of them out", &[SEE]);
-                view.beside(&first, "the other policy's");
+                view.beside_key(&first, "the other policy's");
             }
         }
     }

@@ -1,12 +1,11 @@
 //! What EventBridge Scheduler would refuse, or could never start, of a scheduled task.
 
-use super::capacity::compatible;
 use super::network::is_awsvpc;
 use super::schedule_expression::{fault_of_expression, fault_of_time_zone};
 use super::starting::all_names;
 use super::{View, below, elements};
 use crate::manifest::scheduled_task::ScheduledDraft;
-use crate::manifest::suggest::did_you_mean;
+use crate::manifest::suggest::{any_of, did_you_mean};
 use crate::model::{FieldPath, Json};
 
 const SEE: &str = "see CreateSchedule";
@@ -129,8 +128,21 @@ fn capacity(view: &mut View<'_>, ecs: &Json) {
         let title = "LaunchType stands beside CapacityProviderStrategy";
         view.error_at_key(&at, title, "leave one of them out", &[SEE_ECS]);
     }
-    if let Some(launch_type) = launch_type {
-        compatible(view, &at, launch_type, SEE_ECS);
+    let compatible = view.task_definition_path("requiresCompatibilities");
+    let allowed: Vec<&str> = view.task_definition()["requiresCompatibilities"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .filter_map(Json::as_str)
+        .collect();
+    if let Some(launch_type) = launch_type
+        && view.sound(&compatible)
+        && !allowed.is_empty()
+        && !allowed.contains(&launch_type)
+    {
+        let title = format!("the task definition does not allow launch type {launch_type}");
+        let label = format!("`requiresCompatibilities` is {}", any_of(allowed).replace(" or ", " and "));
+        view.error(&at, title, label, &[SEE_ECS]);
     }
 }
 

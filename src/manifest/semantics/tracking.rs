@@ -100,7 +100,7 @@ fn high_resolution(view: &mut View<'_>, path: &FieldPath, kind: &str) {
         let title = format!("{kind} needs {metric} every 20 seconds");
         let label = "add it to service.monitoring with `resolutionSeconds: 20`";
         view.error(&path.field("PredefinedMetricType"), title, label, &[SEE_PREDEFINED]);
-        view.beside(&monitoring, "what is measured");
+        view.beside_key(&monitoring, "what is measured");
     }
 }
 

@@ -88,8 +88,8 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         notes: &[&str],
     ) {
-        let span = self.places.value(path);
-        self.push(span, title.into(), label.into(), notes);
+        let diagnostic = Diagnostic::at(self.places.value(path), title).label(label);
+        self.report(diagnostic.set_by(self.places.variables(path)), notes);
     }
 
     /// The same, pointing at the field's name.
@@ -100,20 +100,42 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         notes: &[&str],
     ) {
-        let span = self.places.key(path);
-        self.push(span, title.into(), label.into(), notes);
+        let diagnostic = Diagnostic::at(self.places.key(path), title).label(label);
+        self.report(diagnostic.set_by(self.places.variables(path)), notes);
     }
 
     pub fn push(&mut self, span: Span, title: String, label: String, notes: &[&str]) {
-        let diagnostic = Diagnostic::at(span, title).label(label);
+        self.report(Diagnostic::at(span, title).label(label), notes);
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic, notes: &[&str]) {
         self.diagnostics.push(notes.iter().fold(diagnostic, |diagnostic, note| diagnostic.note(*note)));
     }
 
-    /// Adds to the last error the other place that it is about.
+    /// Adds to the last error the other value that it is about.
     pub fn beside(&mut self, path: &FieldPath, label: impl Into<String>) {
-        let span = self.places.value(path);
-        if let Some(last) = self.diagnostics.pop() {
-            self.diagnostics.push(last.related(span, label));
+        let other = self.places.value(path);
+        self.relate(other, label.into());
+    }
+
+    /// The same, pointing at the field's name.
+    pub fn beside_key(&mut self, path: &FieldPath, label: impl Into<String>) {
+        let other = self.places.key(path);
+        self.relate(other, label.into());
+    }
+
+    /// Adds where the other field stands, if that is another file: in one file it is near.
+    pub fn elsewhere(&mut self, path: &FieldPath, label: &str) {
+        let other = self.places.key(path);
+        let place = self.diagnostics.last().and_then(|last| last.place);
+        if place.is_some_and(|place| place.file != other.file) {
+            self.relate(other, label.to_owned());
+        }
+    }
+
+    fn relate(&mut self, other: Span, label: String) {
+        if let Some(last) = self.diagnostics.last_mut() {
+            last.related.push((other, label));
         }
     }
 
@@ -135,7 +157,8 @@ impl<'a> View<'a> {
     /// A member that AWS's model calls optional, and AWS does not.
     pub fn require(&mut self, owner: &Json, path: &FieldPath, field: &str, noun: &str, see: &str) {
         if owner.get(field).is_none() && self.sound(&path.field(field)) {
-            self.error(path, format!("{noun} has no `{field}`"), format!("`{field}` is required"), &[see]);
+            let title = format!("{noun} has no `{field}`");
+            self.error(&path.field(field), title, format!("`{field}` is required"), &[see]);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::view::is_set;
-use super::{View, elements, platform};
+use super::{View, elements};
 use crate::manifest::suggest::{any_of, did_you_mean};
 use crate::model::{FieldPath, Json};
 
@@ -51,11 +51,6 @@ pub fn on_fargate(view: &mut View<'_>) {
                 view.error_at_key(&path.field(kind), title, "use EFS, or leave it out", &[SEE]);
             }
         }
-        // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/windows-considerations.html
-        if volume.get(EFS).is_some() && platform::is_windows(view) {
-            let title = "Windows on Fargate can't mount EFS";
-            view.error_at_key(&path.field(EFS), title, "leave it out", &[SEE]);
-        }
     }
 }
 
@@ -70,8 +65,9 @@ fn one_kind(view: &mut View<'_>, path: &FieldPath, volume: &Json) {
     }
     if let [first, second, ..] = kinds.as_slice() {
         let title = format!("a volume is of one kind, and this has {}", any_of(kinds.iter().copied()));
-        view.error_at_key(&path.field(*second), title.replace(" or ", " and "), "leave it out", &[SEE]);
-        view.beside(&path.field(*first), "the first one");
+        let label = "leave one of them out";
+        view.error_at_key(&path.field(*second), title.replace(" or ", " and "), label, &[SEE]);
+        view.beside_key(&path.field(*first), "the first one");
     }
 }
 
@@ -130,7 +126,7 @@ fn s3_files(view: &mut View<'_>, path: &FieldPath, s3: &Json) {
         return;
     }
     let role = view.task_definition_path("taskRoleArn");
-    if view.task_definition().get("taskRoleArn").is_none() && view.sound(&role) {
+    if !is_set(&view.task_definition()["taskRoleArn"]) && view.sound(&role) {
         let title = "a volume of S3 Files needs a `taskRoleArn` in the task definition";
         view.error_at_key(path, title, "ECS mounts it with that role", &[SEE_S3]);
     }
@@ -169,7 +165,7 @@ fn mounts(view: &mut View<'_>, path: &FieldPath, container: &Json) {
             let label = did_you_mean(name, names.iter().copied());
             let note = match names.as_slice() {
                 [] => format!("add `volumes: [{{name: {name}}}]` to the task definition"),
-                names => format!("volumes are {}", names.join(", ")),
+                names => format!("volumes are {}", any_of(names.iter().copied()).replace(" or ", " and ")),
             };
             view.error(&path.field("sourceVolume"), title, label, &[&note, SEE]);
         }

@@ -18,9 +18,13 @@ use crate::shape::layout::{
 const DEPTH_MAX: usize = 7;
 
 /// A source of choices that proptest can shrink: it runs out into the smallest ones.
-struct Choices<'a>(std::slice::Iter<'a, u8>);
+pub struct Choices<'a>(std::slice::Iter<'a, u8>);
 
-impl Choices<'_> {
+impl<'a> Choices<'a> {
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes.iter())
+    }
+
     fn below(&mut self, bound: usize) -> usize {
         usize::from(self.0.next().copied().unwrap_or(0)) % bound.max(1)
     }
@@ -85,13 +89,13 @@ fn structure(shape: Type<'_>, choices: &mut Choices<'_>, depth: usize, left_out:
     Json::Object(object)
 }
 
-fn input(root: Root, choices: &mut Choices<'_>) -> (Json, Type<'static>) {
+pub fn input(root: Root, choices: &mut Choices<'_>) -> (Json, Type<'static>) {
     let expected = Api::builtin().input(root.operation).unwrap();
     let left_out: Vec<&str> = root.refused.iter().map(|(name, _)| *name).collect();
     (structure(expected, choices, 0, &left_out), expected)
 }
 
-fn any_choices() -> impl Strategy<Value = Vec<u8>> {
+pub fn any_choices() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..600)
 }
 
@@ -111,7 +115,7 @@ proptest! {
 
     #[test]
     fn a_tree_that_the_model_allows_is_accepted_and_left_as_it_is(choices in any_choices(), root in any_root()) {
-        let (tree, expected) = input(root, &mut Choices(choices.iter()));
+        let (tree, expected) = input(root, &mut Choices::of(&choices));
         // JSON is YAML, with every text in quotes.
         let documents = yaml::parse(&tree.to_string(), FileId::default()).unwrap();
         let (mut places, mut diagnostics) = (Places::default(), Vec::new());
@@ -123,7 +127,7 @@ proptest! {
 
     #[test]
     fn a_member_that_the_model_does_not_know_is_refused(choices in any_choices(), root in any_root()) {
-        let (mut tree, expected) = input(root, &mut Choices(choices.iter()));
+        let (mut tree, expected) = input(root, &mut Choices::of(&choices));
         tree["notAMember"] = json!(1);
         let documents = yaml::parse(&tree.to_string(), FileId::default()).unwrap();
         let (mut places, mut diagnostics) = (Places::default(), Vec::new());
@@ -135,7 +139,7 @@ proptest! {
 
     #[test]
     fn the_json_schema_accepts_what_the_model_allows(choices in any_choices()) {
-        let mut choices = Choices(choices.iter());
+        let mut choices = Choices::of(&choices);
         let (task_definition, _) = input(TASK_DEFINITION, &mut choices);
         let (service, _) = input(SERVICE, &mut choices);
         let (policy, _) = input(SCALING_POLICY, &mut choices);
