@@ -72,3 +72,41 @@ fn json(manifests: &[Flat]) -> String {
         false => format!("[\n  {}\n]\n", texts.join(",\n  ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Origin;
+
+    fn line(text: &str, lines: &[usize], complete: bool) -> Line {
+        let origin = |line: &usize| Origin { file: "a.yaml".into(), line: *line, column: 1 };
+        Line { text: text.to_owned(), origins: lines.iter().map(origin).collect(), complete }
+    }
+
+    #[test]
+    fn an_origin_is_a_comment_that_only_a_terminal_shows_in_colour() {
+        let memory = line("memory: 512", &[7, 9], true);
+        let plain = annotated(&memory, Colour::Plain);
+        assert_eq!(plain, format!("{:COLUMN$}  # a.yaml:7, a.yaml:9", "memory: 512"));
+        assert_eq!(annotated(&memory, Colour::Ansi).replace("\x1b[2m", "").replace("\x1b[0m", ""), plain);
+        // Inside of a text of several lines, a comment would be part of the text.
+        assert_eq!(annotated(&line("  echo hello", &[7], false), Colour::Plain), "  echo hello");
+    }
+
+    #[test]
+    fn a_service_that_is_not_there_is_an_error_with_those_that_are() {
+        let web = Flat {
+            name: "web".to_owned(),
+            workload: Some(crate::model::Workload::Service),
+            yaml: vec![line("kind: Service", &[], true)],
+            json: "{}".to_owned(),
+        };
+        let environment = Flat { name: "production".to_owned(), workload: None, ..web.clone() };
+        let all = vec![environment, web];
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let only = chosen(all.clone(), &names(&["web"])).map(|flat| flat.len());
+        assert_eq!(only.ok(), Some(1));
+        let error = chosen(all, &names(&["wbe"])).map(|_| ()).map_err(|error| error.to_string());
+        assert_eq!(error, Err("no service or scheduled task `wbe`; there is web".to_owned()));
+    }
+}

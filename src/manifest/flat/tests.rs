@@ -1,13 +1,16 @@
 //! What is written flat means what it was made of.
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::{Flat, json, render, yaml};
 use crate::manifest::files::{FileId, Files};
 use crate::manifest::node::{Key, Node, Scalar, Span, Value};
 use crate::manifest::tests::{ENVIRONMENT, SERVICE, checkout};
-use crate::manifest::{load, yaml::parse};
+use crate::manifest::{environments, load, yaml::parse};
 use crate::shape::api::Api;
 
 const OVERLAY: &str = "\
@@ -49,6 +52,44 @@ fn what_is_rendered_has_the_digests_of_what_it_was_made_of() {
             assert_eq!(again.services[key].digest, service.digest);
         }
     }
+}
+
+/// The files of a manifest folder, without those of other systems in it.
+fn folder(path: &Path, files: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("examples") {
+            folder(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn all_manifests_of_this_repository_can_be_rendered_and_loaded_again() {
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let examples = fs::read_dir(manifests.join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    let mut rendered = 0;
+    for path in examples.filter(|path| path.is_dir()).chain([manifests.clone()]) {
+        let mut files = Vec::new();
+        folder(&path, &mut files);
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        let commit = checkout(&files);
+        for name in environments(&commit) {
+            let desired = load(&commit, Some(&name), Api::builtin()).unwrap();
+            let text = text(&render(&commit, Some(&name), Api::builtin()).unwrap());
+            let again = load(&checkout(&[("flat.yaml", &text)]), None, Api::builtin())
+                .unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+            assert_eq!(again.keys().count(), desired.keys().count());
+            for key in desired.keys() {
+                assert_eq!(again.digest(key), desired.digest(key), "{key} of {name} in {}", path.display());
+                rendered += 1;
+            }
+        }
+    }
+    assert!(rendered >= 12, "{rendered}");
 }
 
 #[test]

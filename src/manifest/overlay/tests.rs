@@ -347,3 +347,31 @@ fn an_overlay_of_another_environment_is_checked_as_well() {
         assert!(errors.contains("b.yaml:5") && errors.contains("1 error in 1 of 4 files"), "{errors}");
     }
 }
+
+#[test]
+fn the_limits_of_a_document_hold_for_what_overlays_make_of_it() {
+    let variables =
+        |from: usize| -> String { (from..from + 2_000).map(|number| format!("V{number}: x, ")).collect() };
+    let specs: Vec<String> = [0, 2_000, 4_000]
+        .map(|from| {
+            format!(
+                "taskDefinition: {{containerDefinitions: [{{name: worker, environment: {{{}}}}}]}}",
+                variables(from)
+            )
+        })
+        .to_vec();
+    let errors = overlaid(&specs.iter().map(String::as_str).collect::<Vec<_>>()).unwrap_err();
+    assert!(errors.contains("with this overlay, job-worker has more than 10000 keys and values"), "{errors}");
+    assert!(errors.contains("overlay-3.yaml:3:18"), "{errors}");
+}
+
+#[test]
+fn what_waits_for_a_service_that_the_environment_has_not_is_an_error() {
+    let staging = ENVIRONMENT.replace("production", "staging");
+    let base = BASE.replace("{name: job-worker}", "{name: job-worker, environments: [staging]}");
+    let api = "apiVersion: reconciler/v1\nkind: Service\nmetadata: {name: job-api}\nspec:\n  taskDefinition: {memory: 512, containerDefinitions: [{name: api, image: api:1}]}\n  service: {desiredCount: 1}\n  dependsOn: [job-worker]\n";
+    let files = [("a.yaml", base.as_str()), ("api.yaml", api), ("e.yaml", ENVIRONMENT), ("f.yaml", &staging)];
+    let errors = try_load(&files).unwrap_err();
+    assert!(errors.contains("dependsOn names `job-worker`, which is not in production"), "{errors}");
+    assert!(load(&checkout(&files), Some("staging"), Api::builtin()).is_ok());
+}
