@@ -45,7 +45,9 @@ pub fn read(
     if min_capacity > max_capacity {
         let span = section.places.value(&section.path.field("minCapacity"));
         let title = format!("minCapacity {min_capacity} is more than maxCapacity {max_capacity}");
-        section.diagnostics.push(Diagnostic::at(span, title).note("see RegisterScalableTarget"));
+        let diagnostic = Diagnostic::at(span, title).label("at most maxCapacity");
+        let most = section.places.value(&section.path.field("maxCapacity"));
+        section.diagnostics.push(diagnostic.related(most, "the maximum").note("see RegisterScalableTarget"));
     }
     Some(Scaling { min_capacity, max_capacity, suspended_state, policies, scheduled_actions })
 }

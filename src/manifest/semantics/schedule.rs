@@ -177,7 +177,8 @@ fn input(view: &mut View<'_>) {
     };
     for name in overrides.keys().filter(|name| !OVERRIDES.contains(&name.as_str())) {
         let title = format!("unknown override `{name}` in `Input`");
-        view.error(&at, title, did_you_mean(name, OVERRIDES), &[see]);
+        let note = format!("an override is {}", any_of(OVERRIDES));
+        view.error(&at, title, did_you_mean(name, OVERRIDES), &[&note, see]);
     }
     let names: Vec<&str> =
         view.containers().filter_map(|(_, container)| container["name"].as_str()).collect();
