@@ -52,6 +52,14 @@ impl Places {
         self.names.insert(path.clone(), name.into());
     }
 
+    /// The element of a list that goes by a name; the list itself if none does.
+    pub fn element(&self, list: &FieldPath, name: &str) -> FieldPath {
+        let below = self.names.range(list..).take_while(|(path, _)| path.starts_with(list));
+        let found = below.filter(|(path, known)| path.0.len() == list.0.len() + 1 && *known == name);
+        // The last of several is the one that was kept.
+        found.last().map_or_else(|| list.clone(), |(path, _)| path.clone())
+    }
+
     /// Notes that what stands at `path` was refused: checks that would need it keep quiet.
     pub fn refuse(&mut self, path: &FieldPath) {
         self.unsound.insert(path.clone());

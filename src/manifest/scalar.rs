@@ -90,7 +90,13 @@ pub fn mismatch(wanted: &str, node: &Node) -> Fault {
     if node.is_null() {
         return empty(node, false);
     }
-    Fault::new(format!("must be {wanted}, not {}", node.description()))
+    let fault = Fault::new(format!("must be {wanted}, not {}", node.description()));
+    match (&node.value, wanted) {
+        (Value::Scalar(_), _) if wanted.starts_with("a list") => fault.label("put it into brackets: [...]"),
+        (Value::Map(_), _) if wanted.starts_with("a list") => fault.label("begin each element with `- `"),
+        (Value::List(_), "a mapping") => fault.label("write `name: value` pairs"),
+        (Value::Scalar(_) | Value::Map(_) | Value::List(_) | Value::Refused, _) => fault,
+    }
 }
 
 fn empty(node: &Node, text: bool) -> Fault {

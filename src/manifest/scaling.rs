@@ -7,7 +7,6 @@ use super::fields::{Fields, diagnostic};
 use super::node::{Key, Node, Value};
 use super::places::Places;
 use super::scalar;
-use super::semantics::scaling::Element;
 use super::typed::Walk;
 use crate::model::{FieldPath, Json, Scaling};
 use crate::shape::api::{Api, Shape};
@@ -47,7 +46,9 @@ pub fn read(
     if min_capacity > max_capacity {
         let span = section.places.value(&section.path.field("minCapacity"));
         let title = format!("minCapacity {min_capacity} is more than maxCapacity {max_capacity}");
-        section.diagnostics.push(Diagnostic::at(span, title).note("see RegisterScalableTarget"));
+        let diagnostic = Diagnostic::at(span, title).label("at most maxCapacity");
+        let most = section.places.value(&section.path.field("maxCapacity"));
+        section.diagnostics.push(diagnostic.related(most, "the maximum").note("see RegisterScalableTarget"));
     }
     Some(Scaling { min_capacity, max_capacity, suspended_state, policies, scheduled_actions })
 }
@@ -111,12 +112,6 @@ impl Section<'_> {
         for (index, item) in items.iter().enumerate() {
             let path = path.index(index);
             let input = self.walk(root).input(item, &path, item.anchor(), expected);
-            let mut element =
-                Element { input: &input, path: &path, places: self.places, diagnostics: self.diagnostics };
-            match list {
-                "policies" => element.check_policy(),
-                _ => element.check_scheduled_action(),
-            }
             let Some(name) = input.get(identity).and_then(Json::as_str).map(str::to_owned) else { continue };
             self.places.name(&path, name.as_str());
             if named.insert(name.clone(), input).is_some() {

@@ -10,6 +10,7 @@ pub(super) mod generated;
 mod hooks;
 mod limits;
 mod lookups;
+mod neighbours;
 mod schema;
 mod values;
 

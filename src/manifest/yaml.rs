@@ -89,6 +89,17 @@ struct Read {
     depth: usize,
 }
 
+/// What most likely has to change where the parser gave up.
+fn way_out(message: &str) -> &'static str {
+    if message.contains("tab") {
+        "indent with spaces"
+    } else if message.contains("illegal placement of ':'") {
+        "a `[`, a `{` or a quote above may not be closed"
+    } else {
+        ""
+    }
+}
+
 impl<'a> Composer<'a> {
     fn next(&mut self) -> Result<Option<(Event<'a>, Range)>, YamlError> {
         match self.events.next_event() {
@@ -100,7 +111,8 @@ impl<'a> Composer<'a> {
                     ErrorKind::RecursionLimitExceeded => too_deep(),
                     _ => format!("this is not YAML: {}", lower_case_start(&error.info())),
                 };
-                Err(self.error(Range::new(place, place), message, ""))
+                let label = way_out(&message);
+                Err(self.error(Range::new(place, place), message, label))
             }
         }
     }
@@ -280,7 +292,7 @@ impl<'a> Composer<'a> {
             true => Err(self.error(
                 range.tag_span().unwrap_or(range),
                 "YAML tags (`!...`) are not used in manifests".to_owned(),
-                "",
+                "leave it out; quotes make any value text",
             )),
             false => Ok(()),
         }

@@ -245,7 +245,8 @@ impl Walk<'_> {
         let definition = &desired.task_definition;
         let mode = network_mode(definition);
         let grace = &desired.service["healthCheckGracePeriodSeconds"];
-        for (at, balancer) in elements(&desired.service, path, "loadBalancers", "targetGroupArn") {
+        for (at, balancer) in elements(&desired.service, path, "loadBalancers", "containerName:containerPort")
+        {
             let group = |arn: String, is_alternate: bool| {
                 What::TargetGroup(Box::new(TargetGroup {
                     arn,
@@ -285,11 +286,24 @@ impl Walk<'_> {
     }
 }
 
-/// The elements of a list with their paths: by `identity`, if they have it, or else by place.
+/// The elements of a list with their paths: by `identity`, if they have it, or else by place. An identity of
+/// several members has colons between them, as the plan writes it.
 fn elements<'a>(tree: &'a Json, path: &FieldPath, list: &str, identity: &str) -> Vec<(FieldPath, &'a Json)> {
     let path = path.field(list);
     let items = tree[list].as_array().into_iter().flatten().enumerate();
-    let at = |number: usize, item: &Json| match item[identity].as_str() {
+    let text = |value: &Json| match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let name = |item: &Json| {
+        identity
+            .split(':')
+            .map(|member| text(&item[member]))
+            .collect::<Option<Vec<_>>>()
+            .map(|all| all.join(":"))
+    };
+    let at = |number: usize, item: &Json| match name(item) {
         Some(name) => path.key(name),
         None => path.index(number),
     };

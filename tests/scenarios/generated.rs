@@ -168,7 +168,7 @@ fn container(
         ]);
     }
     ports(&mut container, index, placement, choices);
-    settings(&mut container, choices, offer);
+    settings(&mut container, placement, choices, offer);
     if placement != Placement::Fargate {
         choices.some(
             &mut container,
@@ -199,11 +199,14 @@ fn ports(container: &mut Value, index: usize, placement: Placement, choices: &mu
     container["portMappings"] = if choices.rarely() { json!([udp, mapping]) } else { json!([mapping]) };
 }
 
-fn settings(container: &mut Value, choices: &mut Choices<'_>, offer: &Offer) {
+fn settings(container: &mut Value, placement: Placement, choices: &mut Choices<'_>, offer: &Offer) {
     let logs = json!({
         "logDriver": "awslogs",
         "options": {"awslogs-group": "/jobs", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "a"},
     });
+    // Fargate has no driver that keeps the log on the instance.
+    let local =
+        if placement == Placement::Fargate { logs.clone() } else { json!({"logDriver": "json-file"}) };
     let check = json!({"command": ["CMD-SHELL", "true"]});
     let slow_check =
         json!({"command": ["CMD", "/ok"], "interval": 10, "timeout": 2, "retries": 2, "startPeriod": 5});
@@ -220,7 +223,7 @@ fn settings(container: &mut Value, choices: &mut Choices<'_>, offer: &Offer) {
             ),
             ("secrets", &[json!({"TOKEN": offer.secret}), json!([])]),
             ("healthCheck", &[check, slow_check]),
-            ("logConfiguration", &[logs, json!({"logDriver": "json-file"})]),
+            ("logConfiguration", &[logs, local]),
             (
                 "ulimits",
                 &[
@@ -322,7 +325,24 @@ fn service(placement: Placement, task: &Value, choices: &mut Choices<'_>, offer:
             ("serviceRegistries", &[json!([])]),
         ],
     );
+    agree(&mut service, task);
     service
+}
+
+/// Takes back what ECS would refuse beside the rest.
+fn agree(service: &mut Value, task: &Value) {
+    if task["taskRoleArn"].as_str().is_none_or(str::is_empty) && service["enableExecuteCommand"] == true {
+        service["enableExecuteCommand"] = false.into();
+    }
+    let first = &service["placementStrategy"][0];
+    let by_zone = first.is_null() || first["field"] == "attribute:ecs.availability-zone";
+    if !by_zone && service["availabilityZoneRebalancing"] == "ENABLED" {
+        service["availabilityZoneRebalancing"] = "DISABLED".into();
+    }
+    // Its proxy lives on what the task has as a whole.
+    if task["memory"].is_null() && service["serviceConnectConfiguration"]["enabled"] == true {
+        service["serviceConnectConfiguration"] = json!({"enabled": false});
+    }
 }
 
 /// What the ports of the task definition are for.

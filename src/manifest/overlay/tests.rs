@@ -22,7 +22,7 @@ spec:
         image: worker:1
         memory: 256
         environment: {LOG_LEVEL: info, BATCH: 10}
-        secrets: [{name: KEY, valueFrom: arn:key}]
+        secrets: [{name: KEY, valueFrom: key}]
         portMappings: [{containerPort: 8080}, {containerPort: 8080, protocol: udp}]
         command: [work, --slowly]
         dockerLabels: {team: jobs, cost: low}
@@ -33,6 +33,7 @@ spec:
       - name: scratch
         host: {sourcePath: /mnt}
     tags: [{key: team, value: jobs}]
+    executionRoleArn: arn:aws:iam::123456789012:role/execution
   service:
     desiredCount: 1
     networkConfiguration: {awsvpcConfiguration: {subnets: [subnet-1, subnet-2]}}
@@ -175,10 +176,10 @@ fn environment_and_secrets_merge_in_either_spelling() {
     let expected = [("{LOG_LEVEL: info, BATCH: 10}", "{LOG_LEVEL: debug, BATCH: 10, NEW: x}")];
     same(&container("environment: {LOG_LEVEL: debug, NEW: x}"), &expected);
     same(&container("environment: [{name: LOG_LEVEL, value: debug}, {name: NEW, value: x}]"), &expected);
-    same(&container("secrets: {KEY: arn:new}"), &[("arn:key", "arn:new")]);
+    same(&container("secrets: {KEY: new}"), &[("valueFrom: key", "valueFrom: new")]);
     same(
-        &container("secrets: {KEY: null, OTHER: arn:other}"),
-        &[("name: KEY, valueFrom: arn:key", "name: OTHER, valueFrom: arn:other")],
+        &container("secrets: {KEY: null, OTHER: other}"),
+        &[("name: KEY, valueFrom: key", "name: OTHER, valueFrom: other")],
     );
     same(
         &container("environment: [{name: BATCH, $patch: delete}]"),

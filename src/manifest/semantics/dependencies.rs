@@ -30,7 +30,9 @@ pub fn check(
             match services.get(key.name()) {
                 None if complete => {
                     let title = format!("dependsOn names a service `{key}` that has no manifest");
-                    let label = did_you_mean(key.name(), services.keys().map(String::as_str));
+                    let near = did_you_mean(key.name(), services.keys().map(String::as_str));
+                    let label =
+                        if near.is_empty() { "add its manifest, or leave it out".to_owned() } else { near };
                     diagnostics.push(Diagnostic::at(*span, title).label(label));
                 }
                 Some(elsewhere) if !elsewhere.here => {

@@ -1,6 +1,7 @@
-//! What Fargate asks of a task definition.
+//! What Fargate asks of a task definition: a size that it has, a network, a role.
 
-use super::{View, elements};
+use super::view::is_set;
+use super::{View, elements, platform, volumes};
 use crate::manifest::suggest::any_of;
 use crate::model::Json;
 
@@ -15,6 +16,9 @@ const LARGE_SIZES: [(u32, u32, u32, u32); 5] = [
     (16384, 32768, 122_880, 8192),
 ];
 
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html>
+const WINDOWS_CPU_MIN: u32 = 1024;
+
 pub fn check(view: &mut View<'_>) {
     if !is_fargate(view) {
         return;
@@ -22,6 +26,8 @@ pub fn check(view: &mut View<'_>) {
     size(view);
     network_mode(view);
     execution_role(view);
+    platform::on_fargate(view);
+    volumes::on_fargate(view);
 }
 
 /// Asked for by the launch type, a capacity provider, or the task definition itself.
@@ -48,7 +54,13 @@ fn size(view: &mut View<'_>) {
     let missing: Vec<&str> = ["cpu", "memory"].into_iter().filter(|name| task.get(name).is_none()).collect();
     if !missing.is_empty() {
         let title = format!("Fargate needs {} of the whole task", missing.join(" and "));
-        view.error_at_key(&view.task_definition_path(missing[0]), title, "", &["see RegisterTaskDefinition"]);
+        let label = "such as `cpu: 256` with `memory: 512`";
+        view.error_at_key(
+            &view.task_definition_path(missing[0]),
+            title,
+            label,
+            &["see RegisterTaskDefinition"],
+        );
         return;
     }
     let (Some(cpu), Some(memory)) = (units(&task["cpu"], "vcpu"), units(&task["memory"], "gb")) else {
@@ -56,9 +68,15 @@ fn size(view: &mut View<'_>) {
         let title = format!("Fargate can't read cpu `{cpu}` with memory `{memory}`");
         let label = "such as cpu 256 or \"0.25 vCPU\", memory 512 or \"0.5 GB\"";
         view.error_at_key(&paths[0], title, label, &["see RegisterTaskDefinition"]);
-        view.beside(&paths[1], "with this");
+        view.elsewhere(&paths[1], "with this");
         return;
     };
+    if platform::is_windows(view) && cpu < WINDOWS_CPU_MIN {
+        let title = format!("Windows on Fargate can't run with {cpu} CPU units");
+        let label = format!("at least {WINDOWS_CPU_MIN}");
+        view.error_at_key(&paths[0], title, label, &["see RegisterTaskDefinition"]);
+        return;
+    }
     let allowed = memory_sizes(cpu);
     if allowed.contains(&memory) {
         return;
@@ -78,7 +96,7 @@ fn size(view: &mut View<'_>) {
         _ => format!("with memory {memory} cpu is {}", any_of(cpus.iter().map(String::as_str))),
     };
     view.error_at_key(&paths[0], title, "", &[&format!("{with_cpu}; {with_memory}")]);
-    view.beside(&paths[1], "with this");
+    view.elsewhere(&paths[1], "with this");
 }
 
 fn all_cpu() -> impl Iterator<Item = u32> {
@@ -103,7 +121,7 @@ fn sizes(allowed: &[u32]) -> String {
 }
 
 /// `1024`, `1 vCPU` or `2GB`: RegisterTaskDefinition takes both, and answers with the number.
-fn units(value: &Json, unit: &str) -> Option<u32> {
+pub fn units(value: &Json, unit: &str) -> Option<u32> {
     let text = value.as_str()?.to_lowercase();
     match text.strip_suffix(unit) {
         None => text.parse().ok(),
@@ -127,24 +145,18 @@ fn network_mode(view: &mut View<'_>) {
     }
 }
 
-/// Fargate fetches secrets and writes awslogs with the execution role; there is no instance's to use.
+/// Fargate writes awslogs with the execution role; there is no instance's to use.
 fn execution_role(view: &mut View<'_>) {
     let path = view.task_definition_path("executionRoleArn");
-    if view.task_definition().get("executionRoleArn").is_some() || !view.sound(&path) {
+    if is_set(&view.task_definition()["executionRoleArn"]) || !view.sound(&path) {
         return;
     }
-    let needy: Vec<_> = view
-        .containers()
-        .filter_map(|(path, container)| {
-            let secrets = container["secrets"].as_array().is_some_and(|secrets| !secrets.is_empty());
-            let logs = container["logConfiguration"]["logDriver"] == "awslogs";
-            let field = if secrets { "secrets" } else { "logConfiguration" };
-            (secrets || logs).then(|| path.field(field))
-        })
-        .collect();
-    for path in needy {
-        let title = "Fargate needs an `executionRoleArn` in the task definition for this";
-        view.error_at_key(&path, title, "", &["see RegisterTaskDefinition"]);
+    for (path, container) in view.containers() {
+        if container["logConfiguration"]["logDriver"] == "awslogs" {
+            let title = "Fargate needs an `executionRoleArn` in the task definition for awslogs";
+            let label = "it writes the log with that role";
+            view.error_at_key(&path.field("logConfiguration"), title, label, &["see RegisterTaskDefinition"]);
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! A hook against its service: what RunTask would refuse, or could never run.
 
-use super::{View, containers, elements, fargate, launch, network, task_definition};
+use super::capacity::{launch, strategy};
+use super::starting::all_names;
+use super::{View, elements, environment, fargate, network, task_definition};
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::hooks::Draft as HookDraft;
 use crate::manifest::service::Draft;
-use crate::manifest::suggest::{any_of, did_you_mean};
+use crate::manifest::suggest::did_you_mean;
 use crate::model::{FieldPath, Json};
 
 pub fn check(draft: &Draft, hook: &HookDraft, diagnostics: &mut Vec<Diagnostic>) {
@@ -19,6 +21,7 @@ pub fn check(draft: &Draft, hook: &HookDraft, diagnostics: &mut Vec<Diagnostic>)
         task_definition_root: hook.path.field("taskDefinition"),
         service: &written,
         service_root: hook.path.clone(),
+        scaling: None,
         schedule: &Json::Null,
         noun: "the hook or its service",
         operation: "RunTask",
@@ -26,12 +29,12 @@ pub fn check(draft: &Draft, hook: &HookDraft, diagnostics: &mut Vec<Diagnostic>)
     };
     something_to_do(&mut view, own);
     launch(&mut view);
+    strategy(&mut view);
     overrides(&mut view, own.is_some());
     view.service = &effective;
     if own.is_some() {
         task_definition(&mut view);
         family(&mut view, draft);
-        network::host_ports(&mut view);
     }
     view.task_definition = &with_overrides;
     // What the service gives is known only where it could be read.
@@ -97,10 +100,9 @@ fn overrides(view: &mut View<'_>, own: bool) {
             Some(name) if known && !names.contains(&name) => {
                 let title = format!("`containerOverrides` names a container `{name}` that does not exist");
                 let label = did_you_mean(name, names.iter().copied());
-                let all = any_of(names.iter().copied()).replace(" or ", " and ");
-                view.error(&path.field("name"), title, label, &[&format!("containers are {all}"), see]);
+                view.error(&path.field("name"), title, label, &[&all_names(&names), see]);
             }
-            Some(_) => containers::variables(view, &path, entry),
+            Some(_) => environment::variables(view, &path, entry),
             None => {}
         }
     }

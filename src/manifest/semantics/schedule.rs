@@ -2,6 +2,7 @@
 
 use super::network::is_awsvpc;
 use super::schedule_expression::{fault_of_expression, fault_of_time_zone};
+use super::starting::all_names;
 use super::{View, below, elements};
 use crate::manifest::scheduled_task::ScheduledDraft;
 use crate::manifest::suggest::{any_of, did_you_mean};
@@ -176,7 +177,8 @@ fn input(view: &mut View<'_>) {
     };
     for name in overrides.keys().filter(|name| !OVERRIDES.contains(&name.as_str())) {
         let title = format!("unknown override `{name}` in `Input`");
-        view.error(&at, title, did_you_mean(name, OVERRIDES), &[see]);
+        let note = format!("an override is {}", any_of(OVERRIDES));
+        view.error(&at, title, did_you_mean(name, OVERRIDES), &[&note, see]);
     }
     let names: Vec<&str> =
         view.containers().filter_map(|(_, container)| container["name"].as_str()).collect();
@@ -190,9 +192,7 @@ fn input(view: &mut View<'_>) {
             Some(name) => {
                 let title = format!("`Input` overrides a container `{name}` that does not exist");
                 let label = did_you_mean(name, names.iter().copied());
-                let note =
-                    format!("containers are {}", any_of(names.iter().copied()).replace(" or ", " and "));
-                view.error(&at, title, label, &[&note, see]);
+                view.error(&at, title, label, &[&all_names(&names), see]);
             }
             None => view.error(&at, "a container override has no `name`", "`name` is required", &[see]),
         }

@@ -113,7 +113,7 @@ fn a_hook_is_another_when_it_does_something_else_or_its_service_runs_something_e
         ("attempts: 2", "attempts: 3", [false; 2]),
         ("tags: []", "tags: [{key: team, value: jobs}]", [false; 2]),
         ("platformVersion: 1.4.0", "platformVersion: LATEST", [false; 2]),
-        ("launchType: EC2", "launchType: EXTERNAL", [false, true]),
+        ("launchType: EC2", "launchType: FARGATE", [false, true]),
     ] {
         let text = WITH_HOOKS.replace(from, to);
         assert_ne!(text, WITH_HOOKS);

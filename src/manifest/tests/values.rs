@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ENVIRONMENT, SERVICE, checkout, load_service, only};
-use crate::manifest::load;
+use crate::manifest::{canonical, load};
 use crate::model::{DesiredService, FieldPath, Json};
 use crate::shape::api::Api;
 
@@ -13,6 +13,7 @@ kind: Service
 metadata: {name: web}
 spec:
   taskDefinition:
+    executionRoleArn: arn:aws:iam::123456789012:role/execution
     memory: 512
     containerDefinitions:
       - name: web
@@ -20,7 +21,7 @@ spec:
         environment:
           - {name: B, value: two}
           - {name: A, value: one}
-        secrets: {KEY: arn:key}
+        secrets: {KEY: key}
   service:
     desiredCount: 1
     tags:
@@ -167,7 +168,12 @@ fn a_digest_changes_with_what_is_asked_of_aws_only() {
 /// every installation would be deployed again.
 #[test]
 fn digests_stay_what_they_were() {
-    let service = service(SMALL);
+    let mut service = service(SMALL);
+    // As the manifest was when the digests were written down.
+    service.task_definition["containerDefinitions"][0]["secrets"][0]["valueFrom"] = json!("arn:key");
+    service.task_definition.as_object_mut().unwrap().remove("executionRoleArn");
+    service.task_definition_digest = canonical::task_definition_digest(&service.task_definition);
+    service.digest = canonical::digest(&service);
     let digests = format!("task definition {}\nservice {}", service.task_definition_digest, service.digest);
     assert_eq!(
         digests,
