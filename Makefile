@@ -6,8 +6,8 @@ DENY_VERSION := 0.20.2
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/python
 # The AWS CLI and boto3 drive the simulator, moto is S3 and SES to the apps, Schemathesis asks the API, Selenium drives
-# a browser on its page.
-PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' schemathesis==4.32.5 selenium==4.51.0
+# a browser on its page; jsonschema judges manifests by the JSON Schema.
+PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' schemathesis==4.32.5 selenium==4.51.0 jsonschema==4.26.0
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help

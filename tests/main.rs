@@ -4,6 +4,7 @@
 
 mod architecture;
 mod clients;
+mod editor;
 mod end_to_end;
 mod scenarios;
 mod world;

@@ -69,8 +69,8 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
         Verb::Status(settings) => unless_stopped(stop, status::run(&settings, &surroundings)).await,
         #[cfg(feature = "local")]
         Verb::Local(settings) => local::run(&settings, &surroundings).await,
-        Verb::Schema => {
-            road::print(&schema::run(Api::builtin()));
+        Verb::Schema(settings) => {
+            road::print(&schema::run(&settings, Api::builtin()));
             Ok(Exit::Good)
         }
     };
