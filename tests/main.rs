@@ -6,5 +6,6 @@ mod architecture;
 mod clients;
 mod editor;
 mod end_to_end;
+mod fuzzing;
 mod scenarios;
 mod world;
