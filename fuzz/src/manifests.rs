@@ -24,6 +24,19 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
+/// The manifest files of a case that the reconciler takes.
+#[allow(dead_code)]
+pub fn accepted_files(text: &str) -> Vec<String> {
+    let (checkout, environment) = case(text);
+    let is_manifest = |path: &str| path.ends_with(".yaml") || path.ends_with(".yml");
+    match load(&checkout, environment, Api::builtin()) {
+        Ok(_) => {
+            checkout.files.into_iter().filter(|(path, _)| is_manifest(path)).map(|(_, text)| text).collect()
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
 fn case(text: &str) -> (Checkout, Option<&str>) {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     let (mut current, mut environment) = ("service.yaml".to_owned(), None);

@@ -206,3 +206,59 @@ pub fn words(effect: Effect) -> &'static str {
         Effect::NeedsReplacement => "only a new service can have it",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_field_is_described_by_its_rule() {
+        let api = Api::builtin();
+        let reference = Reference::of(api);
+        let service = api.input("CreateService").unwrap();
+        let cases = [
+            (api.shape("HealthCheck").unwrap(), "interval", "Left out: 30."),
+            (service, "healthCheckGracePeriodSeconds", "Left out: 0. A change: in place."),
+            (
+                service,
+                "loadBalancers",
+                "Left out: empty. Compared: elements by containerName, containerPort, in any order. A change: starts a \
+                 deployment. Removed from Git: `[]` is sent.",
+            ),
+            (
+                service,
+                "schedulingStrategy",
+                "Left out: REPLICA. A change: only a new service can have it. Removed from \
+                Git: ECS can't clear it.",
+            ),
+            (
+                api.shape("DeploymentConfiguration").unwrap(),
+                "linearConfiguration",
+                "Left out: empty. Compared: it counts only while strategy is LINEAR.",
+            ),
+            // In hooks it is no rule's business; what a service's rule says holds.
+            (api.shape("AwsVpcConfiguration").unwrap(), "assignPublicIp", "Left out: DISABLED."),
+        ];
+        for (shape, member, said) in cases {
+            assert_eq!(reference.description(shape, member).as_deref(), Some(said), "{member}");
+        }
+        assert_eq!(reference.description(api.shape("ContainerDefinition").unwrap(), "image"), None);
+    }
+
+    #[test]
+    fn a_structure_in_several_places_is_there_once_with_all_of_them() {
+        let reference = Reference::of(Api::builtin());
+        let named: Vec<_> =
+            reference.structures().filter(|structure| structure.shape.name() == "LogConfiguration").collect();
+        let [logs] = named.as_slice() else { panic!("{} times", named.len()) };
+        let paths: Vec<&str> = logs.places.iter().map(|place| place.path.as_str()).collect();
+        assert_eq!(
+            paths,
+            [
+                "taskDefinition.containerDefinitions[].logConfiguration",
+                "service.serviceConnectConfiguration.logConfiguration"
+            ]
+        );
+    }
+}

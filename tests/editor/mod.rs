@@ -240,3 +240,22 @@ fn patterns_for_editors_accept_what_aws_accepts() {
     let seen = judged.iter().filter(|(_, refused)| refused.is_some()).count();
     assert!(seen * 100 >= judged.len() * 95, "{seen} of {}", judged.len());
 }
+
+/// `load` is the judge of what has to be accepted; fuzzing brought forth manifests that nobody would think of.
+#[test]
+fn an_independent_validator_accepts_whatever_load_accepts() {
+    let mut documents = Vec::new();
+    let folders =
+        ["fuzz/corpus/manifests", "fuzz/found/manifests", "manifests"].map(|folder| root().join(folder));
+    for path in folders.iter().flat_map(|folder| files(folder)) {
+        let Ok(text) = String::from_utf8(fs::read(&path).unwrap()) else { continue };
+        let texts = crate::fuzzing::manifests::accepted_files(&text);
+        documents.extend(texts.into_iter().map(|text| document(path.display().to_string(), text)));
+    }
+    assert!(documents.len() >= 10, "{} documents", documents.len());
+    // PyYAML takes a few characters for errors that YAML 1.2 allows.
+    let counts =
+        |refused: &Option<String>| refused.as_ref().is_some_and(|reason| !reason.starts_with("not YAML"));
+    let refused: Vec<_> = judge(&documents).into_iter().filter(|(_, refused)| counts(refused)).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+}

@@ -47,7 +47,7 @@ def judge(document, of_manifests):
         values = list(yaml.load_all(document["yaml"], Loader=Core))
     except (yaml.YAMLError, ValueError) as error:
         return [{"name": name, "refused": f"not YAML: {error}"}]
-    return [{"name": name, "refused": refusal(of_manifests, value)} for value in values]
+    return [{"name": name, "refused": refusal(of_manifests, value)} for value in values if value is not None]
 
 
 def main():

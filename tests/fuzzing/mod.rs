@@ -3,7 +3,7 @@
 #[path = "../../fuzz/src/differ.rs"]
 mod differ;
 #[path = "../../fuzz/src/manifests.rs"]
-mod manifests;
+pub mod manifests;
 #[path = "../../fuzz/src/plan.rs"]
 mod plan;
 #[path = "../../fuzz/src/shaped.rs"]

@@ -128,3 +128,35 @@ fn the_schema_refuses_a_misspelt_field() {
         assert!(refusal(&schema, &schema, &manifest, "$").is_some(), "{wrong}");
     }
 }
+
+/// Our own words say their defaults in prose; AWS's come from the rules.
+#[test]
+fn the_schema_tells_the_defaults_that_load_fills_in() {
+    let schema = json_schema::schema(Api::builtin());
+    let told = |section: &str, field: &str| {
+        let text = schema["$defs"][section]["properties"][field]["description"].as_str().unwrap();
+        text.rsplit_once("left out: ").unwrap_or_else(|| panic!("{section}.{field}: {text}")).1.to_owned()
+    };
+    let service = SERVICE.replace(
+        "  rollout: {timeout: 10m, onFailure: hold}\n  sync: {drift: warn, ignore: [/service/desiredCount]}\n",
+        "  rollout: {before: [{name: migrate, overrides: {containerOverrides: [{name: api, command: [migrate]}]}}]}\n",
+    );
+    let desired = super::load_service(&service).unwrap_or_else(|errors| panic!("{errors}"));
+    let service = super::only(&desired);
+    let minutes = |timeout: std::time::Duration| format!("{}m", timeout.as_secs() / 60);
+    assert_eq!(told("rollout", "timeout"), minutes(service.rollout.timeout));
+    assert_eq!(told("rollout", "onFailure"), format!("{:?}", service.rollout.on_failure).to_lowercase());
+    assert_eq!(told("sync", "drift"), format!("{:?}", service.sync.drift).to_lowercase());
+    let hook = &service.rollout.before[0];
+    assert_eq!(told("hook", "timeout"), minutes(hook.timeout));
+    assert_eq!(told("hook", "attempts"), hook.attempts.to_string());
+    let sync = &schema["$defs"]["Environment"]["properties"]["sync"]["properties"];
+    let percent = sync["pruneMaxPercent"]["description"].as_str().unwrap();
+    assert!(
+        percent.ends_with(&format!("left out: {}", desired.environment.sync.prune_max_percent)),
+        "{percent}"
+    );
+    assert!(
+        !desired.environment.sync.prune && sync["prune"]["description"].as_str().unwrap().ends_with("false")
+    );
+}
