@@ -6,13 +6,13 @@ DENY_VERSION := 0.20.2
 FUZZ_VERSION := 0.13.2
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/python
-# The AWS CLI and boto3 drive the simulator, moto is S3 and SES to the apps, Schemathesis asks the API, Selenium drives
+# The AWS CLI and boto3 drive the simulator, moto is S3 and SES to the apps and ECS to `import`, Schemathesis asks the API, Selenium drives
 # a browser on its page; jsonschema judges manifests by the JSON Schema.
 PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' schemathesis==4.32.5 selenium==4.51.0 jsonschema==4.26.0
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt-check clippy unit doc-test deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser clean-demo
+.PHONY: help demo test fmt-check clippy unit doc-test fields deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser clean-demo
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,10 @@ browser:
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	    apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver; } || \
 	  { echo "make: chromium and chromedriver are missing: the page is tested in a browser (Debian: apt-get install chromium chromium-driver)" >&2; exit 1; }
+
+fields: ## Every member of AWS's inputs: written, read back, changed, taken away (FILTER=tmpfs: those whose name contains it)
+	@$(CARGO) build --locked --quiet --example fields
+	@target/debug/examples/fields "$(FILTER)"
 
 deny: ## Licences, bans and sources; advisories where their database can be had
 	@PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny --version >/dev/null 2>&1 || \

@@ -33,14 +33,20 @@ pub enum When {
 pub enum Verb {
     /// Check manifests without asking AWS.
     Validate(Source),
+    /// Print manifests as one environment has them, overlays and variables in place.
+    Render(RenderSettings),
     /// Show what would change, and why; changes nothing.
     Plan(PlanSettings),
+    /// Look whether all that the manifests need is there; changes nothing.
+    Verify(VerifySettings),
     /// Make the changes of one commit, and wait until every service is settled.
     Apply(ApplySettings),
     /// Watch a Git repository and reconcile for ever.
     Run(RunSettings),
     /// Show how each service stands.
     Status(StatusSettings),
+    /// Write manifests of what runs in a cluster, or of another tool's files; changes nothing in AWS.
+    Import(ImportSettings),
     /// Run a whole AWS account on this machine, and reconcile a repository against it.
     #[cfg(feature = "local")]
     Local(LocalSettings),
@@ -135,6 +141,29 @@ pub enum Output {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Yaml,
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RenderSettings {
+    #[command(flatten)]
+    pub source: Source,
+    /// Asked only where the value of a variable stands in AWS.
+    #[command(flatten)]
+    pub account: Account,
+    /// Only these services and scheduled tasks, without the Environment.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub service: Vec<String>,
+    #[arg(short, long, default_value = "yaml")]
+    pub output: Format,
+    /// Say behind each line which file and line set it.
+    #[arg(long)]
+    pub origins: bool,
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct PlanSettings {
     #[command(flatten)]
@@ -149,6 +178,19 @@ pub struct PlanSettings {
     /// Exit with 2 if there are changes, 3 if some of them are held.
     #[arg(long)]
     pub detailed_exitcode: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct VerifySettings {
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub account: Account,
+    /// Only these services and scheduled tasks.
+    #[arg(short, long = "service", value_name = "NAME", num_args = 1..)]
+    pub services: Vec<String>,
+    #[arg(short, long, default_value = "text")]
+    pub output: Output,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -193,6 +235,55 @@ pub struct StatusSettings {
     pub all: bool,
 }
 
+#[derive(Clone, Debug, Args)]
+pub struct ImportSettings {
+    /// Cluster whose services are imported: its name or ARN.
+    #[arg(long, required_unless_present = "from", value_name = "NAME")]
+    pub cluster: Option<String>,
+    #[arg(long, env = "AWS_REGION", required_unless_present = "from")]
+    pub region: Option<String>,
+    /// Only these services.
+    #[arg(long, num_args = 1.., value_name = "NAME")]
+    pub service: Vec<String>,
+    /// Files of other tools instead of a cluster, without asking AWS: of ecspresso, of PipeCD, or what
+    /// `aws ecs describe-...` and `aws application-autoscaling describe-...` print.
+    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with = "service")]
+    pub from: Vec<PathBuf>,
+    /// Name of the Environment to write; the cluster's if it is left out.
+    #[arg(short, long, value_name = "NAME", value_parser = manifest_name)]
+    pub environment: Option<String>,
+    /// Folder to write the manifests to; without it they go to standard output.
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+    /// Replace files that are there.
+    #[arg(long, requires = "output")]
+    pub force: bool,
+    /// How to print the summary.
+    #[arg(short = 'o', long, default_value = "text")]
+    pub format: Output,
+    /// Name of this installation; what another one manages is left out.
+    #[arg(long, env = "RECONCILER_INSTALLATION", default_value = "reconciler", value_name = "NAME")]
+    pub installation: String,
+    /// Where AWS is; for the simulator and other emulators. AWS_ENDPOINT_URL is honoured as well.
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
+    pub endpoint_url: Option<String>,
+    #[arg(long, env = "RECONCILER_API_BUDGET", default_value = "half", value_parser = budget, hide = true)]
+    pub api_budget: Budget,
+}
+
+impl ImportSettings {
+    /// How AWS is reached. An import remembers nothing.
+    pub fn account(&self) -> Account {
+        Account {
+            installation: self.installation.clone(),
+            state: PathBuf::new(),
+            endpoint_url: self.endpoint_url.clone(),
+            api_budget: self.api_budget,
+            simulated: false,
+        }
+    }
+}
+
 #[cfg(feature = "local")]
 #[derive(Clone, Debug, Args)]
 pub struct LocalSettings {
@@ -224,6 +315,15 @@ fn endpoint(text: &str) -> Result<String, String> {
     match host {
         Some(host) if !host.is_empty() => Ok(text.to_owned()),
         Some(_) | None => Err(format!("`{text}` is not a URL such as http://127.0.0.1:4566")),
+    }
+}
+
+/// Takes what a manifest may be called; it becomes the name of a file.
+fn manifest_name(text: &str) -> Result<String, String> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    match !text.is_empty() && text.len() <= 255 && text.chars().all(allowed) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("`{text}` is not a name of letters, digits, hyphens and underscores")),
     }
 }
 

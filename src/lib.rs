@@ -10,9 +10,11 @@ pub mod shape;
 pub mod manifest;
 pub mod plan;
 pub mod rollout;
+pub mod verify;
 
-// Floor 2: AWS, and the record of what happened.
+// Floor 2: AWS, what runs there as manifests, and the record of what happened.
 pub mod aws;
+pub mod import;
 pub mod journal;
 
 // Floor 3: windows to the outside.

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     let surroundings = Surroundings {
         now: Arc::new(wall_clock),
         terminal: std::io::stdout().is_terminal(),
+        terminal_of_errors: std::io::stderr().is_terminal(),
         colour: colour(std::io::stdout().is_terminal()),
         colour_of_errors: colour(std::io::stderr().is_terminal()),
         stop: CancellationToken::new(),

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
-use reconciler::aws::{Reader, Writer};
+use reconciler::aws::{Inspector, Reader, Writer};
 use reconciler::config::Settings;
 use reconciler::manifest;
 use reconciler::model::{Checkout, Revision, Timestamp};
@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 /// Modules by floor. A module imports only from floors below its own.
 const FLOORS: [&[&str]; 7] = [
     &["model", "shape"],
-    &["manifest", "plan", "rollout"],
-    &["aws", "journal"],
+    &["manifest", "plan", "rollout", "verify"],
+    &["aws", "import", "journal"],
     &["ledger", "observe", "report", "source"],
     &["execute"],
     &["controller"],
@@ -29,7 +29,7 @@ const FLOORS: [&[&str]; 7] = [
 const SIDEWAYS: [(&str, &str); 3] = [("rollout", "plan"), ("shape", "model"), ("cli", "config")];
 
 /// No I/O, clock, randomness, environment, async or tracing.
-const PURE: [&str; 5] = ["model", "shape", "manifest", "plan", "rollout"];
+const PURE: [&str; 7] = ["model", "shape", "manifest", "plan", "rollout", "verify", "import"];
 
 const IMPURE: [&str; 12] = [
     "std::fs",
@@ -227,6 +227,11 @@ fn allows_exactly(policy: &str, called: &[&[&str]]) {
 #[test]
 fn the_policy_for_plan_allows_what_is_read_and_nothing_else() {
     allows_exactly("plan.json", &[&Reader::ACTIONS]);
+}
+
+#[test]
+fn the_policy_for_verify_allows_what_is_looked_at_and_nothing_else() {
+    allows_exactly("verify.json", &[&Inspector::ACTIONS]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod architecture;
 mod clients;
 mod editor;
 mod end_to_end;
+mod fields;
 mod fuzzing;
 mod scenarios;
 mod world;

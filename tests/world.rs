@@ -149,7 +149,7 @@ impl World {
         Some((target["MinCapacity"].as_i64()?, target["MaxCapacity"].as_i64()?))
     }
 
-    fn set_up(&self, answer: impl FnOnce(&mut Account, &dyn Runtime) -> Answer) -> Value {
+    pub fn set_up(&self, answer: impl FnOnce(&mut Account, &dyn Runtime) -> Answer) -> Value {
         self.simulator.with_world(|account| {
             answer(account, self.runtime.as_ref()).unwrap_or_else(|error| panic!("{}", error.message))
         })

@@ -60,6 +60,9 @@ def references(shape):
 
 def strip(shape, kept_members):
     """One shape as the reconciler reads it."""
+    if shape.get("document"):
+        # Free JSON, which AWS's models call a structure without members.
+        return {"type": "document"}
     kept = {"type": shape["type"]}
     if shape["type"] == "structure":
         members = kept_members or shape["members"]

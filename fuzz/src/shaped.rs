@@ -69,6 +69,7 @@ pub fn shaped(shape: Type<'_>, choices: &mut Choices<'_>, depth: usize) -> Json 
         Shape::Double { min, max } => {
             json!([0.0, 75.0, min.unwrap_or(0.5), max.unwrap_or(99.96), 33.333, 1e300][choices.below(6)])
         }
+        Shape::Document {} => wild(choices, 3),
         Shape::Boolean {} => json!(choices.below(2) == 1),
         Shape::Timestamp {} => {
             [json!(1_795_248_000.5), json!(0), json!("2026-11-21T08:00:00Z"), json!(-1e18)][choices.below(4)]

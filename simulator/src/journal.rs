@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value;
+
 use crate::clock::Time;
 
 /// Older records are dropped.
@@ -17,6 +19,8 @@ pub struct CallRecord {
     pub request_id: String,
     /// The error code that the client was told, if any. `None` as well for a call never answered.
     pub error: Option<String>,
+    /// What was asked for. `None` unless [`crate::Simulator::keep_inputs`] was called before.
+    pub input: Option<Value>,
 }
 
 /// The calls so far, bounded.
@@ -25,6 +29,8 @@ pub(crate) struct Journal {
     records: VecDeque<CallRecord>,
     /// Counts every call, also those whose records were dropped or taken.
     calls: u64,
+    /// Inputs are worth many times their records, and nobody but a test looks at them.
+    pub(crate) keeps_inputs: bool,
 }
 
 impl Journal {

@@ -15,10 +15,14 @@ pub mod world;
 
 pub mod autoscaling;
 pub mod balancer;
+pub mod cloud_map;
+pub mod cloudformation;
 pub mod cloudwatch;
+pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
+pub mod iam;
 pub mod images;
 pub mod logs;
 pub mod s3;
@@ -115,6 +119,11 @@ impl Simulator {
     /// The same as [`Simulator::calls`], and forgets them.
     pub fn take_calls(&self) -> Vec<CallRecord> {
         lock(&self.shared.journal).take()
+    }
+
+    /// From now on the journal holds what each call asked for, too.
+    pub fn keep_inputs(&self) {
+        lock(&self.shared.journal).keeps_inputs = true;
     }
 
     /// Asks `script` before each call what shall go wrong with it. Replaces the script before it.

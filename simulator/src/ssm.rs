@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Time;
 use crate::error::{Answer, ApiError};
-use crate::input::{flag, number, page, text, texts, without_nulls};
+use crate::input::{flag, list, number, page, text, texts, without_nulls};
 use crate::runtime::Runtime;
 use crate::world::World;
 
@@ -43,6 +43,7 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
         }
         "GetParameters" => get_several(world, input),
         "GetParametersByPath" => get_by_path(world, input),
+        "DescribeParameters" => describe_parameters(world, input),
         "DeleteParameter" => {
             let name = required(input, "Name")?;
             world.ssm.by_name.remove(name).ok_or_else(not_found)?;
@@ -206,6 +207,35 @@ fn get_by_path(world: &World, input: &Value) -> Answer {
         .keys()
         .filter(|name| name.strip_prefix(&prefix).is_some_and(|rest| recursive || !rest.contains('/')));
     let described = below.filter_map(|name| Some((name, world.ssm.describe(name, input)?)));
+    let page = page(described, limit as usize, text(input, "NextToken"))
+        .ok_or_else(|| ApiError::new("InvalidNextToken", "The specified token isn't valid."))?;
+    Ok(without_nulls(json!({"Parameters": page.entries, "NextToken": page.next})))
+}
+
+/// What there is to know of parameters without their values. Of the filters, `Name` by `Equals`.
+fn describe_parameters(world: &World, input: &Value) -> Answer {
+    let mut wanted: Option<Vec<&str>> = None;
+    for filter in list(input, "ParameterFilters") {
+        let (key, option) = (text(filter, "Key"), text(filter, "Option").unwrap_or("Equals"));
+        if key != Some("Name") || option != "Equals" {
+            return Err(ApiError::new("InvalidFilterOption", "only Name by Equals is there"));
+        }
+        wanted = Some(texts(filter, "Values"));
+    }
+    let limit = number(input, "MaxResults").unwrap_or(50).clamp(1, 50);
+    let chosen = world
+        .ssm
+        .by_name
+        .iter()
+        .filter(|(name, _)| wanted.as_ref().is_none_or(|wanted| wanted.contains(&name.as_str())));
+    let described = chosen.filter_map(|(name, parameter)| {
+        let newest = parameter.versions.last()?;
+        let described = json!({
+            "Name": name, "ARN": parameter.arn, "Type": parameter.kind, "DataType": parameter.data_type,
+            "Version": newest.number, "LastModifiedDate": newest.modified.seconds(), "Tier": "Standard",
+        });
+        Some((name, described))
+    });
     let page = page(described, limit as usize, text(input, "NextToken"))
         .ok_or_else(|| ApiError::new("InvalidNextToken", "The specified token isn't valid."))?;
     Ok(without_nulls(json!({"Parameters": page.entries, "NextToken": page.next})))

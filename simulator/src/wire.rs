@@ -17,11 +17,15 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::error::Answer;
-use crate::{Shared, autoscaling, cloudwatch, ecr, ecs, elb, lock, logs, scheduler, secrets, sqs, ssm, sts};
+use crate::{
+    Shared, autoscaling, cloud_map, cloudformation, cloudwatch, ec2, ecr, ecs, elb, iam, lock, logs,
+    scheduler, secrets, sqs, ssm, sts,
+};
 use envelope::{Envelope, Protocol, Service};
 
 const GREETING: &str = "This is a simulated AWS account: ECS, ECR, ELBv2, Application Auto Scaling, \
-    EventBridge Scheduler, S3, SQS, Secrets Manager, SSM, CloudWatch, CloudWatch Logs and STS on one endpoint.\n\
+    EventBridge Scheduler, S3, SQS, Secrets Manager, SSM, CloudWatch, CloudWatch Logs, STS, and what there is \
+    to see of IAM, EC2 and Cloud Map on one endpoint.\n\
     Point an AWS client at it, for example: AWS_ENDPOINT_URL=http://HOST:PORT aws ecs list-clusters\n";
 
 pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response<Bytes> {
@@ -55,7 +59,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response
 
 async fn recorded(shared: &Shared, envelope: &Envelope) -> (String, Answer) {
     let name = envelope.service.name();
-    call::recorded(shared, name, &envelope.operation, served(shared, envelope)).await
+    call::recorded(shared, name, &envelope.operation, Some(&envelope.input), served(shared, envelope)).await
 }
 
 /// Answers a call; a long poll is answered when there is something, or when its time is over.
@@ -120,7 +124,11 @@ fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
         Service::Sts => sts::call,
         Service::Elb => elb::call,
         Service::CloudWatch => cloudwatch::call,
+        Service::CloudFormation => cloudformation::call,
         Service::Scheduler => scheduler::call,
+        Service::Iam => iam::call,
+        Service::Ec2 => ec2::call,
+        Service::CloudMap => cloud_map::call,
     };
     call(&mut world, runtime, &envelope.operation, &envelope.input)
 }

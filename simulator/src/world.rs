@@ -5,7 +5,10 @@ use std::time::Duration;
 use crate::clock::Time;
 use crate::ecs::Pace;
 use crate::runtime::Runtime;
-use crate::{autoscaling, cloudwatch, ecr, ecs, elb, logs, s3, scheduler, secrets, sqs, ssm};
+use crate::{
+    autoscaling, cloud_map, cloudformation, cloudwatch, ec2, ecr, ecs, elb, iam, logs, s3, scheduler,
+    secrets, sqs, ssm,
+};
 
 pub struct World {
     pub account: String,
@@ -21,9 +24,13 @@ pub struct World {
     pub secrets: secrets::Secrets,
     pub ssm: ssm::Ssm,
     pub logs: logs::Logs,
+    pub cloudformation: cloudformation::CloudFormation,
     pub cloudwatch: cloudwatch::CloudWatch,
     pub scheduler: scheduler::Scheduler,
     pub s3: s3::S3,
+    pub iam: iam::Iam,
+    pub ec2: ec2::Ec2,
+    pub cloud_map: cloud_map::CloudMap,
 }
 
 impl World {
@@ -41,9 +48,13 @@ impl World {
             secrets: secrets::Secrets::default(),
             ssm: ssm::Ssm::default(),
             logs: logs::Logs::default(),
+            cloudformation: cloudformation::CloudFormation::default(),
             cloudwatch: cloudwatch::CloudWatch::default(),
             scheduler: scheduler::Scheduler::default(),
             s3: s3::S3::default(),
+            iam: iam::Iam::default(),
+            ec2: ec2::Ec2::default(),
+            cloud_map: cloud_map::CloudMap::default(),
         }
     }
 

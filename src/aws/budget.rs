@@ -26,6 +26,12 @@ pub enum Category {
     LoadBalancerRead,
     /// EventBridge Scheduler: each of its calls has a quota of its own, the smallest of 10 a second.
     Schedules,
+    /// EC2's `Describe*`, without those of instances.
+    Network,
+    /// Secrets Manager's DescribeSecret: 40 a second and account.
+    Secrets,
+    /// No rates are published for IAM.
+    Roles,
     Other,
 }
 
@@ -44,7 +50,9 @@ impl Category {
             Category::TagModify => (20.0, 10.0),
             Category::DeploymentStop => (10.0, 2.0),
             Category::Scaling | Category::LoadBalancerRead => (40.0, 10.0),
-            Category::Schedules | Category::Other => (20.0, 10.0),
+            Category::Network => (100.0, 20.0),
+            Category::Secrets => (40.0, 40.0),
+            Category::Schedules | Category::Roles | Category::Other => (20.0, 10.0),
         }
     }
 }

@@ -104,6 +104,27 @@ impl Line {
         self.end(call, result, None)
     }
 
+    /// Makes a call of another service than the client's, whose answer the SDK can't read: as text.
+    pub(super) async fn text<T, E>(
+        &self,
+        call: &Call,
+        exchange: Exchange,
+        send: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<String, Error>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        self.begin(call).await;
+        let result = match send.await {
+            Ok(_) => Ok(exchange.text()),
+            Err(error) if error.raw_response().is_some_and(|raw| raw.status().is_success()) => {
+                Ok(exchange.text())
+            }
+            Err(error) => Err(classify(call.operation, &error)),
+        };
+        self.end(call, result, exchange.request_id())
+    }
+
     pub(super) async fn turn(&self, category: Category) {
         self.buckets.wait(category).await;
     }

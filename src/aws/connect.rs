@@ -12,7 +12,7 @@ use aws_smithy_http_client::tls;
 
 use super::call::Line;
 use super::json_service::JsonService;
-use super::{Budget, Credentials, Error, ErrorKind, OnCall, Reader, SharedHttpClient, Writer};
+use super::{Budget, Credentials, Error, ErrorKind, Inspector, OnCall, Reader, SharedHttpClient, Writer};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,12 +52,18 @@ impl Settings {
 pub struct Aws {
     reader: Reader,
     writer: Writer,
+    inspector: Inspector,
     line: Arc<Line>,
 }
 
 impl Aws {
     pub fn reader(&self) -> Reader {
         self.reader.clone()
+    }
+
+    /// Only `verify` asks for it.
+    pub fn inspector(&self) -> Inspector {
+        self.inspector.clone()
     }
 
     /// Only `apply` and `run` ask for it.
@@ -84,6 +90,8 @@ pub(super) struct Clients {
     pub(super) scheduler: aws_sdk_scheduler::Client,
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) logs: aws_sdk_ecs::Client,
+    pub(super) parameters: aws_sdk_ecs::Client,
+    pub(super) cloudformation: aws_sdk_sts::Client,
 }
 
 /// Prepares the clients. Nothing is sent; missing credentials show at the first call.
@@ -137,8 +145,10 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(ATTEMPT_TIMEOUT))
         .build();
+    let reads = clients(&reads);
     Ok(Aws {
-        reader: Reader::new(clients(&reads), line.clone()),
+        inspector: Inspector::new(reads.ecs.clone(), line.clone(), &settings.region, shared.endpoint_url()),
+        reader: Reader::new(reads, line.clone()),
         writer: Writer::new(clients(&writes), line.clone()),
         line,
     })
@@ -159,10 +169,16 @@ fn clients(config: &SdkConfig) -> Clients {
     let partition = RetryPartition::custom(name).build();
     let ecs = aws_sdk_ecs::config::Builder::from(config).retry_partition(partition.clone());
     let region = config.region().map(Region::as_ref).unwrap_or_default();
-    let logs = ecs.clone().endpoint_resolver(JsonService::new("logs", region, config.endpoint_url()));
+    let other = |name| JsonService::new(name, region, config.endpoint_url());
+    let logs = ecs.clone().endpoint_resolver(other("logs"));
+    let parameters = ecs.clone().endpoint_resolver(other("ssm"));
+    let sts = aws_sdk_sts::config::Builder::from(config).retry_partition(partition.clone());
+    let cloudformation = sts.clone().endpoint_resolver(other("cloudformation"));
     Clients {
         ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
         logs: aws_sdk_ecs::Client::from_conf(logs.build()),
+        parameters: aws_sdk_ecs::Client::from_conf(parameters.build()),
+        cloudformation: aws_sdk_sts::Client::from_conf(cloudformation.build()),
         scaling: aws_sdk_applicationautoscaling::Client::from_conf(
             aws_sdk_applicationautoscaling::config::Builder::from(config)
                 .retry_partition(partition.clone())
@@ -176,8 +192,6 @@ fn clients(config: &SdkConfig) -> Clients {
         scheduler: aws_sdk_scheduler::Client::from_conf(
             aws_sdk_scheduler::config::Builder::from(config).retry_partition(partition.clone()).build(),
         ),
-        sts: aws_sdk_sts::Client::from_conf(
-            aws_sdk_sts::config::Builder::from(config).retry_partition(partition).build(),
-        ),
+        sts: aws_sdk_sts::Client::from_conf(sts.build()),
     }
 }

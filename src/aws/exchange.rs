@@ -50,6 +50,16 @@ impl Exchange {
         Self { target: Some(target), ..Self::new(body) }
     }
 
+    /// A form for a service that speaks the query protocol.
+    pub(super) fn with_form(form: String) -> Self {
+        Self { body: Some(form), target: None, received: Arc::default() }
+    }
+
+    /// The answer's body as text.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.received().body).into_owned()
+    }
+
     pub(super) fn request_id(&self) -> Option<String> {
         self.received().request_id.clone()
     }

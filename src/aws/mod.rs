@@ -8,12 +8,17 @@
 mod budget;
 mod call;
 mod connect;
+mod direct;
 mod error;
 mod exchange;
+mod exports;
+mod inspector;
 mod json_service;
 mod permit;
 mod reader;
+mod secret_shape;
 mod writer;
+mod xml;
 
 #[cfg(test)]
 pub(crate) mod stub;
@@ -27,8 +32,14 @@ pub use call::{CallEnd, OnCall};
 pub use connect::{Aws, Settings, connect};
 pub use error::{Error, ErrorKind};
 pub use exchange::Answer;
+pub use exports::{Export, ExportPage};
+pub use inspector::{
+    ALARMS_MAX, DESCRIBED_PARAMETERS_MAX, FILTER_VALUES_MAX, IMAGES_MAX, Inspector, TARGET_GROUPS_MAX,
+};
 pub use permit::{Permit, Turn};
 pub use reader::{
-    CallerIdentity, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICES_MAX, TargetHealth, resource_id,
+    CallerIdentity, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICE_REVISIONS_MAX, SERVICES_MAX,
+    TargetHealth, resource_id,
 };
+pub use secret_shape::SecretShape;
 pub use writer::Writer;

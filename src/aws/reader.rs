@@ -8,6 +8,7 @@ use super::budget::Category;
 use super::call::{Call, Line};
 use super::connect::Clients;
 use super::exchange::Exchange;
+use super::exports::{self, ExportPage};
 use super::{Answer, Error};
 use crate::model::{Json, TaskDefinitionArn};
 
@@ -54,8 +55,16 @@ enum ScalingList {
 
 /// Most names per DescribeServices.
 pub const SERVICES_MAX: usize = 10;
+/// Most ARNs per DescribeServiceRevisions.
+pub const SERVICE_REVISIONS_MAX: usize = 20;
 /// Most resource ids per DescribeScalableTargets.
 pub const SCALABLE_TARGETS_MAX: usize = 50;
+/// Most names per GetParameters.
+pub const PARAMETERS_MAX: usize = 10;
+/// Most services per ListServices.
+const SERVICES_A_PAGE: usize = 100;
+/// ECS allows 5,000 services in a cluster.
+const SERVICE_PAGES_MAX: usize = 100;
 /// Most tasks per DescribeTasks.
 const TASKS_MAX: usize = 100;
 /// A target that holds more than this many pages of policies is past every quota.
@@ -66,14 +75,17 @@ const SCHEDULES_A_PAGE: i32 = 100;
 /// A group that holds more than this many pages of schedules is not one of ours.
 const SCHEDULE_PAGES_MAX: usize = 20;
 
-const ACTIONS: [&str; 16] = [
+const ACTIONS: [&str; 20] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
+    "cloudformation:ListExports",
+    "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
     "ecs:DescribeTaskDefinition",
     "ecs:DescribeTasks",
     "ecs:ListServiceDeployments",
+    "ecs:ListServices",
     "ecs:ListTaskDefinitions",
     "ecs:ListTasks",
     "elasticloadbalancing:DescribeTargetHealth",
@@ -82,6 +94,7 @@ const ACTIONS: [&str; 16] = [
     "scheduler:GetScheduleGroup",
     "scheduler:ListSchedules",
     "scheduler:ListTagsForResource",
+    "ssm:GetParameters",
     "sts:GetCallerIdentity",
 ];
 
@@ -105,7 +118,7 @@ macro_rules! ask {
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 16] = ACTIONS;
+    pub const ACTIONS: [&str; 20] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -114,6 +127,10 @@ impl Reader {
     /// Calls made so far over this connection.
     pub fn calls(&self) -> u64 {
         self.line.calls()
+    }
+
+    pub fn region(&self) -> &str {
+        self.line.region()
     }
 
     pub async fn caller_identity(&self) -> Result<CallerIdentity, Error> {
@@ -131,6 +148,44 @@ impl Reader {
             Call::new("ecs:DescribeServices", Category::ServiceRead, format!("read cluster `{cluster}`"));
         let body = json!({"cluster": cluster, "services": names, "include": ["TAGS"]});
         send!(self, ecs.describe_services, call, &body).map(|answer| answer.body)
+    }
+
+    /// ARNs of all services of a cluster.
+    pub async fn list_services(&self, cluster: &str) -> Result<Pages, Error> {
+        let mut pages = Pages::default();
+        let mut tokens: Vec<Json> = Vec::new();
+        let mut body = json!({"cluster": cluster, "maxResults": SERVICES_A_PAGE});
+        for _ in 0..SERVICE_PAGES_MAX {
+            let attempt = format!("list the services of cluster `{cluster}`");
+            let call = Call::new("ecs:ListServices", Category::ServiceRead, attempt);
+            let mut answer = send!(self, ecs.list_services, call, &body)?;
+            pages.items.extend(list(&mut answer.body["serviceArns"]));
+            let token = answer.body["nextToken"].take();
+            if token.as_str().is_none_or(str::is_empty) {
+                pages.complete = true;
+                break;
+            }
+            // A server that hands out the same token again would keep us here for ever.
+            if tokens.contains(&token) {
+                break;
+            }
+            body["nextToken"] = token.clone();
+            tokens.push(token);
+        }
+        Ok(pages)
+    }
+
+    /// The elements of DescribeServiceRevisions `serviceRevisions[]`, for at most
+    /// [`SERVICE_REVISIONS_MAX`] ARNs. One that ECS does not know is left out.
+    pub async fn describe_service_revisions(&self, arns: &[&str]) -> Result<Vec<Json>, Error> {
+        let call = Call::new(
+            "ecs:DescribeServiceRevisions",
+            Category::ServiceDeployment,
+            "read what service revisions hold",
+        );
+        let body = json!({ "serviceRevisionArns": arns });
+        let mut answer = send!(self, ecs.describe_service_revisions, call, &body)?;
+        Ok(list(&mut answer.body["serviceRevisions"]))
     }
 
     /// DescribeTaskDefinition with tags: `{taskDefinition, tags}`.
@@ -278,6 +333,26 @@ impl Reader {
         let mut answer = self.line.exchange(&call, exchange, request.send()).await?;
         let events = list(&mut answer.body["events"]);
         Ok(events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// GetParameters, for at most [`PARAMETERS_MAX`] names, perhaps with a version or a label each:
+    /// `{Parameters, InvalidParameters}`. Values of SecureString come encrypted.
+    pub async fn get_parameters(&self, names: &[&str]) -> Result<Json, Error> {
+        let call = Call::new("ssm:GetParameters", Category::Other, "look up parameters");
+        let body = json!({"Names": names, "WithDecryption": false});
+        let exchange = Exchange::with_target(&body, "AmazonSSM.GetParameters");
+        let request = self.clients.parameters.list_clusters().customize().interceptor(exchange.clone());
+        self.line.exchange(&call, exchange, request.send()).await.map(|answer| answer.body)
+    }
+
+    /// One page of ListExports: a hundred exports, and the token of the next page.
+    pub async fn list_exports(&self, token: Option<&str>) -> Result<ExportPage, Error> {
+        let call = Call::new("cloudformation:ListExports", Category::Other, "look up CloudFormation exports");
+        let exchange = Exchange::with_form(exports::question(token));
+        let request =
+            self.clients.cloudformation.get_caller_identity().customize().interceptor(exchange.clone());
+        let answer = self.line.text(&call, exchange, request.send()).await?;
+        Ok(exports::read(&answer))
     }
 
     /// GetSchedule's answer.

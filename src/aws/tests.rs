@@ -280,8 +280,16 @@ fn the_lists_of_actions_name_every_call_and_no_other() {
     {
         let after_list = source.split_once("impl ").unwrap().1;
         let named = after_list.split('"').filter(|text| {
-            let prefixes =
-                ["ecs:", "sts:", "logs:", "scheduler:", "application-autoscaling:", "elasticloadbalancing:"];
+            let prefixes = [
+                "ecs:",
+                "sts:",
+                "logs:",
+                "ssm:",
+                "scheduler:",
+                "cloudformation:",
+                "application-autoscaling:",
+                "elasticloadbalancing:",
+            ];
             text.chars().all(|it| it.is_ascii_alphanumeric() || ":-".contains(it))
                 && prefixes.iter().any(|prefix| {
                     text.strip_prefix(prefix)

@@ -97,7 +97,7 @@ async fn prepare(
     journal: Arc<Journal>,
     surroundings: &Surroundings,
 ) -> anyhow::Result<(Wish, Controller)> {
-    let desired = Arc::new(road::desired(&settings.source, &settings.account.state).await?);
+    let desired = Arc::new(road::desired(&settings.source, &settings.account).await?);
     let (account, environment) = (&settings.account, &desired.environment);
     let ledger = road::ledger(account, environment)?;
     let timing = Timing::default();

@@ -41,6 +41,10 @@ struct Surrogate {
     secrets: BTreeMap<String, String>,
     /// Of SSM Parameter Store; name -> value.
     parameters: BTreeMap<String, String>,
+    log_groups: Vec<String>,
+    /// With their paths: `ecs/exec/jobs`.
+    roles: Vec<String>,
+    security_groups: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -210,6 +214,9 @@ fn images(surrogate: &Surrogate, file: &Path) -> anyhow::Result<Images> {
 /// the same ARN at every start, as manifests that name it expect.
 const FOUNDED: Time = Time(1_767_225_600_000);
 
+const VPC: &str = "vpc-0a1b2c3d4e5f60718";
+const SUBNETS: [&str; 2] = ["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"];
+
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 fn registry_reference(repository: &str) -> String {
@@ -237,7 +244,7 @@ fn provision(
             };
             account.ecr("CreateRepository", &json!({"repositoryName": name}))?;
             for tag in &image.tags {
-                let manifest = json!({"schemaVersion": 2, "repository": name, "tag": tag}).to_string();
+                let manifest = multi_platform(&name, tag).to_string();
                 account.ecr(
                     "PutImage",
                     &json!({"repositoryName": name, "imageTag": tag, "imageManifest": manifest}),
@@ -253,9 +260,26 @@ fn provision(
         for (name, value) in &surrogate.parameters {
             account.ssm("PutParameter", &json!({"Name": name, "Value": value, "Type": "String"}))?;
         }
+        account.surroundings(surrogate)?;
         let listener = account.load_balancer(&surrogate.cluster, &surrogate.target_groups)?;
         account.world.now = now;
         Ok(listener)
+    })
+}
+
+/// What an image of a process on this machine is said to be: for either architecture.
+fn multi_platform(repository: &str, tag: &str) -> Value {
+    let entry = |architecture: &str| {
+        json!({
+            "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1,
+            "digest": format!("sha256:{:064x}", architecture.len()),
+            "platform": {"os": "linux", "architecture": architecture},
+        })
+    };
+    json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [entry("amd64"), entry("arm64")],
+        "annotations": {"repository": repository, "tag": tag},
     })
 }
 
@@ -289,14 +313,46 @@ impl Provision<'_> {
         answered(operation, simulator::elb::call(self.world, self.runtime, operation, input))
     }
 
+    fn logs(&mut self, operation: &str, input: &Value) -> anyhow::Result<Value> {
+        answered(operation, simulator::logs::call(self.world, self.runtime, operation, input))
+    }
+
+    fn iam(&mut self, operation: &str, input: &Value) -> anyhow::Result<Value> {
+        answered(operation, simulator::iam::call(self.world, self.runtime, operation, input))
+    }
+
+    /// What `verify` looks at, and nothing here works with.
+    fn surroundings(&mut self, surrogate: &Surrogate) -> anyhow::Result<()> {
+        for group in &surrogate.log_groups {
+            self.logs("CreateLogGroup", &json!({"logGroupName": group}))?;
+        }
+        let scaling = "ecs.application-autoscaling.amazonaws.com";
+        let of_scaling =
+            format!("aws-service-role/{scaling}/AWSServiceRoleForApplicationAutoScaling_ECSService");
+        let for_tasks = surrogate.roles.iter().map(|role| (role.as_str(), "ecs-tasks.amazonaws.com"));
+        for (role, service) in for_tasks.chain([(of_scaling.as_str(), scaling)]) {
+            let (path, name) = role.rsplit_once('/').unwrap_or(("", role));
+            let path = if path.is_empty() { "/".to_owned() } else { format!("/{path}/") };
+            let trust = json!({"Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}},
+            ]});
+            let role = json!({"RoleName": name, "Path": path, "AssumeRolePolicyDocument": trust.to_string()});
+            self.iam("CreateRole", &role)?;
+        }
+        for subnet in SUBNETS {
+            self.world.ec2.add_subnet(subnet, VPC);
+        }
+        for group in &surrogate.security_groups {
+            self.world.ec2.add_security_group(group, VPC);
+        }
+        Ok(())
+    }
+
     fn load_balancer(&mut self, name: &str, groups: &[TargetGroup]) -> anyhow::Result<Option<String>> {
         if groups.is_empty() {
             return Ok(None);
         }
-        let balancer = self.elb(
-            "CreateLoadBalancer",
-            &json!({"Name": name, "Subnets": ["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"]}),
-        )?;
+        let balancer = self.elb("CreateLoadBalancer", &json!({"Name": name, "Subnets": SUBNETS}))?;
         let balancer = balancer["LoadBalancers"][0]["LoadBalancerArn"].clone();
         let nothing = json!([{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]);
         let listener = self.elb(
@@ -309,7 +365,7 @@ impl Provision<'_> {
                 "CreateTargetGroup",
                 &json!({
                     "Name": group.name, "Protocol": "HTTP", "Port": group.port.to_string(),
-                    "VpcId": "vpc-0a1b2c3d4e5f60718", "TargetType": "ip",
+                    "VpcId": VPC, "TargetType": "ip",
                     "HealthCheckPath": group.health_check_path,
                     "HealthCheckIntervalSeconds": group.health_check_interval_seconds.to_string(),
                     "HealthCheckTimeoutSeconds": "2",

@@ -1,14 +1,17 @@
 //! One file per verb; this one only chooses.
 
 mod apply;
+mod import;
 #[cfg(feature = "local")]
 pub mod local;
 mod plan;
+mod render;
 mod road;
 mod run;
 pub mod schema;
 mod status;
 pub mod validate;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,6 +31,8 @@ pub struct Surroundings {
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Whether a person reads standard output.
     pub terminal: bool,
+    /// Whether a person reads standard error.
+    pub terminal_of_errors: bool,
     pub colour: Colour,
     pub colour_of_errors: Colour,
     /// Cancelled on SIGTERM and SIGINT.
@@ -63,10 +68,13 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
     let stop = &surroundings.stop;
     let ended = match settings.verb {
         Verb::Validate(source) => unless_stopped(stop, road::validate(&source, &surroundings)).await,
+        Verb::Render(settings) => unless_stopped(stop, render::run(&settings, &surroundings)).await,
         Verb::Plan(settings) => unless_stopped(stop, plan::run(&settings, &surroundings)).await,
+        Verb::Verify(settings) => unless_stopped(stop, verify::run(&settings, &surroundings)).await,
         Verb::Apply(settings) => apply::run(&settings, &surroundings).await,
         Verb::Run(settings) => run::run(&settings, &surroundings).await,
         Verb::Status(settings) => unless_stopped(stop, status::run(&settings, &surroundings)).await,
+        Verb::Import(settings) => unless_stopped(stop, import::run(&settings, &surroundings)).await,
         #[cfg(feature = "local")]
         Verb::Local(settings) => local::run(&settings, &surroundings).await,
         Verb::Schema(settings) => {

@@ -8,9 +8,11 @@ use crate::report::{self, Explain};
 
 /// Prints what `apply` would do.
 pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
-    let desired = road::desired(&settings.source, &settings.account.state).await?;
-    let plan = look(settings, surroundings, &desired).await?;
+    let remembering = road::remembering(&settings.source, &settings.account).await?;
+    let desired = remembering.desired.clone();
+    let plan = look(settings, surroundings, &desired, remembering).await?;
     match settings.output {
+        Output::Json if settings.explain => road::line(&format!("{:#}", report::plan_json_explained(&plan))),
         Output::Json => road::line(&format!("{:#}", report::plan_json(&plan))),
         Output::Text => {
             let options = report::PlanTextOptions {
@@ -33,10 +35,21 @@ async fn look(
     settings: &PlanSettings,
     surroundings: &Surroundings,
     desired: &Desired,
+    remembering: road::Remembering,
 ) -> anyhow::Result<Plan> {
     let reader = road::reader(&settings.account, desired).await?;
-    let records = road::records(&settings.account, desired)?;
+    let mut records = road::records(&settings.account, desired)?;
     let live = road::observe(&reader, &settings.account, desired, &records, (surroundings.now)()).await?;
-    let context = plan::Context { installation: &settings.account.installation, records: &records };
-    Ok(plan::plan(desired, &live, &context))
+    let installation = &settings.account.installation;
+    let plan = |records: &_| plan::plan(desired, &live, &plan::Context { installation, records });
+    let first = plan(&records);
+    if first.is_empty() {
+        return Ok(first);
+    }
+    // What differs is worth asking older commits about.
+    let pasts = remembering.pasts().await?;
+    pasts.complete(&mut records, &live, installation);
+    let mut plan = plan(&records);
+    pasts.date(&mut plan);
+    Ok(plan)
 }

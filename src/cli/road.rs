@@ -8,18 +8,20 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use super::{Exit, Surroundings};
-use crate::aws::{self, ErrorKind, Reader};
+use crate::aws::{self, CallerIdentity, ErrorKind, Inspector, Reader};
 use crate::config::{Account, Source};
-use crate::controller::{Controller, Engine, Timing};
+use crate::controller::{Controller, Engine, LookUp, Timing};
 use crate::journal::Journal;
 use crate::ledger::{Ledger, LedgerView, Place};
 use crate::manifest;
-use crate::model::{Checkout, Desired, Environment, Live, Part, ServiceKey, ServiceRecord, Timestamp};
-use crate::observe::{Departing, Observer, Owner, Want, WantTask};
+use crate::model::{
+    Answers, Checkout, Desired, Environment, Live, Part, ServiceKey, ServiceRecord, Timestamp,
+};
+use crate::observe::{Departing, Observer, Owner, Want, WantTask, look_up};
 use crate::plan;
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
-use crate::source::{Credentials, Fetched, GitSettings, GitSource, folder};
+use crate::source::{Credentials, Fetched, GitSettings, GitSource, History, folder};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -42,24 +44,113 @@ pub fn git(source: &Source, cache_dir: PathBuf) -> anyhow::Result<GitSource> {
     })?)
 }
 
+/// The manifests of the newest commit, or of a plain folder, and the commits before it.
+struct Read {
+    checkout: Checkout,
+    history: Box<dyn FnOnce() -> History + Send>,
+}
+
 /// Reads the manifests of the newest commit, or of a plain folder.
-async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout> {
+async fn read(source: &Source, state: &Path) -> anyhow::Result<Read> {
     let Some(_) = source.repository else {
-        return Ok(folder::checkout(Path::new(&source.path))?);
+        let folder = PathBuf::from(&source.path);
+        return Ok(Read {
+            checkout: folder::checkout(&folder)?,
+            history: Box::new(move || folder::history(&folder)),
+        });
     };
     // Apart from the copy that `run` keeps, which belongs to that process alone.
     let mut git = git(source, state.join("repository-read"))?;
-    let fetched = tokio::task::spawn_blocking(move || git.fetch());
-    match fetched.await.context("the Git thread ended")?? {
-        Fetched::New(checkout) => Ok(checkout),
-        Fetched::Unchanged(revision) => bail!("{revision} was read, but not its files"),
+    let fetched = tokio::task::spawn_blocking(move || (git.fetch(), git));
+    match fetched.await.context("the Git thread ended")? {
+        (Ok(Fetched::New(checkout)), git) => Ok(Read { checkout, history: Box::new(move || git.history()) }),
+        (Ok(Fetched::Unchanged(revision)), _) => bail!("{revision} was read, but not its files"),
+        (Err(error), _) => Err(error.into()),
     }
 }
 
-/// Loads what the newest commit wants.
-pub async fn desired(source: &Source, state: &Path) -> anyhow::Result<Desired> {
-    let checkout = checkout(source, state).await?;
-    Ok(manifest::load(&checkout, source.environment.as_deref(), Api::builtin())?)
+pub async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout> {
+    Ok(read(source, state).await?.checkout)
+}
+
+/// Loads what the newest commit wants, with the values that stand in AWS.
+pub async fn desired(source: &Source, account: &Account) -> anyhow::Result<Desired> {
+    let checkout = checkout(source, &account.state).await?;
+    Ok(load(&checkout, source, account).await?.0)
+}
+
+async fn load(checkout: &Checkout, source: &Source, account: &Account) -> anyhow::Result<(Desired, Answers)> {
+    let name = source.environment.as_deref();
+    let answers = answers(checkout, name, account).await?;
+    Ok((manifest::load_with(checkout, name, Api::builtin(), &answers)?, answers))
+}
+
+/// Looks up what a commit's environment has in AWS. AWS is asked only where there is something to look up.
+pub async fn answers(
+    checkout: &Checkout,
+    environment: Option<&str>,
+    account: &Account,
+) -> anyhow::Result<Answers> {
+    let Some(needs) = manifest::needs(checkout, environment) else { return Ok(Answers::new()) };
+    let reader = reader_of(account, &needs.environment).await?;
+    let looked_up = look_up(&reader, &needs.sources()).await;
+    looked_up.map_err(|missing| manifest::unanswered(checkout, &needs, &missing).into())
+}
+
+/// The same for `run`, over and over: the connection is kept.
+pub fn lookups(account: &Account) -> LookUp {
+    let account = Arc::new(account.clone());
+    let reader: Arc<tokio::sync::Mutex<Option<Reader>>> = Arc::default();
+    Arc::new(move |checkout, needs| {
+        let (account, reader) = (account.clone(), reader.clone());
+        Box::pin(async move {
+            let mut kept = reader.lock().await;
+            let reader = match kept.take().filter(|reader| reader.region() == needs.environment.region) {
+                Some(reader) => reader,
+                None => match reader_of(&account, &needs.environment).await {
+                    Ok(reader) => reader,
+                    Err(error) => return Err(error.to_string()),
+                },
+            };
+            let looked_up = look_up(&reader, &needs.sources()).await;
+            *kept = Some(reader);
+            looked_up.map_err(|missing| manifest::unanswered(&checkout, &needs, &missing).to_string())
+        })
+    })
+}
+
+/// What the newest commit wants, and what older ones did, should anybody ask.
+pub struct Remembering {
+    pub desired: Desired,
+    answers: Answers,
+    history: Box<dyn FnOnce() -> History + Send>,
+}
+
+/// Loads what the newest commit wants, with a way to ask what the ones before it did.
+pub async fn remembering(source: &Source, account: &Account) -> anyhow::Result<Remembering> {
+    let Read { checkout, history } = read(source, &account.state).await?;
+    let (desired, answers) = load(&checkout, source, account).await?;
+    Ok(Remembering { desired, answers, history })
+}
+
+impl Remembering {
+    /// Reads the older commits. The newest comes first, whether it is committed or not.
+    pub async fn pasts(self) -> anyhow::Result<plan::Pasts> {
+        let Self { desired, answers, history } = self;
+        tokio::task::spawn_blocking(move || {
+            let History { commits, before } = history();
+            let name = desired.environment.name.clone();
+            let committed = commits.first().is_some_and(|newest| newest.revision.id == desired.revision.id);
+            let older = commits.iter().skip(usize::from(committed)).map(|checkout| plan::Past {
+                commit: checkout.revision.id.clone(),
+                desired: manifest::load_with(checkout, Some(&name), Api::builtin(), &answers).ok(),
+            });
+            let newest = plan::Past { commit: desired.revision.id.clone(), desired: Some(desired.clone()) };
+            plan::Pasts { commits: std::iter::once(newest).chain(older).collect(), before }
+        })
+        .await
+        .context("the Git thread ended")
+    }
 }
 
 /// `reconciler validate`.
@@ -77,10 +168,21 @@ pub async fn validate(source: &Source, surroundings: &Surroundings) -> anyhow::R
 
 /// Connects to the environment's region, without the right to change anything.
 pub async fn reader(account: &Account, desired: &Desired) -> anyhow::Result<Reader> {
-    Ok(connect(account, &desired.environment).await?.reader())
+    reader_of(account, &desired.environment).await
 }
 
-async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<aws::Aws> {
+/// Connects likewise, where no commit says what is wanted there.
+pub async fn reader_of(account: &Account, environment: &Environment) -> anyhow::Result<Reader> {
+    Ok(connect(account, environment).await?.0.reader())
+}
+
+/// Connects likewise, to look at what services stand on; and says in which account.
+pub async fn inspector(account: &Account, desired: &Desired) -> anyhow::Result<(Inspector, String)> {
+    let (aws, identity) = connect(account, &desired.environment).await?;
+    Ok((aws.inspector(), identity.account))
+}
+
+async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
     let mut settings = aws::Settings::new(&environment.region);
     settings.endpoint.clone_from(&account.endpoint_url);
     settings.budget = account.api_budget;
@@ -100,7 +202,7 @@ async fn connect(account: &Account, environment: &Environment) -> anyhow::Result
             identity.arn
         );
     }
-    Ok(aws)
+    Ok((aws, identity))
 }
 
 /// AWS could not be asked for the first time.
@@ -260,7 +362,7 @@ pub async fn controller(
     surroundings: &Surroundings,
     timing: Timing,
 ) -> anyhow::Result<Controller> {
-    let aws = connect(account, environment).await?;
+    let (aws, _) = connect(account, environment).await?;
     let engine = Engine {
         writer: aws.writer(),
         ledger,

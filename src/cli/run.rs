@@ -34,6 +34,7 @@ pub async fn run(settings: &RunSettings, surroundings: &Surroundings) -> anyhow:
     let watch = SourceWatch {
         source,
         environment: operate.source.environment.clone(),
+        look_up: road::lookups(&operate.account),
         every: settings.poll,
         journal: journal.clone(),
         now: surroundings.now.clone(),
@@ -210,6 +211,7 @@ mod tests {
             region: "eu-west-1".to_owned(),
             cluster: cluster.to_owned(),
             variables: BTreeMap::new(),
+            looked_up: Vec::new(),
             sync: EnvironmentSync { prune: true, ..EnvironmentSync::default() },
         };
         Arc::new(Desired {

@@ -23,7 +23,7 @@ pub fn run(checkout: &Checkout, environment: Option<&str>, api: &Api, colour: bo
             names => names.into_iter().map(Some).collect(),
         },
     };
-    let loaded = names.iter().map(|name| manifest::load(checkout, name.as_deref(), api));
+    let loaded = names.iter().map(|name| manifest::check(checkout, name.as_deref(), api));
     let mut valid = Vec::new();
     let mut errors: Option<Diagnostics> = None;
     for result in loaded {
@@ -38,8 +38,24 @@ pub fn run(checkout: &Checkout, environment: Option<&str>, api: &Api, colour: bo
     }
     match errors {
         Some(errors) => Outcome { text: format!("{}\n", errors.render(colour)), exit_code: 1 },
-        None => Outcome { text: summary(&valid), exit_code: 0 },
+        None => {
+            let unknown: Vec<String> = valid.iter().filter_map(|it| unknown(checkout, it)).collect();
+            Outcome { text: summary(&valid) + &unknown.concat(), exit_code: 0 }
+        }
     }
+}
+
+/// What could not be checked, since it stands in AWS.
+fn unknown(checkout: &Checkout, desired: &Desired) -> Option<String> {
+    let name = &desired.environment.name;
+    let needs = manifest::needs(checkout, Some(name))?;
+    let names: Vec<String> = needs.lookups.iter().map(|lookup| format!("`{}`", lookup.variable)).collect();
+    let what = if names.len() == 1 { "the value" } else { "the values" };
+    Some(format!(
+        "{name}: {what} of {} stand{} in AWS, so what they are used for was not checked; `plan` does.\n",
+        names.join(", "),
+        if names.len() == 1 { "s" } else { "" }
+    ))
 }
 
 /// `production (eu-west-1, cluster jobs): 12 services, valid.`

@@ -37,6 +37,10 @@ impl Engine {
         if leaving.began_at.is_none() {
             return self.ledger.update(key, |record| record.leaving = None);
         }
+        if leaving.replaces {
+            // It never left: the plan says how it goes on.
+            return Ok(());
+        }
         let sentence = "is back in Git: its deletion is stopped, and what is gone of it is made again";
         self.journal.tell_once(Event::new((self.now)(), Kind::Delete, sentence).of(key));
         Ok(())
@@ -75,6 +79,7 @@ impl Engine {
                 revision: desired.revision.id.clone(),
                 noticed_at: now,
                 began_at: None,
+                replaces: false,
             });
         })?;
         Ok(self.ledger.record(key).unwrap_or_default())
@@ -113,6 +118,7 @@ impl Engine {
                     digest: &plan.digest,
                     cluster: &desired.environment.cluster,
                     revision,
+                    replaces: false,
                     steps: now,
                 };
                 let (writer, ledger, journal) = (&self.writer, &self.ledger, &self.journal);

@@ -10,8 +10,8 @@ use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, Quarantine, Rollout,
-    RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
+    Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService,
+    Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{
     self, Action, Cause, Decision, Difference, Held, HookRevision, PlannedHook, RevisionSource, ServicePlan,
@@ -110,9 +110,16 @@ impl Engine {
             Decision::Unchanged => self.unchanged(desired, service, live, &record),
             Decision::Held { reason, .. } => Ok(self.held(&plan, desired, &record, reason)),
             Decision::Change { differences, .. } => {
+                self.tell_tolerated(&plan);
                 let told = self.told_change(&plan, desired, differences);
                 if let Some(first) = plan.hooks.before.first() {
                     return self.start_before(desired, service, live, &plan, first, told).await;
+                }
+                if let Some(replacement) = &plan.replaces {
+                    return self.replace(desired, &plan, replacement).await;
+                }
+                if live.service.present().is_none() {
+                    self.forget_the_old_one(&service.key, &record)?;
                 }
                 // With hooks before it, it was told when the first of them began.
                 if service.rollout.before.is_empty() {
@@ -126,6 +133,8 @@ impl Engine {
                     plan: &plan,
                     task_definition_digest: &service.task_definition_digest,
                     prune: service.sync.prune,
+                    spec: Some(&AppliedSpec::of(service)),
+                    looked_up: &desired.environment.looked_up(),
                     service: live.service.present(),
                     cluster: &desired.environment.cluster,
                     revision: &desired.revision.id,
@@ -134,6 +143,14 @@ impl Engine {
                 };
                 self.execute(&work).await
             }
+        }
+    }
+
+    /// Says what was changed behind Git's back and stays, while the rest goes through.
+    fn tell_tolerated(&self, plan: &ServicePlan) {
+        if let Some(sentence) = report::tolerated_sentence(plan) {
+            let event = Event::new((self.now)(), Kind::Drift, sentence);
+            self.journal.tell_once(event.of(&plan.service).digest(&plan.digest));
         }
     }
 
@@ -207,8 +224,12 @@ impl Engine {
         if good && untested && !record.knows_no_end() {
             return self.test_what_runs(desired, service, live, ecs, record);
         }
-        let applied = known_applied
-            .is_none_or(|applied| applied.digest != service.digest || applied.prune != service.sync.prune);
+        let spec = AppliedSpec::of(service);
+        let applied = known_applied.is_none_or(|applied| {
+            applied.digest != service.digest
+                || applied.prune != service.sync.prune
+                || applied.spec.as_ref() != Some(&spec)
+        });
         let scaling = execute::still_there(record.scaling.as_ref(), service, live);
         let left_over = record.intent.is_some()
             || record.quarantine.is_some()
@@ -224,14 +245,17 @@ impl Engine {
                 record.leaving = None;
                 record.deleted = None;
                 record.scaling = scaling;
-                record.applied = Some(Applied {
+                let applied = Applied {
                     digest: service.digest.clone(),
                     task_definition_digest: service.task_definition_digest.clone(),
                     task_definition: task_definition.clone(),
                     revision: desired.revision.id.clone(),
                     at,
                     prune: service.sync.prune,
-                });
+                    spec: Some(spec),
+                    looked_up: desired.environment.looked_up(),
+                };
+                record.applied = Some(applied.since(record.applied.as_ref()));
                 if good {
                     record.last_good = Some(LastGood::of(ecs, service.digest.clone(), at));
                     assumed = record.assume_hooks(service.rollout.hooks(), at);
@@ -323,6 +347,7 @@ impl Engine {
             | Held::GroupSuspended { .. }
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
+            | Held::RefusedByEcs { .. }
             | Held::NotPruned(_) => Next::Held(sentence),
         }
     }

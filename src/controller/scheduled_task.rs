@@ -60,6 +60,8 @@ impl Engine {
             plan: &plan,
             task_definition_digest: &task.task_definition_digest,
             prune: None,
+            spec: None,
+            looked_up: &desired.environment.looked_up(),
             service: None,
             cluster: &desired.environment.cluster,
             revision: &desired.revision.id,
@@ -88,7 +90,7 @@ impl Engine {
             }
             let (revision, noticed_at) = (desired.revision.id.clone(), (self.now)());
             self.ledger.update(key, |record| {
-                record.leaving = Some(Leaving { revision, noticed_at, began_at: None });
+                record.leaving = Some(Leaving { revision, noticed_at, began_at: None, replaces: false });
             })?;
             let sentence = format!(
                 "left Git in {}; its schedule is left in place and goes on running. To end it: \
@@ -140,6 +142,8 @@ impl Engine {
                     revision: desired.revision.id.clone(),
                     at,
                     prune: None,
+                    spec: None,
+                    looked_up: desired.environment.looked_up(),
                 });
             })?;
         }

@@ -264,11 +264,14 @@ impl Engine {
             hooks: Hooks::default(),
             extent: Extent::Whole,
             left_git: None,
+            replaces: None,
         };
         let work = Work {
             plan: &plan,
             task_definition_digest: &service.task_definition_digest,
             prune: service.sync.prune,
+            spec: None,
+            looked_up: &[],
             service: live.service.present(),
             cluster: &desired.environment.cluster,
             revision: &rollout.revision,

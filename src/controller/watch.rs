@@ -1,5 +1,6 @@
 //! Watches the source: fetches it at an interval and turns each new commit into a wish.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Event, Journal, Kind, Level};
-use crate::manifest;
-use crate::model::{Desired, Timestamp};
+use crate::manifest::{self, Needs};
+use crate::model::{Answers, Checkout, Desired, LookedUp, Timestamp};
 use crate::report;
 use crate::shape::api::Api;
 use crate::source::{Fetched, GitSource};
@@ -17,18 +18,27 @@ use crate::source::{Fetched, GitSource};
 /// What the source asks for.
 pub type Wish = Arc<Desired>;
 
+/// Looks up the variables of a commit that stand in AWS; the error is for people.
+pub type LookUp = Arc<
+    dyn Fn(Arc<Checkout>, Needs) -> Pin<Box<dyn Future<Output = Result<Answers, String>> + Send>>
+        + Send
+        + Sync,
+>;
+
 /// Polls a Git source for ever.
 pub struct SourceWatch {
     pub source: GitSource,
     /// Name of the environment; `None` for the only one there is.
     pub environment: Option<String>,
+    pub look_up: LookUp,
     pub every: Duration,
     pub journal: Arc<Journal>,
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 impl SourceWatch {
-    /// Sends a wish for every commit that can be loaded. A source that can't be read is told once
+    /// Sends a wish for every commit that can be loaded, and again when a variable that is looked up has
+    /// another value: both are looked at equally often. A source that can't be read is told once
     /// for each outage, a commit that is refused once, and what was in force stays in force.
     ///
     /// Ends when it is told to or nobody listens any more; with an error when reading has panicked.
@@ -37,7 +47,7 @@ impl SourceWatch {
         wishes: mpsc::Sender<Wish>,
         cancel: CancellationToken,
     ) -> Result<(), JoinError> {
-        let mut in_force: Option<Wish> = None;
+        let mut force = Force::default();
         // The outage that was told last, and is not over.
         let mut outage: Option<String> = None;
         loop {
@@ -50,44 +60,31 @@ impl SourceWatch {
             let (source, fetched) = fetched.await?;
             self.source = source;
             if fetched.is_ok() && outage.take().is_some() {
-                let mut event = self.event(Kind::Source, "the repository can be read again");
-                event.level = Level::Info;
-                self.journal.tell(event);
+                self.mended("the repository can be read again");
             }
-            match fetched {
-                Ok(Fetched::Unchanged(_)) => {}
+            let checkout = match fetched {
+                Ok(Fetched::Unchanged(_)) => force.checkout.clone().filter(|_| force.looks_up),
                 Ok(Fetched::New(checkout)) => {
-                    match manifest::load(&checkout, self.environment.as_deref(), Api::builtin()) {
-                        Ok(desired) => {
-                            let wish = Arc::new(desired);
-                            self.told(&wish, in_force.as_deref());
-                            in_force = Some(wish.clone());
-                            if wishes.send(wish).await.is_err() {
-                                return Ok(());
-                            }
-                        }
-                        Err(diagnostics) => {
-                            let stays = match &in_force {
-                                Some(wish) => format!("{} stays in force", wish.revision),
-                                None => "nothing is in force yet".to_owned(),
-                            };
-                            let sentence = format!("{}; {stays}\n\n{diagnostics}\n", checkout.revision);
-                            self.journal
-                                .tell(self.event(Kind::Refused, sentence).revision(&checkout.revision.id));
-                        }
-                    }
+                    force.refused = false;
+                    Some(Arc::new(checkout))
                 }
                 Err(error) => {
-                    let stays = match &in_force {
-                        Some(wish) => format!("{} stays in force", wish.revision),
-                        None => "nothing is in force yet".to_owned(),
-                    };
-                    let sentence = format!("{error}; {stays}");
+                    let sentence = format!("{error}; {}", force.stays());
                     if outage.as_ref() != Some(&sentence) {
                         self.journal.tell(self.event(Kind::Source, sentence.clone()));
                         outage = Some(sentence);
                     }
+                    None
                 }
+            };
+            let wish = match checkout {
+                Some(checkout) => self.load(checkout, &mut force).await,
+                None => None,
+            };
+            if let Some(wish) = wish
+                && wishes.send(wish).await.is_err()
+            {
+                return Ok(());
             }
             tokio::select! {
                 biased;
@@ -97,14 +94,68 @@ impl SourceWatch {
         }
     }
 
+    /// Makes a wish of a commit; `None`: it can't be one now, or asks for nothing new.
+    async fn load(&self, checkout: Arc<Checkout>, force: &mut Force) -> Option<Wish> {
+        let name = self.environment.as_deref();
+        force.checkout = Some(checkout.clone());
+        let needs = manifest::needs(&checkout, name);
+        force.looks_up = needs.is_some();
+        let answers = match needs {
+            None => Answers::new(),
+            Some(needs) => match (self.look_up)(checkout.clone(), needs).await {
+                Ok(answers) => answers,
+                Err(why) => {
+                    let sentence = format!("{}; {}\n\n{why}\n", checkout.revision, force.stays());
+                    if force.unknown.as_ref() != Some(&sentence) {
+                        self.journal.tell(self.event(Kind::Source, sentence.clone()));
+                        force.unknown = Some(sentence);
+                    }
+                    return None;
+                }
+            },
+        };
+        if force.unknown.take().is_some() {
+            self.mended("the variables can be looked up again");
+        }
+        let same = force.wish.as_ref().is_some_and(|wish| wish.revision.id == checkout.revision.id);
+        if answers == force.answers && (same || force.refused) {
+            return None;
+        }
+        match manifest::load_with(&checkout, name, Api::builtin(), &answers) {
+            Ok(desired) => {
+                let wish = Arc::new(desired);
+                self.told(&wish, force.wish.as_deref());
+                force.refused = false;
+                force.answers = answers;
+                force.wish = Some(wish.clone());
+                Some(wish)
+            }
+            Err(diagnostics) => {
+                force.refused = true;
+                force.answers = answers;
+                let sentence = format!("{}; {}\n\n{diagnostics}\n", checkout.revision, force.stays());
+                self.journal.tell(self.event(Kind::Refused, sentence).revision(&checkout.revision.id));
+                None
+            }
+        }
+    }
+
+    fn mended(&self, sentence: &str) {
+        let mut event = self.event(Kind::Source, sentence);
+        event.level = Level::Info;
+        self.journal.tell(event);
+    }
+
     fn told(&self, wish: &Desired, before: Option<&Desired>) {
         let differs =
             wish.keys().filter(|key| before.and_then(|it| it.digest(key)) != wish.digest(key)).count();
         let revision = &wish.revision;
+        let what = match before.filter(|before| before.revision.id == revision.id) {
+            Some(before) => format!("{revision}: {}", changed_values(wish, before)),
+            None => format!("{revision} by {}: {}", revision.author, revision.subject),
+        };
         let sentence = format!(
-            "{revision} by {}: {} · {differs} of {} {}",
-            revision.author,
-            revision.subject,
+            "{what} · {differs} of {} {}",
             report::counted(wish.keys().filter_map(|key| wish.workload(key))),
             if before.is_none() { "to look at" } else { "asked to change" },
         );
@@ -116,6 +167,51 @@ impl SourceWatch {
     }
 }
 
+/// What was found last, and what it led to.
+#[derive(Default)]
+struct Force {
+    /// The commit that was read last.
+    checkout: Option<Arc<Checkout>>,
+    /// Whether it has variables that are looked up.
+    looks_up: bool,
+    /// It was refused with [`Force::answers`].
+    refused: bool,
+    answers: Answers,
+    wish: Option<Wish>,
+    /// What was told of variables that can't be looked up, and is not over.
+    unknown: Option<String>,
+}
+
+impl Force {
+    fn stays(&self) -> String {
+        match &self.wish {
+            Some(wish) => format!("{} stays in force", wish.revision),
+            None => "nothing is in force yet".to_owned(),
+        }
+    }
+}
+
+/// `image from /jobs/image is version 8 now, after version 7`
+fn changed_values(wish: &Desired, before: &Desired) -> String {
+    let was = |now: &LookedUp| {
+        let mut before = before.environment.looked_up.iter();
+        before.find(|it| it.variable == now.variable).map(|it| it.version.clone())
+    };
+    let changed = wish.environment.looked_up.iter().filter_map(|now| {
+        let (variable, source, version) = (&now.variable, &now.source, &now.version);
+        match was(now) {
+            Some(was) if was == *version => None,
+            was => Some(format!(
+                "{variable} from {source} is {version} now{}",
+                was.map(|was| format!(", after {was}")).unwrap_or_default()
+            )),
+        }
+    });
+    let changed: Vec<String> = changed.collect();
+    // An export may change its value and stay in its stack.
+    if changed.is_empty() { "a variable has another value now".to_owned() } else { changed.join(", ") }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -123,6 +219,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::model::{Found, LookupValue};
     use crate::source::GitSettings;
 
     const ENVIRONMENT: &str = "\
@@ -143,14 +240,30 @@ spec:
 ";
 
     fn commit(path: &Path) {
+        commit_files(path, &[("environment.yaml", ENVIRONMENT), ("web.yaml", SERVICE)]);
+    }
+
+    fn commit_files(path: &Path, files: &[(&str, &str)]) {
         let git = git2::Repository::init_bare(path).unwrap();
         let mut root = git.treebuilder(None).unwrap();
-        for (name, text) in [("environment.yaml", ENVIRONMENT), ("web.yaml", SERVICE)] {
+        for (name, text) in files {
             root.insert(name, git.blob(text.as_bytes()).unwrap(), 0o100_644).unwrap();
         }
         let tree = git.find_tree(root.write().unwrap()).unwrap();
         let author = git2::Signature::now("ada", "ada@example.invalid").unwrap();
         git.commit(Some("refs/heads/main"), &author, &author, "Start", &tree, &[]).unwrap();
+    }
+
+    fn source(path: &Path, folder: &Path) -> GitSource {
+        let settings = GitSettings {
+            url: path.display().to_string(),
+            branch: "main".to_owned(),
+            path: String::new(),
+            credentials: None,
+            ca_file: None,
+            cache_dir: folder.join("cache"),
+        };
+        GitSource::new(settings).unwrap()
     }
 
     #[tokio::test]
@@ -159,17 +272,10 @@ spec:
         let (path, away) = (folder.path().join("jobs.git"), folder.path().join("away"));
         commit(&path);
         let (sink, mut told) = mpsc::unbounded_channel();
-        let settings = GitSettings {
-            url: path.display().to_string(),
-            branch: "main".to_owned(),
-            path: String::new(),
-            credentials: None,
-            ca_file: None,
-            cache_dir: folder.path().join("cache"),
-        };
         let watch = SourceWatch {
-            source: GitSource::new(settings).unwrap(),
+            source: source(&path, folder.path()),
             environment: None,
+            look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
             every: Duration::from_millis(1),
             journal: Arc::new(Journal::new(move |event| drop(sink.send(event.clone())))),
             now: Arc::new(|| Timestamp(0)),
@@ -199,5 +305,78 @@ spec:
         assert_eq!((outages[0].0, outages[0].1), (Kind::Source, Level::Warn));
         assert_eq!(outages[0], outages[1]);
         watching.abort();
+    }
+
+    const LOOKING_UP: &str = "\
+apiVersion: reconciler/v1
+kind: Environment
+metadata: {name: staging}
+spec: {region: eu-west-1, cluster: jobs, variables: {image: {ssm: /jobs/image}}}
+";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_parameter_that_changes_is_a_new_wish_and_one_that_cannot_be_read_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.git");
+        let service = SERVICE.replace("image: web", "image: \"${image}\"");
+        commit_files(&path, &[("environment.yaml", LOOKING_UP), ("web.yaml", &service)]);
+        // What each look finds, one after the other; the last one stays.
+        let found = ["1", "1", "denied", "denied", "2", "2"];
+        let looks = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = looks.clone();
+        let look_up: LookUp = Arc::new(move |_, needs| {
+            let look = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let version = found[look.min(found.len() - 1)];
+            let answer = match version {
+                "denied" => Err("error: access denied for ssm:GetParameters".to_owned()),
+                version => {
+                    let value = LookupValue::Text(format!("web:{version}"));
+                    let found = Found { value, version: format!("version {version}") };
+                    Ok(Answers::from([(needs.lookups[0].source.clone(), found)]))
+                }
+            };
+            Box::pin(async move { answer })
+        });
+        let (sink, mut told) = mpsc::unbounded_channel();
+        let watch = SourceWatch {
+            source: source(&path, folder.path()),
+            environment: None,
+            look_up,
+            every: Duration::from_secs(30),
+            journal: Arc::new(Journal::new(move |event| drop(sink.send(event.clone())))),
+            now: Arc::new(|| Timestamp(0)),
+        };
+        let (wishes, mut in_force) = mpsc::channel(4);
+        let cancel = CancellationToken::new();
+        let watching = tokio::spawn(watch.watch(wishes, cancel.clone()));
+        let image = |wish: &Wish| {
+            let service = wish.services.values().next().unwrap();
+            service.task_definition["containerDefinitions"][0]["image"].clone()
+        };
+        let (first, second) = (in_force.recv().await.unwrap(), in_force.recv().await.unwrap());
+        assert_eq!((image(&first), image(&second)), ("web:1".into(), "web:2".into()));
+        assert_ne!(first.digest(first.keys().next().unwrap()), second.digest(second.keys().next().unwrap()));
+        while looks.load(std::sync::atomic::Ordering::Relaxed) < found.len() + 3 {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+        }
+        cancel.cancel();
+        watching.await.unwrap().unwrap();
+        assert!(in_force.recv().await.is_none());
+        let mut reasons = Vec::new();
+        while let Ok(event) = told.try_recv() {
+            reasons.push(event.reason.lines().next().unwrap_or_default().to_owned());
+        }
+        let commit = first.revision.to_string();
+        assert_eq!(
+            reasons,
+            [
+                format!("{commit} by ada: Start · 1 of 1 service to look at"),
+                format!("{commit}; {commit} stays in force"),
+                "the variables can be looked up again".to_owned(),
+                format!(
+                    "{commit}: image from /jobs/image is version 2 now, after version 1 · 1 of 1 service asked to change"
+                ),
+            ]
+        );
     }
 }

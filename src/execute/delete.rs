@@ -20,6 +20,8 @@ pub struct Deletion<'a> {
     pub cluster: &'a str,
     /// The Git commit that does without it, in full.
     pub revision: &'a str,
+    /// Another is made in its place.
+    pub replaces: bool,
     pub steps: &'a [Step],
 }
 
@@ -81,8 +83,10 @@ fn begin(work: &Deletion<'_>, ledger: &Ledger, clock: &Clock) -> Result<(), ledg
             revision: work.revision.to_owned(),
             noticed_at: now,
             began_at: None,
+            replaces: work.replaces,
         });
         leaving.began_at.get_or_insert(now);
+        leaving.replaces = work.replaces;
     })
 }
 

@@ -15,8 +15,8 @@ use crate::aws::{self, Answer, ErrorKind, Writer};
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, Digest, EcsService, Intent, IntentKind, Rollout, RolloutKind, ServiceKey, TaskDefinitionArn,
-    Timestamp,
+    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, Rollout, RolloutKind, ServiceKey,
+    TaskDefinitionArn, Timestamp,
 };
 use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
@@ -37,6 +37,10 @@ pub struct Work<'a> {
     pub task_definition_digest: &'a Digest,
     /// `sync.prune` of the service that is applied.
     pub prune: Option<bool>,
+    /// What Git says of the service besides its task definition; `None` for a scheduled task.
+    pub spec: Option<&'a AppliedSpec>,
+    /// The values from elsewhere that are in it.
+    pub looked_up: &'a [String],
     /// As it was observed; `None` where it does not exist, and for a scheduled task.
     pub service: Option<&'a EcsService>,
     pub cluster: &'a str,
@@ -206,8 +210,8 @@ impl Run<'_> {
         self.ledger.update(self.service(), |record| {
             record.intent = None;
             scaling::let_go(record, self.planned());
-            if applied.is_some() {
-                record.applied = applied;
+            if let Some(applied) = applied {
+                record.applied = Some(applied.since(record.applied.as_ref()));
                 record.leaving = None;
                 record.deleted = None;
             }
@@ -226,6 +230,8 @@ impl Run<'_> {
                 revision: self.work.revision.to_owned(),
                 at: (self.clock)(),
                 prune: self.work.prune,
+                spec: self.work.spec.cloned(),
+                looked_up: self.work.looked_up.to_vec(),
             }),
         }
     }

@@ -135,8 +135,9 @@ impl Outcome {
                 let arn = self.service_arn.clone().ok_or("the service to tag is not known")?;
                 let revision = self.resolve(task_definition)?.family_and_revision().to_owned();
                 let mut tags = tags.clone();
-                tags.retain(|(key, _)| key != tag::TASK_DEFINITION);
-                tags.push((tag::TASK_DEFINITION.to_owned(), revision));
+                let place = tags.iter().position(|(key, _)| key == tag::TASK_DEFINITION);
+                let suffix = place.map(|place| tags.swap_remove(place).1).unwrap_or_default();
+                tags.push((tag::TASK_DEFINITION.to_owned(), format!("{revision}{suffix}")));
                 Call::TagService { arn, tags }
             }
             Action::UntagService { keys } => {

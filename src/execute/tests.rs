@@ -108,12 +108,15 @@ impl Stage {
             hooks: crate::plan::Hooks::default(),
             extent: Extent::Whole,
             left_git: None,
+            replaces: None,
         };
         let back_to = arn(1);
         let work = Work {
             plan: &plan,
             task_definition_digest: &self.desired.task_definition_digest,
             prune: self.desired.sync.prune,
+            spec: None,
+            looked_up: &[],
             service: live.service.present(),
             cluster: "jobs",
             revision: "4c1f9e2",
@@ -414,12 +417,15 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
         hooks: crate::plan::Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
+        replaces: None,
     };
     let live = live();
     let work = Work {
         plan: &plan,
         task_definition_digest: &stage.desired.task_definition_digest,
         prune: stage.desired.sync.prune,
+        spec: None,
+        looked_up: &[],
         service: live.service.present(),
         cluster: "jobs",
         revision: "4c1f9e2",
@@ -446,12 +452,15 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
         hooks: crate::plan::Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
+        replaces: None,
     };
     let live = live();
     let work = Work {
         plan: &plan,
         task_definition_digest: &stage.desired.task_definition_digest,
         prune: stage.desired.sync.prune,
+        spec: None,
+        looked_up: &[],
         service: live.service.present(),
         cluster: "jobs",
         revision: "4c1f9e2",

@@ -2,29 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
 
-use super::node::Span;
+use super::files::{FileId, Files};
+use super::node::{Span, Variable};
 use super::render;
 
 /// One error, told to whoever wrote the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Diagnostic {
     /// `None` for what is wrong with the commit as a whole.
-    pub place: Option<Place>,
+    pub place: Option<Span>,
     /// What is wrong, as a lower-case fragment.
     pub title: String,
     /// Said under the carets; may be empty.
     pub label: String,
     /// Other places that belong to it, each with what it is.
-    pub related: Vec<(Place, String)>,
+    pub related: Vec<(Span, String)>,
     /// The way out, and AWS's name of the structure.
     pub notes: Vec<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    pub file: String,
-    pub span: Span,
 }
 
 /// All errors of a commit. Never empty.
@@ -34,14 +31,25 @@ pub struct Diagnostics {
     pub list: Vec<Diagnostic>,
     /// Manifest files that were read.
     pub files: usize,
-    /// Text of the files with errors.
-    pub(super) sources: BTreeMap<String, String>,
+    /// The files with errors.
+    pub(super) sources: BTreeMap<FileId, SourceFile>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct SourceFile {
+    pub path: Arc<str>,
+    pub text: String,
 }
 
 impl Diagnostic {
-    pub fn at(file: &str, span: Span, title: impl Into<String>) -> Self {
-        let place = Some(Place { file: file.to_owned(), span });
-        Self { place, title: title.into(), label: String::new(), related: Vec::new(), notes: Vec::new() }
+    pub fn at(span: Span, title: impl Into<String>) -> Self {
+        Self {
+            place: Some(span),
+            title: title.into(),
+            label: String::new(),
+            related: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     pub fn of_commit(title: impl Into<String>) -> Self {
@@ -61,9 +69,15 @@ impl Diagnostic {
     }
 
     #[must_use]
-    pub fn related(mut self, file: &str, span: Span, label: impl Into<String>) -> Self {
-        self.related.push((Place { file: file.to_owned(), span }, label.into()));
+    pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.related.push((span, label.into()));
         self
+    }
+
+    /// Adds where the variables were set that the value came from.
+    #[must_use]
+    pub fn set_by(self, variables: &[Rc<Variable>]) -> Self {
+        variables.iter().fold(self, |it, variable| it.related(variable.set, variable.says.as_str()))
     }
 
     #[must_use]
@@ -76,22 +90,19 @@ impl Diagnostic {
 impl Diagnostics {
     /// Sorts, drops repetitions (one alias may be wrong in many places), and keeps the texts that
     /// the carets point into.
-    pub(super) fn new(mut list: Vec<Diagnostic>, files: &BTreeMap<String, String>, count: usize) -> Self {
+    pub(super) fn new(mut list: Vec<Diagnostic>, files: &Files<'_>) -> Self {
         list.sort();
         list.dedup();
-        let named: BTreeSet<&str> = list
-            .iter()
-            .flat_map(|diagnostic| {
-                diagnostic.place.iter().chain(diagnostic.related.iter().map(|(place, _)| place))
-            })
-            .map(|place| place.file.as_str())
+        let places = list.iter().flat_map(|diagnostic| {
+            diagnostic.place.iter().chain(diagnostic.related.iter().map(|(place, _)| place))
+        });
+        let sources = places
+            .map(|place| place.file)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .map(|file| (file, SourceFile { path: files.path(file), text: files.text(file).to_owned() }))
             .collect();
-        let sources = files
-            .iter()
-            .filter(|(path, _)| named.contains(path.as_str()))
-            .map(|(path, text)| (path.clone(), text.clone()))
-            .collect();
-        Self { list, files: count, sources }
+        Self { list, files: files.count(), sources }
     }
 
     /// The errors of both, each once: one commit checked for several environments.
@@ -109,16 +120,20 @@ impl Diagnostics {
         render::render(self, colour)
     }
 
+    /// The errors of one file.
+    pub fn of_file(&self, path: &str) -> impl Iterator<Item = &Diagnostic> {
+        let file = self.sources.iter().find(|(_, source)| *source.path == *path).map(|(file, _)| *file);
+        let place = move |diagnostic: &&Diagnostic| diagnostic.place.is_some_and(|at| Some(at.file) == file);
+        self.list.iter().filter(place)
+    }
+
     /// `2 errors in 2 of 14 files.`
     pub fn summary(&self) -> String {
         let count =
             |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
         let errors = count(self.list.len(), "error");
-        let with_errors: BTreeSet<&str> = self
-            .list
-            .iter()
-            .filter_map(|diagnostic| Some(diagnostic.place.as_ref()?.file.as_str()))
-            .collect();
+        let with_errors: BTreeSet<FileId> =
+            self.list.iter().filter_map(|diagnostic| Some(diagnostic.place?.file)).collect();
         match with_errors.len() {
             0 => format!("{errors}."),
             broken => format!("{errors} in {broken} of {}.", count(self.files, "file")),

@@ -9,7 +9,6 @@ use crate::shape::api::Shape;
 
 /// The fields of one mapping, all of them known.
 pub struct Fields<'a> {
-    file: &'a str,
     /// What the mapping is called in a sentence: `metadata`.
     noun: &'static str,
     anchor: Span,
@@ -23,7 +22,6 @@ impl<'a> Fields<'a> {
     /// Takes a mapping apart; reports fields that are not among `known`.
     pub fn read(
         node: &'a Node,
-        file: &'a str,
         noun: &'static str,
         known: &[&str],
         anchor: Span,
@@ -34,7 +32,7 @@ impl<'a> Fields<'a> {
             Value::Refused => return None,
             Value::Scalar(_) | Value::List(_) => {
                 let fault = scalar::mismatch("a mapping", node);
-                diagnostics.push(diagnostic(file, node, noun, fault));
+                diagnostics.push(diagnostic(node, noun, fault));
                 return None;
             }
         };
@@ -44,10 +42,10 @@ impl<'a> Fields<'a> {
             let label = did_you_mean(&key.text, known.iter().copied());
             meant.extend(nearest(&key.text, known.iter().copied()).map(str::to_owned));
             let note = format!("{noun} has {}", any_of(known.iter().copied()).replace(" or ", " and "));
-            diagnostics.push(Diagnostic::at(file, key.span, title).label(label).note(note));
+            diagnostics.push(Diagnostic::at(key.span, title).label(label).note(note));
         }
         let unknown = entries.iter().any(|(key, _)| !known.contains(&key.text.as_str()));
-        Some(Self { file, noun, anchor, entries, meant, unknown })
+        Some(Self { noun, anchor, entries, meant, unknown })
     }
 
     /// Whether a field was reported as unknown.
@@ -64,8 +62,7 @@ impl<'a> Fields<'a> {
         let found = self.get(name);
         if found.is_none() && !self.meant.iter().any(|meant| meant == name) {
             let title = format!("{} has no `{name}`", self.noun);
-            diagnostics
-                .push(Diagnostic::at(self.file, self.anchor, title).label(format!("`{name}` is required")));
+            diagnostics.push(Diagnostic::at(self.anchor, title).label(format!("`{name}` is required")));
         }
         found
     }
@@ -79,7 +76,7 @@ impl<'a> Fields<'a> {
         match scalar::read(node, shape) {
             Ok(value) => Some(value),
             Err(fault) => {
-                diagnostics.push(diagnostic(self.file, node, &format!("`{name}`"), fault));
+                diagnostics.push(diagnostic(node, &format!("`{name}`"), fault));
                 None
             }
         }
@@ -99,7 +96,7 @@ impl<'a> Fields<'a> {
             None | Some(Node { value: Value::Refused, .. }) => &[],
             Some(node) => {
                 let fault = scalar::mismatch("a list", node);
-                diagnostics.push(diagnostic(self.file, node, &format!("`{name}`"), fault));
+                diagnostics.push(diagnostic(node, &format!("`{name}`"), fault));
                 &[]
             }
         }
@@ -118,10 +115,8 @@ pub fn one_of(words: &[&str]) -> Shape {
 }
 
 /// A fault of the value that `subject` names.
-pub fn diagnostic(file: &str, node: &Node, subject: &str, fault: Fault) -> Diagnostic {
-    let mut diagnostic =
-        Diagnostic::at(file, node.span, format!("{subject} {}", fault.wrong)).label(fault.label);
+pub fn diagnostic(node: &Node, subject: &str, fault: Fault) -> Diagnostic {
+    let mut diagnostic = Diagnostic::at(node.span, format!("{subject} {}", fault.wrong)).label(fault.label);
     diagnostic.notes.extend(fault.note);
-    diagnostic.notes.extend(node.variable_note());
-    diagnostic
+    diagnostic.set_by(&node.variables)
 }

@@ -75,13 +75,13 @@ impl Reading<'_> {
             Value::Scalar(_) | Value::Map(_) => {
                 let fault = scalar::mismatch(LIST, node);
                 let subject = format!("`{}`", stage.name());
-                self.diagnostics.push(diagnostic(&self.manifest.file, node, &subject, fault));
+                self.diagnostics.push(diagnostic(node, &subject, fault));
                 &[]
             }
         };
         if items.len() > HOOKS_MAX {
             let title = format!("`{}` has {} hooks", stage.name(), items.len());
-            let diagnostic = Diagnostic::at(&self.manifest.file, key.span, title);
+            let diagnostic = Diagnostic::at(key.span, title);
             self.diagnostics.push(diagnostic.label(format!("{HOOKS_MAX} are allowed")));
         }
         let hooks = items.iter().enumerate();
@@ -89,15 +89,14 @@ impl Reading<'_> {
     }
 
     fn hook(&mut self, node: &Node, stage: HookStage, path: FieldPath) -> Option<Draft> {
-        let file = self.manifest.file.as_str();
         let anchor = node.anchor();
         self.places.record(&path, None, anchor);
-        let fields = Fields::read(node, file, "a hook", &HOOK_FIELDS, anchor, self.diagnostics)?;
+        let fields = Fields::read(node, "a hook", &HOOK_FIELDS, anchor, self.diagnostics)?;
         if fields.has_unknown() {
             self.places.refuse(&path);
         }
         let name = self.name(&fields, &path);
-        let timeout = policy::timeout(&fields, file, self.diagnostics).unwrap_or(TIMEOUT);
+        let timeout = policy::timeout(&fields, self.diagnostics).unwrap_or(TIMEOUT);
         let shape = Shape::Integer { min: Some(1), max: Some(ATTEMPTS_MAX) };
         let attempts = fields.scalar("attempts", &shape, self.diagnostics).and_then(|number| number.as_u64());
         let task_definition = self.section(&fields, "taskDefinition", &path, TASK_DEFINITION);
@@ -119,15 +118,14 @@ impl Reading<'_> {
         self.places.record(&path.field("name"), Some(key.span), node.span);
         let name = fields.text("name", self.diagnostics)?;
         let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-        let file = &self.manifest.file;
         if name.is_empty() || name.len() > NAME_LENGTH_MAX || !name.chars().all(allowed) {
-            let diagnostic = Diagnostic::at(file, node.span, format!("`{name}` can't be a hook's name"));
+            let diagnostic = Diagnostic::at(node.span, format!("`{name}` can't be a hook's name"));
             let label = format!("1 to {NAME_LENGTH_MAX} letters, digits, hyphens and underscores");
             self.diagnostics.push(diagnostic.label(label));
             return None;
         }
         if !self.names.insert(name.clone()) {
-            let diagnostic = Diagnostic::at(file, node.span, format!("two hooks are called `{name}`"));
+            let diagnostic = Diagnostic::at(node.span, format!("two hooks are called `{name}`"));
             self.diagnostics.push(diagnostic.label("the second one"));
         }
         Some(name)
@@ -138,8 +136,7 @@ impl Reading<'_> {
         let (key, node) = fields.get(name)?;
         let input = self.api.input(root.operation)?;
         let expected = if root.operation == RUN_TASK.operation { input.member(name)? } else { input };
-        let file = self.manifest.file.as_str();
-        let mut walk = Walk { file, root, places: self.places, diagnostics: self.diagnostics };
+        let mut walk = Walk { root, places: self.places, diagnostics: self.diagnostics };
         walk.part(node, &path.field(name), key.span, expected)
     }
 

@@ -5,9 +5,13 @@ mod diagnostic;
 mod envelope;
 mod environment;
 mod fields;
+mod files;
+mod flat;
 mod hooks;
 mod limits;
+mod lookups;
 mod node;
+mod overlay;
 mod places;
 mod policy;
 mod render;
@@ -19,19 +23,36 @@ mod service;
 mod suggest;
 mod typed;
 mod variables;
+mod workloads;
 mod yaml;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Place};
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use files::FileId;
+pub use flat::{Flat, Line, render};
+pub use lookups::{Lookup, Needs, NotFound, needs, unanswered};
 pub use node::Span;
+
+/// YAML as it is written, before anything is known of what it means.
+pub mod document {
+    pub use super::node::{Key, Kind, Node, Scalar, Span, Value};
+    pub use super::yaml::YamlError;
+
+    /// Reads all documents of a text that is no file of a checkout.
+    pub fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
+        super::yaml::parse(text, super::files::FileId::ONLY)
+    }
+}
 
 use std::collections::BTreeMap;
 
 use envelope::{Kind, Manifest};
-use semantics::dependencies::Waiting;
+use files::Files;
+use node::Node;
 use suggest::{any_of, did_you_mean};
 use variables::Variables;
+use workloads::{Setting, Workloads};
 
-use crate::model::{Checkout, Desired, DesiredScheduledTask, DesiredService, Environment, ServiceKey};
+use crate::model::{Answers, Checkout, Desired, Environment};
 use crate::shape::api::Api;
 use crate::shape::layout::API_VERSION;
 
@@ -40,17 +61,44 @@ use crate::shape::layout::API_VERSION;
 /// Without a name, the commit must have exactly one Environment. Any error refuses the whole commit:
 /// half of a commit was never asked for by anyone.
 pub fn load(checkout: &Checkout, environment: Option<&str>, api: &Api) -> Result<Desired, Diagnostics> {
-    let mut documents = read_documents(checkout);
-    let desired = desired(checkout, &mut documents, environment, api);
+    load_with(checkout, environment, api, &Answers::new())
+}
+
+/// The same with the values of variables that are looked up. What [`needs`] names has to be there.
+pub fn load_with(
+    checkout: &Checkout,
+    environment: Option<&str>,
+    api: &Api,
+    answers: &Answers,
+) -> Result<Desired, Diagnostics> {
+    read(checkout, environment, api, Some(answers))
+}
+
+/// Checks a commit without any of those values: what depends on one is not checked, and the result is
+/// not to be planned with.
+pub fn check(checkout: &Checkout, environment: Option<&str>, api: &Api) -> Result<Desired, Diagnostics> {
+    read(checkout, environment, api, None)
+}
+
+fn read(
+    checkout: &Checkout,
+    environment: Option<&str>,
+    api: &Api,
+    answers: Option<&Answers>,
+) -> Result<Desired, Diagnostics> {
+    let files = Files::of(checkout);
+    let mut documents = read_documents(checkout, &files);
+    let setting = (environment, answers);
+    let desired = desired(checkout, &files, &mut documents, setting, api, &mut |_, _| {});
     match desired {
         Some(desired) if documents.diagnostics.is_empty() => Ok(desired),
-        _ => Err(Diagnostics::new(documents.diagnostics, &checkout.files, documents.files)),
+        _ => Err(Diagnostics::new(documents.diagnostics, &files)),
     }
 }
 
 /// Names of the environments that a commit has manifests of, valid or not.
 pub fn environments(checkout: &Checkout) -> Vec<String> {
-    let documents = read_documents(checkout);
+    let documents = read_documents(checkout, &Files::of(checkout));
     documents.of(Kind::Environment).map(|manifest| manifest.name.clone()).collect()
 }
 
@@ -58,8 +106,6 @@ pub fn environments(checkout: &Checkout) -> Vec<String> {
 struct Documents {
     manifests: Vec<Manifest>,
     diagnostics: Vec<Diagnostic>,
-    /// Manifest files, readable or not.
-    files: usize,
 }
 
 impl Documents {
@@ -68,25 +114,21 @@ impl Documents {
     }
 }
 
-fn read_documents(checkout: &Checkout) -> Documents {
-    let is_manifest = |path: &str| path.ends_with(".yaml") || path.ends_with(".yml");
-    let files: Vec<(&String, &String)> =
-        checkout.files.iter().filter(|(path, _)| is_manifest(path)).collect();
-    let mut documents = Documents { manifests: Vec::new(), diagnostics: Vec::new(), files: files.len() };
-    if files.len() > limits::FILES_MAX {
-        let title = format!("{} manifest files; {} are allowed", files.len(), limits::FILES_MAX);
+fn read_documents(checkout: &Checkout, files: &Files<'_>) -> Documents {
+    let mut documents = Documents { manifests: Vec::new(), diagnostics: Vec::new() };
+    if files.count() > limits::FILES_MAX {
+        let title = format!("{} manifest files; {} are allowed", files.count(), limits::FILES_MAX);
         documents.diagnostics.push(Diagnostic::of_commit(title));
         return documents;
     }
-    for (path, text) in files {
-        match yaml::parse(text) {
+    for (file, text) in files.iter() {
+        match yaml::parse(text, file) {
             Ok(nodes) => {
-                let manifests = nodes
-                    .into_iter()
-                    .filter_map(|node| envelope::read(node, path, &mut documents.diagnostics));
+                let manifests =
+                    nodes.into_iter().filter_map(|node| envelope::read(node, &mut documents.diagnostics));
                 documents.manifests.extend(manifests);
             }
-            Err(error) => documents.diagnostics.push(unreadable(path, text, error)),
+            Err(error) => documents.diagnostics.push(unreadable(text, error)),
         }
     }
     if documents.manifests.is_empty() && documents.diagnostics.is_empty() {
@@ -97,8 +139,8 @@ fn read_documents(checkout: &Checkout) -> Documents {
     documents
 }
 
-fn unreadable(path: &str, text: &str, error: yaml::YamlError) -> Diagnostic {
-    let diagnostic = Diagnostic::at(path, error.span, error.message).label(error.label);
+fn unreadable(text: &str, error: yaml::YamlError) -> Diagnostic {
+    let diagnostic = Diagnostic::at(error.span, error.message).label(error.label);
     let line = text.lines().nth(error.span.line.saturating_sub(1)).unwrap_or("");
     // `{a: ${b}}` is the likeliest slip: inside of [] and {}, YAML ends a plain text at `{`.
     match line.contains("${") {
@@ -109,44 +151,48 @@ fn unreadable(path: &str, text: &str, error: yaml::YamlError) -> Diagnostic {
 
 fn desired(
     checkout: &Checkout,
+    files: &Files<'_>,
     documents: &mut Documents,
-    environment: Option<&str>,
+    (environment, answers): (Option<&str>, Option<&Answers>),
     api: &Api,
+    visit: &mut dyn FnMut(&Manifest, &Node),
 ) -> Option<Desired> {
     let mut diagnostics = std::mem::take(&mut documents.diagnostics);
     // With a document refused, what it would have said is not known to be missing.
     let complete = diagnostics.is_empty();
-    let chosen = choose(documents, environment, complete, checkout, &mut diagnostics);
+    let mut chosen = choose(documents, environment, answers, complete, checkout, &mut diagnostics);
+    if let (Some((environment, variables)), Some(answers)) = (&mut chosen, answers) {
+        let lookups = variables.get(&environment.name).map_or(&[][..], |own| own.lookups.as_slice());
+        environment.looked_up = lookups::used(lookups, answers, files, &mut diagnostics);
+    }
     let manifests = std::mem::take(&mut documents.manifests);
-    let Workloads { services, scheduled_tasks } = match &chosen {
-        Some((_, variables)) => workloads(manifests, variables, complete, api, &mut diagnostics),
-        None => Workloads::default(),
-    };
+    let workloads = chosen.as_ref().map(|(environment, environments)| {
+        let chosen = environment.name.as_str();
+        let is_it = |it: &&Manifest| it.kind == Kind::Environment && it.name == chosen;
+        manifests.iter().find(is_it).into_iter().for_each(|it| visit(it, &it.spec));
+        let setting = Setting { environments, chosen, complete, api, files };
+        workloads::read(manifests, &setting, visit, &mut diagnostics)
+    });
     documents.diagnostics = diagnostics;
     let (environment, _) = chosen?;
+    let Workloads { services, scheduled_tasks } = workloads?;
     Some(Desired { revision: checkout.revision.clone(), environment, services, scheduled_tasks })
 }
 
-/// What a commit asks AWS to run.
-#[derive(Default)]
-struct Workloads {
-    services: BTreeMap<ServiceKey, DesiredService>,
-    scheduled_tasks: BTreeMap<ServiceKey, DesiredScheduledTask>,
-}
-
-/// The environment asked for. All of them are read, so that all errors are reported.
+/// The environment asked for, and the variables of all. All of them are read, so that all errors are reported.
 fn choose(
     documents: &Documents,
     wanted: Option<&str>,
+    answers: Option<&Answers>,
     complete: bool,
     checkout: &Checkout,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(Environment, Variables)> {
+) -> Option<(Environment, BTreeMap<String, Variables>)> {
     let mut found: BTreeMap<&str, (&Manifest, (Environment, Variables))> = BTreeMap::new();
     for manifest in documents.of(Kind::Environment) {
-        let read = environment::read(manifest, diagnostics);
+        let read = environment::read(manifest, answers, diagnostics);
         if let Some((first, _)) = found.get(manifest.name.as_str()) {
-            diagnostics.push(twice("environment", (&first.file, first.name_span), manifest));
+            diagnostics.push(twice("environment", first.name_span, manifest));
         } else {
             found.insert(&manifest.name, (manifest, read));
         }
@@ -180,65 +226,20 @@ fn choose(
             return None;
         }
     };
-    found.remove(name).map(|(_, read)| read)
-}
-
-/// Reads services and scheduled tasks one after the other, and lets go of each tree: a commit may
-/// hold thousands.
-fn workloads(
-    manifests: Vec<Manifest>,
-    variables: &Variables,
-    complete: bool,
-    api: &Api,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Workloads {
-    let mut waiting: BTreeMap<String, Waiting> = BTreeMap::new();
-    let mut workloads = Workloads::default();
-    for manifest in manifests {
-        let (noun, depends_on) = match manifest.kind {
-            Kind::Environment => continue,
-            Kind::Service => {
-                let spec = variables.substitute(&manifest.spec, &manifest.file, diagnostics);
-                let draft = service::read(&manifest, &spec, api, diagnostics);
-                draft.iter().for_each(|draft| semantics::check(draft, diagnostics));
-                let depends_on = draft.as_ref().map(|draft| draft.depends_on.clone());
-                if !waiting.contains_key(&manifest.name) {
-                    workloads.services.extend(draft.map(|draft| (draft.key.clone(), draft.finish())));
-                }
-                ("service", depends_on)
-            }
-            Kind::ScheduledTask => {
-                let spec = variables.substitute(&manifest.spec, &manifest.file, diagnostics);
-                let draft = scheduled_task::read(&manifest, &spec, api, diagnostics);
-                draft.iter().for_each(|draft| draft.check(diagnostics));
-                let depends_on = draft.as_ref().map(|draft| draft.depends_on.clone());
-                if !waiting.contains_key(&manifest.name) {
-                    let task = draft.map(|draft| (draft.key.clone(), draft.finish()));
-                    workloads.scheduled_tasks.extend(task);
-                }
-                ("scheduled task", depends_on)
-            }
-        };
-        if let Some(first) = waiting.get(&manifest.name) {
-            let diagnostic = twice(noun, (&first.file, first.name_span), &manifest);
-            diagnostics.push(match first.noun == noun {
-                true => diagnostic,
-                false => diagnostic.note("services and scheduled tasks share one set of names"),
-            });
-            continue;
-        }
-        let (file, name_span) = (manifest.file, manifest.name_span);
-        let depends_on = depends_on.unwrap_or_default();
-        waiting.insert(manifest.name, Waiting { file, noun, name_span, depends_on });
+    let name = name.to_owned();
+    let mut chosen = None;
+    let mut variables = BTreeMap::new();
+    for (other, (_, (environment, own))) in found {
+        variables.insert(other.to_owned(), own);
+        chosen = if other == name { Some(environment) } else { chosen };
     }
-    semantics::dependencies::check(&waiting, complete, diagnostics);
-    workloads
+    Some((chosen?, variables))
 }
 
-fn twice(noun: &str, first: (&str, Span), second: &Manifest) -> Diagnostic {
-    Diagnostic::at(&second.file, second.name_span, format!("two manifests for {noun} `{}`", second.name))
+fn twice(noun: &str, first: Span, second: &Manifest) -> Diagnostic {
+    Diagnostic::at(second.name_span, format!("two manifests for {noun} `{}`", second.name))
         .label("the second one")
-        .related(first.0, first.1, "the first one")
+        .related(first, "the first one")
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 
-/// A place in a file.
+use super::files::FileId;
+
+/// A place in a file of the commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
+    pub file: FileId,
     /// From 1.
     pub line: usize,
     /// From 1, in characters.
@@ -18,8 +21,17 @@ pub struct Span {
 pub struct Node {
     pub span: Span,
     pub value: Value,
-    /// The variable that put the value here.
-    pub variable: Option<Rc<str>>,
+    /// The variables that put the value, or parts of it, here.
+    pub variables: Vec<Rc<Variable>>,
+}
+
+/// What a reader has to know about a value that is not the one in the source line.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Variable {
+    /// Where it was set.
+    pub set: Span,
+    /// `${replicas}` is `3`
+    pub says: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -97,23 +109,13 @@ fn is_float(text: &str) -> bool {
 
 impl Node {
     pub fn new(span: Span, value: Value) -> Self {
-        Self { span, value, variable: None }
+        Self { span, value, variables: Vec::new() }
     }
 
     pub fn text(text: impl Into<String>, span: Span) -> Self {
         Self::new(span, Value::Scalar(Scalar { text: text.into(), plain: false }))
     }
 
-    /// What a reader has to know about a value that is not the one in the source line.
-    pub fn variable_note(&self) -> Option<String> {
-        let name = self.variable.as_deref()?;
-        Some(match &self.value {
-            Value::Scalar(scalar) => format!("`${{{name}}}` is `{}`", scalar.text),
-            Value::List(_) | Value::Map(_) | Value::Refused => {
-                format!("`${{{name}}}` is {}", self.description())
-            }
-        })
-    }
     /// What the value is, for a sentence: `a list`.
     pub fn description(&self) -> &'static str {
         match &self.value {
@@ -127,6 +129,11 @@ impl Node {
                 Kind::Text => "text",
             },
         }
+    }
+
+    /// Whether it says `null`, rather than nothing.
+    pub fn is_explicit_null(&self) -> bool {
+        self.is_null() && matches!(&self.value, Value::Scalar(scalar) if !scalar.text.is_empty())
     }
 
     pub fn is_null(&self) -> bool {

@@ -1,9 +1,10 @@
 //! Where each value of a spec was written, and which values could not be read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::rc::Rc;
 
-use super::node::Span;
+use super::files::Files;
+use super::node::{Span, Variable};
 use crate::model::{FieldPath, Origin, Origins, Segment};
 
 /// Places by path from `spec`, list elements by index.
@@ -13,6 +14,9 @@ pub struct Places {
     /// Identity of a list element, such as a container's name.
     names: BTreeMap<FieldPath, String>,
     unsound: BTreeSet<FieldPath>,
+    variables: BTreeMap<FieldPath, Vec<Rc<Variable>>>,
+    /// List elements by name.
+    removed: BTreeMap<FieldPath, Span>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +28,23 @@ struct Spot {
 impl Places {
     pub fn record(&mut self, path: &FieldPath, key: Option<Span>, value: Span) {
         self.spots.insert(path.clone(), Spot { key, value });
+    }
+
+    /// Notes that an overlay took away what stood at `path`.
+    pub fn remove(&mut self, path: &FieldPath, span: Span) {
+        self.removed.insert(path.clone(), span);
+    }
+
+    /// Notes which variables put the value at `path`.
+    pub fn set_by(&mut self, path: &FieldPath, variables: &[Rc<Variable>]) {
+        if !variables.is_empty() {
+            self.variables.insert(path.clone(), variables.to_vec());
+        }
+    }
+
+    /// The variables that put the value at `path`.
+    pub fn variables(&self, path: &FieldPath) -> &[Rc<Variable>] {
+        self.variables.get(path).map_or(&[], Vec::as_slice)
     }
 
     /// Notes that a list element goes by a name.
@@ -46,12 +67,19 @@ impl Places {
 
     /// Where to point at for the value itself, or for the nearest value around it.
     pub fn value(&self, path: &FieldPath) -> Span {
-        self.nearest(path).map_or(Span::default(), |spot| spot.value)
+        let removed = self.removed(path);
+        removed.or_else(|| Some(self.nearest(path)?.value)).unwrap_or_default()
     }
 
     /// Where to point at for the field's name.
     pub fn key(&self, path: &FieldPath) -> Span {
-        self.nearest(path).map_or(Span::default(), |spot| spot.key.unwrap_or(spot.value))
+        let removed = self.removed(path);
+        removed.or_else(|| self.nearest(path).map(|spot| spot.key.unwrap_or(spot.value))).unwrap_or_default()
+    }
+
+    /// Where an overlay took away what stood at `path`.
+    fn removed(&self, path: &FieldPath) -> Option<Span> {
+        if self.removed.is_empty() { None } else { self.removed.get(&self.named(path)).copied() }
     }
 
     fn nearest(&self, path: &FieldPath) -> Option<&Spot> {
@@ -62,18 +90,23 @@ impl Places {
     ///
     /// A value on the line of what is around it is left out, for `nearest` answers with that line.
     /// It keeps a thousand services small.
-    pub fn origins(&self, file: &str) -> Origins {
+    pub fn origins(&self, files: &Files<'_>) -> Origins {
+        let origin =
+            |span: Span| Origin { file: files.path(span.file), line: span.line, column: span.column };
         let mut origins = Origins::default();
-        let file: Arc<str> = file.into();
         // In the order of paths, what is around a value comes before it.
         for (path, spot) in &self.spots {
             let span = spot.key.unwrap_or(spot.value);
             let named = self.named(path);
-            if origins.nearest(&named).is_none_or(|around| around.line != span.line) {
-                let origin = Origin { file: file.clone(), line: span.line, column: span.column };
-                origins.0.insert(named, origin);
+            if origins
+                .nearest(&named)
+                .is_none_or(|around| around.line != span.line || *around.file != *files.path(span.file))
+            {
+                origins.0.insert(named, origin(span));
             }
         }
+        // What is not there any more has its origin in the words that took it away.
+        origins.0.extend(self.removed.iter().map(|(path, span)| (path.clone(), origin(*span))));
         origins
     }
 

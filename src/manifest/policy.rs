@@ -12,17 +12,17 @@ use crate::shape::api::{Api, Shape, Type};
 use crate::shape::layout::{DRIFT, ON_FAILURE};
 
 pub const ROLLOUT_FIELDS: [&str; 4] = ["timeout", "onFailure", "before", "after"];
-pub const SYNC_FIELDS: [&str; 3] = ["drift", "prune", "ignore"];
+pub const SYNC_FIELDS: [&str; 4] = ["drift", "prune", "replace", "ignore"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 2] = ["prune", "pruneMaxPercent"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Reads all of `rollout` but its hooks.
-pub fn rollout(key: &Key, node: &Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> RolloutPolicy {
+pub fn rollout(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> RolloutPolicy {
     let mut policy = RolloutPolicy::default();
-    let fields = Fields::read(node, file, "`rollout`", &ROLLOUT_FIELDS, key.span, diagnostics);
+    let fields = Fields::read(node, "`rollout`", &ROLLOUT_FIELDS, key.span, diagnostics);
     let Some(fields) = fields else { return policy };
-    if let Some(timeout) = timeout(&fields, file, diagnostics) {
+    if let Some(timeout) = timeout(&fields, diagnostics) {
         policy.timeout = timeout;
     }
     if let Some(Json::String(word)) = fields.scalar("onFailure", &one_of(&ON_FAILURE), diagnostics) {
@@ -38,13 +38,12 @@ pub const SCHEDULED_TASK_SECTIONS: [&str; 2] = ["taskDefinition", "schedule"];
 pub fn sync(
     key: &Key,
     node: &Node,
-    file: &str,
     sections: &[&str],
     api: &Api,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> SyncPolicy {
     let mut policy = SyncPolicy::default();
-    let Some(fields) = Fields::read(node, file, "`sync`", &SYNC_FIELDS, key.span, diagnostics) else {
+    let Some(fields) = Fields::read(node, "`sync`", &SYNC_FIELDS, key.span, diagnostics) else {
         return policy;
     };
     match fields.scalar("drift", &one_of(&DRIFT), diagnostics) {
@@ -59,7 +58,17 @@ pub fn sync(
         && let Some((_, node)) = fields.get("prune")
     {
         let note = "a scheduled task that leaves Git is left in place; delete its schedule by hand";
-        let diagnostic = Diagnostic::at(file, node.span, "schedules are not pruned yet");
+        let diagnostic = Diagnostic::at(node.span, "schedules are not pruned yet");
+        diagnostics.push(diagnostic.label("leave it out").note(note));
+    }
+    let replace = fields.scalar("replace", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
+    policy.replace = replace == Some(true);
+    if policy.replace
+        && !sections.contains(&"service")
+        && let Some((_, node)) = fields.get("replace")
+    {
+        let note = "a schedule is changed where it is, whatever changes";
+        let diagnostic = Diagnostic::at(node.span, "there is nothing to replace in a scheduled task");
         diagnostics.push(diagnostic.label("leave it out").note(note));
     }
     for node in fields.list("ignore", diagnostics) {
@@ -70,41 +79,36 @@ pub fn sync(
                         true => "an entry is a JSON pointer from `spec`, such as /service/desiredCount",
                         false => "an entry is a JSON pointer from `spec`, such as /schedule/State",
                     };
-                    diagnostics.push(Diagnostic::at(file, node.span, title.0).label(title.1).note(note));
+                    diagnostics.push(Diagnostic::at(node.span, title.0).label(title.1).note(note));
                 }
                 policy.ignore.push(pointer);
             }
             _ if node.value == Value::Refused => {}
             Ok(_) => {}
-            Err(fault) => diagnostics.push(diagnostic(file, node, "`ignore`", fault)),
+            Err(fault) => diagnostics.push(diagnostic(node, "`ignore`", fault)),
         }
     }
     policy
 }
 
 /// Reads a `timeout`, of a rollout or of a hook.
-pub fn timeout(fields: &Fields<'_>, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Duration> {
+pub fn timeout(fields: &Fields<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Duration> {
     let (_, node) = fields.get("timeout")?;
     let text = fields.text("timeout", diagnostics)?;
     let timeout = duration(&text).filter(|timeout| !timeout.is_zero() && *timeout <= TIMEOUT_MAX);
     if timeout.is_none() {
         let title = format!("`timeout` can't be `{text}`");
         let label = "a duration up to 24h, such as 90s, 10m or 1h30m";
-        diagnostics.push(Diagnostic::at(file, node.span, title).label(label));
+        diagnostics.push(Diagnostic::at(node.span, title).label(label));
     }
     timeout
 }
 
 /// `sync` of an environment: what holds for its services, and how much may go at once.
-pub fn environment_sync(
-    key: &Key,
-    node: &Node,
-    file: &str,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> EnvironmentSync {
+pub fn environment_sync(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> EnvironmentSync {
     let mut sync = EnvironmentSync::default();
     let noun = "an environment's `sync`";
-    let Some(fields) = Fields::read(node, file, noun, &ENVIRONMENT_SYNC_FIELDS, key.span, diagnostics) else {
+    let Some(fields) = Fields::read(node, noun, &ENVIRONMENT_SYNC_FIELDS, key.span, diagnostics) else {
         return sync;
     };
     if let Some(Json::Bool(prune)) = fields.scalar("prune", &Shape::Boolean {}, diagnostics) {
@@ -118,7 +122,7 @@ pub fn environment_sync(
             Some(number @ 1..=100) => sync.prune_max_percent = number,
             Some(_) | None => {
                 let title = format!("`pruneMaxPercent` can't be {number}");
-                let diagnostic = Diagnostic::at(file, node.span, title).label("a number from 1 to 100");
+                let diagnostic = Diagnostic::at(node.span, title).label("a number from 1 to 100");
                 diagnostics.push(diagnostic.note("to delete nothing, write `prune: false`"));
             }
         }

@@ -2,8 +2,9 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::diagnostic::{Diagnostic, Diagnostics, Place};
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::limits::{DIAGNOSTICS_MAX, MESSAGE_LENGTH_MAX};
+use super::node::Span;
 
 /// Bytes of a source line that are shown. A longer one is shown by its place only.
 const LINE_BYTES_MAX: usize = 400;
@@ -36,24 +37,23 @@ fn group<'a>(diagnostic: &'a Diagnostic, diagnostics: &'a Diagnostics) -> Group<
 
 fn with_place<'a>(
     group: Group<'a>,
-    place: &'a Place,
+    place: &Span,
     label: &'a str,
     kind: AnnotationKind,
     diagnostics: &'a Diagnostics,
 ) -> Group<'a> {
-    let line = diagnostics.sources.get(&place.file).and_then(|text| line_around(text, place));
+    let Some(source) = diagnostics.sources.get(&place.file) else { return group };
+    let path = visible(&source.path);
+    let line = line_around(&source.text, place);
     let Some((start, line)) = line else {
-        let origin = Origin::path(visible(&place.file)).line(place.span.line).char_column(place.span.column);
-        return group.element(origin);
+        return group.element(Origin::path(path).line(place.line).char_column(place.column));
     };
     // A value of several lines is marked on its first.
-    let from = place.span.start - start;
-    let to = (place.span.end.saturating_sub(start)).clamp(from, line.len().max(from));
+    let from = place.start - start;
+    let to = place.end.saturating_sub(start).clamp(from, line.len().max(from));
     let annotation = kind.span(from..to).label((!label.is_empty()).then(|| visible(label)));
     let line = line.replace(is_c1, "¿");
-    group.element(
-        Snippet::source(line).line_start(place.span.line).path(visible(&place.file)).annotation(annotation),
-    )
+    group.element(Snippet::source(line).line_start(place.line).path(path).annotation(annotation))
 }
 
 /// U+0080 to U+009F, of which terminals obey some; the renderer makes the older control characters visible, but
@@ -64,11 +64,11 @@ fn is_c1(letter: char) -> bool {
 
 /// The line that a place begins in, with its offset. The renderer is given no more than this: it
 /// would walk the whole text for each error.
-fn line_around<'a>(text: &'a str, place: &Place) -> Option<(usize, &'a str)> {
-    let before = text.get(..place.span.start)?;
+fn line_around<'a>(text: &'a str, place: &Span) -> Option<(usize, &'a str)> {
+    let before = text.get(..place.start)?;
     let start = before.rfind('\n').map_or(0, |end| end + 1);
     let line = text[start..].lines().next().unwrap_or("");
-    (line.len() <= LINE_BYTES_MAX && place.span.start <= start + line.len()).then_some((start, line))
+    (line.len() <= LINE_BYTES_MAX && place.start <= start + line.len()).then_some((start, line))
 }
 
 /// Keeps what a manifest says from steering the terminal, or from filling it.

@@ -47,10 +47,14 @@ pub fn read(node: &Node, shape: &Shape) -> Result<Json, Fault> {
         Shape::Timestamp {} => "a time",
         Shape::List { .. } => "a list",
         Shape::Map { .. } | Shape::Structure { .. } => "a mapping",
+        Shape::Document {} => "any value",
     };
     let scalar = match &node.value {
         Value::Scalar(scalar) if scalar.kind() == Kind::Null => {
-            return Err(empty(matches!(shape, Shape::String { .. })));
+            return match shape {
+                Shape::Document {} => Ok(Json::Null),
+                shape => Err(empty(node, matches!(shape, Shape::String { .. }))),
+            };
         }
         Value::Scalar(scalar) => scalar,
         Value::List(_) | Value::Map(_) | Value::Refused => return Err(mismatch(wanted, node)),
@@ -66,19 +70,33 @@ pub fn read(node: &Node, shape: &Shape) -> Result<Json, Fault> {
         Shape::Double { min, max } => double(node, scalar, *min, *max),
         Shape::Boolean {} => boolean(node, scalar),
         Shape::Timestamp {} => timestamp(scalar),
+        Shape::Document {} => free(node, scalar),
         Shape::List { .. } | Shape::Map { .. } | Shape::Structure { .. } => Err(mismatch(wanted, node)),
+    }
+}
+
+/// What YAML's core schema takes a scalar for.
+pub fn free(node: &Node, scalar: &Scalar) -> Result<Json, Fault> {
+    match scalar.kind() {
+        Kind::Null => Ok(Json::Null),
+        Kind::Boolean(value) => Ok(Json::Bool(value)),
+        Kind::Integer => whole(node, scalar, i64::MIN, i64::MAX),
+        Kind::Float => double(node, scalar, None, None),
+        Kind::Text => Ok(Json::String(scalar.text.clone())),
     }
 }
 
 pub fn mismatch(wanted: &str, node: &Node) -> Fault {
     if node.is_null() {
-        return empty(false);
+        return empty(node, false);
     }
     Fault::new(format!("must be {wanted}, not {}", node.description()))
 }
 
-fn empty(text: bool) -> Fault {
-    let label = if text {
+fn empty(node: &Node, text: bool) -> Fault {
+    let label = if node.is_explicit_null() {
+        "leave it out: only an Overlay takes a field away with `null`"
+    } else if text {
         "leave it out, or write \"\" for an empty text"
     } else {
         "leave it out, or give it a value"

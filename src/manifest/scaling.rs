@@ -7,6 +7,7 @@ use super::fields::{Fields, diagnostic};
 use super::node::{Key, Node, Value};
 use super::places::Places;
 use super::scalar;
+use super::semantics::scaling::Element;
 use super::typed::Walk;
 use crate::model::{FieldPath, Json, Scaling};
 use crate::shape::api::{Api, Shape};
@@ -17,7 +18,6 @@ pub const FIELDS: [&str; 5] =
 
 /// What every part of `scaling` is read with.
 struct Section<'a> {
-    file: &'a str,
     path: FieldPath,
     api: &'a Api,
     places: &'a mut Places,
@@ -26,17 +26,17 @@ struct Section<'a> {
 
 pub fn read(
     (key, node): (&Key, &Node),
-    file: &str,
     api: &Api,
     places: &mut Places,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Scaling> {
     let path = FieldPath::root().field("scaling");
     places.record(&path, Some(key.span), node.anchor());
-    let fields = Fields::read(node, file, "`scaling`", &FIELDS, key.span, diagnostics)?;
+    let node = &without_refused(node, diagnostics);
+    let fields = Fields::read(node, "`scaling`", &FIELDS, key.span, diagnostics)?;
     fields.require("minCapacity", diagnostics);
     fields.require("maxCapacity", diagnostics);
-    let mut section = Section { file, path, api, places, diagnostics };
+    let mut section = Section { path, api, places, diagnostics };
     let min_capacity = section.capacity(&fields, "minCapacity");
     let max_capacity = section.capacity(&fields, "maxCapacity");
     let suspended_state = section.suspended_state(&fields);
@@ -47,15 +47,33 @@ pub fn read(
     if min_capacity > max_capacity {
         let span = section.places.value(&section.path.field("minCapacity"));
         let title = format!("minCapacity {min_capacity} is more than maxCapacity {max_capacity}");
-        section.diagnostics.push(Diagnostic::at(file, span, title).note("see RegisterScalableTarget"));
+        section.diagnostics.push(Diagnostic::at(span, title).note("see RegisterScalableTarget"));
     }
     Some(Scaling { min_capacity, max_capacity, suspended_state, policies, scheduled_actions })
+}
+
+/// Members of RegisterScalableTarget that are not a manifest's to set are reported, and left out.
+fn without_refused(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Node {
+    let Value::Map(entries) = &node.value else { return node.clone() };
+    let reason = |key: &Key| {
+        let refused = SCALABLE_TARGET.refused.iter();
+        refused.clone().find(|(name, _)| name.eq_ignore_ascii_case(&key.text)).map(|(_, reason)| *reason)
+    };
+    let (refused, kept): (Vec<_>, Vec<_>) =
+        entries.iter().cloned().partition(|(key, _)| reason(key).is_some());
+    for (key, _) in &refused {
+        let title = format!("`{}` is not for a manifest to set", key.text);
+        diagnostics.push(Diagnostic::at(key.span, title).label(reason(key).unwrap_or_default()));
+    }
+    Node { value: Value::Map(kept), ..node.clone() }
 }
 
 impl Section<'_> {
     fn capacity(&mut self, fields: &Fields<'_>, name: &str) -> Option<i64> {
         let (key, node) = fields.get(name)?;
-        self.places.record(&self.path.field(name), Some(key.span), node.anchor());
+        let path = self.path.field(name);
+        self.places.record(&path, Some(key.span), node.anchor());
+        self.places.set_by(&path, &node.variables);
         let shape = Shape::Integer { min: Some(0), max: None };
         fields.scalar(name, &shape, self.diagnostics).and_then(|number| number.as_i64())
     }
@@ -85,7 +103,7 @@ impl Section<'_> {
             Value::Refused => &[],
             Value::Scalar(_) | Value::Map(_) => {
                 let fault = scalar::mismatch("a list", node);
-                self.diagnostics.push(diagnostic(self.file, node, &format!("`{list}`"), fault));
+                self.diagnostics.push(diagnostic(node, &format!("`{list}`"), fault));
                 &[]
             }
         };
@@ -93,12 +111,18 @@ impl Section<'_> {
         for (index, item) in items.iter().enumerate() {
             let path = path.index(index);
             let input = self.walk(root).input(item, &path, item.anchor(), expected);
+            let mut element =
+                Element { input: &input, path: &path, places: self.places, diagnostics: self.diagnostics };
+            match list {
+                "policies" => element.check_policy(),
+                _ => element.check_scheduled_action(),
+            }
             let Some(name) = input.get(identity).and_then(Json::as_str).map(str::to_owned) else { continue };
             self.places.name(&path, name.as_str());
             if named.insert(name.clone(), input).is_some() {
                 let span = self.places.value(&path.field(identity));
                 let title = format!("{identity} `{name}` is used twice");
-                let diagnostic = Diagnostic::at(self.file, span, title).label("the second one");
+                let diagnostic = Diagnostic::at(span, title).label("the second one");
                 self.diagnostics.push(diagnostic.note(format!("see {}", root.operation)));
             }
         }
@@ -106,6 +130,6 @@ impl Section<'_> {
     }
 
     fn walk(&mut self, root: Root) -> Walk<'_> {
-        Walk { file: self.file, root, places: self.places, diagnostics: self.diagnostics }
+        Walk { root, places: self.places, diagnostics: self.diagnostics }
     }
 }

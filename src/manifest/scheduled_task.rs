@@ -4,6 +4,7 @@ use super::canonical;
 use super::diagnostic::Diagnostic;
 use super::envelope::Manifest;
 use super::fields::Fields;
+use super::files::Files;
 use super::node::{Node, Span};
 use super::places::Places;
 use super::service::{depends_on, leave_out_empty_tags, supply_family};
@@ -18,7 +19,6 @@ pub const FIELDS: [&str; 4] = ["taskDefinition", "schedule", "sync", "dependsOn"
 /// A scheduled task that was read. With errors reported, parts of it are missing.
 #[derive(Debug)]
 pub struct ScheduledDraft {
-    pub file: String,
     pub key: ServiceKey,
     pub name_span: Span,
     pub task_definition: Json,
@@ -35,29 +35,27 @@ pub fn read(
     api: &Api,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<ScheduledDraft> {
-    let file = manifest.file.as_str();
     let noun = "a scheduled task's spec";
-    let fields = Fields::read(spec, file, noun, &FIELDS, manifest.spec_span, diagnostics)?;
+    let fields = Fields::read(spec, noun, &FIELDS, manifest.spec_span, diagnostics)?;
     let mut places = Places::default();
     places.record(&FieldPath::root(), Some(manifest.spec_span), spec.anchor());
     let mut section = |name, root, diagnostics: &mut Vec<Diagnostic>| {
         let (key, node) = fields.require(name, diagnostics)?;
-        let mut walk = Walk { file, root, places: &mut places, diagnostics };
+        let mut walk = Walk { root, places: &mut places, diagnostics };
         Some(walk.input(node, &FieldPath::root().field(name), key.span, api.input(root.operation)?))
     };
     let task_definition = section("taskDefinition", TASK_DEFINITION, diagnostics);
     let schedule = section("schedule", SCHEDULE, diagnostics);
     let sync = fields
         .get("sync")
-        .map(|(key, node)| policy::sync(key, node, file, &policy::SCHEDULED_TASK_SECTIONS, api, diagnostics));
-    let depends_on = depends_on(fields.get("dependsOn"), file, diagnostics);
+        .map(|(key, node)| policy::sync(key, node, &policy::SCHEDULED_TASK_SECTIONS, api, diagnostics));
+    let depends_on = depends_on(fields.get("dependsOn"), diagnostics);
     let (mut task_definition, schedule) = (task_definition?, schedule?);
     leave_out_empty_tags(&mut task_definition);
     if let Json::Object(object) = &mut task_definition {
         supply_family(object, manifest, &mut places);
     }
     Some(ScheduledDraft {
-        file: manifest.file.clone(),
         key: ServiceKey::new(manifest.name.as_str()),
         name_span: manifest.name_span,
         task_definition,
@@ -74,8 +72,8 @@ impl ScheduledDraft {
     }
 
     /// The finished scheduled task. Worth something only when nothing was reported.
-    pub fn finish(self) -> DesiredScheduledTask {
-        let origins = self.places.origins(&self.file);
+    pub fn finish(self, files: &Files<'_>) -> DesiredScheduledTask {
+        let origins = self.places.origins(files);
         let mut depends_on: Vec<ServiceKey> = self.depends_on.into_iter().map(|(key, _)| key).collect();
         depends_on.sort();
         depends_on.dedup();

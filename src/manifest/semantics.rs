@@ -5,6 +5,7 @@ pub mod dependencies;
 mod fargate;
 mod hooks;
 mod network;
+pub mod scaling;
 mod schedule;
 mod schedule_expression;
 mod sizes;
@@ -19,7 +20,6 @@ use crate::model::{FieldPath, Json};
 /// Checks one service by itself, with its hooks.
 pub fn check(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) {
     let mut view = View {
-        file: &draft.file,
         places: &draft.places,
         task_definition: &draft.task_definition,
         task_definition_root: FieldPath::root().field("taskDefinition"),
@@ -42,7 +42,6 @@ pub fn check(draft: &Draft, diagnostics: &mut Vec<Diagnostic>) {
 /// Checks one scheduled task by itself.
 pub fn check_scheduled_task(draft: &ScheduledDraft, diagnostics: &mut Vec<Diagnostic>) {
     let mut view = View {
-        file: &draft.file,
         places: &draft.places,
         task_definition: &draft.task_definition,
         task_definition_root: FieldPath::root().field("taskDefinition"),
@@ -68,7 +67,6 @@ fn task_definition(view: &mut View<'_>) {
 
 /// A task definition and what it is to run with, and where to say what is wrong with them.
 struct View<'a> {
-    file: &'a str,
     places: &'a Places,
     task_definition: &'a Json,
     /// From `spec`.
@@ -124,8 +122,8 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         notes: &[&str],
     ) {
-        let span = self.places.value(path);
-        self.push(span, title.into(), label.into(), notes);
+        let diagnostic = Diagnostic::at(self.places.value(path), title).label(label);
+        self.report(diagnostic.set_by(self.places.variables(path)), notes);
     }
 
     /// The same, pointing at the field's name.
@@ -136,12 +134,25 @@ impl<'a> View<'a> {
         label: impl Into<String>,
         notes: &[&str],
     ) {
-        let span = self.places.key(path);
-        self.push(span, title.into(), label.into(), notes);
+        let diagnostic = Diagnostic::at(self.places.key(path), title).label(label);
+        self.report(diagnostic.set_by(self.places.variables(path)), notes);
+    }
+
+    /// Adds to the last error where the other field stands that it speaks of, if that is another file.
+    fn beside(&mut self, path: &FieldPath, label: &str) {
+        let other = self.places.key(path);
+        if let Some(last) = self.diagnostics.last_mut()
+            && last.place.is_some_and(|place| place.file != other.file)
+        {
+            last.related.push((other, label.to_owned()));
+        }
     }
 
     fn push(&mut self, span: super::node::Span, title: String, label: String, notes: &[&str]) {
-        let diagnostic = Diagnostic::at(self.file, span, title).label(label);
+        self.report(Diagnostic::at(span, title).label(label), notes);
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic, notes: &[&str]) {
         self.diagnostics.push(notes.iter().fold(diagnostic, |diagnostic, note| diagnostic.note(*note)));
     }
 }
@@ -194,5 +205,6 @@ fn launch(view: &mut View<'_>) {
             "leave one of them out",
             &[&see],
         );
+        view.beside(&view.service_path("capacityProviderStrategy"), "the other one");
     }
 }

@@ -6,6 +6,7 @@ use super::canonical;
 use super::diagnostic::Diagnostic;
 use super::envelope::Manifest;
 use super::fields::{Fields, diagnostic, text};
+use super::files::Files;
 use super::node::{Key, Node, Span, Value};
 use super::places::Places;
 use super::typed::Walk;
@@ -19,7 +20,6 @@ pub const FIELDS: [&str; 6] = ["taskDefinition", "service", "scaling", "rollout"
 /// A service that was read. With errors reported, parts of it are missing.
 #[derive(Debug)]
 pub struct Draft {
-    pub file: String,
     pub key: ServiceKey,
     pub task_definition: Json,
     pub service: Json,
@@ -34,26 +34,24 @@ pub struct Draft {
 
 /// Reads a Service whose variables are in place already.
 pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<Diagnostic>) -> Option<Draft> {
-    let file = manifest.file.as_str();
-    let fields = Fields::read(spec, file, "a service's spec", &FIELDS, manifest.spec_span, diagnostics)?;
+    let fields = Fields::read(spec, "a service's spec", &FIELDS, manifest.spec_span, diagnostics)?;
     let mut places = Places::default();
     places.record(&FieldPath::root(), Some(manifest.spec_span), spec.anchor());
     let mut section = |name, root, diagnostics: &mut Vec<Diagnostic>| {
         let (key, node) = fields.require(name, diagnostics)?;
-        let mut walk = Walk { file, root, places: &mut places, diagnostics };
+        let mut walk = Walk { root, places: &mut places, diagnostics };
         Some(walk.input(node, &FieldPath::root().field(name), key.span, api.input(root.operation)?))
     };
     let task_definition = section("taskDefinition", TASK_DEFINITION, diagnostics);
     let service = section("service", SERVICE, diagnostics);
-    let scaling =
-        fields.get("scaling").and_then(|entry| scaling::read(entry, file, api, &mut places, diagnostics));
-    let rollout = fields.get("rollout").map(|(key, node)| policy::rollout(key, node, file, diagnostics));
+    let scaling = fields.get("scaling").and_then(|entry| scaling::read(entry, api, &mut places, diagnostics));
+    let rollout = fields.get("rollout").map(|(key, node)| policy::rollout(key, node, diagnostics));
     let hooks =
         fields.get("rollout").map(|(_, node)| hooks::read(node, manifest, api, &mut places, diagnostics));
     let sync = fields
         .get("sync")
-        .map(|(key, node)| policy::sync(key, node, file, &policy::SERVICE_SECTIONS, api, diagnostics));
-    let depends_on = depends_on(fields.get("dependsOn"), file, diagnostics);
+        .map(|(key, node)| policy::sync(key, node, &policy::SERVICE_SECTIONS, api, diagnostics));
+    let depends_on = depends_on(fields.get("dependsOn"), diagnostics);
     let (mut task_definition, mut service) = (task_definition?, service?);
     for tree in [&mut task_definition, &mut service] {
         leave_out_empty_tags(tree);
@@ -62,7 +60,6 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
         supply_family(object, manifest, &mut places);
     }
     Some(Draft {
-        file: manifest.file.clone(),
         key: ServiceKey::new(manifest.name.as_str()),
         task_definition,
         service,
@@ -98,7 +95,6 @@ pub(super) fn supply_family(
 
 pub(super) fn depends_on(
     entry: Option<(&Key, &Node)>,
-    file: &str,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<(ServiceKey, Span)> {
     let mut names = Vec::new();
@@ -107,7 +103,7 @@ pub(super) fn depends_on(
         Value::List(items) => items.as_slice(),
         Value::Refused => &[],
         Value::Scalar(_) | Value::Map(_) => {
-            diagnostics.push(diagnostic(file, list, "`dependsOn`", scalar::mismatch("a list", list)));
+            diagnostics.push(diagnostic(list, "`dependsOn`", scalar::mismatch("a list", list)));
             &[]
         }
     };
@@ -115,7 +111,7 @@ pub(super) fn depends_on(
         match scalar::read(item, &text()) {
             Ok(name) => names.push((ServiceKey::new(name.as_str().unwrap_or_default()), item.span)),
             Err(_) if item.value == Value::Refused => {}
-            Err(fault) => diagnostics.push(diagnostic(file, item, &format!("`dependsOn[{index}]`"), fault)),
+            Err(fault) => diagnostics.push(diagnostic(item, &format!("`dependsOn[{index}]`"), fault)),
         }
     }
     names
@@ -123,8 +119,8 @@ pub(super) fn depends_on(
 
 impl Draft {
     /// The finished service. Worth something only when nothing was reported.
-    pub fn finish(self) -> DesiredService {
-        let origins = self.places.origins(&self.file);
+    pub fn finish(self, files: &Files<'_>) -> DesiredService {
+        let origins = self.places.origins(files);
         let mut depends_on: Vec<ServiceKey> = self.depends_on.into_iter().map(|(key, _)| key).collect();
         depends_on.sort();
         depends_on.dedup();

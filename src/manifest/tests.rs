@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 mod gallery;
-mod generated;
+pub(super) mod generated;
 mod hooks;
 mod limits;
+mod lookups;
 mod schema;
 mod values;
 

@@ -12,16 +12,14 @@ use crate::shape::api::{Shape, Type};
 use crate::shape::layout::{Root, filled_in, is_input, written_as_mapping};
 
 /// The member that tells the elements of a list apart, by the elements' shape.
-const IDENTITIES: [(&str, &str); 17] = [
+const IDENTITIES: [(&str, &str); 15] = [
     ("CapacityProviderStrategyItem", "capacityProvider"),
     ("ContainerDefinition", "name"),
     ("ContainerDependency", "containerName"),
     ("ContainerOverride", "name"),
     ("HostEntry", "hostname"),
     ("KeyValuePair", "name"),
-    ("LoadBalancer", "targetGroupArn"),
     ("MountPoint", "containerPath"),
-    ("PortMapping", "containerPort"),
     ("Secret", "name"),
     ("ServiceConnectService", "portName"),
     ("ServiceRegistry", "registryArn"),
@@ -34,7 +32,6 @@ const IDENTITIES: [(&str, &str); 17] = [
 
 /// One walk through one input of AWS's.
 pub struct Walk<'a> {
-    pub file: &'a str,
     pub root: Root,
     pub places: &'a mut Places,
     pub diagnostics: &'a mut Vec<Diagnostic>,
@@ -65,6 +62,7 @@ impl Walk<'_> {
 
     fn value(&mut self, node: &Node, at: &At<'_>, expected: Type<'_>, key: Option<Span>) -> Option<Json> {
         self.places.record(&at.path, key, node.anchor());
+        self.places.set_by(&at.path, &node.variables);
         if node.value == Value::Refused {
             self.places.refuse(&at.path);
             return None;
@@ -77,6 +75,7 @@ impl Walk<'_> {
                 self.list(items, at, expected, (*min, *max), node)
             }
             (Shape::Map { .. }, Value::Map(entries)) => Some(self.map(entries, at, expected)),
+            (Shape::Document {}, _) => self.document(node, at),
             (shape, _) => match scalar::read(node, shape) {
                 Ok(value) => Some(value),
                 Err(fault) => {
@@ -93,7 +92,7 @@ impl Walk<'_> {
         for (key, node) in entries {
             if let Some(reason) = self.refused(expected.name(), &key.text) {
                 let title = format!("`{}` is not for a manifest to set", key.text);
-                self.error(Diagnostic::at(self.file, key.span, title).label(reason));
+                self.error(Diagnostic::at(key.span, title).label(reason));
                 continue;
             }
             let Some(member) = expected.member(&key.text) else {
@@ -177,18 +176,14 @@ impl Walk<'_> {
             self.fault(fault.label(scalar::limits(min, max, "element")), at, node);
         }
         let element = expected.element()?;
-        let identity =
-            IDENTITIES.iter().find(|(shape, _)| *shape == element.name()).map(|(_, member)| *member);
         let mut values = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let path = at.path.index(index);
             let inner = At { path: path.clone(), anchor: item.anchor(), structure: at.structure };
             // A refused element keeps its place, so that the others keep theirs.
             let value = self.value(item, &inner, element, None).unwrap_or(Json::Null);
-            match identity.and_then(|member| value.get(member)) {
-                Some(Json::String(name)) => self.places.name(&path, name.as_str()),
-                Some(Json::Number(number)) => self.places.name(&path, number.to_string()),
-                _ => {}
+            if let Some(name) = name_of(&value, element.name()) {
+                self.places.name(&path, name);
             }
             values.push(value);
         }
@@ -214,6 +209,32 @@ impl Walk<'_> {
         Json::Object(object)
     }
 
+    /// Free JSON: whatever is written, each scalar as what YAML takes it for.
+    fn document(&mut self, node: &Node, at: &At<'_>) -> Option<Json> {
+        match &node.value {
+            Value::Map(entries) => {
+                let member = |(key, node): &(Key, Node)| {
+                    let inner = At { path: at.path.field(key.text.as_str()), anchor: key.span, ..at.clone() };
+                    Some((key.text.clone(), self.document(node, &inner)?))
+                };
+                Some(Json::Object(entries.iter().filter_map(member).collect()))
+            }
+            Value::List(items) => {
+                let item =
+                    |(index, item)| self.document(item, &At { path: at.path.index(index), ..at.clone() });
+                Some(Json::Array(items.iter().enumerate().filter_map(item).collect()))
+            }
+            Value::Scalar(scalar) => match scalar::free(node, scalar) {
+                Ok(value) => Some(value),
+                Err(fault) => {
+                    self.fault(fault, at, node);
+                    None
+                }
+            },
+            Value::Refused => None,
+        }
+    }
+
     /// Reports an unknown member, and answers which one was meant.
     fn unknown<'t>(&mut self, key: &Key, at: &At<'_>, expected: Type<'t>) -> Option<&'t str> {
         self.places.refuse(&at.path);
@@ -221,8 +242,11 @@ impl Walk<'_> {
         let names = names.filter(|name| self.refused(expected.name(), name).is_none());
         let title = format!("unknown field `{}` in {}", key.text, self.noun(expected.name()));
         let meant = nearest(&key.text, names);
-        let label = meant.map_or_else(String::new, |name| format!("did you mean `{name}`?"));
-        let diagnostic = Diagnostic::at(self.file, key.span, title).label(label);
+        let label = match &*key.text {
+            "$patch" => "only in an Overlay".to_owned(),
+            _ => meant.map_or_else(String::new, |name| format!("did you mean `{name}`?")),
+        };
+        let diagnostic = Diagnostic::at(key.span, title).label(label);
         self.error(self.see(diagnostic, expected.name()));
         meant
     }
@@ -239,15 +263,14 @@ impl Walk<'_> {
             }
             self.places.refuse(&at.path.field(name.as_str()));
             let title = format!("{} has no `{name}`", self.noun(expected.name()));
-            let diagnostic =
-                Diagnostic::at(self.file, at.anchor, title).label(format!("`{name}` is required"));
+            let diagnostic = Diagnostic::at(at.anchor, title).label(format!("`{name}` is required"));
             self.error(self.see(diagnostic, expected.name()));
         }
         let chosen = entries.iter().filter(|(key, _)| members.contains_key(&key.text)).count();
         if *union && chosen != 1 {
             let title = format!("{} must have exactly one member", self.noun(expected.name()));
             let names = any_of(members.keys().map(String::as_str));
-            let diagnostic = Diagnostic::at(self.file, at.anchor, title).label(format!("one of {names}"));
+            let diagnostic = Diagnostic::at(at.anchor, title).label(format!("one of {names}"));
             self.error(self.see(diagnostic, expected.name()));
         }
     }
@@ -255,10 +278,9 @@ impl Walk<'_> {
     fn fault(&mut self, fault: Fault, at: &At<'_>, node: &Node) {
         self.places.refuse(&at.path);
         let title = format!("`{}` {}", last_field(&at.path), fault.wrong);
-        let mut diagnostic = Diagnostic::at(self.file, node.span, title).label(fault.label);
+        let mut diagnostic = Diagnostic::at(node.span, title).label(fault.label);
         diagnostic.notes.extend(fault.note);
-        diagnostic.notes.extend(node.variable_note());
-        self.error(self.see(diagnostic, at.structure));
+        self.error(self.see(diagnostic.set_by(&node.variables), at.structure));
     }
 
     fn error(&mut self, diagnostic: Diagnostic) {
@@ -274,6 +296,23 @@ impl Walk<'_> {
 
     fn noun(&self, structure: &str) -> String {
         if is_input(structure) { self.root.noun.to_owned() } else { noun(structure) }
+    }
+}
+
+/// What the plan calls an element of a list: `worker`, `8080/tcp`, `api:8080`.
+fn name_of(element: &Json, structure: &str) -> Option<String> {
+    let text = |member: &str| match element.get(member) {
+        Some(Json::String(text)) => Some(text.clone()),
+        Some(Json::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    match structure {
+        "LoadBalancer" => Some(format!("{}:{}", text("containerName")?, text("containerPort")?)),
+        "PortMapping" => {
+            let protocol = text("protocol").unwrap_or_else(|| "tcp".to_owned());
+            Some(format!("{}/{protocol}", text("containerPort").or_else(|| text("containerPortRange"))?))
+        }
+        _ => text(IDENTITIES.iter().find(|(shape, _)| *shape == structure)?.1),
     }
 }
 

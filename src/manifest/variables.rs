@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
 use super::limits::{EXPANDED_BYTES_MAX, NODES_MAX};
-use super::node::{Key, Node, Scalar, Span, Value};
+use super::lookups::Lookup;
+use super::node::{Key, Node, Scalar, Span, Value, Variable};
 use super::suggest::did_you_mean;
 
 /// Variables that every environment has.
@@ -17,6 +18,10 @@ pub struct Variables {
     pub values: BTreeMap<String, Node>,
     /// Name of the environment they come from.
     pub environment: String,
+    /// Those that stand elsewhere.
+    pub lookups: Vec<Lookup>,
+    /// What is to be known of values that were looked up, by variable.
+    pub notes: BTreeMap<String, String>,
 }
 
 /// A piece of text between and in references.
@@ -33,15 +38,30 @@ impl Variables {
     ///
     /// A scalar that is nothing but one reference takes the variable's value with its type, lists
     /// included. Wherever the value comes from, its place stays the one that asked for it.
-    pub fn substitute(&self, node: &Node, file: &str, diagnostics: &mut Vec<Diagnostic>) -> Node {
-        Substitution { variables: self, file, diagnostics, nodes: 0, bytes: 0, exceeded: false }.node(node)
+    pub fn substitute(&self, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Node {
+        Substitution { variables: self, diagnostics, nodes: 0, bytes: 0, exceeded: false }.node(node)
+    }
+
+    /// What a text becomes; `None`: it can't be told, or it becomes a list.
+    pub fn peek(&self, text: &str) -> Option<String> {
+        let mut whole = String::new();
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(part) => whole.push_str(part),
+                Piece::Open => return None,
+                Piece::Name(name) => match &self.values.get(name)?.value {
+                    Value::Scalar(scalar) => whole.push_str(&scalar.text),
+                    Value::List(_) | Value::Map(_) | Value::Refused => return None,
+                },
+            }
+        }
+        Some(whole)
     }
 }
 
 /// One walk through one document.
 struct Substitution<'a> {
     variables: &'a Variables,
-    file: &'a str,
     diagnostics: &'a mut Vec<Diagnostic>,
     /// What variables have put in place so far.
     nodes: usize,
@@ -62,7 +82,7 @@ impl<'a> Substitution<'a> {
 
     fn entry(&mut self, (key, node): &(Key, Node)) -> (Key, Node) {
         if key.text.contains("${") {
-            let diagnostic = Diagnostic::at(self.file, key.span, "variables can't stand in a key");
+            let diagnostic = Diagnostic::at(key.span, "variables can't stand in a key");
             self.diagnostics.push(diagnostic.label("only in values"));
         }
         (key.clone(), self.node(node))
@@ -72,33 +92,44 @@ impl<'a> Substitution<'a> {
         let pieces = pieces(&scalar.text);
         if let [Piece::Name(name)] = pieces[..] {
             return match self.lookup(name, span) {
-                Some(value) => placed(value, span, &Rc::from(name)),
+                Some(value) => placed(value, span, name, self.note(name)),
                 None => refused(span),
             };
         }
         let mut text = String::new();
+        let mut used = Vec::new();
         let mut sound = true;
         for piece in pieces {
             match piece {
                 Piece::Text(part) => text.push_str(part),
                 Piece::Open => {
                     sound = false;
-                    let diagnostic = Diagnostic::at(self.file, span, "`${` without `}`");
+                    let diagnostic = Diagnostic::at(span, "`${` without `}`");
                     self.diagnostics.push(diagnostic.label("write `$${` for the text `${`"));
                 }
-                Piece::Name(name) => match self.lookup(name, span).map(|node| &node.value) {
-                    Some(Value::Scalar(value)) => text.push_str(&value.text),
-                    Some(Value::List(_)) => {
+                Piece::Name(name) => match self.lookup(name, span).map(|node| (node, &node.value)) {
+                    Some((node, Value::Scalar(value))) => {
+                        text.push_str(&value.text);
+                        used.push(Rc::new(variable(name, node, self.note(name))));
+                    }
+                    Some((_, Value::List(_))) => {
                         sound = false;
-                        let diagnostic = Diagnostic::at(self.file, span, format!("`${{{name}}}` is a list"));
+                        let diagnostic = Diagnostic::at(span, format!("`${{{name}}}` is a list"));
                         let label = "a list can't stand inside of a text; let it be the whole value";
                         self.diagnostics.push(diagnostic.label(label));
                     }
-                    Some(Value::Map(_) | Value::Refused) | None => sound = false,
+                    Some((_, Value::Map(_) | Value::Refused)) | None => sound = false,
                 },
             }
         }
-        if sound { Node::text(text, span) } else { refused(span) }
+        match sound {
+            true => Node { variables: used, ..Node::text(text, span) },
+            false => refused(span),
+        }
+    }
+
+    fn note(&self, name: &str) -> &'a str {
+        self.variables.notes.get(name).map_or("", String::as_str)
     }
 
     /// The value of a variable, if it exists and there is room for it; otherwise that is reported.
@@ -118,14 +149,14 @@ impl<'a> Substitution<'a> {
             let kibibytes = EXPANDED_BYTES_MAX / 1024;
             let title =
                 format!("variables put more than {NODES_MAX} values or {kibibytes} KiB into one document");
-            self.diagnostics.push(Diagnostic::at(self.file, span, title).label("the limit is passed here"));
+            self.diagnostics.push(Diagnostic::at(span, title).label("the limit is passed here"));
         }
         self.exceeded = true;
         None
     }
 
     fn unknown(&self, name: &str, span: Span) -> Diagnostic {
-        let diagnostic = Diagnostic::at(self.file, span, format!("unknown variable `{name}`"));
+        let diagnostic = Diagnostic::at(span, format!("unknown variable `{name}`"));
         let known = self.variables.values.keys().map(String::as_str);
         let diagnostic = diagnostic.label(did_you_mean(name, known));
         let environment = &self.variables.environment;
@@ -154,14 +185,24 @@ fn refused(span: Span) -> Node {
 }
 
 /// A variable's value as if it had been written at `span`.
-fn placed(node: &Node, span: Span, variable: &Rc<str>) -> Node {
+fn placed(node: &Node, span: Span, name: &str, note: &str) -> Node {
     let value = match &node.value {
         Value::Scalar(_) | Value::Refused => node.value.clone(),
-        Value::List(items) => Value::List(items.iter().map(|item| placed(item, span, variable)).collect()),
+        Value::List(items) => Value::List(items.iter().map(|item| placed(item, span, name, note)).collect()),
         // Was reported where the variable is defined.
         Value::Map(_) => Value::Refused,
     };
-    Node { span, value, variable: Some(Rc::clone(variable)) }
+    Node { span, value, variables: vec![Rc::new(variable(name, node, note))] }
+}
+
+fn variable(name: &str, node: &Node, note: &str) -> Variable {
+    let says = match &node.value {
+        Value::Scalar(scalar) => format!("`${{{name}}}` is `{}`{note}", scalar.text),
+        Value::List(_) | Value::Map(_) | Value::Refused => {
+            format!("`${{{name}}}` is {}{note}", node.description())
+        }
+    };
+    Variable { set: node.anchor(), says }
 }
 
 /// Takes text apart. `$${` is the text `${`.

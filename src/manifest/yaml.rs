@@ -9,6 +9,7 @@ use serde_saphyr::granit_parser::{
     ErrorKind, Event, Marker, Options, Parser, ScalarStyle, Span as Range, StrInput, StructureStyle,
 };
 
+use super::files::FileId;
 use super::limits::{ALIASES_MAX, DEPTH_MAX, DOCUMENTS_MAX, EXPANDED_BYTES_MAX, FILE_BYTES_MAX, NODES_MAX};
 use super::node::{Key, Node, Scalar, Span, Value};
 
@@ -20,18 +21,23 @@ pub struct YamlError {
     pub label: &'static str,
 }
 
-/// Reads all documents of a file. Documents that hold nothing but comments are left out.
-pub fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
+/// Reads all documents of `file`. Documents that hold nothing but comments are left out.
+pub fn parse(text: &str, file: FileId) -> Result<Vec<Node>, YamlError> {
     if text.len() > FILE_BYTES_MAX {
         let message =
             format!("the file has {} KiB; {} KiB are allowed", text.len() / 1024, FILE_BYTES_MAX / 1024);
-        return Err(YamlError { span: Span { line: 1, column: 1, start: 0, end: 0 }, message, label: "" });
+        return Err(YamlError {
+            span: Span { file, line: 1, column: 1, start: 0, end: 0 },
+            message,
+            label: "",
+        });
     }
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.flow_nesting_limit = DEPTH_MAX + 1;
     let mut composer = Composer {
         events: Parser::new_from_str_with_options(text, options),
+        file,
         text_length: text.len(),
         anchors: BTreeMap::new(),
         aliases: 0,
@@ -60,6 +66,7 @@ pub fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
 
 struct Composer<'a> {
     events: Parser<'a, StrInput<'a>>,
+    file: FileId,
     text_length: usize,
     anchors: BTreeMap<usize, Anchored>,
     aliases: usize,
@@ -123,8 +130,10 @@ impl<'a> Composer<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), range)?;
                 self.bytes += text.len();
-                let scalar = Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
-                let node = Node::new(self.span(range), Value::Scalar(scalar));
+                let (span, plain) = (self.span(range), style == ScalarStyle::Plain);
+                // The parser says `~` for a value that is left out; an overlay has to tell them apart.
+                let text = if plain && span.start == span.end { String::new() } else { text.into_owned() };
+                let node = Node::new(span, Value::Scalar(Scalar { text, plain }));
                 (Read { node, depth: 1 }, anchor)
             }
             Event::SequenceStart(style, anchor, tag) => {
@@ -288,6 +297,7 @@ impl<'a> Composer<'a> {
     fn span(&self, range: Range) -> Span {
         let start = self.byte(range.start);
         Span {
+            file: self.file,
             line: range.start.line(),
             column: range.start.col() + 1,
             start,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DesiredScheduledTask, Digest, FieldPath, Hook, Json, Revision, ServiceKey};
+use super::{DesiredScheduledTask, Digest, FieldPath, Hook, Json, LookedUp, Revision, ServiceKey};
 
 /// Everything one commit wants of one environment.
 #[derive(Clone, Debug)]
@@ -27,7 +27,16 @@ pub struct Environment {
     pub region: String,
     pub cluster: String,
     pub variables: BTreeMap<String, Json>,
+    /// Those of them that stand elsewhere, with the version that was found.
+    pub looked_up: Vec<LookedUp>,
     pub sync: EnvironmentSync,
+}
+
+impl Environment {
+    /// What was looked up, each on a line.
+    pub fn looked_up(&self) -> Vec<String> {
+        self.looked_up.iter().map(ToString::to_string).collect()
+    }
 }
 
 /// What holds for every service of an environment.
@@ -68,11 +77,13 @@ pub struct DesiredService {
 
 /// Application Auto Scaling inputs. `ServiceNamespace`, `ResourceId` and `ScalableDimension` are
 /// left out: they follow from the service.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Scaling {
     pub min_capacity: i64,
     pub max_capacity: i64,
     /// `SuspendedState`, only if Git mentions it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_state: Option<Json>,
     /// PutScalingPolicy inputs by PolicyName.
     pub policies: BTreeMap<String, Json>,
@@ -127,6 +138,8 @@ pub struct SyncPolicy {
     pub drift: Drift,
     /// Whether what left Git goes; `None`: as the environment says.
     pub prune: Option<bool>,
+    /// Whether a service that ECS can't change may be deleted and made anew.
+    pub replace: bool,
     /// JSON pointers from `spec`; the diff and the write both leave these fields alone.
     pub ignore: Vec<String>,
 }

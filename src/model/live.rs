@@ -39,6 +39,9 @@ pub struct Live {
     pub calls: u32,
 }
 
+/// Members of a service that only DescribeServiceRevisions shows.
+pub const REVISION_ONLY: [&str; 2] = ["gatewayConnectors", "monitoring"];
+
 /// One service as AWS has it.
 #[derive(Clone, Debug)]
 pub struct LiveService {
@@ -46,9 +49,15 @@ pub struct LiveService {
     /// The revision that the service points to. Read only where tags don't already prove it equal
     /// to what Git wants; `Absent` then.
     pub task_definition: Part<LiveTaskDefinition>,
+    /// The revision that was applied last, where the service runs another and Git asks for a third: read
+    /// only then, to tell what Git changed from what somebody else did.
+    pub applied: Option<LiveTaskDefinition>,
     /// An existing ACTIVE revision that carries the desired digest. Looked for only when the
     /// service does not already run it.
     pub reusable: Option<TaskDefinitionArn>,
+    /// What [`REVISION_ONLY`] names, of the service revision that the PRIMARY deployment runs. `Absent`:
+    /// nothing depends on it.
+    pub service_revision: Part<Json>,
     pub scaling: Part<LiveScaling>,
     /// Newest first, as ListServiceDeployments tells. Read only while a rollout is of interest.
     pub deployments: Part<Vec<ServiceDeployment>>,
@@ -67,7 +76,9 @@ impl LiveService {
         Self {
             service: Part::Absent,
             task_definition: Part::Absent,
+            applied: None,
             reusable: None,
+            service_revision: Part::Absent,
             scaling: Part::Absent,
             deployments: Part::Absent,
             stopped_tasks: Vec::new(),
@@ -189,6 +200,22 @@ impl EcsService {
 
     pub fn primary(&self) -> Option<Deployment<'_>> {
         self.deployments().find(|deployment| deployment.status() == "PRIMARY")
+    }
+
+    /// The ARN of the service revision that the PRIMARY deployment runs: both end in the same number.
+    pub fn primary_revision(&self) -> Option<String> {
+        let primary = self.primary()?;
+        let number = primary.id().rsplit('/').next().filter(|number| !number.is_empty())?;
+        let known = self.0["currentServiceRevisions"].as_array().into_iter().flatten();
+        let told = known
+            .filter_map(|revision| revision["arn"].as_str())
+            .find(|arn| arn.rsplit('/').next() == Some(number))
+            .map(str::to_owned);
+        let made = || {
+            let (before, path) = self.arn().split_once(":service/")?;
+            Some(format!("{before}:service-revision/{path}/{number}"))
+        };
+        told.or_else(made)
     }
 
     /// The newest service events, newest first.

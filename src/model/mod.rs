@@ -6,12 +6,14 @@ mod digest;
 mod failure;
 mod hook;
 mod live;
+mod lookup;
 mod path;
 mod record;
 mod revision;
 mod scaling_override;
 mod scheduled_task;
 mod service_key;
+mod surroundings;
 mod tags;
 mod timestamp;
 
@@ -25,19 +27,21 @@ pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget}
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
-    ServiceDeployment, ServiceDeploymentStatus,
+    REVISION_ONLY, ServiceDeployment, ServiceDeploymentStatus,
 };
+pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
-    Applied, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind, ScalingPut,
-    ServiceRecord,
+    Applied, AppliedSpec, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind,
+    ScalingPut, ServiceRecord,
 };
-pub use revision::{Revision, TaskDefinitionArn};
+pub use revision::{Revision, TaskDefinitionArn, is_dirty};
 pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};
 pub use scheduled_task::{
     DesiredScheduledTask, LiveScheduledTask, Schedule, ScheduleGroup, Workload, schedule_group_name,
 };
 pub use service_key::ServiceKey;
+pub use surroundings::{Facts, ImageId, Repository, Subject};
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;
 

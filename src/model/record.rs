@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, EcsService, Failure, Hook, HookOutcome, Json, OpenHook, PastHook, TaskDefinitionArn, Timestamp,
-    Workload,
+    DesiredService, Digest, EcsService, Failure, Hook, HookOutcome, Json, OpenHook, PastHook, Scaling,
+    TaskDefinitionArn, Timestamp, Workload,
 };
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
@@ -161,6 +161,9 @@ pub struct Leaving {
     /// When its deletion began; from then on its count is not what Git asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began_at: Option<Timestamp>,
+    /// Git still asks for it, and ECS can't change it: it goes so that another can be made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +234,39 @@ pub struct Applied {
     /// `sync.prune` of the manifest, for the day on which it leaves Git; `None`: it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prune: Option<bool>,
+    /// What Git said of a service then, besides its task definition: revisions are immutable, so AWS
+    /// keeps that. `None`: it is not known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<AppliedSpec>,
+    /// Which values from elsewhere Git's variables stood for: `image from /jobs/image version 7`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looked_up: Vec<String>,
+}
+
+/// The parts of a service's spec that AWS changes in place, as Git had them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedSpec {
+    pub service: Json,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
+}
+
+impl AppliedSpec {
+    pub fn of(service: &DesiredService) -> Self {
+        Self { service: service.service.clone(), scaling: service.scaling.clone() }
+    }
+}
+
+impl Applied {
+    /// The same spec was applied before: it is in force since then, whichever commit is the newest.
+    #[must_use]
+    pub fn since(self, before: Option<&Applied>) -> Self {
+        match before.filter(|before| before.digest == self.digest) {
+            Some(before) => Self { revision: before.revision.clone(), ..self },
+            None => self,
+        }
+    }
 }
 
 /// A deployment that we started or adopted, until it is judged.

@@ -28,8 +28,13 @@ impl Revision {
 
     /// Whether it is a working folder with edits on top of the commit.
     pub fn is_dirty(&self) -> bool {
-        self.id.ends_with("-dirty")
+        is_dirty(&self.id)
     }
+}
+
+/// Whether a commit's id is that of a working folder with edits on top of it.
+pub fn is_dirty(id: &str) -> bool {
+    id.ends_with("-dirty")
 }
 
 /// `main@4c1f9e2`; `main@4c1f9e2-dirty` for a working folder with edits.

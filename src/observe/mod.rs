@@ -4,17 +4,23 @@
 
 mod evidence;
 mod hooks;
+mod lookups;
 mod parallel;
 mod redact;
 mod scaling;
 #[cfg(test)]
 mod schedule_tests;
 mod scheduled_tasks;
+mod service_revisions;
 mod services;
+mod surroundings;
+mod survey;
 mod task_definitions;
 
 #[cfg(test)]
 mod hook_tests;
+#[cfg(test)]
+mod surroundings_tests;
 #[cfg(test)]
 mod tests;
 
@@ -26,11 +32,15 @@ use crate::model::{
 };
 
 use evidence::StoppedMemory;
+pub use lookups::look_up;
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
 use scheduled_tasks::ScheduleMemory;
 pub use scheduled_tasks::{Owner, WantTask};
+use service_revisions::RevisionMemory;
 use services::MissingMemory;
+pub use surroundings::{OnAnswer, surroundings};
+pub use survey::Scope;
 use task_definitions::TaskDefinitions;
 
 /// One service to look at.
@@ -79,6 +89,7 @@ pub struct Observer {
     task_definitions: TaskDefinitions,
     scaling: ScalingMemory,
     schedules: ScheduleMemory,
+    revisions: RevisionMemory,
     missing: MissingMemory,
     stopped: StoppedMemory,
 }
@@ -91,6 +102,7 @@ impl Observer {
             task_definitions: TaskDefinitions::default(),
             scaling: ScalingMemory::default(),
             schedules: ScheduleMemory::default(),
+            revisions: RevisionMemory::default(),
             missing: MissingMemory::default(),
             stopped: StoppedMemory::default(),
         }
@@ -118,10 +130,11 @@ impl Observer {
         let names: Vec<Name<'_>> = wanted.chain(leaving).collect();
         let mut services = self.services(&names, now).await;
         let details = wants.iter().map(|want| read(self.details(want, &services, now))).collect();
-        let (mut scaling, live, targets) = tokio::join!(
+        let (mut scaling, live, targets, mut revisions) = tokio::join!(
             self.scaling(wants, &services),
             in_parallel(details),
-            self.targets_left(departing, &services)
+            self.targets_left(departing, &services),
+            self.service_revisions(wants, &services)
         );
         scaling.extend(targets);
         let left = departing.iter().map(|it| (it.key.clone(), LiveService::absent()));
@@ -134,6 +147,9 @@ impl Observer {
                     && let Some(service) = services.remove(&key)
                 {
                     live.service = service;
+                }
+                if let Some(revision) = revisions.remove(&key) {
+                    live.service_revision = revision;
                 }
                 if let Some(scaling) = scaling.remove(&key) {
                     live.scaling = scaling;
@@ -171,6 +187,7 @@ impl Observer {
                     live.task_definition = self.task_definition(want, service).await;
                 }
                 if let Part::Present(running) = &live.task_definition {
+                    live.applied = self.applied_revision(want, running).await;
                     match self.reusable(want.sought(), Some(running)).await {
                         Ok(reusable) => live.reusable = reusable,
                         Err(error) => live.task_definition = Part::Unreadable(error.to_string()),

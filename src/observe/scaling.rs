@@ -70,26 +70,8 @@ impl Observer {
             .filter(|(want, _)| targets.get(want.key()).is_some_and(|part| part.present().is_some()))
             .copied()
             .collect();
-        let mut rules = self.rules(&with_rules).await;
-        targets
-            .into_iter()
-            .map(|(key, target)| {
-                let scaling = match (target, rules.remove(&key)) {
-                    (Part::Present(_), Some(Err(why))) => Part::Unreadable(why),
-                    (Part::Present(target), Some(Ok(rules))) => Part::Present(LiveScaling {
-                        target,
-                        policies: rules.policies,
-                        scheduled_actions: rules.scheduled_actions,
-                    }),
-                    (Part::Present(target), None) => {
-                        Part::Present(LiveScaling { target, ..LiveScaling::default() })
-                    }
-                    (Part::Absent, _) => Part::Absent,
-                    (Part::Unreadable(why), _) => Part::Unreadable(why),
-                };
-                (key, scaling)
-            })
-            .collect()
+        let rules = self.rules(&with_rules).await;
+        with_rules_of(targets, rules)
     }
 
     /// The scalable targets of services that left Git and are still there. What is on them goes along.
@@ -114,6 +96,16 @@ impl Observer {
                 Part::Unreadable(why) => (key, Part::Unreadable(why)),
             })
             .collect()
+    }
+
+    /// All scaling there is of these services, whether anybody wants it or not.
+    pub(super) async fn scaling_of(&self, keys: &[&ServiceKey]) -> BTreeMap<ServiceKey, Part<LiveScaling>> {
+        let targets = self.targets(keys).await;
+        // A scalable target that is not there has no policies either.
+        let is_there = |key: &&&ServiceKey| targets.get(**key).is_some_and(|part| part.present().is_some());
+        let with_target: Vec<&ServiceKey> = keys.iter().filter(is_there).copied().collect();
+        let rules = self.read_all(&with_target).await;
+        with_rules_of(targets, rules)
     }
 
     async fn targets(&self, keys: &[&ServiceKey]) -> BTreeMap<ServiceKey, Part<Json>> {
@@ -184,13 +176,16 @@ impl Observer {
     }
 
     async fn read_unread(&self, unread: &[Asked<'_>]) -> RulesRead {
-        let keys = keys_of(unread);
+        self.read_all(&keys_of(unread)).await
+    }
+
+    async fn read_all(&self, keys: &[&ServiceKey]) -> RulesRead {
         if keys.len() >= SWEEP_MIN
-            && let Some(swept) = self.sweep(&keys).await
+            && let Some(swept) = self.sweep(keys).await
         {
             return swept;
         }
-        self.read_one_by_one(&keys).await
+        self.read_one_by_one(keys).await
     }
 
     async fn read_one_by_one(&self, keys: &[&ServiceKey]) -> RulesRead {
@@ -249,6 +244,32 @@ impl Rules {
             scheduled_actions: by_name(of_service(&actions.items, cluster, service), "ScheduledActionName"),
         }
     }
+}
+
+/// Targets with what is on them, as far as that was read.
+fn with_rules_of(
+    targets: BTreeMap<ServiceKey, Part<Json>>,
+    mut rules: RulesRead,
+) -> BTreeMap<ServiceKey, Part<LiveScaling>> {
+    targets
+        .into_iter()
+        .map(|(key, target)| {
+            let scaling = match (target, rules.remove(&key)) {
+                (Part::Present(_), Some(Err(why))) => Part::Unreadable(why),
+                (Part::Present(target), Some(Ok(rules))) => Part::Present(LiveScaling {
+                    target,
+                    policies: rules.policies,
+                    scheduled_actions: rules.scheduled_actions,
+                }),
+                (Part::Present(target), None) => {
+                    Part::Present(LiveScaling { target, ..LiveScaling::default() })
+                }
+                (Part::Absent, _) => Part::Absent,
+                (Part::Unreadable(why), _) => Part::Unreadable(why),
+            };
+            (key, scaling)
+        })
+        .collect()
 }
 
 /// Whether a scalable target matters: Git asks for one; Git's count differs from the live one, which is

@@ -111,6 +111,22 @@ impl Observer {
         }
     }
 
+    /// The revision that was applied last, where the service runs another and Git asks for a third. What
+    /// can't be read any more is only missed in explanations.
+    pub(super) async fn applied_revision(
+        &self,
+        want: &Want<'_>,
+        running: &LiveTaskDefinition,
+    ) -> Option<LiveTaskDefinition> {
+        let applied = want.applied()?;
+        let third = applied.task_definition != running.arn
+            && applied.task_definition_digest != want.desired.task_definition_digest;
+        if !third {
+            return None;
+        }
+        self.revision(&applied.task_definition).await.ok().map(|revision| (*revision).clone())
+    }
+
     /// An ACTIVE revision that carries the wanted digest, other than the one that runs. An error
     /// must keep a new one from being registered: there is no telling whether it would be a double.
     pub(super) async fn reusable(

@@ -109,6 +109,8 @@ fn applied() -> ServiceRecord {
         revision: "4c1f9e2".to_owned(),
         at: Timestamp(0),
         prune: None,
+        spec: None,
+        looked_up: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

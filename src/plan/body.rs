@@ -2,6 +2,7 @@
 
 use serde_json::{Map, json};
 
+use super::equality::is_blank;
 use super::{Consequence, Difference, RevisionSource};
 use crate::model::{DesiredService, Digest, Environment, Json, Revision, Scaling, Segment, ServiceKey, tag};
 use crate::shape::rules::{Absent, Clear, Node, Tree, tree};
@@ -167,7 +168,7 @@ fn parts(name: &str, desired: Option<&Json>, live: &Json, differences: &[&Differ
         let path = difference.path.0.get(2..).unwrap_or_default();
         // What Git says is in place already; a default is known only to the difference.
         if desired.is_none_or(|desired| at(desired, path).is_none()) {
-            set(&mut whole, path, difference.desired.clone().unwrap_or(Json::Null));
+            set(&mut whole, &live[name], path, difference.desired.clone().unwrap_or(Json::Null));
         }
     }
     whole
@@ -191,14 +192,16 @@ fn at<'a>(tree: &'a Json, path: &[Segment]) -> Option<&'a Json> {
     })
 }
 
-fn set(tree: &mut Json, path: &[Segment], value: Json) {
-    let mut place = tree;
+/// Puts a value into a tree. An object around it that is not there yet comes from the live side, whole: ECS
+/// requires members in it that do not differ.
+fn set(tree: &mut Json, live: &Json, path: &[Segment], value: Json) {
+    let (mut place, mut there) = (tree, live);
     for segment in path {
         let Segment::Field(name) = segment else { return };
         if !place.is_object() {
-            *place = json!({});
+            *place = if there.is_object() { there.clone() } else { json!({}) };
         }
-        place = &mut place[name.as_str()];
+        (place, there) = (&mut place[name.as_str()], &there[name.as_str()]);
     }
     *place = value;
 }
@@ -216,7 +219,9 @@ fn with_theirs(desired: &Json, live: Option<&Json>, node: Option<&Node>) -> Json
                 let merged = with_theirs(ours, Some(value), child);
                 whole.insert(name.clone(), merged);
             }
-            None if child.and_then(|child| child.rule).is_some_and(|rule| rule.absent == Absent::NotOurs) => {
+            None if child.and_then(|child| child.rule).is_some_and(|rule| rule.absent == Absent::NotOurs)
+                && !is_blank(value) =>
+            {
                 whole.insert(name.clone(), value.clone());
             }
             None => {}
@@ -243,6 +248,12 @@ pub(super) fn scalable_target(environment: &Environment, key: &ServiceKey, tree:
     body["MaxCapacity"] = tree["maxCapacity"].clone();
     if let Some(state) = tree.get("suspendedState").filter(|state| !state.is_null()) {
         body["SuspendedState"] = state.clone();
+        // One that is left out stays as it is.
+        for name in ["DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"] {
+            if body["SuspendedState"][name].is_null() {
+                body["SuspendedState"][name] = false.into();
+            }
+        }
     }
     body
 }

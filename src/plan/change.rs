@@ -4,10 +4,14 @@ use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::scale::{self, Fate};
 use super::task_definition::{self, Comparison, source_of};
-use super::{Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, overriding, trees};
+use super::three_way::{self, Last, Sides};
+use super::{
+    Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, consequences, overriding,
+    trees,
+};
 use crate::model::{
-    DesiredService, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService, Origin,
-    Origins, Overriding, Revision, Segment, ServiceRecord, Timestamp, tag,
+    DesiredService, Digest, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService,
+    Origin, Origins, Overriding, Part, REVISION_ONLY, Revision, Segment, ServiceRecord, Timestamp, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -21,15 +25,23 @@ pub(super) struct Look<'a> {
     pub installation: &'a str,
     pub revision: &'a Revision,
     pub now: Timestamp,
+    /// Drift that may stay goes into the revision that the service gets.
+    pub drift_in_revision: bool,
 }
 
 impl Look<'_> {
     /// Whether the service left Git and is back before its deletion ended: what is missing of it is
     /// our own doing.
-    fn comes_back(self) -> bool {
+    pub(super) fn comes_back(self) -> bool {
         self.record
             .and_then(|record| record.leaving.as_ref())
             .is_some_and(|leaving| leaving.began_at.is_some())
+    }
+
+    /// Whether its deletion began so that another can be made in its place.
+    pub(super) fn is_replaced(self) -> bool {
+        let leaving = self.record.and_then(|record| record.leaving.as_ref());
+        leaving.is_some_and(|leaving| leaving.began_at.is_some() && leaving.replaces)
     }
 
     /// What an administrator's override of the scaling bounds means now, if there is one.
@@ -56,6 +68,16 @@ impl Change {
             .any(|step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. }))
     }
 
+    /// ECS changes the controller only while no deployment goes on.
+    pub(super) fn changes_controller(&self) -> bool {
+        let controller = FieldPath::root().field("service").field("deploymentController");
+        self.differences.iter().any(|one| one.path.starts_with(&controller))
+    }
+
+    pub(super) fn creates(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::CreateService { .. }))
+    }
+
     /// Nothing but what somebody changed behind Git's back, which `sync.drift` says to leave, and what an
     /// administrator's override asks for.
     pub(super) fn is_tolerated_drift(&self, drift: Drift) -> bool {
@@ -72,21 +94,26 @@ pub(super) struct Unknown {
     pub why: String,
 }
 
-/// The change that makes a service which exists what Git wants.
-pub(super) fn of_existing(
+/// The change that makes a service which exists what Git wants, drift or not.
+pub(super) fn wholly(
     look: Look<'_>,
     service: &EcsService,
     scaling: Option<&LiveScaling>,
 ) -> Result<Change, Unknown> {
     let desired = look.desired;
     let mut change = Change::default();
+    service_revision_is_known(look)?;
 
     let mut source = RevisionSource::Existing(service.task_definition());
     let mut update_source = None;
     match task_definition::compare(desired, service, look.live, look.installation) {
         Comparison::Unknown { what, why } => return Err(Unknown { what, why }),
         Comparison::Equal { quiet } => change.quiet.extend(quiet),
-        Comparison::Different(found) => {
+        Comparison::Different(mut found) => {
+            if let Some(running) = look.live.task_definition.present() {
+                let (wanted, live) = (&found.body, &running.body);
+                three_way::of_task_definition(look, service, wanted, live, &mut found.differences);
+            }
             let because = paths(&found.differences);
             if found.source == RevisionSource::Registered {
                 change.step(registration(look, &found.body), because);
@@ -123,13 +150,32 @@ pub(super) fn of_absent(look: Look<'_>) -> Change {
     }
     let path = FieldPath::root().field("service");
     change.differences.push(creation(path.clone(), &desired.service));
-    let body = body::create(desired, &source, look.environment, look.installation, look.revision);
+    let mut body = body::create(desired, &source, look.environment, look.installation, look.revision);
+    if let Some(began_at) = look.record.and_then(|record| record.leaving.as_ref()?.began_at) {
+        // ECS may remember the token of the service that was there before, which had this spec perhaps.
+        let token = Digest::of(&serde_json::json!([body["clientToken"], began_at]));
+        body["clientToken"] = token.as_str().chars().take(32).collect::<String>().into();
+    }
     change.step(Action::CreateService { task_definition: source, body }, vec![path]);
     if let Some(wanted) = &desired.scaling {
         scale::scale(look, wanted, None, &mut change);
     }
     attribute(look, None, &mut change);
     change
+}
+
+/// Whether what Git says of members that only a service revision shows can be compared.
+fn service_revision_is_known(look: Look<'_>) -> Result<(), Unknown> {
+    let why = match &look.live.service_revision {
+        Part::Present(_) => return Ok(()),
+        Part::Absent => "it was not read",
+        Part::Unreadable(why) => why,
+    };
+    // What Git does not mention and nobody can see is left alone.
+    match REVISION_ONLY.iter().any(|name| look.desired.service.get(*name).is_some()) {
+        true => Err(Unknown { what: "service revision".to_owned(), why: why.to_owned() }),
+        false => Ok(()),
+    }
 }
 
 fn registration(look: Look<'_>, task_definition: &Json) -> Action {
@@ -153,7 +199,9 @@ pub(super) fn creation(path: FieldPath, wanted: &Json) -> Difference {
         consequence: Consequence::Creates,
         cause: Cause::Git,
         origin: None,
+        since: None,
         sensitive: false,
+        why: None,
     }
 }
 
@@ -165,7 +213,7 @@ fn update_service(
     change: &mut Change,
 ) {
     let desired = look.desired;
-    let live = trees::live_service(service, &desired.service);
+    let live = trees::live_service(service, look.live.service_revision.present(), &desired.service);
     let ignore = &desired.sync.ignore;
     let (mut wanted, ignored) = with_ignored("service", &desired.service, &live, tree(Tree::Service), ignore);
     let mut rules = Rules::service();
@@ -176,17 +224,22 @@ fn update_service(
         wanted["desiredCount"] = count.into();
         rules.autoscaled = false;
     }
-    rules.unread_differs = service.digest().as_ref() != Some(&desired.digest);
-    let (mut found, quiet) = differences(&wanted, &live, &rules);
+    let (mut found, mut quiet) = differences(&wanted, &live, &rules);
+    let sides = Sides { applied: None, wanted: &wanted, live: &live, rules: &rules };
+    three_way::of_service(look, service, sides, &mut found, &mut quiet);
+    consequences::weigh(look, service, &live, &mut found);
+    consequences::weigh(look, service, &live, &mut change.differences);
     let count = FieldPath::root().field("service").field("desiredCount");
     if fate.ends() {
         found.iter_mut().filter(|one| one.path == count).for_each(|one| one.cause = Cause::LeftGit);
     }
     change.quiet.extend(quiet);
+    change.quiet.extend(trees::outputs(service));
+    change.quiet.extend(trees::foreign_tags(service, &desired.service));
     change.quiet.extend(ignored);
 
     let in_the_update: Vec<&Difference> =
-        found.iter().filter(|one| one.consequence != Consequence::NeedsReplacement).collect();
+        found.iter().filter(|one| one.consequence.is_made_by_update()).collect();
     if source.is_some() || !in_the_update.is_empty() {
         let starts_deployment = source.is_some() || in_the_update.iter().any(|one| one.consequence.deploys());
         let because = paths(&change.differences).into_iter().chain(paths(&found)).collect();
@@ -208,10 +261,11 @@ fn tag_service(look: Look<'_>, service: &EcsService, source: RevisionSource, cha
         .map(|(key, value)| tag_difference(service, key, value))
         .filter(|one| !desired.sync.ignore.iter().any(|pointer| covers(pointer, &one.path)))
         .collect();
+    let drift = if look.drift_in_revision { three_way::WITH_DRIFT } else { "" };
     let runs = match &source {
         // Not known yet, and certainly not what the tag says.
         RevisionSource::Registered => None,
-        RevisionSource::Existing(arn) => Some(arn.family_and_revision()),
+        RevisionSource::Existing(arn) => Some(format!("{}{drift}", arn.family_and_revision())),
     };
     let ours = [
         (tag::MANAGED_BY, look.installation),
@@ -223,7 +277,7 @@ fn tag_service(look: Look<'_>, service: &EcsService, source: RevisionSource, cha
         .filter(|(key, value)| service.tag(key) != Some(value))
         .map(|(key, value)| tag_difference(service, key, value))
         .collect();
-    if let Some(runs) = runs.filter(|runs| service.tag(tag::TASK_DEFINITION) != Some(runs)) {
+    if let Some(runs) = runs.as_deref().filter(|runs| service.tag(tag::TASK_DEFINITION) != Some(runs)) {
         stale.push(tag_difference(service, tag::TASK_DEFINITION, runs));
     }
     if stale.is_empty() && runs.is_some() && user_differs.is_empty() {
@@ -238,6 +292,9 @@ fn tag_service(look: Look<'_>, service: &EcsService, source: RevisionSource, cha
     let mut tags: Vec<(String, String)> =
         ours.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     tags.push((tag::REVISION.to_owned(), look.revision.id.clone()));
+    if look.drift_in_revision {
+        tags.push((tag::TASK_DEFINITION.to_owned(), drift.to_owned()));
+    }
     tags.extend(user);
     change.step(Action::TagService { task_definition: source, tags }, because);
 }
@@ -250,7 +307,9 @@ fn tag_difference(service: &EcsService, key: &str, value: &str) -> Difference {
         consequence: Consequence::InPlace,
         cause: Cause::Git,
         origin: None,
+        since: None,
         sensitive: false,
+        why: None,
     }
 }
 
@@ -261,12 +320,8 @@ fn covers(pointer: &str, path: &FieldPath) -> bool {
 
 /// Says of each difference who caused it and where Git asks for it.
 fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) {
-    let drifted =
-        was_applied(look, service) && !went_back(look, service, &change.differences) && !look.comes_back();
+    three_way::finish(look, service, &mut change.differences);
     for difference in &mut change.differences {
-        if drifted && difference.cause == Cause::Git {
-            difference.cause = Cause::BehindOurBack;
-        }
         if difference.cause != Cause::LeftGit || difference.desired.is_some() {
             difference.origin = origin(&look.desired.origins, &difference.path);
         }
@@ -275,29 +330,7 @@ fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) 
 
 /// Whether what Git asks for was applied before, so that a difference is somebody else's doing.
 pub(super) fn was_applied(look: Look<'_>, service: Option<&EcsService>) -> bool {
-    let desired = &look.desired.digest;
-    // CreateService writes the tag before scaling is set up: an apply that was cut short there has
-    // nobody but us to blame. Where the ledger knows what was applied whole, it knows better.
-    let Some(record) = look.record else {
-        return service.and_then(EcsService::digest).as_ref() == Some(desired);
-    };
-    let interrupted = record.intent.as_ref().is_some_and(|intent| intent.digest == *desired);
-    match &record.applied {
-        Some(applied) => applied.digest == *desired && !interrupted,
-        None if record.rollout.is_some() || record.last_good.is_some() => false,
-        None => service.and_then(EcsService::digest).as_ref() == Some(desired) && !interrupted,
-    }
-}
-
-/// Whether the service runs an older revision because a rollout of this very spec was rolled back: a
-/// person who asks for another try asks for what Git wants.
-fn went_back(look: Look<'_>, service: Option<&EcsService>, differences: &[Difference]) -> bool {
-    let good = look.record.and_then(|record| record.last_good.as_ref());
-    let runs = service.map(EcsService::task_definition);
-    differences.iter().any(|one| one.consequence == Consequence::NewRevision)
-        && good.is_some_and(|good| {
-            good.digest != look.desired.digest && Some(&good.task_definition) == runs.as_ref()
-        })
+    matches!(three_way::last(look, service), Last::Same { .. })
 }
 
 /// Where Git says so: a named entry may have been written as a map's key or as a list's element.

@@ -6,7 +6,7 @@ use crate::model::Json;
 pub const MASK: &str = "(hidden)";
 
 /// Whether a named value looks like a credential, by its name or by itself.
-pub(super) fn is_credential(name: &str, value: &Json) -> bool {
+pub fn is_credential(name: &str, value: &Json) -> bool {
     value.as_str().is_none_or(|text| !text.is_empty()) && (says_credential(name) || carries_password(value))
 }
 
@@ -39,8 +39,7 @@ pub(super) fn masked(value: &Json) -> Json {
                     .iter()
                     .map(|(key, value)| {
                         let name = if key == "value" { named.unwrap_or(key) } else { key };
-                        let hide =
-                            value.is_string() && is_map_value(key, named) && is_credential(name, value);
+                        let hide = is_text(value) && is_map_value(key, named) && is_credential(name, value);
                         (key.clone(), if hide { MASK.into() } else { masked(value) })
                     })
                     .collect(),
@@ -49,6 +48,11 @@ pub(super) fn masked(value: &Json) -> Json {
         other if carries_password(other) => MASK.into(),
         other => other.clone(),
     }
+}
+
+/// A number may be written where AWS keeps a text.
+fn is_text(value: &Json) -> bool {
+    value.is_string() || value.is_number()
 }
 
 /// AWS's own members, such as `kmsKeyId` and `credentialsParameter`, name things and hold no secret:

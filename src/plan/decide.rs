@@ -1,10 +1,14 @@
 //! One service: whether to change it, hold it, or leave it as it is.
 
-use super::change::{Change, Look, Unknown, of_absent, of_existing};
-use super::{Consequence, Decision, Extent, Held, Hooks, Quiet, ServicePlan, hooks, overriding};
+use super::change::{Change, Look, Unknown, of_absent};
+use super::tolerance::of_existing;
+use super::{
+    Consequence, Decision, Difference, Extent, Held, Hooks, Quiet, Replacement, ServicePlan, hooks,
+    overriding, replacing,
+};
 use crate::model::{
-    Deployment, DesiredService, EcsService, Environment, LiveService, Ownership, Part, Revision, RolloutKind,
-    ServiceDeploymentStatus, ServiceRecord, Timestamp, Workload, tag,
+    Deployment, DesiredService, EcsService, Environment, LiveScaling, LiveService, Ownership, Part, Revision,
+    RolloutKind, ServiceDeploymentStatus, ServiceRecord, Timestamp, Workload, tag,
 };
 
 /// Plans one service, knowing nothing of the others.
@@ -17,8 +21,9 @@ pub fn plan_service(
     revision: &Revision,
     now: Timestamp,
 ) -> ServicePlan {
-    let look = Look { desired, live, record, environment, installation, revision, now };
-    let (decision, quiet, extent) = decide(look);
+    let look =
+        Look { desired, live, record, environment, installation, revision, now, drift_in_revision: false };
+    let Decided { decision, quiet, extent, replaces } = decide(look);
     let hooks = match (&decision, extent) {
         (Decision::Change { steps, .. }, Extent::Whole) => hooks::due(look, steps),
         // Scaling bounds are nothing that a hook goes with, and the rest is held.
@@ -34,14 +39,27 @@ pub fn plan_service(
         hooks,
         extent,
         left_git: None,
+        replaces,
+    }
+}
+
+struct Decided {
+    decision: Decision,
+    quiet: Vec<Quiet>,
+    extent: Extent,
+    replaces: Option<Replacement>,
+}
+
+impl Decided {
+    fn of(decision: Decision, quiet: Vec<Quiet>) -> Self {
+        Self { decision, quiet, extent: Extent::Whole, replaces: None }
     }
 }
 
 /// First match wins. What forbids touching the service at all comes before looking at it closely;
 /// what only defers a change comes after there is one.
-fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>, Extent) {
-    let nothing_known =
-        |reason| (Decision::Held { reason, differences: Vec::new() }, Vec::new(), Extent::Whole);
+fn decide(look: Look<'_>) -> Decided {
+    let nothing_known = |reason| Decided::of(Decision::Held { reason, differences: Vec::new() }, Vec::new());
     let hands_off = kind_changed(look.record, Workload::Service)
         .or_else(|| unreadable(look))
         .or_else(|| draining(look))
@@ -59,11 +77,17 @@ fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>, Extent) {
         None => of_absent(look),
     };
     if change.differences.is_empty() && change.steps.is_empty() {
-        return (Decision::Unchanged, change.quiet, Extent::Whole);
+        return Decided::of(Decision::Unchanged, change.quiet);
     }
     let suspended = suspended(look);
+    let (replaces, not_replaced) = match replacement(look, scaling, &mut change) {
+        Some(Ok(replacement)) => (Some(replacement), None),
+        Some(Err(held)) => (None, Some(held)),
+        None => (None, None),
+    };
     let deferred = quarantined(look)
-        .or_else(|| needs_replacement(&change))
+        .or_else(|| refused(&change))
+        .or(not_replaced)
         .or_else(|| tolerated(look, &change))
         .or_else(|| in_flight(look, &change));
     // An override begins and ends when it says so, whatever else has to wait.
@@ -77,7 +101,8 @@ fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>, Extent) {
         Some(reason) => Decision::Held { reason, differences },
         None => Decision::Change { differences, steps },
     };
-    (decision, quiet, extent)
+    let replaces = replaces.filter(|_| matches!(decision, Decision::Change { .. }));
+    Decided { decision, quiet, extent, replaces }
 }
 
 pub(super) fn kind_changed(record: Option<&ServiceRecord>, workload: Workload) -> Option<Held> {
@@ -120,14 +145,29 @@ fn quarantined(look: Look<'_>) -> Option<Held> {
     (quarantine.digest == look.desired.digest).then(|| Held::Quarantined(Box::new(quarantine.clone())))
 }
 
-fn needs_replacement(change: &Change) -> Option<Held> {
-    let fields: Vec<_> = change
-        .differences
-        .iter()
-        .filter(|difference| difference.consequence == Consequence::NeedsReplacement)
-        .map(|difference| difference.path.clone())
-        .collect();
-    (!fields.is_empty()).then_some(Held::NeedsReplacement { fields })
+/// What ECS can't change in place is replaced only where the manifest says that it may be.
+fn replacement(
+    look: Look<'_>,
+    scaling: Option<&LiveScaling>,
+    change: &mut Change,
+) -> Option<Result<Replacement, Held>> {
+    let service = look.live.service.present()?;
+    let needs = |one: &&Difference| one.consequence == Consequence::NeedsReplacement;
+    let fields: Vec<_> =
+        change.differences.iter().filter(needs).map(|one| (one.path.clone(), one.why)).collect();
+    if fields.is_empty() {
+        return None;
+    }
+    Some(match look.desired.sync.replace {
+        true => replacing::replace(look, service, scaling, change),
+        false => Err(Held::NeedsReplacement { fields }),
+    })
+}
+
+fn refused(change: &Change) -> Option<Held> {
+    let refused = change.differences.iter().filter(|one| one.consequence == Consequence::Refused);
+    let fields: Vec<_> = refused.map(|one| (one.path.clone(), one.why.unwrap_or_default())).collect();
+    (!fields.is_empty()).then_some(Held::RefusedByEcs { fields })
 }
 
 fn tolerated(look: Look<'_>, change: &Change) -> Option<Held> {
@@ -145,7 +185,9 @@ fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
             task_definition: rollout.task_definition.clone(),
         });
     };
-    if !change.starts_deployment() {
+    // A deployment under way ends with its service; one that began to go has none of ours.
+    let waits = change.starts_deployment() || change.changes_controller() || change.creates();
+    if !waits || look.is_replaced() {
         return None;
     }
     let moving = moving_deployment(service);

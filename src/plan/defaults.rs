@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::difference::{Object, present};
 use super::equality::is_blank;
 use crate::model::Json;
-use crate::shape::rules::{Absent, Fill, Node, Rule};
+use crate::shape::rules::{Absent, Equality, Fill, Node, Rule};
 
 /// Whether the sibling that makes a field count has the value it needs on Git's side.
 pub(super) fn selected(rule: &Rule, siblings: &Object, rules: Option<&Node>) -> bool {
@@ -27,8 +27,28 @@ fn literal(absent: Absent) -> Option<Json> {
         Absent::Text(text) => Some(text.into()),
         Absent::Number(number) => Some(number.into()),
         Absent::Flag(flag) => Some(flag.into()),
-        Absent::Nothing | Absent::Empty | Absent::SameAs(_) | Absent::Filled(_) | Absent::NotOurs => None,
+        Absent::Nothing
+        | Absent::Empty
+        | Absent::SameAs(_)
+        | Absent::Filled(_)
+        | Absent::NotOurs
+        | Absent::NotOursElse(_) => None,
     }
+}
+
+/// Which side of a comparison a value stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Git,
+    Aws,
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub side: Side,
+    pub siblings: &'a Object,
+    pub root: &'a Json,
 }
 
 /// The value of one side with its default filled in. `other` is the opposite side's value, whose
@@ -37,18 +57,33 @@ pub(super) fn fill<'a>(
     rule: &Rule,
     value: Option<&'a Json>,
     other: Option<&Json>,
-    siblings: &Object,
-    root: &Json,
+    place: Place<'_>,
 ) -> Option<Cow<'a, Json>> {
-    if let Some(value) = value {
+    if let Some(value) = value.filter(|value| !says_nothing(rule, value)) {
         return Some(Cow::Borrowed(value));
     }
     match rule.absent {
-        Absent::Nothing | Absent::NotOurs => None,
+        Absent::Nothing => value.map(Cow::Borrowed),
+        Absent::NotOurs => value.filter(|_| place.side == Side::Aws).map(Cow::Borrowed),
+        Absent::NotOursElse(text) => (place.side == Side::Aws).then(|| Cow::Owned(text.into())),
         Absent::Empty => other.map(|other| Cow::Owned(empty_like(other))),
-        Absent::SameAs(sibling) => present(siblings.get(sibling)).cloned().map(Cow::Owned),
-        Absent::Filled(fill) => filled(fill, siblings, root).map(Cow::Owned),
+        Absent::SameAs(sibling) => present(place.siblings.get(sibling)).cloned().map(Cow::Owned),
+        Absent::Filled(fill) => filled(fill, place.siblings, place.root).map(Cow::Owned),
         Absent::Text(_) | Absent::Number(_) | Absent::Flag(_) => literal(rule.absent).map(Cow::Owned),
+    }
+}
+
+/// Whether a value says no more than leaving the field out would. AWS takes `""` for a choice that was
+/// not made, no security groups for those of the VPC, and under awsvpc host port 0 for the container's.
+fn says_nothing(rule: &Rule, value: &Json) -> bool {
+    match rule.absent {
+        Absent::Text(_) | Absent::SameAs(_) => value == "",
+        Absent::NotOurs | Absent::NotOursElse(_) => {
+            let list_of_names = !matches!(rule.equality, Equality::KeyedBy(_));
+            value == "" || (list_of_names && *value == Json::Array(Vec::new()))
+        }
+        Absent::Filled(Fill::HostPort) => *value == 0 || value == "0",
+        Absent::Nothing | Absent::Empty | Absent::Number(_) | Absent::Flag(_) | Absent::Filled(_) => false,
     }
 }
 

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use serde_json::Map;
 
 use super::credentials::{is_credential, masked};
-use super::defaults::{fill, selected};
-use super::elements::{by_name, key_of, substantial, swapped_pair};
-use super::equality::same_scalar;
+use super::defaults::{Place, Side, fill, selected};
+use super::elements::contradicts_namespace;
+use super::equality::{is_arn, same_scalar};
+use super::lists::Order;
 use super::{Cause, Consequence, Difference, Quiet};
 use crate::model::{FieldPath, Json};
-use crate::shape::rules::{self, Absent, Effect, Equality, Kept, Node, Owner, Tree, tree};
+use crate::shape::rules::{self, Absent, Equality, Kept, Node, Owner, Rule, Source, Tree, tree};
 
 /// The rules for one comparison: those of a tree, and the circumstances that some depend on.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +20,6 @@ pub struct Rules {
     tree: &'static Node,
     /// Something other than Git sets the number of tasks.
     pub autoscaled: bool,
-    /// Fields that can't be read back count as different.
-    pub unread_differs: bool,
 }
 
 impl Rules {
@@ -41,7 +40,7 @@ impl Rules {
     }
 
     fn of(root: &'static str, which: Tree) -> Self {
-        Self { root, tree: tree(which), autoscaled: false, unread_differs: false }
+        Self { root, tree: tree(which), autoscaled: false }
     }
 }
 
@@ -57,6 +56,29 @@ pub fn differences(desired: &Json, live: &Json, rules: &Rules) -> (Vec<Differenc
     (walk.differences, walk.quiet)
 }
 
+/// Whether an object says the same without a member that it has: then a manifest need not write it.
+///
+/// Never so for a field that Git owns only where it mentions it: leaving that out means to let go of it.
+pub fn is_implied(
+    rules: &Rules,
+    member: Option<&'static Node>,
+    value: &Json,
+    around: Around<'_>,
+    root: &Json,
+) -> bool {
+    let rule = member.and_then(|node| node.rule);
+    if rule.is_none_or(|rule| matches!(rule.absent, Absent::NotOurs | Absent::NotOursElse(_))) {
+        return false;
+    }
+    let mut without = around.desired.clone();
+    without.remove(around.name);
+    let around = Around { desired: &without, ..around };
+    let mut walk =
+        Walk { rules, desired_root: root, live_root: root, differences: Vec::new(), quiet: Vec::new() };
+    walk.field(&FieldPath::root(), member, None, Some(value), around);
+    walk.differences.is_empty()
+}
+
 pub(super) type Object = Map<String, Json>;
 
 fn object(value: &Json) -> Cow<'_, Object> {
@@ -68,41 +90,66 @@ fn object(value: &Json) -> Cow<'_, Object> {
 
 /// The objects that a field stands in, on both sides, and their rules.
 #[derive(Clone, Copy)]
-struct Around<'a> {
-    node: Option<&'static Node>,
-    desired: &'a Object,
-    live: &'a Object,
+pub struct Around<'a> {
+    pub(super) node: Option<&'static Node>,
+    /// Of the field itself.
+    pub(super) name: &'a str,
+    pub(super) desired: &'a Object,
+    pub(super) live: &'a Object,
 }
 
-struct Walk<'a> {
+impl<'a> Around<'a> {
+    /// Both sides are one and the same.
+    pub fn same(node: Option<&'static Node>, object: &'a Object, name: &'a str) -> Self {
+        Self { node, name, desired: object, live: object }
+    }
+}
+
+/// What Git and AWS have, as they have it.
+type Raw<'a> = (Option<&'a Json>, Option<&'a Json>);
+
+/// One way down two trees, with what was found so far.
+pub(super) struct Walk<'a> {
     rules: &'a Rules,
-    desired_root: &'a Json,
+    pub(super) desired_root: &'a Json,
     live_root: &'a Json,
-    differences: Vec<Difference>,
-    quiet: Vec<Quiet>,
+    pub(super) differences: Vec<Difference>,
+    pub(super) quiet: Vec<Quiet>,
 }
 
 impl Walk<'_> {
     /// Compares two objects member by member.
-    fn members(&mut self, path: &FieldPath, node: Option<&'static Node>, desired: &Object, live: &Object) {
-        let around = Around { node, desired, live };
+    pub(super) fn members(
+        &mut self,
+        path: &FieldPath,
+        node: Option<&'static Node>,
+        desired: &Object,
+        live: &Object,
+    ) {
         let mut names: Vec<&String> = desired.keys().chain(live.keys()).collect();
         names.sort();
         names.dedup();
+        let mut outputs = Vec::new();
         for name in names {
+            let around = Around { node, name, desired, live };
             let member = node.and_then(|node| node.members.get(name.as_str()));
-            self.field(
-                &path.field(name),
-                member,
-                present(desired.get(name)),
-                present(live.get(name)),
-                around,
-            );
+            let (one, other) = (present(desired.get(name)), present(live.get(name)));
+            let only_answered = one.is_none() && other.is_some();
+            match member.and_then(|node| node.rule) {
+                Some(rule) if only_answered && rule.owner == Owner::AwsOnly => {
+                    outputs.push((name.as_str(), rule.source()));
+                }
+                _ => self.field(&path.field(name), member, one, other, around),
+            }
+        }
+        if let Some((_, source)) = outputs.first() {
+            let names: Vec<&str> = outputs.iter().map(|(name, _)| *name).collect();
+            self.keep_quiet(path, (None, None), rules::outputs(&names), Some(*source));
         }
     }
 
     /// Compares one field: who owns it, what absence means, and then the values.
-    fn field(
+    pub(super) fn field(
         &mut self,
         path: &FieldPath,
         node: Option<&'static Node>,
@@ -113,43 +160,55 @@ impl Walk<'_> {
         if desired.is_none() && live.is_none() {
             return;
         }
+        let raw = (desired, live);
         let Some(rule) = node.and_then(|node| node.rule) else {
-            return match (desired, live) {
-                (None, _) => self.keep_quiet(path, desired, live, rules::UNKNOWN.to_owned()),
+            return match raw {
+                (None, _) => self.keep_quiet(path, raw, rules::UNKNOWN.to_owned(), None),
                 (Some(_), None) => self.differ(path, node, desired, live),
                 (Some(one), Some(other)) => self.values(path, node, (one, other)),
             };
         };
         match rule.owner {
-            Owner::AwsOnly => return,
-            Owner::Unread => {
-                if desired.is_some() && self.rules.unread_differs {
-                    return self.differ(path, node, desired, live);
-                }
-                return self.keep_quiet(path, desired, live, rule.sentence(Kept::Owner));
-            }
+            Owner::AwsOnly if desired == live => return,
+            Owner::AwsOnly => return self.keep_by(path, raw, rule, Kept::Owner),
             Owner::Autoscaling if self.rules.autoscaled => {
-                return self.keep_quiet(path, desired, live, rule.sentence(Kept::Owner));
+                if desired != live {
+                    self.keep_by(path, raw, rule, Kept::Owner);
+                }
+                return;
             }
             Owner::Autoscaling | Owner::Git => {}
         }
         if !selected(rule, around.desired, around.node) {
-            return self.keep_quiet(path, desired, live, rule.sentence(Kept::NotSelected));
+            return self.keep_by(path, raw, rule, Kept::NotSelected);
         }
-        let known_desired = fill(rule, desired, live, around.desired, self.desired_root);
+        let of_git = Place { side: Side::Git, siblings: around.desired, root: self.desired_root };
+        let known_desired = fill(rule, desired, live, of_git);
         if known_desired.is_none() && !matches!(rule.absent, Absent::Nothing) {
-            return self.keep_quiet(path, desired, live, rule.sentence(Kept::NotMentioned));
+            return self.keep_by(path, raw, rule, Kept::NotMentioned);
         }
-        let known_live = fill(rule, live, desired, around.live, self.live_root);
+        let of_aws = Place { side: Side::Aws, siblings: around.live, root: self.live_root };
+        let known_live = fill(rule, live, desired, of_aws);
         match (known_desired, known_live) {
-            (None, None) => {}
+            (None, None) => self.keep_by(path, raw, rule, Kept::Default),
             (Some(one), Some(other)) => {
+                if is_another_namespace(rule, &one, &other, around) {
+                    return self.differ(path, node, desired, live);
+                }
                 let before = (self.differences.len(), self.quiet.len());
                 self.values(path, node, (one.as_ref(), other.as_ref()));
-                let filled = desired.is_none() || live.is_none();
+                // Where AWS has nothing, nothing is shown; where Git has, what clears the field.
+                if live.is_none() && rule.absent == Absent::Empty {
+                    let whole = self.differences[before.0..].iter_mut().filter(|found| found.path == *path);
+                    whole.for_each(|found| found.live = None);
+                }
+                let filled = matches!(one, Cow::Owned(_)) || matches!(other, Cow::Owned(_));
                 if filled && self.differences.len() == before.0 {
-                    self.quiet.truncate(before.1);
-                    self.keep_quiet(path, desired, live, rule.sentence(Kept::Default));
+                    // What an object that one side leaves out is filled with tells more than that it is.
+                    if !(one.is_object() && self.quiet.len() > before.1) {
+                        self.quiet.truncate(before.1);
+                        self.keep_by(path, raw, rule, Kept::Default);
+                    }
                 }
             }
             _ => self.differ(path, node, desired, live),
@@ -157,11 +216,13 @@ impl Walk<'_> {
     }
 
     /// Compares two values that are both there.
-    fn values(&mut self, path: &FieldPath, node: Option<&'static Node>, pair: (&Json, &Json)) {
+    pub(super) fn values(&mut self, path: &FieldPath, node: Option<&'static Node>, pair: (&Json, &Json)) {
         let (desired, live) = pair;
         let rule = node.and_then(|node| node.rule);
         match (rule.map(|rule| rule.equality), desired, live) {
-            (Some(Equality::Map), Json::Object(one), Json::Object(other)) => self.map(path, node, one, other),
+            (Some(Equality::Map), Json::Object(one), Json::Object(other)) => {
+                self.map(path, node, (one, other), Equality::Exact);
+            }
             (Some(Equality::Members) | None, Json::Object(one), Json::Object(other)) => {
                 self.members(path, node, one, other);
             }
@@ -172,12 +233,10 @@ impl Walk<'_> {
                 self.keyed(path, node, keys, (one, other));
             }
             (Some(Equality::Set), Json::Array(one), Json::Array(other)) => {
-                let equal = self.same_set(node, one, other);
-                self.settle(path, node, pair, equal);
+                self.whole(path, node, (one, other), Order::MeansNothing);
             }
             (Some(Equality::Ordered) | None, Json::Array(one), Json::Array(other)) => {
-                let equal = self.same_list(node, one, other);
-                self.settle(path, node, pair, equal);
+                self.whole(path, node, (one, other), Order::Matters);
             }
             (equality, _, _) => {
                 let equal = same_scalar(equality.unwrap_or(Equality::Exact), desired, live);
@@ -186,134 +245,49 @@ impl Walk<'_> {
         }
     }
 
-    fn settle(&mut self, path: &FieldPath, node: Option<&'static Node>, pair: (&Json, &Json), equal: bool) {
+    pub(super) fn settle(
+        &mut self,
+        path: &FieldPath,
+        node: Option<&'static Node>,
+        pair: (&Json, &Json),
+        equal: bool,
+    ) {
         let (desired, live) = pair;
         if !equal {
             self.differ(path, node, Some(desired), Some(live));
         } else if desired != live {
-            let kept = node.and_then(|node| node.rule).map_or_else(
-                || "the same value in another form".to_owned(),
-                |rule| rule.sentence(Kept::Equality),
-            );
-            self.keep_quiet(path, Some(desired), Some(live), kept);
+            self.keep_equal(path, node, pair);
         }
     }
 
-    /// A map is whole: a key on one side alone is a difference.
-    fn map(&mut self, path: &FieldPath, node: Option<&'static Node>, desired: &Object, live: &Object) {
-        let mut names: Vec<&String> = desired.keys().chain(live.keys()).collect();
-        names.sort();
-        names.dedup();
-        for name in names {
-            let (one, other) = (present(desired.get(name)), present(live.get(name)));
-            let equal = match (one, other) {
-                (Some(one), Some(other)) => same_scalar(Equality::Exact, one, other),
-                (one, other) => one.is_none() && other.is_none(),
-            };
-            if !equal {
-                self.differ_named(path, node, name, one, other);
-            }
-        }
-    }
-
-    /// A list of `{name, value}`, told as the map that it is.
-    fn map_by_name(
+    /// Both sides say the same in different words.
+    pub(super) fn keep_equal(
         &mut self,
         path: &FieldPath,
         node: Option<&'static Node>,
-        member: &str,
-        pair: (&[Json], &[Json]),
+        (desired, live): (&Json, &Json),
     ) {
-        let before = self.differences.len();
-        self.map(path, node, &by_name(pair.0, member), &by_name(pair.1, member));
-        if self.differences.len() == before && pair.0 != pair.1 {
-            let kept = node.and_then(|node| node.rule).map(|rule| rule.sentence(Kept::Equality));
-            let (one, other) = (Json::from(pair.0.to_vec()), Json::from(pair.1.to_vec()));
-            self.keep_quiet(path, Some(&one), Some(&other), kept.unwrap_or_default());
+        let raw = (Some(desired), Some(live));
+        match node.and_then(|node| node.rule) {
+            Some(rule) => self.keep_by(path, raw, rule, Kept::Equality),
+            None => self.keep_quiet(path, raw, rules::SAME.to_owned(), None),
         }
     }
 
-    /// Pairs the elements of two lists by their keys, whatever their order.
-    fn keyed(
-        &mut self,
-        path: &FieldPath,
-        node: Option<&'static Node>,
-        keys: &[&str],
-        pair: (&[Json], &[Json]),
-    ) {
-        let element = node.and_then(|node| node.element.as_deref());
-        let nothing = Object::new();
-        let mut unpaired: Vec<&Json> = substantial(pair.1).collect();
-        let before = (self.differences.len(), self.quiet.len());
-        for one in substantial(pair.0) {
-            let key = key_of(one, keys, element);
-            let candidates =
-                || unpaired.iter().enumerate().filter(|(_, other)| key_of(other, keys, element) == key);
-            // Where a key is not unique, the partner that is equal comes first.
-            let place = candidates()
-                .find(|(_, other)| self.same(element, one, other))
-                .or_else(|| candidates().next())
-                .map(|(place, _)| place);
-            let partner = place.map(|place| unpaired.remove(place));
-            let path = path.key(key);
-            match partner {
-                Some(other) => self.element(&path, element, one, other),
-                None => self.differ(&path, node, Some(one), None),
-            }
-        }
-        for other in unpaired {
-            let path = path.key(key_of(other, keys, element));
-            let around = Around { node, desired: &nothing, live: &nothing };
-            self.field(&path, element, None, Some(other), around);
-        }
-        if (self.differences.len(), self.quiet.len()) == before && pair.0 != pair.1 {
-            let kept = node.and_then(|node| node.rule).map(|rule| rule.sentence(Kept::Equality));
-            let (one, other) = (Json::from(pair.0.to_vec()), Json::from(pair.1.to_vec()));
-            self.keep_quiet(path, Some(&one), Some(&other), kept.unwrap_or_default());
-        }
-    }
-
-    fn element(&mut self, path: &FieldPath, node: Option<&'static Node>, desired: &Json, live: &Json) {
-        // ECS swaps the two target groups of a blue/green pair at every deployment, so which of them
-        // is called the alternate says nothing.
-        match swapped_pair(desired, live) {
-            Some(live) => self.values(path, node, (desired, &live)),
-            None => self.values(path, node, (desired, live)),
-        }
-    }
-
-    /// Whether two elements mean the same, by the same walk with its own notes thrown away.
-    fn same(&self, node: Option<&'static Node>, desired: &Json, live: &Json) -> bool {
-        let mut walk = Walk {
-            rules: self.rules,
-            desired_root: self.desired_root,
-            live_root: self.live_root,
-            differences: Vec::new(),
-            quiet: Vec::new(),
+    fn keep_by(&mut self, path: &FieldPath, raw: Raw<'_>, rule: &Rule, kept: Kept) {
+        let told = match kept {
+            Kept::NotMentioned => super::Kept::NotMentioned,
+            _ => super::Kept::ByRule,
         };
-        walk.element(&FieldPath::root(), node, desired, live);
-        walk.differences.is_empty()
+        self.keep_as(told, path, raw, rule.sentence(kept), Some(rule.source()));
     }
 
-    fn same_list(&self, node: Option<&'static Node>, desired: &[Json], live: &[Json]) -> bool {
-        let element = node.and_then(|node| node.element.as_deref());
-        let (one, other): (Vec<_>, Vec<_>) = (substantial(desired).collect(), substantial(live).collect());
-        one.len() == other.len() && one.iter().zip(other).all(|(one, other)| self.same(element, one, other))
+    /// A walk over elements, whose notes are thrown away if they are no pair.
+    pub(super) fn apart(&self) -> Self {
+        Walk { differences: Vec::new(), quiet: Vec::new(), ..*self }
     }
 
-    fn same_set(&self, node: Option<&'static Node>, desired: &[Json], live: &[Json]) -> bool {
-        let element = node.and_then(|node| node.element.as_deref());
-        let mut unpaired: Vec<&Json> = substantial(live).collect();
-        for one in substantial(desired) {
-            match unpaired.iter().position(|other| self.same(element, one, other)) {
-                Some(place) => drop(unpaired.remove(place)),
-                None => return false,
-            }
-        }
-        unpaired.is_empty()
-    }
-
-    fn differ(
+    pub(super) fn differ(
         &mut self,
         path: &FieldPath,
         node: Option<&'static Node>,
@@ -327,11 +301,13 @@ impl Walk<'_> {
             consequence: self.consequence(node),
             cause: Cause::Git,
             origin: None,
+            since: None,
             sensitive: false,
+            why: None,
         });
     }
 
-    fn differ_named(
+    pub(super) fn differ_named(
         &mut self,
         path: &FieldPath,
         node: Option<&'static Node>,
@@ -347,18 +323,32 @@ impl Walk<'_> {
             consequence: self.consequence(node),
             cause: Cause::Git,
             origin: None,
+            since: None,
             sensitive,
+            why: None,
         });
     }
 
-    fn keep_quiet(&mut self, path: &FieldPath, desired: Option<&Json>, live: Option<&Json>, rule: String) {
-        self.quiet.push(Quiet {
-            path: path.clone(),
-            live: live.map(masked),
-            desired: desired.map(masked),
-            rule,
-            kept: super::Kept::ByRule,
-        });
+    pub(super) fn keep_quiet(
+        &mut self,
+        path: &FieldPath,
+        raw: Raw<'_>,
+        rule: String,
+        source: Option<Source>,
+    ) {
+        self.keep_as(super::Kept::ByRule, path, raw, rule, source);
+    }
+
+    fn keep_as(
+        &mut self,
+        kept: super::Kept,
+        path: &FieldPath,
+        (desired, live): Raw<'_>,
+        rule: String,
+        source: Option<Source>,
+    ) {
+        let (live, desired) = (live.map(masked), desired.map(masked));
+        self.quiet.push(Quiet { path: path.clone(), live, desired, rule, source, kept });
     }
 
     fn consequence(&self, node: Option<&'static Node>) -> Consequence {
@@ -368,12 +358,17 @@ impl Walk<'_> {
         match node.and_then(|node| node.effect) {
             // A service member that the table does not know yet: AWS may or may not deploy for it.
             None if self.rules.root == "service" => Consequence::StartsDeployment,
-            Some(Effect::InPlace) | None => Consequence::InPlace,
-            Some(Effect::StartsDeployment) => Consequence::StartsDeployment,
-            Some(Effect::ForcesDeployment) => Consequence::ForcesDeployment,
-            Some(Effect::NeedsReplacement) => Consequence::NeedsReplacement,
+            effect => Consequence::of(effect),
         }
     }
+}
+
+/// Whether Git names a namespace, AWS answers with an ARN, and its other answers say that it is of another.
+fn is_another_namespace(rule: &Rule, desired: &Json, live: &Json, around: Around<'_>) -> bool {
+    rule.equality == Equality::NameUnlessArn
+        && is_arn(live)
+        && !is_arn(desired)
+        && desired.as_str().is_some_and(|name| contradicts_namespace(name, around.desired, around.live))
 }
 
 pub(super) fn present(value: Option<&Json>) -> Option<&Json> {

@@ -37,6 +37,7 @@ pub(super) fn with_ignored(
                 live: None,
                 desired: None,
                 rule: IGNORED.to_owned(),
+                source: None,
                 kept: Kept::ByRule,
             });
         }

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::json;
-
+use super::replacing::{End, end};
 use super::{
-    Action, Decision, Extent, Held, Hooks, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share,
-    Step,
+    Decision, Extent, Held, Hooks, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Step,
 };
 use crate::model::{
     Desired, Digest, EcsService, Environment, FieldPath, LiveService, Part, ServiceKey, ServiceRecord,
@@ -175,32 +173,9 @@ impl Departure<'_> {
         self.record.leaving.as_ref().is_some_and(|leaving| leaving.began_at.is_some())
     }
 
-    /// Application Auto Scaling first, or it would raise the count again; then no task; then the
-    /// service itself, never by force.
     fn delete(self, service: &EcsService) -> Ending {
-        let step = |action| Step { action, because: Vec::new() };
-        // The count of a DAEMON service is ECS's own, and does not stand in the way.
-        let is_daemon = service.0["schedulingStrategy"] == "DAEMON";
-        let mut before = Vec::new();
-        if self.live.scaling.present().is_some() {
-            before.push(step(Action::DeregisterScalableTarget));
-        }
-        if service.desired_count() > 0 && !is_daemon {
-            let (cluster, name) = (&self.desired.environment.cluster, self.key.name());
-            let body = json!({"cluster": cluster, "service": name, "desiredCount": 0});
-            before.push(step(Action::UpdateService {
-                task_definition: None,
-                body,
-                starts_deployment: false,
-            }));
-        }
-        let last = step(Action::DeleteService);
-        let now = match (before.is_empty(), service.tasks() == 0 || is_daemon) {
-            (false, _) => before.clone(),
-            (true, true) => vec![last.clone()],
-            (true, false) => Vec::new(),
-        };
-        let all = before.into_iter().chain([last]).collect();
+        let scaled = self.live.scaling.present().is_some();
+        let End { all, now } = end(service, scaled, &self.desired.environment.cluster, self.key);
         self.change(service, all, now)
     }
 
@@ -225,6 +200,7 @@ impl Departure<'_> {
                 None => "it was never applied whole, so whether it may go is not known",
             }
             .to_owned(),
+            source: None,
             kept: Kept::LeftInPlace,
         };
         let plan = self.service_plan(Decision::Unchanged, vec![quiet], Some(service));
@@ -255,6 +231,7 @@ impl Departure<'_> {
                 begun: self.has_begun(),
                 draining: service.is_some_and(|service| service.status() == "DRAINING"),
             }),
+            replaces: None,
         }
     }
 }

@@ -2,35 +2,46 @@
 
 mod body;
 mod change;
+mod consequences;
 mod credentials;
 mod decide;
 mod defaults;
 mod difference;
 mod elements;
 mod equality;
+mod history;
 mod hooks;
 mod ignore;
 mod leaving;
+mod lists;
+mod once;
 mod overriding;
+mod replacing;
 mod scale;
 mod scheduled_task;
 mod task_definition;
 #[cfg(test)]
 mod tests;
+mod three_way;
+mod tolerance;
 mod trees;
 mod types;
 mod waiting;
 
 use std::collections::BTreeMap;
 
+pub use credentials::is_credential;
 pub use decide::plan_service;
-pub use difference::{Rules, differences};
+pub use difference::{Around, Rules, differences, is_implied};
+pub use history::{Past, Pasts};
 pub use hooks::{register_hook, run_task};
 pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_left, share};
+pub use replacing::Replacement;
 pub use scheduled_task::plan_scheduled_task;
+pub use trees::{live_scaling, service_as_input};
 pub use types::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
-    PlannedHook, PruneBy, PruneGuard, Quiet, RevisionSource, ServicePlan, Share, Step,
+    PlannedHook, PruneBy, PruneGuard, Quiet, RevisionSource, ServicePlan, Share, Since, Step,
 };
 
 use crate::model::{
@@ -87,6 +98,7 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
         environment: desired.environment.name.clone(),
         region: desired.environment.region.clone(),
         cluster: desired.environment.cluster.clone(),
+        looked_up: desired.environment.looked_up.clone(),
         read_at: live.read_at,
         calls: live.calls,
         services,

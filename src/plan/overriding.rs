@@ -27,6 +27,7 @@ pub(super) fn hold(look: Look<'_>, wanted: &mut Json, live: Option<&Json>) -> Ve
         live: live.cloned(),
         desired: Some(desired.clone()),
         rule: rule.clone(),
+        source: None,
         kept: Kept::Overridden,
     };
     let waits: Vec<Quiet> = BOUNDS
@@ -78,7 +79,9 @@ pub(super) fn end(look: Look<'_>, service: &EcsService, change: &mut Change) {
                     consequence: Consequence::InPlace,
                     cause: Cause::OverrideEnded(asked),
                     origin: None,
+                    since: None,
                     sensitive: false,
+                    why: None,
                 });
             }
             let because = change
@@ -94,6 +97,7 @@ pub(super) fn end(look: Look<'_>, service: &EcsService, change: &mut Change) {
             live: Some(text.into()),
             desired: None,
             rule: why,
+            source: None,
             kept: Kept::NotHonoured,
         }),
         Some(Overriding::InForce(_)) | None => {}
@@ -104,7 +108,7 @@ pub(super) fn end(look: Look<'_>, service: &EcsService, change: &mut Change) {
 pub(super) fn is_cause(cause: &Cause) -> bool {
     match cause {
         Cause::Overridden(_) | Cause::OverrideEnded(_) => true,
-        Cause::Git | Cause::BehindOurBack | Cause::LeftGit => false,
+        Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack | Cause::LeftGit => false,
     }
 }
 

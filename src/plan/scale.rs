@@ -4,7 +4,8 @@ use super::change::{Change, Look, was_applied};
 use super::credentials::masked;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
-use super::{Action, Cause, Consequence, Difference, Kept, Quiet, body, overriding, trees};
+use super::three_way::{self, Sides};
+use super::{Action, Cause, Consequence, Difference, Kept, Quiet, body, once, overriding, trees};
 use crate::model::{FieldPath, IntentKind, Json, LiveScaling, Scaling, ScalingPut, Segment};
 use crate::shape::rules::{Tree, tree};
 
@@ -96,6 +97,8 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
     let live = live.as_ref();
     let mut wanted = trees::desired_scaling(wanted);
     change.quiet.extend(live.into_iter().flat_map(|live| leave_scheduled(look, &mut wanted, live)));
+    // After that: what an action put there stays when the action is over.
+    change.quiet.extend(once::forget(&mut wanted, live, look.now));
     change.quiet.extend(overriding::hold(look, &mut wanted, live));
     let (wanted, ignored) = match live {
         Some(live) => {
@@ -105,6 +108,14 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
     };
     let (mut found, quiet) = differences(&wanted, live.unwrap_or(&nothing), &Rules::scaling());
     overriding::blame(look, &mut found);
+    if let Some(live) = live {
+        let rules = Rules::scaling();
+        three_way::of_scaling(
+            look,
+            Sides { applied: None, wanted: &wanted, live, rules: &rules },
+            &mut found,
+        );
+    }
     change.quiet.extend(ignored);
     let below = |name: &str| -> Vec<FieldPath> {
         let under = list_path(name);
@@ -125,7 +136,14 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
             if because.is_empty() {
                 continue;
             }
-            let body = body::scaling_element(look.environment, key, element);
+            let mut body = body::scaling_element(look.environment, key, element);
+            // PutScheduledAction keeps the time zone that it does not mention.
+            if because
+                .iter()
+                .any(|path| matches!(path.0.last(), Some(Segment::Field(it)) if it == "Timezone"))
+            {
+                body["Timezone"] = element.get("Timezone").cloned().unwrap_or_else(|| "UTC".into());
+            }
             change.step(
                 match list {
                     "policies" => Action::PutScalingPolicy { body },
@@ -169,6 +187,7 @@ fn leave_scheduled(look: Look<'_>, wanted: &mut Json, live: &Json) -> Vec<Quiet>
             live: Some(live[bound].clone()),
             desired: Some(wanted[bound].clone()),
             rule: format!("the scheduled action `{name}` sets it"),
+            source: None,
             kept: Kept::Scheduled,
         });
     }
@@ -201,6 +220,7 @@ pub(super) fn leave(look: Look<'_>, fate: Fate<'_>, change: &mut Change) {
         live: Some(masked(live)),
         desired: None,
         rule,
+        source: None,
         kept,
     };
     match fate {
@@ -279,6 +299,7 @@ impl Unmentioned {
                 live: Some(masked(&element)),
                 desired: None,
                 rule: rule.to_owned(),
+                source: None,
                 kept: Kept::LeftInPlace,
             });
         }
@@ -294,7 +315,9 @@ fn left(path: FieldPath, live: Json) -> Difference {
         consequence: Consequence::InPlace,
         cause: Cause::LeftGit,
         origin: None,
+        since: None,
         sensitive: false,
+        why: None,
     }
 }
 

@@ -48,6 +48,7 @@ pub fn plan_scheduled_task(
         hooks: Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
+        replaces: None,
     }
 }
 
@@ -181,7 +182,9 @@ fn revision(look: Look<'_>, schedule: &Schedule, change: &mut Change) -> Revisio
                 consequence: Consequence::NewRevision,
                 cause: Cause::Git,
                 origin: None,
+                since: None,
                 sensitive: false,
+                why: None,
             });
             (source_of(look.live.reusable.as_ref()), desired.task_definition.clone())
         }

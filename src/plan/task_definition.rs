@@ -2,9 +2,9 @@
 
 use super::difference::{Rules, differences};
 use super::ignore::{concerns, with_ignored};
-use super::{Difference, Quiet, RevisionSource};
+use super::{Difference, Kept, Quiet, RevisionSource, body};
 use crate::model::{
-    DesiredService, Digest, EcsService, Json, LiveService, LiveTaskDefinition, Ownership, Part,
+    DesiredService, Digest, EcsService, FieldPath, Json, LiveService, LiveTaskDefinition, Ownership, Part,
     TaskDefinitionArn, tag,
 };
 use crate::shape::rules::{Tree, tree};
@@ -85,20 +85,38 @@ pub(super) fn compare_contents(
     running: &LiveTaskDefinition,
     installation: &str,
 ) -> Comparison {
+    let tags = other_tags(wanted, running);
     if carries_digest(wanted, running, installation) {
-        return Comparison::Equal { quiet: Vec::new() };
+        return Comparison::Equal { quiet: tags };
     }
     let rules = tree(Tree::TaskDefinition);
     let (body, ignored) = with_ignored("taskDefinition", wanted.body, &running.body, rules, wanted.ignore);
     let (differences, mut quiet) = differences(&body, &running.body, &Rules::task_definition());
     quiet.extend(ignored);
     if differences.is_empty() {
+        quiet.extend(tags);
         return Comparison::Equal { quiet };
     }
     // A revision with the same digest may hold other values in the fields that are to be left alone.
     let reusable = wanted.reusable.filter(|_| !concerns("taskDefinition", wanted.ignore));
     let source = source_of(reusable);
     Comparison::Different(Box::new(Change { differences, quiet, source, body }))
+}
+
+/// Tags that Git asks for and the revision does not carry. Nobody registers a revision for the sake of
+/// them, so people are told that they wait.
+fn other_tags(wanted: &Wanted<'_>, running: &LiveTaskDefinition) -> Vec<Quiet> {
+    let path = FieldPath::root().field("taskDefinition").field("tags");
+    let differs = |(key, value): &(String, String)| running.tags.get(key) != Some(value);
+    let waits = |(key, value): (String, String)| Quiet {
+        path: path.field(&key),
+        live: running.tags.get(&key).map(|tag| tag.as_str().into()),
+        desired: Some(value.into()),
+        rule: "a revision keeps the tags that it was registered with; the next one gets Git's".to_owned(),
+        source: None,
+        kept: Kept::LeftInPlace,
+    };
+    body::user_tags(wanted.body).into_iter().filter(differs).map(waits).collect()
 }
 
 pub(super) fn source_of(reusable: Option<&TaskDefinitionArn>) -> RevisionSource {

@@ -2,11 +2,57 @@
 
 use serde_json::{Map, json};
 
-use crate::model::{EcsService, Json, LiveScaling, Scaling};
-use crate::shape::rules::{Owner, Tree, tree};
+use super::{Kept, Quiet, body};
+use crate::model::{EcsService, FieldPath, Json, LiveScaling, Scaling};
+use crate::shape::rules::{self, Owner, Rule, Tree, tree};
+
+/// What DescribeServices answers with that nobody can ask for.
+pub(super) fn outputs(service: &EcsService) -> Option<Quiet> {
+    let known = tree(Tree::Service);
+    let answered = service.0.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let outputs: Vec<(&str, &Rule)> = answered
+        .filter_map(|(name, _)| Some((name.as_str(), known.members.get(name.as_str())?.rule?)))
+        .filter(|(name, rule)| rule.owner == Owner::AwsOnly && *name != "tags")
+        .collect();
+    let (_, first) = outputs.first()?;
+    let names: Vec<&str> = outputs.iter().map(|(name, _)| *name).collect();
+    Some(Quiet {
+        path: FieldPath::root().field("service"),
+        live: None,
+        desired: None,
+        rule: rules::outputs(&names),
+        source: Some(first.source()),
+        kept: Kept::ByRule,
+    })
+}
+
+/// Tags that are neither Git's nor ours: AWS's own, and those that somebody else keeps there.
+pub(super) fn foreign_tags(service: &EcsService, desired: &Json) -> Option<Quiet> {
+    let ours = body::user_tags(desired);
+    let live = service.0["tags"].as_array().into_iter().flatten().filter_map(|entry| entry["key"].as_str());
+    let mut foreign: Vec<&str> = live
+        .filter(|key| !key.starts_with("reconciler/") && !ours.iter().any(|(own, _)| own == key))
+        .collect();
+    foreign.sort_unstable();
+    (!foreign.is_empty()).then(|| Quiet {
+        path: FieldPath::root().field("service").field("tags"),
+        live: None,
+        desired: None,
+        rule: format!("Git does not mention {}, so they are not ours", foreign.join(", ")),
+        source: tree(Tree::Service).members.get("tags").and_then(|node| node.rule).map(Rule::source),
+        kept: Kept::ByRule,
+    })
+}
+
+/// A service in the shape of CreateService input, for somebody who does not know what Git says.
+pub fn service_as_input(service: &EcsService, revision: Option<&Json>) -> Json {
+    live_service(service, revision, &Json::Null)
+}
 
 /// A service in the shape of CreateService input.
-pub(super) fn live_service(service: &EcsService, desired: &Json) -> Json {
+///
+/// `revision` is what only the service revision shows, where that was read.
+pub(super) fn live_service(service: &EcsService, revision: Option<&Json>, desired: &Json) -> Json {
     let known = tree(Tree::Service);
     let is_output = |name: &str| {
         known.members.get(name).and_then(|node| node.rule).is_some_and(|rule| rule.owner == Owner::AwsOnly)
@@ -23,13 +69,17 @@ pub(super) fn live_service(service: &EcsService, desired: &Json) -> Json {
         members.insert("role".to_owned(), role.clone());
     }
     // DescribeServices shows these only inside the PRIMARY deployment.
-    if let Some(primary) = service.primary() {
-        for name in ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"] {
-            if let Some(value) = primary.0.get(name) {
-                members.insert(name.to_owned(), value.clone());
-            }
+    for name in ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"] {
+        let shown = match service.primary() {
+            Some(primary) => primary.0.get(name),
+            // Not shown is not absent.
+            None => desired.get(name),
+        };
+        if let Some(value) = shown {
+            members.insert(name.to_owned(), value.clone());
         }
     }
+    members.extend(revision.and_then(Json::as_object).cloned().into_iter().flatten());
     // S3 Files volumes are listed here although no service asked for them.
     if let Some(Json::Array(volumes)) = members.get_mut("volumeConfigurations") {
         volumes.retain(|volume| volume["managedEBSVolume"].is_object());
@@ -60,7 +110,7 @@ pub(super) fn desired_scaling(scaling: &Scaling) -> Json {
 }
 
 /// What Application Auto Scaling holds, spelled likewise.
-pub(super) fn live_scaling(scaling: &LiveScaling) -> Json {
+pub fn live_scaling(scaling: &LiveScaling) -> Json {
     json!({
         "minCapacity": scaling.target["MinCapacity"],
         "maxCapacity": scaling.target["MaxCapacity"],

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::Replacement;
 use crate::model::{
-    Digest, FieldPath, HookStage, Json, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
-    TaskDefinitionArn, Timestamp, Workload,
+    Digest, FieldPath, HookStage, Json, LookedUp, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
+    TaskDefinitionArn, Timestamp, Workload, tag,
 };
+use crate::shape::rules::{Effect, Source};
 
 /// What one pass would do to an environment.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct Plan {
     pub environment: String,
     pub region: String,
     pub cluster: String,
+    /// Variables whose values were looked up, with the versions that were found.
+    pub looked_up: Vec<LookedUp>,
     /// When the live state was read, and how many AWS calls that took.
     pub read_at: Timestamp,
     pub calls: u32,
@@ -39,6 +43,8 @@ pub struct ServicePlan {
     pub extent: Extent,
     /// Git no longer mentions the service: this is the plan of its end.
     pub left_git: Option<LeftGit>,
+    /// The service goes, so that what ECS can't change of it can be made anew.
+    pub replaces: Option<Replacement>,
 }
 
 /// The hooks of a change that are not done yet, in order.
@@ -159,7 +165,9 @@ pub enum Held {
     /// Drift, and `sync.drift` says to leave it.
     DriftTolerated,
     /// ECS can't change this in place; the service would have to be replaced.
-    NeedsReplacement { fields: Vec<FieldPath> },
+    NeedsReplacement { fields: Vec<(FieldPath, Option<&'static str>)> },
+    /// ECS would refuse this, each for a reason.
+    RefusedByEcs { fields: Vec<(FieldPath, &'static str)> },
     /// A service it depends on is not settled yet.
     WaitsFor { service: ServiceKey },
     /// It left Git, and may not go (yet).
@@ -222,8 +230,8 @@ pub enum Action {
         body: Json,
         starts_deployment: bool,
     },
-    /// TagResource on the service; the tag `reconciler/task-definition` is not among `tags` and is
-    /// filled in from `task_definition`.
+    /// TagResource on the service; the tag `reconciler/task-definition` is filled in from
+    /// `task_definition`, followed by what `tags` says of it, if anything.
     TagService {
         task_definition: RevisionSource,
         tags: Vec<(String, String)>,
@@ -317,8 +325,12 @@ pub struct Difference {
     pub cause: Cause,
     /// Where Git says so.
     pub origin: Option<Origin>,
+    /// Since when Git says so, as far as that is known.
+    pub since: Option<Since>,
     /// The value looks like a credential: windows show only that it changed.
     pub sensitive: bool,
+    /// Why ECS does not change it where it is.
+    pub why: Option<&'static str>,
 }
 
 /// What making the difference go away does.
@@ -337,16 +349,47 @@ pub enum Consequence {
     Creates,
     /// ECS can't change it: the service would have to be replaced.
     NeedsReplacement,
+    /// ECS refuses it as long as the rest is as it is, and a new service would not help.
+    Refused,
 }
 
 impl Consequence {
+    pub(super) fn of(effect: Option<Effect>) -> Self {
+        match effect {
+            Some(Effect::InPlace) | None => Consequence::InPlace,
+            Some(Effect::StartsDeployment) => Consequence::StartsDeployment,
+            Some(Effect::ForcesDeployment) => Consequence::ForcesDeployment,
+            Some(Effect::NeedsReplacement) => Consequence::NeedsReplacement,
+        }
+    }
+
+    /// Whether UpdateService can make the change.
+    pub(super) fn is_made_by_update(&self) -> bool {
+        !matches!(self, Consequence::NeedsReplacement | Consequence::Refused)
+    }
+
     /// Whether the change starts a deployment of a service that exists.
     pub fn deploys(&self) -> bool {
         match self {
             Consequence::NewRevision | Consequence::StartsDeployment | Consequence::ForcesDeployment => true,
-            Consequence::InPlace | Consequence::Creates | Consequence::NeedsReplacement => false,
+            Consequence::InPlace
+            | Consequence::Creates
+            | Consequence::NeedsReplacement
+            | Consequence::Refused => false,
         }
     }
+}
+
+/// Since which commit Git says what it says of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// This one changed it.
+    Commit(String),
+    /// A commit after the first, which was applied, and up to the second: the ones between are not known
+    /// here.
+    Between { after: String, until: String },
+    /// It was applied with this one, and may be older.
+    AtLatest(String),
 }
 
 /// Who caused a difference.
@@ -356,6 +399,8 @@ pub enum Cause {
     Git,
     /// The live side changed although Git did not.
     BehindOurBack,
+    /// Both: Git asks for something new, and what is live is not what was applied last.
+    GitAndBehindOurBack,
     /// An administrator's override is in force, and the live side is neither that nor what Git says.
     Overridden(ScalingOverride),
     /// An administrator's override was in force until now.
@@ -372,6 +417,8 @@ pub struct Quiet {
     pub desired: Option<Json>,
     /// The rule, in a sentence: `AWS fills in 30`.
     pub rule: String,
+    /// Where AWS says so, if it is a rule about AWS.
+    pub source: Option<Source>,
     pub kept: Kept,
 }
 
@@ -382,6 +429,10 @@ pub enum Kept {
     /// Both sides mean the same, or the field is not Git's: told where somebody asks (`--explain`).
     #[default]
     ByRule,
+    /// Git does not mention it, and AWS or somebody else has given it a value.
+    NotMentioned,
+    /// Changed behind Git's back, and `sync.drift` says to leave it, while something else goes through.
+    Tolerated,
     /// Git's value waits for the end of an administrator's override.
     Overridden,
     /// An administrator's override that says nothing that could be done.
@@ -392,7 +443,27 @@ pub enum Kept {
     LeftInPlace,
 }
 
+impl Kept {
+    /// Whether people are told although they did not ask why.
+    pub fn is_told(self) -> bool {
+        match self {
+            Kept::ByRule | Kept::NotMentioned => false,
+            Kept::Tolerated | Kept::Overridden | Kept::NotHonoured | Kept::Scheduled | Kept::LeftInPlace => {
+                true
+            }
+        }
+    }
+}
+
 impl ServicePlan {
+    /// Whether a service runs what Git asks for already, and only our tags are missing on it.
+    pub fn adopts(&self) -> bool {
+        let Decision::Change { differences, steps } = &self.decision else { return false };
+        let owner = FieldPath::root().field("service").field("tags").field(tag::MANAGED_BY);
+        steps.iter().all(|step| matches!(step.action, Action::TagService { .. }))
+            && differences.iter().any(|one| one.path == owner && one.live.is_none())
+    }
+
     /// What would be done now; nothing where nothing is, or may be.
     pub fn steps(&self) -> &[Step] {
         match &self.decision {

@@ -7,7 +7,8 @@ use crate::model::ServiceKey;
 impl ServicePlan {
     /// Holds a change until a service that it depends on is settled.
     pub fn wait_for(&mut self, service: &ServiceKey) {
-        if self.extent == Extent::Override {
+        // What began to be replaced has no tasks: it does not wait for that in the middle.
+        if self.extent == Extent::Override || self.replaces.as_ref().is_some_and(|it| it.begun) {
             return;
         }
         let Decision::Change { differences, steps } = &mut self.decision else { return };
@@ -19,6 +20,7 @@ impl ServicePlan {
             return;
         }
         self.hooks = Hooks::default();
+        self.replaces = None;
         let (differences, steps) = (std::mem::take(differences), std::mem::take(steps));
         let mut change = Change { differences, steps, quiet: Vec::new() };
         if overriding::leave_only_its_own(&mut change) {

@@ -27,6 +27,7 @@ pub(super) fn spread(differences: &[Difference]) -> (Vec<Difference>, usize) {
             desired: Some(value.clone()),
             // Each field has a place of its own, which is looked up.
             origin: None,
+            since: None,
             ..difference.clone()
         }));
     }

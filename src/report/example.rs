@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::plan::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
-    PlannedHook, PruneBy, Quiet, RevisionSource, ServicePlan, Share, Step,
+    PlannedHook, PruneBy, Quiet, RevisionSource, ServicePlan, Share, Since, Step,
 };
 
 /// 2026-11-20 21:03:10 UTC
@@ -58,6 +58,7 @@ pub(super) fn desired() -> Desired {
             region: "eu-west-1".to_owned(),
             cluster: "jobs".to_owned(),
             variables: BTreeMap::new(),
+            looked_up: Vec::new(),
             sync: Default::default(),
         },
         services: SERVICES.iter().map(|name| (ServiceKey::new(*name), service(name))).collect(),
@@ -82,7 +83,9 @@ pub(super) fn difference(path: FieldPath, live: Json, desired: Json, consequence
         consequence,
         cause: Cause::Git,
         origin: None,
+        since: Some(Since::Commit(revision().id)),
         sensitive: false,
+        why: None,
     }
 }
 
@@ -181,12 +184,14 @@ pub(super) fn plan() -> Plan {
         hooks: Hooks::default(),
         extent: Extent::Whole,
         left_git: None,
+        replaces: None,
     });
     Plan {
         revision: revision(),
         environment: "production".to_owned(),
         region: "eu-west-1".to_owned(),
         cluster: "jobs".to_owned(),
+        looked_up: Vec::new(),
         read_at: READ_AT,
         calls: 9,
         services: services.collect(),
@@ -198,6 +203,7 @@ fn api() -> Decision {
     let path = FieldPath::root().field("service").field("desiredCount");
     let drifted = Difference {
         cause: Cause::BehindOurBack,
+        since: Some(Since::Commit("91aa0c3000000000000000000000000000000000".to_owned())),
         ..difference(path.clone(), json!(3), json!(2), Consequence::InPlace)
     };
     let update = Action::UpdateService {
@@ -262,6 +268,9 @@ fn quiet() -> Vec<Quiet> {
         live: Some(json!(0)),
         desired: None,
         rule: "AWS fills in 0".to_owned(),
+        source: crate::shape::rules::all()
+            .find(|rule| rule.path == "healthCheckGracePeriodSeconds")
+            .map(|rule| rule.source()),
         kept: Kept::ByRule,
     }]
 }

@@ -84,12 +84,28 @@ impl HeldText {
                 "to end it: commit the live value, or set `sync.drift: correct`",
             ),
             Held::NeedsReplacement { fields } => {
-                let fields: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
-                Self::new(
-                    "NeedsReplacement",
-                    format!("ECS can't change {} of a service", fields.join(", ")),
-                    "either put the old value back, or move to a service with a new name",
-                )
+                let named: Vec<String> = fields.iter().map(|(field, _)| format!("`{field}`")).collect();
+                let whys = fields.iter().filter_map(|(_, why)| why.map(str::to_owned));
+                Self {
+                    details: whys.collect(),
+                    ..Self::new(
+                        "NeedsReplacement",
+                        format!("ECS can't change {} of a service", named.join(", ")),
+                        "put the old value back, move to a service with a new name, or allow a gap: with \
+                         `sync.replace: true` its tasks stop, and it is deleted and made anew",
+                    )
+                }
+            }
+            Held::RefusedByEcs { fields } => {
+                let named: Vec<String> = fields.iter().map(|(field, _)| format!("`{field}`")).collect();
+                Self {
+                    details: fields.iter().map(|(field, why)| format!("{field}: {why}")).collect(),
+                    ..Self::new(
+                        "RefusedByEcs",
+                        format!("ECS would refuse {}", named.join(", ")),
+                        "nothing of the commit is done to this service; take that part back",
+                    )
+                }
             }
             Held::WaitsFor { service } => Self::new(
                 "WaitsFor",

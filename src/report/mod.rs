@@ -3,24 +3,31 @@
 mod created;
 mod failure;
 mod held;
+mod imported;
 mod leaving;
 pub mod log;
 mod overriding;
 mod paint;
 mod plan_json;
 mod plan_text;
+mod replacing;
 mod sentence;
 pub mod status;
 mod steps;
 mod value;
+mod verification;
+mod why;
 
 #[cfg(test)]
 mod example;
 
 pub use failure::{Aftermath, failure_text};
+pub use imported::{IMPORT_VERSION, Written, import_json, import_text};
 pub use leaving::leaving_sentence;
 pub use overriding::override_sentence;
 pub use paint::{Colour, counted, span};
-pub use plan_json::{PLAN_VERSION, plan_json};
+pub use plan_json::{PLAN_VERSION, plan_json, plan_json_explained};
 pub use plan_text::{Explain, PlanTextOptions, plan_text};
-pub use sentence::{change_sentence, failure_sentence, held_sentence};
+pub use replacing::draining_sentence;
+pub use sentence::{change_sentence, failure_sentence, held_sentence, tolerated_sentence};
+pub use verification::{VERIFICATION_VERSION, VerificationOf, verification_json, verification_text};

@@ -24,6 +24,11 @@ pub(super) enum Tone {
 }
 
 impl Colour {
+    /// What is said besides.
+    pub fn quiet(self, text: &str) -> String {
+        self.paint(Tone::Quiet, text)
+    }
+
     pub(super) fn paint(self, tone: Tone, text: &str) -> String {
         let code = match tone {
             Tone::Good => 32,

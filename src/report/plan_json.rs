@@ -6,10 +6,10 @@ use super::held::HeldText;
 use super::leaving::Stage;
 use super::paint::plain;
 use super::steps::{Doing, in_order};
-use crate::model::{FieldPath, Json, ServiceKey};
+use crate::model::{FieldPath, Json, LookedUp, Origin, ServiceKey};
 use crate::plan::{
-    Action, Cause, Decision, Difference, Held, Kept, LeftGit, Plan, PlannedHook, Quiet, RevisionSource,
-    ServicePlan, Step,
+    Action, Cause, Decision, Difference, Held, Kept, LeftGit, Plan, PlannedHook, Quiet, Replacement,
+    RevisionSource, ServicePlan, Since, Step,
 };
 
 /// Rises when a member changes its meaning or goes away; new members don't raise it.
@@ -18,9 +18,10 @@ pub const PLAN_VERSION: u32 = 1;
 /// The plan as one object.
 pub fn plan_json(plan: &Plan) -> Json {
     let (mut steps, mut held, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut kept, mut left_git) = (Vec::new(), Vec::new());
+    let (mut kept, mut left_git, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
     for service in &plan.services {
         kept.extend(service.quiet.iter().filter_map(|quiet| kept_json(&service.service, quiet)));
+        replaced.extend(service.replaces.as_ref().map(|it| replaced_json(service, it)));
         left_git.extend(service.left_git.as_ref().map(|left| left_git_json(service, left)));
         match &service.decision {
             Decision::Unchanged if service.left_git.is_some() => {}
@@ -46,6 +47,7 @@ pub fn plan_json(plan: &Plan) -> Json {
         "environment": plan.environment,
         "region": plan.region,
         "cluster": plan.cluster,
+        "lookedUp": plan.looked_up.iter().map(looked_up_json).collect::<Vec<_>>(),
         "readAt": plan.read_at.to_string(),
         "calls": plan.calls,
         "steps": steps,
@@ -53,13 +55,37 @@ pub fn plan_json(plan: &Plan) -> Json {
         "unchanged": unchanged,
         "kept": kept,
         "leftGit": left_git,
+        "replaced": replaced,
         "schedulesLeftInPlace": plan.schedules_left,
+    })
+}
+
+/// The same with `--explain`: also every field that differs and is no difference.
+pub fn plan_json_explained(plan: &Plan) -> Json {
+    let quiet = plan.services.iter().flat_map(|service| {
+        let by_rule =
+            service.quiet.iter().filter(|quiet| matches!(quiet.kept, Kept::ByRule | Kept::NotMentioned));
+        by_rule.map(|quiet| quiet_json(&service.service, quiet))
+    });
+    let mut object = plan_json(plan);
+    object["quiet"] = quiet.collect();
+    object
+}
+
+fn quiet_json(service: &ServiceKey, quiet: &Quiet) -> Json {
+    json!({
+        "service": service,
+        "path": quiet.path,
+        "live": quiet.live,
+        "desired": quiet.desired,
+        "message": plain(&quiet.rule),
+        "source": quiet.source.map(|source| source.url()),
     })
 }
 
 /// What differs and stays, where people are to know of it.
 fn kept_json(service: &ServiceKey, quiet: &Quiet) -> Option<Json> {
-    (quiet.kept != Kept::ByRule).then(|| {
+    quiet.kept.is_told().then(|| {
         json!({
             "service": service,
             "path": quiet.path,
@@ -82,6 +108,16 @@ fn left_git_json(service: &ServicePlan, left: &LeftGit) -> Json {
         "going": left.share.going,
         "owned": left.share.owned,
         "allowed": left.share.allowed,
+    })
+}
+
+fn replaced_json(service: &ServicePlan, replacement: &Replacement) -> Json {
+    json!({
+        "service": service.service,
+        "fields": replacement.fields,
+        "tasks": replacement.tasks,
+        "lost": replacement.lost,
+        "begun": replacement.begun,
     })
 }
 
@@ -174,6 +210,7 @@ fn difference_json(difference: &Difference) -> Json {
     let cause = match difference.cause {
         Cause::Git => "git",
         Cause::BehindOurBack => "behindOurBack",
+        Cause::GitAndBehindOurBack => "gitAndBehindOurBack",
         Cause::Overridden(_) => "overridden",
         Cause::OverrideEnded(_) => "overrideEnded",
         Cause::LeftGit => "leftGit",
@@ -184,11 +221,32 @@ fn difference_json(difference: &Difference) -> Json {
         "desired": value(&difference.desired),
         "sensitive": difference.sensitive,
         "consequence": difference.consequence,
+        "why": difference.why,
         "cause": cause,
-        "origin": difference.origin.as_ref().map(|origin| json!({
-            "file": plain(&origin.file), "line": origin.line, "column": origin.column,
-        })),
+        "since": difference.since.as_ref().map(since_json),
+        "origin": difference.origin.as_ref().map(origin_json),
     })
+}
+
+fn looked_up_json(looked_up: &LookedUp) -> Json {
+    json!({
+        "variable": looked_up.variable,
+        "source": plain(&looked_up.source.to_string()),
+        "version": plain(&looked_up.version),
+        "origin": origin_json(&looked_up.origin),
+    })
+}
+
+fn origin_json(origin: &Origin) -> Json {
+    json!({"file": plain(&origin.file), "line": origin.line, "column": origin.column})
+}
+
+fn since_json(since: &Since) -> Json {
+    match since {
+        Since::Commit(commit) => json!({"commit": commit}),
+        Since::Between { after, until } => json!({"after": after, "until": until}),
+        Since::AtLatest(commit) => json!({"atLatest": commit}),
+    }
 }
 
 #[cfg(test)]
@@ -227,7 +285,8 @@ mod tests {
             json["steps"][0]["differences"][0],
             json!({
                 "path": "service.desiredCount", "live": 3, "desired": 2, "sensitive": false,
-                "consequence": "inPlace", "cause": "behindOurBack", "origin": null,
+                "consequence": "inPlace", "why": null, "cause": "behindOurBack", "origin": null,
+                "since": {"commit": "91aa0c3000000000000000000000000000000000"},
             })
         );
         assert_eq!(json["unchanged"], json!(["job-migrate"]));
@@ -281,6 +340,20 @@ mod tests {
     }
 
     #[test]
+    fn explain_gives_each_quiet_field_its_rule_and_the_page_that_says_so() {
+        let json = plan_json_explained(&example::plan());
+        assert_eq!(
+            json["quiet"],
+            json!([{
+                "service": "job-migrate", "path": "service.healthCheckGracePeriodSeconds", "live": 0, "desired": null,
+                "message": "AWS fills in 0",
+                "source": "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html",
+            }])
+        );
+        assert_eq!(plan_json(&example::plan()).get("quiet"), None);
+    }
+
+    #[test]
     fn every_member_is_documented() {
         let document = include_str!("../../docs/plan.md");
         let mut plan = example::plan();
@@ -293,7 +366,7 @@ mod tests {
         }
         plan.services[0].left_git = Some(example::left_git());
         plan.services[1].quiet[0].kept = Kept::LeftInPlace;
-        let mut open = vec![plan_json(&plan)];
+        let mut open = vec![plan_json(&plan), plan_json_explained(&example::plan())["quiet"].clone()];
         while let Some(value) = open.pop() {
             match value {
                 Json::Object(members) => {

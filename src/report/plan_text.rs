@@ -1,17 +1,22 @@
 //! `plan` for people: per service what will happen, then why, then what is held and the way out.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::created;
 use super::held::HeldText;
 use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
+use super::replacing;
 use super::steps::{Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens};
-use super::value::{change, value_text};
+use super::value::{change, sides, value_text};
+use super::why;
 use crate::model::{Desired, FieldPath, HookStage, Json, OnFailure, Segment, ServiceKey, Timestamp};
 use crate::plan::{Cause, Consequence, Decision, Difference, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
 use crate::report::leaving::SCHEDULE_LEFT;
 
+/// What is said of a service that nobody managed so far and that runs what Git asks for.
+const ADOPTS: &str = "adopts the running service by its tags, in place, no deployment";
 /// Unchanged services up to this number are named; more are only counted.
 const UNCHANGED_NAMED_MAX: usize = 5;
 /// Columns at most, so that one long path does not push all values to the right.
@@ -84,8 +89,16 @@ impl Window<'_> {
         let age = span(self.options.now.since(*read_at));
         let calls = count(usize::try_from(*calls).unwrap_or_default(), "call");
         let environment = self.options.colour.paint(Tone::Strong, environment);
+        let looked_up: Vec<String> =
+            self.desired.environment.looked_up.iter().map(|it| plain(&it.to_string())).collect();
+        let looked_up = match looked_up.is_empty() {
+            true => String::new(),
+            false => {
+                self.options.colour.paint(Tone::Quiet, &format!("looked up: {}\n", looked_up.join(", ")))
+            }
+        };
         format!(
-            "{environment} ({region}, cluster {cluster})   {revision}{subject} · read {age} ago, {calls}\n\n"
+            "{environment} ({region}, cluster {cluster})   {revision}{subject} · read {age} ago, {calls}\n{looked_up}\n"
         )
     }
 
@@ -96,17 +109,29 @@ impl Window<'_> {
         let quiet: Vec<&Quiet> = service
             .quiet
             .iter()
-            .filter(|quiet| self.options.explain == Explain::QuietFields || quiet.kept != Kept::ByRule)
+            .filter(|quiet| self.options.explain == Explain::QuietFields || quiet.kept.is_told())
             .collect();
         match &service.decision {
             Decision::Unchanged if name_unchanged || !quiet.is_empty() => {
                 self.headline(text, "=", Tone::Quiet, &service.service, "nothing to do");
             }
             Decision::Unchanged => {}
+            // Which tags those are is nothing to weigh: no field differs.
+            Decision::Change { steps, .. } if service.adopts() => {
+                self.headline(text, "~", Tone::Change, &service.service, ADOPTS);
+                self.will(text, service, steps);
+            }
             Decision::Change { differences, steps } => {
-                let (sign, tone) = if creates(steps) { ("+", Tone::Good) } else { ("~", Tone::Change) };
-                self.headline(text, sign, tone, &service.service, &what_happens(steps));
+                let (sign, tone, what) = match &service.replaces {
+                    Some(replacement) => ("±", Tone::Bad, replacing::headline(replacement)),
+                    None if creates(steps) => ("+", Tone::Good, what_happens(steps)),
+                    None => ("~", Tone::Change, what_happens(steps)),
+                };
+                self.headline(text, sign, tone, &service.service, &what);
                 self.differences(text, &service.service, differences);
+                if let Some(replacement) = &service.replaces {
+                    let _ = writeln!(text, "    {}", replacing::lost(replacement));
+                }
                 self.will(text, service, steps);
             }
             Decision::Held { reason, differences } => {
@@ -195,33 +220,31 @@ impl Window<'_> {
             let (group, rest) = grouped(&difference.path);
             (root_of(&difference.path), group, rest)
         });
-        let mut commit_told = false;
+        let mut told = BTreeSet::new();
         let rows = sorted.iter().map(|difference| {
             let (group, path) = grouped(&difference.path);
-            let note = self.note(difference, commit_told);
-            commit_told |= difference.cause == Cause::Git;
+            let note = self.note(difference, &mut told);
             Row { group, path, change: change(difference), note }
         });
         (rows.collect(), left_out)
     }
 
-    /// Where the value comes from, and who changed it; the commit is told once per service.
-    fn note(&self, difference: &Difference, commit_told: bool) -> String {
+    /// Where the value comes from, and who changed it. A commit is told once per service: `told`.
+    fn note(&self, difference: &Difference, told: &mut BTreeSet<String>) -> String {
         let mut parts: Vec<String> = difference.origin.iter().map(ToString::to_string).collect();
         match difference.cause {
-            Cause::BehindOurBack => {
-                let git = if difference.sensitive { None } else { difference.desired.as_ref() };
-                parts.push(git.map_or("changed behind our back".to_owned(), |git| {
-                    format!("changed behind our back: Git says {}", value_text(git))
-                }));
+            Cause::BehindOurBack => parts.push(why::behind_our_back(difference)),
+            Cause::Git | Cause::GitAndBehindOurBack => {
+                if difference.consequence != Consequence::Creates {
+                    parts.extend(
+                        Some(why::changed_in_git(difference, &self.plan.revision))
+                            .filter(|text| told.insert(text.clone())),
+                    );
+                }
+                if difference.cause == Cause::GitAndBehindOurBack {
+                    parts.push("changed behind our back as well".to_owned());
+                }
             }
-            Cause::Git if !commit_told && difference.consequence != Consequence::Creates => {
-                parts.push(match self.plan.revision.is_dirty() {
-                    true => "not committed yet".to_owned(),
-                    false => format!("changed in {}", self.plan.revision.short()),
-                });
-            }
-            Cause::Git => {}
             Cause::Overridden(asked) => {
                 let until = asked.until.minute_seen_from(self.options.now);
                 parts.push(format!("an administrator's override says so until {until}"));
@@ -236,8 +259,14 @@ impl Window<'_> {
                 parts.push(format!("{what}no longer in Git"));
             }
         }
-        if difference.consequence == Consequence::NeedsReplacement {
-            parts.push("needs a new service".to_owned());
+        match difference.consequence {
+            Consequence::NeedsReplacement => parts.push("needs a new service".to_owned()),
+            Consequence::Refused => parts.push("ECS refuses it".to_owned()),
+            Consequence::ForcesDeployment => parts.push("with forceNewDeployment".to_owned()),
+            Consequence::InPlace
+            | Consequence::NewRevision
+            | Consequence::StartsDeployment
+            | Consequence::Creates => {}
         }
         parts.join(" · ")
     }
@@ -250,6 +279,7 @@ impl Window<'_> {
         let mut parts = Vec::new();
         for doing in in_order(plan) {
             match doing {
+                Doing::Step(_) if plan.replaces.is_some() => {}
                 Doing::Step(step) => parts.push(step_text(service, &step.action)),
                 Doing::Hook(hook) if hook.stage == HookStage::After => {
                     parts.extend(watch.take());
@@ -257,6 +287,12 @@ impl Window<'_> {
                 }
                 Doing::Hook(hook) => parts.push(hook_text(hook)),
             }
+        }
+        if plan.replaces.is_some() {
+            // Hooks come before anything is deleted.
+            let after = parts.split_off(plan.hooks.before.len().min(parts.len()));
+            parts.extend(replacing::steps(plan, steps));
+            parts.extend(after);
         }
         parts.extend(watch);
         let _ = writeln!(text, "    will: {}", parts.join(", "));
@@ -273,12 +309,20 @@ impl Window<'_> {
     fn quiet(&self, text: &mut String, quiet: &[&Quiet]) {
         let shown = |value: &Option<Json>| value.as_ref().map_or("(absent)".to_owned(), value_text);
         for field in quiet {
-            let Quiet { path, live, desired, rule, kept } = field;
+            let Quiet { path, live, desired, rule, source, kept } = field;
             let rule = plain(rule);
             let (line, tone) = match kept {
-                Kept::ByRule => {
-                    let line = format!("quiet  {path}  Git {}, AWS {}  {rule}", shown(desired), shown(live));
-                    (line, Tone::Quiet)
+                Kept::ByRule | Kept::NotMentioned => {
+                    let sides = match (desired, live) {
+                        (None, None) => String::new(),
+                        _ => format!("  {}", sides(desired.as_ref(), live.as_ref())),
+                    };
+                    let page = source.map_or(String::new(), |source| format!(" · see {}", source.page));
+                    (format!("quiet  {path}{sides}: {rule}{page}"), Tone::Quiet)
+                }
+                Kept::Tolerated => {
+                    let (live, git) = (shown(live), shown(desired));
+                    (format!("{path}  {live} stays, Git says {git}: {rule}"), Tone::Warning)
                 }
                 Kept::Overridden => match desired {
                     Some(git) => (format!("{path}  {} -> held: {rule}", value_text(git)), Tone::Warning),
@@ -299,20 +343,24 @@ impl Window<'_> {
 
     fn counts(&self) -> String {
         let (mut create, mut change, mut held, mut unchanged) = (0, 0, 0, 0);
-        let (mut delete, mut left) = (0, self.plan.schedules_left.len());
+        let (mut delete, mut replace, mut adopt, mut left) = (0, 0, 0, self.plan.schedules_left.len());
         for service in &self.plan.services {
             match &service.decision {
                 Decision::Unchanged if service.left_git.is_some() => left += 1,
                 Decision::Change { .. } if service.left_git.is_some() => delete += 1,
                 Decision::Unchanged => unchanged += 1,
+                Decision::Change { .. } if service.replaces.is_some() => replace += 1,
                 Decision::Change { steps, .. } if creates(steps) => create += 1,
+                Decision::Change { .. } if service.adopts() => adopt += 1,
                 Decision::Change { .. } => change += 1,
                 Decision::Held { .. } => held += 1,
             }
         }
         let counted = [
             (create, "to create"),
+            (adopt, "to adopt"),
             (change, "to change"),
+            (replace, "to replace"),
             (delete, "to delete"),
             (held, "held"),
             (unchanged, "unchanged"),
@@ -323,7 +371,7 @@ impl Window<'_> {
             .filter(|(number, _)| *number > 0)
             .map(|(number, what)| format!("{number} {what}"))
             .collect();
-        match (create + change + delete + held, parts.is_empty()) {
+        match (create + adopt + change + replace + delete + held, parts.is_empty()) {
             (_, true) => "No services.".to_owned(),
             (0, false) => format!("Nothing to do, {}.", parts.join(", ")),
             (_, false) => format!("{}.", parts.join(", ")),
@@ -390,7 +438,7 @@ mod tests {
         production (eu-west-1, cluster jobs)   main@4c1f9e2 "Raise worker memory" · read 1.2 s ago, 9 calls
 
         ~ job-api       in place, no deployment
-            service.desiredCount  3 -> 2  changed behind our back: Git says 2
+            service.desiredCount  3 -> 2  changed behind our back: Git says 2 since 91aa0c3
             will: update service
         = job-migrate   nothing to do
         + job-search    new service, starts a deployment
@@ -454,7 +502,7 @@ mod tests {
         let text = plan_text(&example::plan(), &example::desired(), &options);
         assert!(
             text.contains(
-                "quiet  service.healthCheckGracePeriodSeconds  Git (absent), AWS 0  AWS fills in 0\n"
+                "quiet  service.healthCheckGracePeriodSeconds  Git (absent), AWS 0: AWS fills in 0 · see UpdateService\n"
             ),
             "{text}"
         );

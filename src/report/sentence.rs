@@ -2,10 +2,11 @@
 
 use super::held::HeldText;
 use super::paint::{count, cut, plain};
+use super::replacing;
 use super::steps::{ScheduleChange, schedule};
 use super::value::{change, value_text};
 use crate::model::{Failure, Rollout, RolloutKind, Segment};
-use crate::plan::{Action, Cause, Decision, Difference, Held, ServicePlan, Step};
+use crate::plan::{Action, Cause, Decision, Difference, Held, Kept, ServicePlan, Step};
 
 /// Differences that a sentence names; the rest are counted.
 const DIFFERENCES_NAMED_MAX: usize = 3;
@@ -16,9 +17,18 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
     let Decision::Change { differences, steps } = &plan.decision else {
         return "nothing to do".to_owned();
     };
+    if plan.adopts() {
+        return "adopted as it runs, by its tags, without a deployment".to_owned();
+    }
     let has = |wanted: &str| steps.iter().any(|step| step.action.call() == wanted);
     let deploys =
         steps.iter().any(|step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. }));
+    if let Some(replacement) = &plan.replaces {
+        return cut(
+            &format!("{} ({})", replacing::headline(replacement), all_named(differences)),
+            SENTENCE_MAX,
+        );
+    }
     if has("CreateService") {
         return format!("new service{}", size(differences, steps));
     }
@@ -52,6 +62,14 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
     cut(&format!("{headline}{ended} ({})", all_named(differences)), SENTENCE_MAX)
 }
 
+/// What was changed behind Git's back and is left, beside a change that goes through.
+pub fn tolerated_sentence(plan: &ServicePlan) -> Option<String> {
+    let left = plan.quiet.iter().filter(|quiet| quiet.kept == Kept::Tolerated);
+    let paths: Vec<String> = left.map(|quiet| quiet.path.to_string()).collect();
+    let sentence = format!("changed behind our back, and left as `sync.drift` says: {}", paths.join(", "));
+    (!paths.is_empty()).then(|| cut(&sentence, SENTENCE_MAX))
+}
+
 fn all_named(differences: &[Difference]) -> String {
     let mut named: Vec<String> = differences.iter().take(DIFFERENCES_NAMED_MAX).map(named).collect();
     if differences.len() > DIFFERENCES_NAMED_MAX {
@@ -70,7 +88,7 @@ fn overridden(differences: &[Difference]) -> Option<String> {
             let until = asked.until.minute();
             format!("the override of {asked} until {until} has ended: Git's bounds are back, in place")
         }
-        Cause::Git | Cause::BehindOurBack | Cause::LeftGit => return None,
+        Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack | Cause::LeftGit => return None,
     };
     let first = &differences.first()?.cause;
     differences.iter().all(|one| one.cause == *first).then_some(headline)

@@ -42,6 +42,22 @@ pub(super) fn change(difference: &Difference) -> String {
     format!("{} -> {}", shown(live), shown(desired))
 }
 
+/// What Git and AWS have of a field that is no difference.
+pub(super) fn sides(desired: Option<&Json>, live: Option<&Json>) -> String {
+    if let (Some(Json::String(desired)), Some(Json::String(live))) = (desired, live)
+        && live.chars().count().max(desired.chars().count()) > VALUE_MAX
+    {
+        let (live, desired) = without_common_beginning(live, desired);
+        return format!(
+            "Git {}, AWS {}",
+            value_text(&Json::String(desired)),
+            value_text(&Json::String(live))
+        );
+    }
+    let shown = |value: Option<&Json>| value.map_or("(absent)".to_owned(), value_text);
+    format!("Git {}, AWS {}", shown(desired), shown(live))
+}
+
 /// Two long texts from the last name before they differ: `…/job-api:1.0.0`, `…/job-api:1.1.0`. Cut at
 /// their ends they could look alike.
 fn without_common_beginning(live: &str, desired: &str) -> (String, String) {
@@ -51,7 +67,7 @@ fn without_common_beginning(live: &str, desired: &str) -> (String, String) {
         .take_while(|(one, other)| one == other)
         .map(|(one, _)| one.len_utf8())
         .sum();
-    let name_at = live[..alike].rfind('/').unwrap_or(alike);
+    let name_at = live[..alike].rfind('/').or_else(|| live[..alike].rfind(':')).unwrap_or(alike);
     if name_at == 0 {
         return (live.to_owned(), desired.to_owned());
     }
@@ -133,7 +149,9 @@ mod tests {
             consequence: Consequence::InPlace,
             cause: Cause::Git,
             origin: None,
+            since: None,
             sensitive: false,
+            why: None,
         };
         assert_eq!(change(&difference), expected);
         let hidden = Difference { sensitive: true, ..difference };

@@ -84,6 +84,8 @@ pub enum Shape {
     Boolean {},
     /// Seconds since the epoch, with a fraction, on the wire.
     Timestamp {},
+    /// Free JSON.
+    Document {},
 }
 
 /// A shape together with the model that its references lead into.

@@ -4,8 +4,10 @@
 //! together is left to `validate`. [`super::markdown`] writes the reference of our own words from it.
 
 mod aws;
+mod overlay;
 
 pub use aws::page;
+pub use overlay::PART;
 
 use serde_json::{Map, json};
 
@@ -18,22 +20,26 @@ use aws::Writer;
 const VARIABLE: &str = "\\$\\{";
 const TASK_DEFINITION: &str = "what runs; without `family`, the family is `metadata.name`";
 
-/// JSON Schema 2020-12 of one manifest: a Service, a ScheduledTask or an Environment.
+/// JSON Schema 2020-12 of one manifest: a Service, a ScheduledTask, an Overlay or an Environment.
 pub fn schema(api: &Api) -> Json {
     let mut writer = Writer::new(api);
+    let (service, scheduled_task) = (writer.service(), writer.scheduled_task());
+    let overlay = overlay::spec(&service, &scheduled_task, &mut writer.definitions);
+    let only_here = json!({ "required": ["name", "environments"], "properties": { "labels": false } });
     let kinds = [
-        ("Service", writer.service()),
-        ("ScheduledTask", writer.scheduled_task()),
-        ("Environment", environment()),
+        ("Service", service, json!(true)),
+        ("ScheduledTask", scheduled_task, json!(true)),
+        ("Overlay", overlay, only_here),
+        ("Environment", environment(), json!({ "properties": { "environments": false } })),
     ];
-    let names: Vec<&str> = kinds.iter().map(|(kind, _)| *kind).collect();
-    let spec_of = |kind: &str| {
+    let names: Vec<&str> = kinds.iter().map(|(kind, ..)| *kind).collect();
+    let of_kind = |kind: &str, metadata: &Json| {
         json!({
             "if": { "properties": { "kind": { "const": kind } }, "required": ["kind"] },
-            "then": { "properties": { "spec": reference(kind) } },
+            "then": { "properties": { "spec": reference(kind), "metadata": metadata } },
         })
     };
-    let specs: Vec<Json> = names.iter().map(|kind| spec_of(kind)).collect();
+    let specs: Vec<Json> = kinds.iter().map(|(kind, _, metadata)| of_kind(kind, metadata)).collect();
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Manifest of the reconciler",
@@ -50,7 +56,7 @@ pub fn schema(api: &Api) -> Json {
     });
     let mut definitions: Map<String, Json> = writer.definitions.into_iter().collect();
     definitions.insert("metadata".to_owned(), metadata());
-    definitions.extend(kinds.map(|(kind, spec)| (kind.to_owned(), spec)));
+    definitions.extend(kinds.map(|(kind, spec, _)| (kind.to_owned(), spec)));
     schema["$defs"] = Json::Object(definitions);
     schema
 }
@@ -62,9 +68,14 @@ fn metadata() -> Json {
     );
     let labels = described(
         json!({ "type": "object", "additionalProperties": scalar() }),
-        "for people; nothing is done with them",
+        "for people; nothing is done with them. Not in an Overlay",
     );
-    section("metadata", "Names the manifest.", json!({ "name": name, "labels": labels }), &["name"])
+    let environments = described(
+        json!({ "type": "array", "items": scalar(), "minItems": 1 }),
+        "the environments that it is for; left out: all. An Overlay has to say it, an Environment can't",
+    );
+    let members = json!({ "name": name, "labels": labels, "environments": environments });
+    section("metadata", "Names the manifest.", members, &["name"])
 }
 
 fn environment() -> Json {
@@ -77,9 +88,15 @@ fn environment() -> Json {
         json!({
             "type": "object",
             "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
-            "additionalProperties": { "anyOf": [scalar(), { "type": "array", "items": scalar() }] },
+            "additionalProperties": { "anyOf": [
+                scalar(),
+                { "type": "array", "items": scalar() },
+                object(json!({ "ssm": scalar() }), &["ssm"]),
+                object(json!({ "cloudFormationExport": scalar() }), &["cloudFormationExport"]),
+            ] },
         }),
-        "what `${NAME}` stands for in the other manifests: a scalar, or a list of scalars. `${account}`, `${cluster}`, \
+        "what `${NAME}` stands for in the other manifests: a scalar, a list of scalars, or a value that stands in AWS: \
+         `{ssm: /path}` or `{cloudFormationExport: name}`. `${account}`, `${cluster}`, \
          `${environment}` and `${region}` are there already",
     );
     let sync = object(
@@ -117,6 +134,8 @@ impl Writer<'_> {
         let sync = sync(
             plain("boolean"),
             "whether the service is deleted when it leaves Git; left out: what the Environment says",
+            plain("boolean"),
+            "whether a service that ECS can't change is deleted and created again; left out: false",
             "/service/desiredCount",
         );
         let sections = [("scaling", scaling), ("rollout", rollout), ("sync", sync)];
@@ -145,7 +164,13 @@ impl Writer<'_> {
             json!({
                 "taskDefinition": described(self.root(layout::TASK_DEFINITION), TASK_DEFINITION),
                 "schedule": described(self.root(layout::SCHEDULE), "when the task is started, and how"),
-                "sync": sync(never, "nothing deletes a schedule yet", "/schedule/State"),
+                "sync": sync(
+                    never.clone(),
+                    "nothing deletes a schedule yet",
+                    never,
+                    "there is nothing to replace",
+                    "/schedule/State",
+                ),
                 "dependsOn": depends_on(),
             }),
             &["taskDefinition", "schedule"],
@@ -223,7 +248,7 @@ impl Writer<'_> {
     }
 }
 
-fn sync(prune: Json, prune_text: &str, example: &str) -> Json {
+fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, example: &str) -> Json {
     let drift = or_variable(json!({ "enum": layout::DRIFT }));
     let ignore = list_of(json!({ "type": ["string", "number", "boolean"] }));
     let ignored =
@@ -235,6 +260,7 @@ fn sync(prune: Json, prune_text: &str, example: &str) -> Json {
             "drift": described(drift, "what was changed behind Git's back is corrected, only told, or ignored; left \
                 out: correct"),
             "prune": described(prune, prune_text),
+            "replace": described(replace, replace_text),
             "ignore": described(ignore, &ignored),
         }),
         &[],

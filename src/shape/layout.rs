@@ -94,7 +94,13 @@ const TARGET_NAMES: &[&str] = &["ResourceId", "ScalableDimension", "ServiceNames
 pub const SCALABLE_TARGET: Root = Root {
     operation: "RegisterScalableTarget",
     noun: "`scaling`",
-    refused: TARGET_MEMBERS,
+    refused: &[
+        ("ResourceId", FOLLOWS),
+        ("RoleARN", "for ECS it is always the service-linked role"),
+        ("ScalableDimension", FOLLOWS),
+        ("ServiceNamespace", FOLLOWS),
+        ("Tags", "what says whose it is stands on the service; write `tags` there"),
+    ],
     supplied: TARGET_NAMES,
 };
 
@@ -119,7 +125,7 @@ pub const SCHEDULE: Root = Root {
     operation: "CreateSchedule",
     noun: "a schedule",
     refused: &[
-        ("ClientToken", "it is made for each call"),
+        ("ClientToken", "a call is never repeated without a look, so it needs none"),
         ("GroupName", "schedules of one environment share a group of their own"),
         ("Name", "`metadata.name` is the schedule's name"),
     ],
@@ -154,4 +160,57 @@ const WRITTEN_AS_MAPPING: [(&str, &str, &str); 3] = [
 pub fn written_as_mapping(structure: &str, member: &str) -> Option<&'static str> {
     let known = WRITTEN_AS_MAPPING.iter().find(|(shape, name, _)| *shape == structure && *name == member);
     known.map(|(_, _, value)| *value)
+}
+
+/// How the elements of a list are told apart where the field rules have no word on it, by their shape.
+const ELEMENT_KEYS: [(&str, &[&str]); 4] =
+    [("ContainerOverride", &["name"]), ("KeyValuePair", &["name"]), ("Secret", &["name"]), ("Tag", &["key"])];
+
+/// The members that tell the elements of a list apart, by the elements' shape.
+pub fn element_keys(structure: &str) -> Option<&'static [&'static str]> {
+    ELEMENT_KEYS.iter().find(|(shape, _)| *shape == structure).map(|(_, keys)| *keys)
+}
+
+/// What an element has to have to be a new one; without it, an overlay means one that is there.
+pub fn needed_alone(structure: &str) -> &'static [&'static str] {
+    match structure {
+        "ContainerDefinition" => &["image"],
+        "ContainerDependency" => &["condition"],
+        "KeyValuePair" => &["value"],
+        "LoadBalancer" => &["targetGroupArn"],
+        "Secret" => &["valueFrom"],
+        "Ulimit" => &["softLimit", "hardLimit"],
+        _ => &[],
+    }
+}
+
+/// Members of which AWS takes one, although its model does not call the structure a union.
+const ONE_OF_THESE: [(&str, &[&str]); 4] = [
+    (
+        "Volume",
+        &[
+            "host",
+            "dockerVolumeConfiguration",
+            "efsVolumeConfiguration",
+            "fsxWindowsFileServerVolumeConfiguration",
+            "s3filesVolumeConfiguration",
+        ],
+    ),
+    (
+        "PutScalingPolicyRequest",
+        &[
+            "PredictiveScalingPolicyConfiguration",
+            "StepScalingPolicyConfiguration",
+            "TargetTrackingScalingPolicyConfiguration",
+        ],
+    ),
+    (
+        "TargetTrackingScalingPolicyConfiguration",
+        &["CustomizedMetricSpecification", "PredefinedMetricSpecification"],
+    ),
+    ("CreateServiceRequest", &["capacityProviderStrategy", "launchType"]),
+];
+
+pub fn one_of_these(structure: &str) -> &'static [&'static str] {
+    ONE_OF_THESE.iter().find(|(shape, _)| *shape == structure).map_or(&[], |(_, members)| *members)
 }

@@ -44,7 +44,8 @@ fn section(schema: &Json, name: &str) -> String {
         let needed = required.contains(&field.as_str());
         let mut meaning = text(property);
         if meaning.is_empty() {
-            meaning = text(&schema["$defs"][target(property).unwrap_or_default()]);
+            let inner = target(property).or_else(|| target(&property["anyOf"][0]));
+            meaning = text(&schema["$defs"][inner.unwrap_or_default()]);
         }
         rows.push([format!("`{field}`"), kind_of(schema, property), with_required(&meaning, needed)]);
         // What has no section of its own is told here.
@@ -75,7 +76,9 @@ fn linked(text: &str) -> String {
 
 /// The definition that a property refers to.
 fn target(property: &Json) -> Option<&str> {
-    property["$ref"].as_str()?.strip_prefix("#/$defs/")
+    let name = property["$ref"].as_str()?.strip_prefix("#/$defs/")?;
+    // What an overlay gives a part of is described where the whole is.
+    Some(name.strip_prefix(json_schema::PART).unwrap_or(name))
 }
 
 /// What kind of value the schema of one of our fields wants.

@@ -95,7 +95,8 @@ impl<'a> Reference<'a> {
             | Shape::Long { .. }
             | Shape::Double { .. }
             | Shape::Boolean {}
-            | Shape::Timestamp {} => {}
+            | Shape::Timestamp {}
+            | Shape::Document {} => {}
         }
     }
 
@@ -162,12 +163,12 @@ impl Told {
     fn of(node: &Node, of_root: bool) -> Option<Told> {
         let rule = node.rule?;
         let only_with = rule.only_with.map(|_| rule.sentence(Kept::NotSelected));
-        // Tags are AWS's to show and ours to write, but not field by field.
-        let owner = (!matches!(rule.owner, Owner::Git | Owner::AwsOnly)).then(|| rule.sentence(Kept::Owner));
+        let owner = (rule.owner != Owner::Git).then(|| rule.sentence(Kept::Owner));
         let left_out = match rule.absent {
             Absent::Nothing => None,
             Absent::Empty => Some("empty".to_owned()),
             Absent::NotOurs => Some("not Git's, and left as it is".to_owned()),
+            Absent::NotOursElse(text) => Some(format!("not Git's; where it was never set, {text}")),
             _ => {
                 let sentence = rule.sentence(Kept::Default);
                 Some(sentence.strip_prefix("AWS fills in ").unwrap_or(&sentence).to_owned())

@@ -8,6 +8,7 @@ use git2::{Repository, RepositoryOpenFlags};
 
 use super::SourceError;
 use super::files::{Collected, is_manifest};
+use super::git::history::{self, History};
 use super::git::tree;
 use super::ignored::IGNORE_FILE;
 use crate::model::{Checkout, Revision, Timestamp};
@@ -53,6 +54,15 @@ pub fn checkout(folder: &Path) -> Result<Checkout, SourceError> {
         },
     };
     Ok(Checkout { revision, files })
+}
+
+/// The commits up to HEAD of the repository around a folder; nothing where there is none.
+pub fn history(folder: &Path) -> History {
+    let Some((repository, inside)) = folder.canonicalize().ok().and_then(|folder| enclosing(&folder)) else {
+        return History::default();
+    };
+    let newest = repository.head().and_then(|head| head.peel_to_commit()).map(|commit| commit.id());
+    newest.map_or_else(|_| History::default(), |newest| history::of(&repository, newest, "", &inside))
 }
 
 struct Walk<'a, 'b> {

@@ -8,5 +8,6 @@ mod ignored;
 mod url;
 
 pub use error::SourceError;
+pub use git::history::History;
 pub use git::{Fetched, GitSettings, GitSource};
 pub use git_https::Credentials;

@@ -2,6 +2,8 @@
 //!
 //! `make test` installs both and names their Python in `RECONCILER_TEST_PYTHON`.
 
+mod verify;
+
 use std::sync::Arc;
 
 use simulator::Simulator;
@@ -16,6 +18,10 @@ async fn python(arguments: &[&[&str]]) -> Vec<String> {
         .expect("RECONCILER_TEST_PYTHON names a Python with awscli and boto3; `make test` sets it up");
     let simulator =
         Simulator::new(Clock::starting_at(Time(1_800_000_000_000), 30.0), Arc::new(Scripted::default()));
+    simulator.with_world(|world| {
+        world.ec2.add_subnet("subnet-1", "vpc-1");
+        world.ec2.add_security_group("sg-1", "vpc-1");
+    });
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", socket.local_addr().unwrap());
     let stop = CancellationToken::new();
@@ -165,6 +171,13 @@ async fn boto3_schedules_a_task_and_sees_it_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn boto3_sees_roles_networks_names_and_parameters() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/surroundings.py");
+    let printed = python(&[&[script]]).await;
+    assert_eq!(printed[0], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_aws_cli_schedules_a_task() {
     let scheduler = |arguments: &[&'static str]| -> Vec<&'static str> {
         [&["-m", "awscli", "scheduler"], arguments].concat()
@@ -203,4 +216,25 @@ async fn the_aws_cli_schedules_a_task() {
     let printed = python(&borrowed).await;
     assert_eq!(printed[3..6], ["cron(0 6 * * ? *)", "mail", "jobs"]);
     assert_eq!(printed[7], "0");
+}
+
+#[test]
+fn what_boto3_made_in_moto_is_imported_and_plans_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let python = std::env::var("RECONCILER_TEST_PYTHON")
+        .expect("RECONCILER_TEST_PYTHON names a Python with moto; `make test` sets it up");
+    let output = std::process::Command::new(python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/adopt.py"))
+        .arg(env!("CARGO_BIN_EXE_reconciler"))
+        .arg(folder.path())
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.trim().ends_with("ok"), "{text}\n{errors}");
 }

@@ -38,7 +38,7 @@ fn a_repository_that_cannot_be_used_is_one_error() {
     gone.hide();
     let verbs = |repository: &Repository, arguments: &[&str], says: &[&str]| {
         let installation = Installation::new(repository, &served);
-        for verb in ["plan", "apply", "status", "validate"] {
+        for verb in ["plan", "apply", "status", "validate", "render"] {
             is_one_error(&finish(installation.verb(verb).args(arguments)), says);
         }
     };
@@ -224,7 +224,7 @@ fn a_broken_manifest_is_refused_whole_and_the_next_good_commit_goes_out() {
     assert_eq!(served.mutations(), mutations);
     let refusals = operator.events(mark).iter().filter(|event| event["event"] == "refused").count();
     assert_eq!(refusals, 1, "told once, not at every poll\n{}", operator.told());
-    for verb in ["validate", "plan", "apply"] {
+    for verb in ["validate", "render", "plan", "apply"] {
         let finished = finish(&mut installation.verb(verb));
         assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""), "{finished:?}");
         assert!(finished.stderr.contains("manifests/web.yaml:7:5"), "{}", finished.stderr);

@@ -13,6 +13,7 @@ mod bad_input;
 mod contract;
 mod drift;
 mod hooks;
+mod importing;
 mod jobs;
 mod page;
 mod releases;
@@ -20,6 +21,7 @@ mod secrets;
 mod stopping;
 mod under_fire;
 mod uploads;
+mod verify;
 
 use std::time::{Duration, Instant};
 

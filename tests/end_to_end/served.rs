@@ -144,7 +144,7 @@ impl Installation {
     pub fn verb(&self, verb: &str) -> std::process::Command {
         let mut command = reconciler(self.home.path());
         with_credentials(&mut command).args([verb, "--repository", &self.repository]);
-        if verb != "validate" {
+        if !["validate", "render"].contains(&verb) {
             command.args(["--endpoint-url", &self.endpoint]);
         }
         command

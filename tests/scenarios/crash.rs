@@ -211,3 +211,13 @@ async fn killed_at_any_call_of_a_smoke_test_that_fails_it_converges() {
 async fn killed_at_any_line_of_the_ledger_of_a_smoke_test_that_fails_it_converges() {
     converges_at_every_line(Story::SmokeTestFails).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_replacement_it_converges() {
+    converges(Story::Replace).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_line_of_the_ledger_of_a_replacement_it_converges() {
+    converges_at_every_line(Story::Replace).await;
+}

@@ -44,8 +44,27 @@ fn provision(world: &World, files: &mut BTreeMap<String, String>) {
     }
 }
 
+/// Every folder: region, cluster, path, and one of its environments.
+pub const ALL: [(&str, &str, &str, &str); 5] = [
+    ("eu-west-1", "jobs-production", "manifests", "production"),
+    ("eu-west-1", "migration-production", "manifests/examples/migration-api", "production"),
+    ("eu-west-1", "web", "manifests/examples/ec2-behind-load-balancer", "production"),
+    ("eu-west-1", "backend", "manifests/examples/queue-worker-with-datadog", "production"),
+    ("eu-west-2", "backend", "manifests/examples/api-and-cms", "production"),
+];
+
+/// An account to which one of the folders is deployed.
+pub async fn deployed(region: &str, cluster: &str, path: &str, environment: &str) -> World {
+    let world = World::of(region, cluster).await;
+    world.capacity_providers(&["on-demand", "spot"]).await;
+    for service in ["api", "cms"] {
+        world.object("backend-settings-123456789012", &format!("{service}/2025_05.env"), "LOG_LEVEL=info\n");
+    }
+    deploys_and_is_quiet(world, path, environment).await
+}
+
 /// Deploys a folder to a new account and plans again.
-async fn deploys_and_is_quiet(mut world: World, path: &str, environment: &str) {
+async fn deploys_and_is_quiet(mut world: World, path: &str, environment: &str) -> World {
     let mut files = files(path);
     provision(&world, &mut files);
     let desired =
@@ -70,6 +89,7 @@ async fn deploys_and_is_quiet(mut world: World, path: &str, environment: &str) {
         let text = world.plan_text(&wish, memory).await;
         assert!(text.contains("\nNothing to do"), "{path} with {memory:?}:\n{text}");
     }
+    world
 }
 
 #[tokio::test(start_paused = true)]

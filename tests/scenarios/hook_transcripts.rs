@@ -44,11 +44,11 @@ async fn an_update_with_hooks_reads_like_this() {
     let mut world = settled(hooked("app:1")).await;
     let wish = world.commit(&[hooked("app:2")]);
     insta::assert_snapshot!(plan(&world, &wish).await, @r#"
-    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 4 calls
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
 
     ~ api           new revision, starts a deployment
         taskDefinition.containerDefinitions[app]
-          image  "app:1" -> "app:2"  service-0.yaml:12 · changed in 4c1f9e2
+          image  "app:1" -> "app:2"  service-0.yaml:12 · changed between 4c1f9e1 and 4c1f9e2
         will: run migrate (migrate-once:1), register api, update service, tag service, watch for up to 15 m, run smoke (app:2)
         on failure: back to the last revision that completed
 
@@ -106,11 +106,11 @@ async fn a_hook_that_fails_reads_like_this() {
     08:00:46  held       api@b3d1… until Git changes it; failed on 2027-01-15 08:00: hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"
     "#);
     insta::assert_snapshot!(plan(&world, &wish).await, @r#"
-    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 4 calls
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
 
     ! api           held: quarantined
         taskDefinition.containerDefinitions[app]
-          image  "app:1" -> "app:2"  service-0.yaml:12 · changed in 4c1f9e2
+          image  "app:1" -> "app:2"  service-0.yaml:12 · changed between 4c1f9e1 and 4c1f9e2
         digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid")
         to try again: commit a change
 
@@ -218,6 +218,7 @@ async fn an_update_with_hooks_makes_these_calls() {
     DescribeScalableTargets
     DescribeTaskDefinition
     ListTaskDefinitions
+    DescribeServiceRevisions
     DescribeServices
     DescribeScalableTargets
     ListTaskDefinitions

@@ -113,6 +113,7 @@ impl Story {
         let watch = SourceWatch {
             source: GitSource::new(settings).unwrap(),
             environment: None,
+            look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
             every: Duration::from_secs(30),
             journal: self.world.journal.clone(),
             now: Arc::new(|| Timestamp(0)),

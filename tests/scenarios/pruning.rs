@@ -71,7 +71,7 @@ async fn policies_and_scheduled_actions_that_left_git_are_deleted_and_those_of_o
     put_by_hand(&world, "memory").await;
     let wish = world.commit(&[bare(PRUNE)]);
     insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
-    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
 
     ~ api           deletes scaling that left Git, in place, no deployment
         scaling.policies[cpu]            deleted  no longer in Git
@@ -97,10 +97,10 @@ async fn with_pruning_off_what_left_git_stays_and_is_reported() {
     let (mut world, _) = settled(scaled("api", "app:1")).await;
     let wish = world.commit(&[bare("")]);
     insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
-    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
 
     ~ api           in place, no deployment
-        service.tags.reconciler/digest  "7a6466dd72b77e61a5d161c03be41363e4da4c1a57702c… -> "0cb60a72566c52e7d5b6c34dc0be7dcdcf921ee668e42a…  service-0.yaml:14 · changed in 4c1f9e2
+        service.tags.reconciler/digest  "7a6466dd72b77e61a5d161c03be41363e4da4c1a57702c… -> "0cb60a72566c52e7d5b6c34dc0be7dcdcf921ee668e42a…  service-0.yaml:14 · changed between 4c1f9e1 and 4c1f9e2
         will: tag service
         scaling.policies[cpu]  left in place: prune is off
         scaling.scheduledActions[night]  left in place: prune is off
@@ -150,7 +150,7 @@ async fn scaling_that_left_git_as_a_whole_is_deregistered_and_the_count_is_gits_
     world.take_calls();
     let wish = world.commit(&[service("api", "app:1") + PRUNE]);
     insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
-    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
 
     ~ api           deletes scaling that left Git, in place, no deployment
         service.desiredCount  5 -> 2   service-0.yaml:15 · scaling is no longer in Git

@@ -37,3 +37,24 @@ async fn a_fresh_machine_needs_no_task_definition_to_see_that_nothing_changed() 
     world.settle_with(&operator, &wish).await;
     assert_eq!(world.take_calls(), ["DescribeServices"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_service_revision_shows_is_read_once_a_revision() {
+    let mut world = World::new().await;
+    let watched = |name: &str| {
+        let metrics = "[{metricNames: [CPUUtilization], resolutionSeconds: 20}]";
+        service(name, "app:1").replace(
+            "  service:\n",
+            &format!("  service:\n    monitoring: {{metricConfigurations: {metrics}}}\n"),
+        )
+    };
+    let manifests: Vec<String> = (0..10).map(|number| watched(&format!("s{number}"))).collect();
+    let wish = world.commit(&manifests);
+    world.settle(&wish).await;
+    world.take_calls();
+    let operator = world.operator().await;
+    world.run_for(&operator, &wish, Duration::from_secs(59)).await;
+    let calls = world.take_calls();
+    let revisions = calls.iter().filter(|call| *call == "DescribeServiceRevisions").count();
+    assert_eq!((revisions, mutating(&calls).len()), (1, 0), "{calls:?}");
+}

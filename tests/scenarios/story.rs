@@ -31,6 +31,8 @@ pub enum Story {
     HookFails,
     HookIsTooLate,
     SmokeTestFails,
+    /// Another launch type, which ECS sets at creation, and another image.
+    Replace,
 }
 
 /// How the world looks when everything is over.
@@ -117,6 +119,14 @@ pub fn with_hooks(image: &str, before: &[String], after: &[String]) -> String {
     service_with("api", image, &hooks)
 }
 
+/// A scaled service that may be replaced.
+pub fn replaceable(image: &str, launch_type: &str) -> String {
+    let manifest = scaled("api", image) + "  sync: {replace: true}\n";
+    manifest
+        .replace("requiresCompatibilities: [FARGATE]", "requiresCompatibilities: [EC2, FARGATE]")
+        .replace("launchType: FARGATE", &format!("launchType: {launch_type}"))
+}
+
 /// The same service behind a target group of the account.
 pub fn behind(target_group: &str, manifest: &str) -> String {
     manifest.replace("        environment:", "        portMappings: [{containerPort: 8080}]\n        environment:").replace(
@@ -199,6 +209,10 @@ impl Story {
                 let tested = |image: &str, test: &str| with_hooks(image, &[], &[hook("smoke", test, "")]);
                 settled(world, tested("app:1", "smoke-once:1")).await;
                 world.commit(&[tested("app:2", "smoke-crash:1")])
+            }
+            Story::Replace => {
+                settled(world, replaceable("app:1", "FARGATE")).await;
+                world.commit(&[replaceable("app:2", "EC2")])
             }
         };
         world.take_calls();

@@ -47,11 +47,11 @@ async fn an_update_reads_like_this() {
     let changed = service("api", "app:2").replace("LOG_LEVEL: info", "LOG_LEVEL: debug, BATCH: '20'");
     let wish = world.commit(&[changed]);
     insta::assert_snapshot!(plan(&world, &wish).await, @r#"
-    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 4 calls
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
 
     ~ api           new revision, starts a deployment
         taskDefinition.containerDefinitions[app]
-          environment.BATCH      (absent) -> "20"    service-0.yaml:13 · changed in 4c1f9e2
+          environment.BATCH      (absent) -> "20"    service-0.yaml:13 · changed between 4c1f9e1 and 4c1f9e2
           environment.LOG_LEVEL  "info" -> "debug"   service-0.yaml:13
           image                  "app:1" -> "app:2"  service-0.yaml:12
         will: register api, update service, tag service, watch for up to 15 m
@@ -91,7 +91,7 @@ async fn a_roll_back_reads_like_this() {
 
     ! api           held: quarantined
         taskDefinition.containerDefinitions[app]
-          image  "app:1" -> "app:crash"  service-0.yaml:12 · changed in 4c1f9e2
+          image  "app:1" -> "app:crash"  service-0.yaml:12 · asked for in 4c1f9e2
         digest 1401… failed on 2027-01-15 08:00 (container app exited 1 soon after start)
         to try again: commit a change
 
@@ -138,7 +138,7 @@ async fn a_drift_reads_like_this() {
     test (eu-west-1, cluster jobs)   main@4c1f9e1 "Change 1" · read 0 s ago, 2 calls
 
     ~ api           in place, no deployment
-        service.desiredCount  5 -> 2  service-0.yaml:15 · changed behind our back: Git says 2
+        service.desiredCount  5 -> 2  service-0.yaml:15 · changed behind our back: Git says 2 since 4c1f9e1 or before
         will: update service
 
     1 to change.
@@ -216,7 +216,7 @@ async fn a_scheduled_task_reads_like_this() {
 
     ~ nightly-email  new revision, from the next run on
         taskDefinition.containerDefinitions[app]
-          image                        "mail:1" -> "mail:2"  service-0.yaml:12 · changed in 4c1f9e2
+          image                        "mail:1" -> "mail:2"  service-0.yaml:12 · asked for in 4c1f9e2
         schedule.ScheduleExpression    "cron(0 6 * * ? *)" -> "cron(30 7 * * ? *)"  service-0.yaml:15
         will: register nightly-email, update schedule
     = report         left in place: its schedule goes on running, and Git no longer has it

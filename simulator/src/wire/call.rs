@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use serde_json::Value;
+
 use crate::error::ApiError;
 use crate::faults::{CallSite, Fault};
 use crate::journal::CallRecord;
@@ -13,12 +15,13 @@ pub(super) async fn recorded<T>(
     shared: &Shared,
     service: &str,
     operation: &str,
+    input: Option<&Value>,
     act: impl Future<Output = Result<T, ApiError>>,
 ) -> (String, Result<T, ApiError>) {
     let index = lock(&shared.journal).next_index();
     let site = CallSite { service: service.to_owned(), operation: operation.to_owned(), index };
-    let answer = faulty(shared, &site, act).await;
-    record(shared, &site, answer.as_ref().err().map(|error| error.code.clone()));
+    let answer = faulty(shared, &site, input, act).await;
+    record(shared, &site, input, answer.as_ref().err().map(|error| error.code.clone()));
     (request_id(index), answer)
 }
 
@@ -30,6 +33,7 @@ pub(super) fn unrecorded(shared: &Shared) -> String {
 async fn faulty<T>(
     shared: &Shared,
     site: &CallSite,
+    input: Option<&Value>,
     act: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<T, ApiError> {
     let fault = match lock(&shared.fault).as_mut() {
@@ -48,24 +52,27 @@ async fn faulty<T>(
         }
         Fault::NeverAnswer => {
             let _unanswered = act.await;
-            record(shared, site, None);
+            record(shared, site, input, None);
             std::future::pending().await
         }
         Fault::NeverApply => {
-            record(shared, site, None);
+            record(shared, site, input, None);
             std::future::pending().await
         }
         Fault::Throttle => Err(throttle::exceeded()),
     }
 }
 
-fn record(shared: &Shared, site: &CallSite, error: Option<String>) {
-    lock(&shared.journal).add(CallRecord {
+fn record(shared: &Shared, site: &CallSite, input: Option<&Value>, error: Option<String>) {
+    let mut journal = lock(&shared.journal);
+    let input = input.filter(|_| journal.keeps_inputs).cloned();
+    journal.add(CallRecord {
         service: site.service.clone(),
         operation: site.operation.clone(),
         at: shared.clock.now(),
         request_id: request_id(site.index),
         error,
+        input,
     });
 }
 

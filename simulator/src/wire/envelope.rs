@@ -33,7 +33,11 @@ pub(super) enum Service {
     Sts,
     Elb,
     CloudWatch,
+    CloudFormation,
     Scheduler,
+    Iam,
+    Ec2,
+    CloudMap,
 }
 
 impl Service {
@@ -49,7 +53,11 @@ impl Service {
             Service::Sts => "sts",
             Service::Elb => "elb",
             Service::CloudWatch => "cloudwatch",
+            Service::CloudFormation => "cloudformation",
             Service::Scheduler => "scheduler",
+            Service::Iam => "iam",
+            Service::Ec2 => "ec2",
+            Service::CloudMap => "servicediscovery",
         }
     }
 }
@@ -89,6 +97,7 @@ fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
         "secretsmanager" => (Service::SecretsManager, Protocol::Json11),
         "AmazonSSM" => (Service::Ssm, Protocol::Json11),
         "Logs_20140328" => (Service::Logs, Protocol::Json11),
+        "Route53AutoNaming_v20170314" => (Service::CloudMap, Protocol::Json11),
         CLOUDWATCH => (Service::CloudWatch, Protocol::Json10),
         _ => return Err(unknown()),
     };
@@ -136,6 +145,9 @@ fn open_query(body: &[u8]) -> Result<Envelope, ApiError> {
         Some("2011-06-15") => Service::Sts,
         Some("2015-12-01") => Service::Elb,
         Some("2010-08-01") => Service::CloudWatch,
+        Some("2010-05-15") => Service::CloudFormation,
+        Some("2010-05-08") => Service::Iam,
+        Some("2016-11-15") => Service::Ec2,
         _ => return Err(unknown("no such API version")),
     };
     Ok(Envelope { service, operation, protocol: Protocol::Query, input: Value::Object(input) })

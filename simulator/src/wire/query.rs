@@ -59,13 +59,20 @@ fn ordered(node: Value) -> Value {
 pub(super) fn render(envelope: &Envelope, answer: Answer, request_id: &str) -> Response<Bytes> {
     let namespace = match envelope.service {
         Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+        Service::CloudFormation => "http://cloudformation.amazonaws.com/doc/2010-05-15/",
         Service::CloudWatch => "http://monitoring.amazonaws.com/doc/2010-08-01/",
+        Service::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
+        Service::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
         _ => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
     };
     let (status, xml) = match answer {
         Ok(body) => {
             let body = cbor::with_moments(body, &|seconds| Time((seconds * 1000.0) as u64).iso().into());
-            (StatusCode::OK, success(&envelope.operation, &body, namespace, request_id))
+            let xml = match envelope.service {
+                Service::Ec2 => ec2_success(&envelope.operation, &body, namespace, request_id),
+                _ => success(&envelope.operation, &body, namespace, request_id),
+            };
+            (StatusCode::OK, xml)
         }
         Err(error) => {
             let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
@@ -73,7 +80,11 @@ pub(super) fn render(envelope: &Envelope, answer: Answer, request_id: &str) -> R
                 Service::CloudWatch => ApiError { code: json::query_code(&error.code), ..error },
                 _ => error,
             };
-            (status, failure(&error, namespace, request_id))
+            let xml = match envelope.service {
+                Service::Ec2 => ec2_failure(&error, request_id),
+                _ => failure(&error, namespace, request_id),
+            };
+            (status, xml)
         }
     };
     let mut response = Response::new(Bytes::from(xml));
@@ -88,12 +99,29 @@ pub(super) fn render(envelope: &Envelope, answer: Answer, request_id: &str) -> R
 
 fn success(operation: &str, body: &Value, namespace: &str, request_id: &str) -> String {
     let mut xml = format!(r#"<{operation}Response xmlns="{namespace}"><{operation}Result>"#);
-    write(body, &mut xml);
+    write(body, LIST, &mut xml);
     xml.push_str(&format!(
         "</{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId>\
          </ResponseMetadata></{operation}Response>"
     ));
     xml
+}
+
+/// EC2's own dialect: no result around the answer, and another word for the elements of lists.
+fn ec2_success(operation: &str, body: &Value, namespace: &str, request_id: &str) -> String {
+    let mut xml = format!(r#"<{operation}Response xmlns="{namespace}"><requestId>{request_id}</requestId>"#);
+    write(body, "item", &mut xml);
+    xml.push_str(&format!("</{operation}Response>"));
+    xml
+}
+
+fn ec2_failure(error: &ApiError, request_id: &str) -> String {
+    format!(
+        "<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors>\
+         <RequestID>{request_id}</RequestID></Response>",
+        escaped(&error.code),
+        escaped(&error.message)
+    )
 }
 
 fn failure(error: &ApiError, namespace: &str, request_id: &str) -> String {
@@ -105,7 +133,7 @@ fn failure(error: &ApiError, namespace: &str, request_id: &str) -> String {
     )
 }
 
-fn write(value: &Value, xml: &mut String) {
+fn write(value: &Value, list: &str, xml: &mut String) {
     match value {
         Value::Null => {}
         Value::Bool(value) => xml.push_str(if *value { "true" } else { "false" }),
@@ -113,20 +141,20 @@ fn write(value: &Value, xml: &mut String) {
         Value::String(value) => xml.push_str(&escaped(value)),
         Value::Array(items) => {
             for item in items {
-                element(LIST, item, xml);
+                element(list, item, list, xml);
             }
         }
         Value::Object(members) => {
             for (name, member) in members.iter().filter(|(_, member)| !member.is_null()) {
-                element(name, member, xml);
+                element(name, member, list, xml);
             }
         }
     }
 }
 
-fn element(name: &str, value: &Value, xml: &mut String) {
+fn element(name: &str, value: &Value, list: &str, xml: &mut String) {
     xml.push_str(&format!("<{name}>"));
-    write(value, xml);
+    write(value, list, xml);
     xml.push_str(&format!("</{name}>"));
 }
 
@@ -150,7 +178,7 @@ mod tests {
     #[test]
     fn an_answer_becomes_elements_and_text_is_escaped() {
         let mut xml = String::new();
-        write(&json!({"Tags": [{"Key": "a<b", "On": true}], "Gone": null, "N": 3}), &mut xml);
+        write(&json!({"Tags": [{"Key": "a<b", "On": true}], "Gone": null, "N": 3}), LIST, &mut xml);
         assert_eq!(xml, "<N>3</N><Tags><member><Key>a&lt;b</Key><On>true</On></member></Tags>");
     }
 

@@ -20,7 +20,7 @@ pub fn check(view: &mut View<'_>) {
             let missing = container[field].as_str().is_none_or(str::is_empty);
             if missing && view.sound(&path.field(field)) {
                 let title = format!("a container definition has no `{field}`");
-                view.error(&path, title, format!("`{field}` is required"), &[SEE]);
+                view.error(&path.field(field), title, format!("`{field}` is required"), &[SEE]);
             }
         }
         variables(view, &path, container);

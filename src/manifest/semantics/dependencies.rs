@@ -10,21 +10,36 @@ use crate::model::ServiceKey;
 /// A service or a scheduled task, and what it waits for.
 #[derive(Debug)]
 pub struct Waiting {
-    pub file: String,
     /// Which of both it is, in words.
     pub noun: &'static str,
     pub name_span: Span,
     pub depends_on: Vec<(ServiceKey, Span)>,
+    /// Whether the environment that was asked for has it.
+    pub here: bool,
 }
 
 /// Checks all services of a commit, by name. `complete`: every document could be read.
-pub fn check(services: &BTreeMap<String, Waiting>, complete: bool, diagnostics: &mut Vec<Diagnostic>) {
+pub fn check(
+    services: &BTreeMap<String, Waiting>,
+    complete: bool,
+    environment: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     for service in services.values() {
         for (key, span) in &service.depends_on {
-            if complete && !services.contains_key(key.name()) {
-                let title = format!("dependsOn names a service `{key}` that has no manifest");
-                let label = did_you_mean(key.name(), services.keys().map(String::as_str));
-                diagnostics.push(Diagnostic::at(&service.file, *span, title).label(label));
+            match services.get(key.name()) {
+                None if complete => {
+                    let title = format!("dependsOn names a service `{key}` that has no manifest");
+                    let label = did_you_mean(key.name(), services.keys().map(String::as_str));
+                    diagnostics.push(Diagnostic::at(*span, title).label(label));
+                }
+                Some(elsewhere) if !elsewhere.here => {
+                    let title = format!("dependsOn names `{key}`, which is not in {environment}");
+                    let diagnostic = Diagnostic::at(*span, title).label("it would wait for ever");
+                    let label = "its `environments` leave it out";
+                    diagnostics.push(diagnostic.related(elsewhere.name_span, label));
+                }
+                Some(_) | None => {}
             }
         }
     }
@@ -66,5 +81,5 @@ fn cycle(services: &BTreeMap<String, Waiting>, circle: &[(&str, usize)]) -> Diag
         .iter()
         .find(|(key, _)| key.name() == names[1])
         .map_or(service.name_span, |(_, span)| *span);
-    Diagnostic::at(&service.file, span, title).label("leave one of these out")
+    Diagnostic::at(span, title).label("leave one of these out")
 }

@@ -56,6 +56,7 @@ fn size(view: &mut View<'_>) {
         let title = format!("Fargate can't read cpu `{cpu}` with memory `{memory}`");
         let label = "such as cpu 256 or \"0.25 vCPU\", memory 512 or \"0.5 GB\"";
         view.error_at_key(&paths[0], title, label, &["see RegisterTaskDefinition"]);
+        view.beside(&paths[1], "with this");
         return;
     };
     let allowed = memory_sizes(cpu);
@@ -77,6 +78,7 @@ fn size(view: &mut View<'_>) {
         _ => format!("with memory {memory} cpu is {}", any_of(cpus.iter().map(String::as_str))),
     };
     view.error_at_key(&paths[0], title, "", &[&format!("{with_cpu}; {with_memory}")]);
+    view.beside(&paths[1], "with this");
 }
 
 fn all_cpu() -> impl Iterator<Item = u32> {

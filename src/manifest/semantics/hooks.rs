@@ -14,7 +14,6 @@ pub fn check(draft: &Draft, hook: &HookDraft, diagnostics: &mut Vec<Diagnostic>)
     let with_overrides = overridden(definition, &written["overrides"]);
     let effective = hook.effective_run(&draft.task_definition, &draft.service);
     let mut view = View {
-        file: &draft.file,
         places: &draft.places,
         task_definition: definition,
         task_definition_root: hook.path.field("taskDefinition"),

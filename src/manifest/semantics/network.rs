@@ -9,6 +9,7 @@ pub fn check(view: &mut View<'_>) {
     host_ports(view);
     load_balancers(view);
     service_connect(view);
+    volumes(view);
 }
 
 pub fn is_awsvpc(view: &View<'_>) -> bool {
@@ -105,6 +106,17 @@ fn target(view: &mut View<'_>, path: &FieldPath, name: &str, port: i64) {
             ports => format!("it maps {}", ports.join(", ")),
         };
         view.error(&path.field("containerPort"), title, label, &["see CreateService, LoadBalancer"]);
+    }
+}
+
+/// ECS makes a volume from its configuration; without one it answers that there is nothing to make.
+fn volumes(view: &mut View<'_>) {
+    for (path, volume) in elements(view.service(), &view.service_path(""), "volumeConfigurations") {
+        if volume.is_object() && volume.get("managedEBSVolume").is_none() && view.sound(&path) {
+            let title = "a service volume configuration has no `managedEBSVolume`";
+            let label = "`managedEBSVolume` is required";
+            view.error(&path, title, label, &["see CreateService, ServiceVolumeConfiguration"]);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
+use crate::manifest::files::FileId;
 use crate::manifest::places::Places;
 use crate::manifest::typed::Walk;
 use crate::manifest::yaml;
@@ -17,9 +18,13 @@ use crate::shape::layout::{
 const DEPTH_MAX: usize = 7;
 
 /// A source of choices that proptest can shrink: it runs out into the smallest ones.
-struct Choices<'a>(std::slice::Iter<'a, u8>);
+pub struct Choices<'a>(std::slice::Iter<'a, u8>);
 
-impl Choices<'_> {
+impl<'a> Choices<'a> {
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes.iter())
+    }
+
     fn below(&mut self, bound: usize) -> usize {
         usize::from(self.0.next().copied().unwrap_or(0)) % bound.max(1)
     }
@@ -62,6 +67,7 @@ fn value(shape: Type<'_>, choices: &mut Choices<'_>, depth: usize) -> Json {
         Shape::Double { min, max } => json!([min.unwrap_or(0.5), max.unwrap_or(99.0)][choices.below(2)]),
         Shape::Boolean {} => json!(choices.below(2) == 1),
         Shape::Timestamp {} => json!(1_795_248_000.5),
+        Shape::Document {} => json!({"a": [1, "two", {"three": null}]}),
     }
 }
 
@@ -84,13 +90,13 @@ fn structure(shape: Type<'_>, choices: &mut Choices<'_>, depth: usize, left_out:
     Json::Object(object)
 }
 
-fn input(root: Root, choices: &mut Choices<'_>) -> (Json, Type<'static>) {
+pub fn input(root: Root, choices: &mut Choices<'_>) -> (Json, Type<'static>) {
     let expected = Api::builtin().input(root.operation).unwrap();
     let left_out: Vec<&str> = root.refused.iter().map(|(name, _)| *name).collect();
     (structure(expected, choices, 0, &left_out), expected)
 }
 
-fn any_choices() -> impl Strategy<Value = Vec<u8>> {
+pub fn any_choices() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..600)
 }
 
@@ -110,11 +116,11 @@ proptest! {
 
     #[test]
     fn a_tree_that_the_model_allows_is_accepted_and_left_as_it_is(choices in any_choices(), root in any_root()) {
-        let (tree, expected) = input(root, &mut Choices(choices.iter()));
+        let (tree, expected) = input(root, &mut Choices::of(&choices));
         // JSON is YAML, with every text in quotes.
-        let documents = yaml::parse(&tree.to_string()).unwrap();
+        let documents = yaml::parse(&tree.to_string(), FileId::default()).unwrap();
         let (mut places, mut diagnostics) = (Places::default(), Vec::new());
-        let mut walk = Walk { file: "a.yaml", root, places: &mut places, diagnostics: &mut diagnostics };
+        let mut walk = Walk { root, places: &mut places, diagnostics: &mut diagnostics };
         let read = walk.input(&documents[0], &FieldPath::root(), documents[0].span, expected);
         prop_assert!(diagnostics.is_empty(), "{diagnostics:#?}\n{tree:#}");
         prop_assert_eq!(read, tree);
@@ -122,11 +128,11 @@ proptest! {
 
     #[test]
     fn a_member_that_the_model_does_not_know_is_refused(choices in any_choices(), root in any_root()) {
-        let (mut tree, expected) = input(root, &mut Choices(choices.iter()));
+        let (mut tree, expected) = input(root, &mut Choices::of(&choices));
         tree["notAMember"] = json!(1);
-        let documents = yaml::parse(&tree.to_string()).unwrap();
+        let documents = yaml::parse(&tree.to_string(), FileId::default()).unwrap();
         let (mut places, mut diagnostics) = (Places::default(), Vec::new());
-        let mut walk = Walk { file: "a.yaml", root, places: &mut places, diagnostics: &mut diagnostics };
+        let mut walk = Walk { root, places: &mut places, diagnostics: &mut diagnostics };
         walk.input(&documents[0], &FieldPath::root(), documents[0].span, expected);
         prop_assert_eq!(diagnostics.len(), 1);
         prop_assert!(diagnostics[0].title.starts_with("unknown field `notAMember`"));
@@ -134,7 +140,7 @@ proptest! {
 
     #[test]
     fn the_json_schema_accepts_what_the_model_allows(choices in any_choices()) {
-        let mut choices = Choices(choices.iter());
+        let mut choices = Choices::of(&choices);
         let (task_definition, _) = input(TASK_DEFINITION, &mut choices);
         let (service, _) = input(SERVICE, &mut choices);
         let (policy, _) = input(SCALING_POLICY, &mut choices);

@@ -1,11 +1,16 @@
 //! Hostile and broken YAML: refused early, with a place.
 
 use super::load_service;
+use crate::manifest::files::FileId;
 use crate::manifest::limits::{ALIASES_MAX, DOCUMENTS_MAX, FILE_BYTES_MAX, FILES_MAX, NODES_MAX};
 use crate::manifest::node::{Node, Value};
-use crate::manifest::yaml::{YamlError, parse};
+use crate::manifest::yaml::{self, YamlError};
 use crate::manifest::{Diagnostics, load};
 use crate::shape::api::Api;
+
+fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
+    yaml::parse(text, FileId::default())
+}
 
 fn refused(text: &str) -> YamlError {
     parse(text).expect_err("it should be refused")

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{ENVIRONMENT, SERVICE};
+use crate::manifest::files::FileId;
 use crate::manifest::node::{Kind, Node, Value};
 use crate::manifest::yaml;
 use crate::shape::api::Api;
@@ -71,6 +72,7 @@ fn is_of_type(types: &Json, value: &Json) -> bool {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "number" => value.is_number(),
+        "null" => value.is_null(),
         "integer" => value.is_i64(),
         other => panic!("type {other}"),
     };
@@ -110,7 +112,7 @@ fn json(node: &Node) -> Json {
 fn the_schema_accepts_what_load_accepts() {
     let schema = json_schema::schema(Api::builtin());
     for text in [ENVIRONMENT, SERVICE] {
-        let manifest = json(&yaml::parse(text).unwrap()[0]);
+        let manifest = json(&yaml::parse(text, FileId::default()).unwrap()[0]);
         assert_eq!(refusal(&schema, &schema, &manifest, "$"), None);
     }
 }
@@ -124,7 +126,7 @@ fn the_schema_refuses_a_misspelt_field() {
         ("kind: Service", "kind: Servce"),
         ("timeout", "timeuot"),
     ] {
-        let manifest = json(&yaml::parse(&SERVICE.replace(right, wrong)).unwrap()[0]);
+        let manifest = json(&yaml::parse(&SERVICE.replace(right, wrong), FileId::default()).unwrap()[0]);
         assert!(refusal(&schema, &schema, &manifest, "$").is_some(), "{wrong}");
     }
 }
@@ -159,4 +161,33 @@ fn the_schema_tells_the_defaults_that_load_fills_in() {
     assert!(
         !desired.environment.sync.prune && sync["prune"]["description"].as_str().unwrap().ends_with("false")
     );
+}
+
+#[test]
+fn the_schema_knows_what_an_overlay_may_say() {
+    let schema = json_schema::schema(Api::builtin());
+    let overlay = |spec: &str| {
+        let head =
+            "apiVersion: reconciler/v1\nkind: Overlay\nmetadata: {name: web, environments: [production]}\n";
+        let manifest = json(&yaml::parse(&format!("{head}spec: {spec}"), FileId::default()).unwrap()[0]);
+        refusal(&schema, &schema, &manifest, "$")
+    };
+    for spec in [
+        "{service: {desiredCount: 2, launchType: null}, rollout: null}",
+        "{taskDefinition: {containerDefinitions: [{name: web, environment: {A: null, B: x}}, {name: agent, $patch: delete}]}}",
+        "{taskDefinition: {containerDefinitions: [{$patch: replace}, {name: web, image: web:1}]}}",
+        "{taskDefinition: {containerDefinitions: [{name: web, dockerLabels: {$patch: replace, a: b}}]}}",
+        "{schedule: {State: DISABLED}, scaling: {policies: [{PolicyName: cpu, $patch: delete}]}}",
+        "{taskDefinition: {memory: \"${memory}\"}, service: {loadBalancers: []}}",
+    ] {
+        assert_eq!(overlay(spec), None, "{spec}");
+    }
+    for spec in [
+        "{service: {desiredCuont: 2}}",
+        "{taskDefinition: {containerDefinitions: [{name: web, $patch: remove}]}}",
+        "{taskDefinition: {networkMode: bride}}",
+        "{account: 1}",
+    ] {
+        assert!(overlay(spec).is_some(), "{spec}");
+    }
 }

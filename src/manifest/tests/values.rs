@@ -32,6 +32,14 @@ fn service(text: &str) -> DesiredService {
     only(&load_service(text).unwrap_or_else(|errors| panic!("{errors}"))).clone()
 }
 
+#[test]
+fn the_details_of_a_lifecycle_hook_are_free_json() {
+    let hook = "{lifecycleStages: [POST_SCALE_UP], hookDetails: {retries: 2, names: [a, \"1\"], deep: {on: true, off: null}}}";
+    let text = format!("{SMALL}    deploymentConfiguration: {{lifecycleHooks: [{hook}]}}\n");
+    let details = &service(&text).service["deploymentConfiguration"]["lifecycleHooks"][0]["hookDetails"];
+    assert_eq!(*details, json!({"retries": 2, "names": ["a", "1"], "deep": {"on": true, "off": null}}));
+}
+
 /// The command that a service has when it is written as `command`.
 fn command(command: &str) -> Json {
     let text = SMALL

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::{Account, api, arn, changed_paths, outcome, plan, scaled, sign, steps};
-use crate::model::tag;
+use crate::model::{Part, tag};
 use crate::plan::{Action, RevisionSource};
 
 /// The UpdateService body for a change of the service's members from one to the other.
@@ -174,17 +174,58 @@ fn a_service_goes_back_from_capacity_providers_to_its_launch_type() {
 }
 
 #[test]
-fn what_cannot_be_read_back_is_sent_when_the_spec_changes_and_only_then() {
+fn what_only_a_service_revision_shows_is_compared_with_it_and_unknown_without_it() {
     let mut desired = api();
     desired.service["monitoring"] =
         json!({"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]});
     sign(&mut desired);
-    let mut account = Account::running(&api());
-    let first = plan(&desired, &account.look(), None);
-    assert_eq!(changed_paths(&first), ["service.monitoring"]);
-    account.apply(&first);
-    account.service().as_object_mut().unwrap().remove("monitoring");
-    assert_eq!(outcome(&plan(&desired, &account.look(), None)), "unchanged");
+    let account = Account::running(&api());
+    let shown = |monitoring: &Value| {
+        let mut look = account.look();
+        look.service_revision = Part::Present(json!({"monitoring": monitoring}));
+        look
+    };
+    let first = plan(&desired, &shown(&Value::Null), None);
+    assert_eq!(changed_paths(&first), ["service.monitoring.metricConfigurations"]);
+    let same = shown(&desired.service["monitoring"]);
+    assert_eq!(changed_paths(&plan(&desired, &same, None)), ["service.tags.reconciler/digest"]);
+    let back = plan(&api(), &same, None);
+    let Action::UpdateService { body, .. } = &steps(&back)[0].action else { panic!() };
+    assert_eq!(body["monitoring"], json!({"metricConfigurations": []}));
+    // Not read is not the same as not there.
+    assert!(outcome(&plan(&desired, &account.look(), None)).contains("service revision"));
+}
+
+#[test]
+fn a_default_that_goes_back_takes_along_what_ecs_requires_beside_it() {
+    let mut desired = api();
+    let threshold = json!({"type": "BOUNDED_PERCENT", "value": 10});
+    desired.service["deploymentConfiguration"] = json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true, "thresholdConfiguration": threshold}});
+    sign(&mut desired);
+    let mut account = Account::running(&desired);
+    account.service()["deploymentConfiguration"] = desired.service["deploymentConfiguration"].clone();
+    let mut without = desired.clone();
+    let breaker = &mut without.service["deploymentConfiguration"]["deploymentCircuitBreaker"];
+    breaker.as_object_mut().unwrap().remove("thresholdConfiguration");
+    sign(&mut without);
+    let plan = plan(&without, &account.look(), None);
+    let Action::UpdateService { body, .. } = &steps(&plan)[0].action else { panic!() };
+    assert_eq!(
+        body["deploymentConfiguration"]["deploymentCircuitBreaker"]["thresholdConfiguration"],
+        json!({"type": "BOUNDED_PERCENT", "value": 50})
+    );
+}
+
+#[test]
+fn a_suspension_is_sent_whole() {
+    let mut desired = scaled(api());
+    desired.scaling.as_mut().unwrap().suspended_state = Some(json!({"DynamicScalingInSuspended": true}));
+    let plan = plan(&desired, &Account::default().look(), None);
+    let Action::RegisterScalableTarget { body, .. } = &steps(&plan)[2].action else { panic!() };
+    assert_eq!(
+        body["SuspendedState"],
+        json!({"DynamicScalingInSuspended": true, "DynamicScalingOutSuspended": false, "ScheduledScalingSuspended": false})
+    );
 }
 
 #[test]

@@ -370,6 +370,8 @@ fn the_ledger_knows_drift_where_the_tag_is_gone() {
         revision: "a".repeat(40),
         at: Timestamp(0),
         prune: None,
+        spec: None,
+        looked_up: Vec::new(),
     };
     let record = ServiceRecord { applied: Some(applied), ..ServiceRecord::default() };
     assert_eq!(found(&plan(&desired, &account.look(), Some(&record)))[0].cause, Cause::BehindOurBack);

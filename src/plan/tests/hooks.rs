@@ -69,6 +69,8 @@ fn applied() -> ServiceRecord {
         revision: "a".repeat(40),
         at: Timestamp(0),
         prune: None,
+        spec: None,
+        looked_up: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

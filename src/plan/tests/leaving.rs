@@ -26,12 +26,15 @@ fn record(prune: Option<bool>) -> ServiceRecord {
         revision: "a".repeat(40),
         at: Timestamp(0),
         prune,
+        spec: None,
+        looked_up: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }
 
 fn begun() -> ServiceRecord {
-    let leaving = Leaving { revision: "b".repeat(40), noticed_at: NOON, began_at: Some(NOON) };
+    let leaving =
+        Leaving { revision: "b".repeat(40), noticed_at: NOON, began_at: Some(NOON), replaces: false };
     ServiceRecord { leaving: Some(leaving), ..record(Some(true)) }
 }
 

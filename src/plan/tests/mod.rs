@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod consequences;
 mod decisions;
 mod hooks;
 mod leaving;
 mod phantoms;
 mod properties;
 mod read_back;
-mod real_differences;
+mod secrecy;
+mod spellings;
+mod three_way;
+mod whole_service;
 mod world;

@@ -22,6 +22,7 @@ pub fn environment() -> Environment {
         region: "eu-west-1".to_owned(),
         cluster: "jobs".to_owned(),
         variables: BTreeMap::new(),
+        looked_up: Vec::new(),
         sync: Default::default(),
     }
 }
@@ -240,8 +241,12 @@ impl Account {
             }
             Action::TagService { task_definition, tags } => {
                 let arn = self.resolve(&task_definition);
-                self.tag(tag::TASK_DEFINITION, arn.family_and_revision());
-                tags.iter().for_each(|(key, value)| self.tag(key, value));
+                let runs = arn.family_and_revision();
+                self.tag(tag::TASK_DEFINITION, runs);
+                for (key, value) in tags {
+                    let whole = if key == tag::TASK_DEFINITION { format!("{runs}{value}") } else { value };
+                    self.tag(&key, &whole);
+                }
             }
             Action::RegisterScalableTarget { body, .. } => {
                 self.scaling.get_or_insert_default().target = read_back::scalable_target(&body);

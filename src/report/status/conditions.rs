@@ -188,6 +188,7 @@ impl<'a> Facts<'a> {
                 | Held::GroupSuspended { .. }
                 | Held::DriftTolerated
                 | Held::NeedsReplacement { .. }
+                | Held::RefusedByEcs { .. }
                 | Held::NotPruned(_) => return None,
             },
             (None, Decision::Unchanged) if self.rolling_out() => {
@@ -206,6 +207,7 @@ impl<'a> Facts<'a> {
             | Held::GroupNotOwned { .. }
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
+            | Held::RefusedByEcs { .. }
             | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
@@ -293,6 +295,7 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         | Held::GroupNotOwned { .. }
         | Held::KindChanged { .. }
         | Held::NeedsReplacement { .. }
+        | Held::RefusedByEcs { .. }
         | Held::NotPruned(_)
         | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, reason)),
         Held::RolloutInFlight { .. }

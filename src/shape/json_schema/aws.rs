@@ -101,6 +101,7 @@ impl<'a> Writer<'a> {
             }
             Shape::Boolean {} => plain("boolean"),
             Shape::Timestamp {} => json!({ "type": ["string", "number"] }),
+            Shape::Document {} => json!(true),
         }
     }
 

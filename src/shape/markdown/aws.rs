@@ -187,6 +187,7 @@ fn kind(shape: Type<'_>) -> String {
         }
         Shape::Double { min, max } => format!("number{}", range(*min, *max)),
         Shape::Boolean {} => "true or false".to_owned(),
+        Shape::Document {} => "any value".to_owned(),
         Shape::Timestamp {} => "time such as `2026-11-21T08:00:00Z`, or seconds since 1970".to_owned(),
     }
 }

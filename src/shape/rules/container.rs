@@ -1,7 +1,7 @@
 //! Rules for the container definitions of RegisterTaskDefinition.
 
 use super::Absent::{Empty, Filled};
-use super::Equality::{Exact, KeyedBy, Map, MapByName, Members, Number, Ordered, Set};
+use super::Equality::{Exact, KeyedBy, Map, MapByName, Members, Number, Ordered, SecretReference, Set};
 use super::{Equality, Fill, Rule, Tree};
 
 const fn container(path: &'static str, equality: Equality) -> Rule {
@@ -21,7 +21,8 @@ const fn health(path: &'static str, equality: Equality) -> Rule {
 }
 
 pub(super) const RULES: &[Rule] = &[
-    // ECS returns containers in any order.
+    // ECS returns containers in any order. Those that GuardDuty and Service Connect put into tasks never
+    // stand here, so one that only AWS has is somebody's, whatever its name.
     container("containerDefinitions", KeyedBy(&["name"])).or_empty(),
     container("containerDefinitions[]", Members),
     container("containerDefinitions[].name", Exact),
@@ -44,6 +45,8 @@ pub(super) const RULES: &[Rule] = &[
     container("containerDefinitions[].environmentFiles[].type", Exact),
     // A parameter's short name and its ARN are different strings to ECS.
     container("containerDefinitions[].secrets", MapByName("valueFrom")).or_empty(),
+    container("containerDefinitions[].secrets[]", Members),
+    container("containerDefinitions[].secrets[].valueFrom", SecretReference),
     port(
         "containerDefinitions[].portMappings",
         KeyedBy(&["containerPort", "containerPortRange", "protocol"]),
@@ -106,6 +109,8 @@ pub(super) const RULES: &[Rule] = &[
     container("containerDefinitions[].logConfiguration.logDriver", Exact),
     container("containerDefinitions[].logConfiguration.options", Map).or_empty(),
     container("containerDefinitions[].logConfiguration.secretOptions", MapByName("valueFrom")).or_empty(),
+    container("containerDefinitions[].logConfiguration.secretOptions[]", Members),
+    container("containerDefinitions[].logConfiguration.secretOptions[].valueFrom", SecretReference),
     container("containerDefinitions[].firelensConfiguration", Members),
     container("containerDefinitions[].firelensConfiguration.type", Exact),
     container("containerDefinitions[].firelensConfiguration.options", Map).or_empty(),
@@ -115,10 +120,15 @@ pub(super) const RULES: &[Rule] = &[
     health("containerDefinitions[].healthCheck.timeout", Number).number(5),
     health("containerDefinitions[].healthCheck.retries", Number).number(3),
     health("containerDefinitions[].healthCheck.startPeriod", Number).number(0),
-    container("containerDefinitions[].restartPolicy", Members),
+    // A policy that is not enabled is no policy, whatever else it says.
+    container("containerDefinitions[].restartPolicy", Members).or_empty(),
     container("containerDefinitions[].restartPolicy.enabled", Exact).flag(false),
-    container("containerDefinitions[].restartPolicy.ignoredExitCodes", Set).or_empty(),
-    container("containerDefinitions[].restartPolicy.restartAttemptPeriod", Number).number(300),
+    container("containerDefinitions[].restartPolicy.ignoredExitCodes", Set)
+        .or_empty()
+        .only_with("enabled", "true"),
+    container("containerDefinitions[].restartPolicy.restartAttemptPeriod", Number)
+        .number(300)
+        .only_with("enabled", "true"),
     container("containerDefinitions[].resourceRequirements", Set).or_empty(),
     container("containerDefinitions[].resourceRequirements[]", Members),
     container("containerDefinitions[].resourceRequirements[].type", Exact),

@@ -9,12 +9,13 @@ mod explain;
 mod scaling;
 mod schedule;
 mod service;
+mod service_connect;
 mod task_definition;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-pub use explain::{IGNORED, Kept, UNKNOWN};
+pub use explain::{CODE_DEPLOY, IGNORED, Kept, SAME, SWAPPED, Source, UNKNOWN, outputs};
 pub use tree::{Node, tree};
 
 /// Which JSON tree a row speaks of.
@@ -77,11 +78,17 @@ pub enum Equality {
     UnitCpu,
     /// `"2 GB"` is `2048`.
     UnitMemory,
-    /// A name, or the ARN that ends in it.
+    /// A name, or the ARN that ends in it; two ARNs are compared as they are.
     ArnTail,
+    /// The same, and AWS's own providers `FARGATE` and `FARGATE_SPOT` in any case.
+    CapacityProvider,
+    /// A reference to a secret, with or without the empty or default parts at its end.
+    SecretReference,
+    /// A name of a time zone; UTC has several.
+    TimeZone,
     /// A name that AWS may have turned into an ARN which does not contain it.
     NameUnlessArn,
-    /// `host` comes back as `instanceId`, and attributes in upper case.
+    /// `host` comes back as `instanceId`, `cpu` and `memory` in upper case.
     PlacementField,
     /// Seconds since the epoch, or RFC 3339.
     Instant,
@@ -105,6 +112,8 @@ pub enum Absent {
     Filled(Fill),
     /// A field that Git does not mention is somebody else's: never compared.
     NotOurs,
+    /// Likewise; and where AWS does not mention it, it means this.
+    NotOursElse(&'static str),
 }
 
 /// Defaults that depend on more than the field.
@@ -128,8 +137,6 @@ pub enum Owner {
     AwsOnly,
     /// Application Auto Scaling, while a scalable target exists; and ECS itself for DAEMON.
     Autoscaling,
-    /// Git, but the read calls in use don't show it: sent whenever the spec changes.
-    Unread,
 }
 
 /// What changing a member of a service does, by UpdateService.
@@ -218,16 +225,21 @@ impl Rule {
 
 /// The whole table.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
+    static METRICS: [&[Rule]; 3] =
+        [&scaling::TRACKED, scaling::PREDICTED.as_flattened(), scaling::CUSTOM_QUERIES.as_flattened()];
     [
         task_definition::RULES,
         container::RULES,
         service::RULES,
         service::DEPLOYMENT_RULES,
-        service::CONNECT_RULES,
+        service_connect::RULES,
+        service::REVISION_RULES,
         service::VOLUME_RULES,
         scaling::RULES,
+        &scaling::CUSTOM,
         schedule::RULES,
     ]
     .into_iter()
+    .chain(METRICS)
     .flatten()
 }

@@ -1,6 +1,6 @@
 //! Rules for Application Auto Scaling: RegisterScalableTarget, PutScalingPolicy, PutScheduledAction.
 
-use super::Equality::{Exact, Instant, KeyedBy, Members, Number, Ordered, Set};
+use super::Equality::{Exact, Instant, KeyedBy, Members, Number, Ordered, Set, TimeZone};
 use super::{Equality, Owner, Rule, Tree};
 
 const fn target(path: &'static str, equality: Equality) -> Rule {
@@ -50,20 +50,18 @@ pub(super) const RULES: &[Rule] = &[
     policy("TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.ResourceLabel", Exact)
         .or_empty(),
     policy("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification", Members),
+    policy("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.MetricName", Exact),
+    policy("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Namespace", Exact),
+    policy("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Statistic", Exact),
+    policy("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Unit", Exact).or_empty(),
     policy("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Dimensions", Set)
         .or_empty(),
-    policy("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Unit", Exact).or_empty(),
+    policy("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Dimensions[]", Members),
+    policy("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Dimensions[].Name", Exact),
     policy(
-        "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics",
-        KeyedBy(&["Id"]),
-    )
-    .or_empty(),
-    policy("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[]", Members),
-    policy(
-        "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[].ReturnData",
+        "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Dimensions[].Value",
         Exact,
-    )
-    .flag(true),
+    ),
     policy("StepScalingPolicyConfiguration", Members),
     policy("StepScalingPolicyConfiguration.AdjustmentType", Exact),
     policy("StepScalingPolicyConfiguration.Cooldown", Number).number(300),
@@ -80,6 +78,8 @@ pub(super) const RULES: &[Rule] = &[
     policy("PredictiveScalingPolicyConfiguration.MaxCapacityBreachBehavior", Exact).text("HonorMaxCapacity"),
     policy("PredictiveScalingPolicyConfiguration.MaxCapacityBuffer", Number).number(0),
     policy("PredictiveScalingPolicyConfiguration.MetricSpecifications", Ordered),
+    policy("PredictiveScalingPolicyConfiguration.MetricSpecifications[]", Members),
+    policy("PredictiveScalingPolicyConfiguration.MetricSpecifications[].TargetValue", Number),
     policy_output("PolicyARN"),
     policy_output("ServiceNamespace"),
     policy_output("ResourceId"),
@@ -90,7 +90,7 @@ pub(super) const RULES: &[Rule] = &[
     schedule("", Members).not_ours(),
     schedule("ScheduledActionName", Exact),
     schedule("Schedule", Exact),
-    schedule("Timezone", Exact).text("UTC"),
+    schedule("Timezone", TimeZone).text("UTC"),
     // PutScheduledAction without them erases the old ones.
     schedule("StartTime", Instant),
     schedule("EndTime", Instant),
@@ -102,4 +102,78 @@ pub(super) const RULES: &[Rule] = &[
     schedule_output("ResourceId"),
     schedule_output("ScalableDimension"),
     schedule_output("CreationTime"),
+];
+
+/// A metric that Application Auto Scaling knows by a name.
+macro_rules! predefined {
+    ($specification:literal) => {
+        [
+            policy($specification, Members),
+            policy(concat!($specification, ".PredefinedMetricType"), Exact),
+            policy(concat!($specification, ".ResourceLabel"), Exact).or_empty(),
+        ]
+    };
+}
+
+/// Metrics and expressions over them, told apart by their ids.
+macro_rules! queries {
+    ($list:literal) => {
+        [
+            policy($list, KeyedBy(&["Id"])).or_empty(),
+            policy(concat!($list, "[]"), Members),
+            policy(concat!($list, "[].Id"), Exact),
+            policy(concat!($list, "[].Expression"), Exact).or_empty(),
+            policy(concat!($list, "[].Label"), Exact).or_empty(),
+            policy(concat!($list, "[].ReturnData"), Exact).flag(true),
+            policy(concat!($list, "[].MetricStat"), Members),
+            policy(concat!($list, "[].MetricStat.Stat"), Exact),
+            policy(concat!($list, "[].MetricStat.Unit"), Exact).or_empty(),
+            policy(concat!($list, "[].MetricStat.Metric"), Members),
+            policy(concat!($list, "[].MetricStat.Metric.MetricName"), Exact).or_empty(),
+            policy(concat!($list, "[].MetricStat.Metric.Namespace"), Exact).or_empty(),
+            policy(concat!($list, "[].MetricStat.Metric.Dimensions"), Set).or_empty(),
+            policy(concat!($list, "[].MetricStat.Metric.Dimensions[]"), Members),
+            policy(concat!($list, "[].MetricStat.Metric.Dimensions[].Name"), Exact),
+            policy(concat!($list, "[].MetricStat.Metric.Dimensions[].Value"), Exact),
+        ]
+    };
+}
+
+pub(super) const TRACKED: [Rule; 16] =
+    queries!("TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics");
+pub(super) const PREDICTED: [[Rule; 3]; 3] = [
+    predefined!(
+        "PredictiveScalingPolicyConfiguration.MetricSpecifications[].PredefinedMetricPairSpecification"
+    ),
+    predefined!(
+        "PredictiveScalingPolicyConfiguration.MetricSpecifications[].PredefinedScalingMetricSpecification"
+    ),
+    predefined!(
+        "PredictiveScalingPolicyConfiguration.MetricSpecifications[].PredefinedLoadMetricSpecification"
+    ),
+];
+pub(super) const CUSTOM: [Rule; 3] = [
+    policy(
+        "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedScalingMetricSpecification",
+        Members,
+    ),
+    policy(
+        "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedLoadMetricSpecification",
+        Members,
+    ),
+    policy(
+        "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedCapacityMetricSpecification",
+        Members,
+    ),
+];
+pub(super) const CUSTOM_QUERIES: [[Rule; 16]; 3] = [
+    queries!(
+        "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedScalingMetricSpecification.MetricDataQueries"
+    ),
+    queries!(
+        "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedLoadMetricSpecification.MetricDataQueries"
+    ),
+    queries!(
+        "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedCapacityMetricSpecification.MetricDataQueries"
+    ),
 ];

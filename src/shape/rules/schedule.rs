@@ -3,7 +3,9 @@
 //! UpdateSchedule replaces the whole schedule: what is left out goes back to AWS's default, so every
 //! member has one here.
 
-use super::Equality::{ArnTail, Document, Exact, Instant, KeyedBy, Members, Number, Ordered, Set};
+use super::Equality::{
+    ArnTail, CapacityProvider, Document, Exact, Instant, KeyedBy, Members, Number, Ordered, Set, TimeZone,
+};
 use super::{Equality, Owner, Rule, Tree};
 
 const fn schedule(path: &'static str, equality: Equality) -> Rule {
@@ -24,7 +26,7 @@ const fn output(path: &'static str) -> Rule {
 
 pub(super) const RULES: &[Rule] = &[
     schedule("ScheduleExpression", Exact),
-    schedule("ScheduleExpressionTimezone", Exact).text("UTC"),
+    schedule("ScheduleExpressionTimezone", TimeZone).text("UTC"),
     schedule("StartDate", Instant),
     schedule("EndDate", Instant),
     schedule("Description", Exact).or_empty(),
@@ -58,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
     ecs("Target.EcsParameters.Tags", Set).or_empty(),
     ecs("Target.EcsParameters.CapacityProviderStrategy", KeyedBy(&["capacityProvider"])).or_empty(),
     ecs("Target.EcsParameters.CapacityProviderStrategy[]", Members),
-    ecs("Target.EcsParameters.CapacityProviderStrategy[].capacityProvider", Exact),
+    ecs("Target.EcsParameters.CapacityProviderStrategy[].capacityProvider", CapacityProvider),
     ecs("Target.EcsParameters.CapacityProviderStrategy[].weight", Number).number(0),
     ecs("Target.EcsParameters.CapacityProviderStrategy[].base", Number).number(0),
     ecs("Target.EcsParameters.PlacementConstraints", Set).or_empty(),

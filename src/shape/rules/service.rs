@@ -1,18 +1,18 @@
 //! Rules for CreateService and UpdateService, read back by DescribeServices.
 
-use super::Absent::{Filled, SameAs};
+use super::Absent::{Filled, NotOursElse};
 use super::Equality::{
-    ArnTail, Document, Exact, KeyedBy, Map, MapByName, Members, NameUnlessArn, Number, Ordered, Percent,
+    ArnTail, CapacityProvider, Document, Exact, KeyedBy, MapByName, Members, Number, Ordered, Percent,
     PlacementField, Set,
 };
 use super::{Clear, Effect, Equality, Fill, Owner, Rule, Tree};
 
-const fn service(path: &'static str, equality: Equality, effect: Effect) -> Rule {
+pub(super) const fn service(path: &'static str, equality: Equality, effect: Effect) -> Rule {
     Rule::new(Tree::Service, path, equality, "UpdateService").effect(effect).clear(Clear::SendDefault)
 }
 
 /// A member of an object; acts as the object around it.
-const fn part(path: &'static str, equality: Equality, source: &'static str) -> Rule {
+pub(super) const fn part(path: &'static str, equality: Equality, source: &'static str) -> Rule {
     Rule::new(Tree::Service, path, equality, source)
 }
 
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
         .absent(Filled(Fill::CapacityProviderStrategy))
         .clear(Clear::Send("[]")),
     part("capacityProviderStrategy[]", Members, "CapacityProviderStrategyItem"),
-    part("capacityProviderStrategy[].capacityProvider", Exact, "CapacityProviderStrategyItem"),
+    part("capacityProviderStrategy[].capacityProvider", CapacityProvider, "CapacityProviderStrategyItem"),
     part("capacityProviderStrategy[].weight", Number, "CapacityProviderStrategyItem").number(0),
     part("capacityProviderStrategy[].base", Number, "CapacityProviderStrategyItem").number(0),
     // The service says LATEST where its deployments say what that was at the time.
@@ -78,13 +78,13 @@ pub(super) const RULES: &[Rule] = &[
     service("enableECSManagedTags", Exact, InPlace).flag(false),
     service("enableExecuteCommand", Exact, InPlace).flag(false),
     service("propagateTags", Exact, InPlace).text("NONE"),
-    // ENABLED for services made since September 2025, unset for older ones: nobody's default.
-    service("availabilityZoneRebalancing", Exact, InPlace).not_ours().clear(Clear::Cannot),
+    // ENABLED for services made since September 2025: nobody's default. Never set, as on older ones, it
+    // is DISABLED.
+    service("availabilityZoneRebalancing", Exact, InPlace)
+        .absent(NotOursElse("DISABLED"))
+        .clear(Clear::Cannot),
     service("deploymentController", Members, InPlace).or_empty(),
     part("deploymentController.type", Exact, "DeploymentController").text("ECS"),
-    // Only DescribeServiceRevisions shows these two.
-    service("gatewayConnectors", Set, InPlace).not_ours().owner(Owner::Unread),
-    service("monitoring", Members, InPlace).not_ours().owner(Owner::Unread),
     // Compared as a map, with TagResource to change them.
     service("tags", MapByName("value"), InPlace).owner(Owner::AwsOnly),
     output("serviceName"),
@@ -215,120 +215,50 @@ pub(super) const DEPLOYMENT_RULES: &[Rule] = &[
     .text("ROLLBACK"),
 ];
 
-pub(super) const CONNECT_RULES: &[Rule] = &[
-    // DescribeServices shows the next three only inside the PRIMARY deployment.
-    service("serviceConnectConfiguration", Members, StartsDeployment)
+/// Only DescribeServiceRevisions shows these two. What a service revision holds changes with a new one, and
+/// a new one comes with a deployment.
+pub(super) const REVISION_RULES: &[Rule] = &[
+    service("monitoring", Members, StartsDeployment)
         .or_empty()
-        .clear(Clear::Send(r#"{"enabled":false}"#)),
-    part("serviceConnectConfiguration.enabled", Exact, "ServiceConnectConfiguration").flag(false),
-    part("serviceConnectConfiguration.namespace", NameUnlessArn, "ServiceConnectConfiguration").not_ours(),
-    part("serviceConnectConfiguration.services", KeyedBy(&["portName"]), "ServiceConnectService")
+        .clear(Clear::Send(r#"{"metricConfigurations":[]}"#)),
+    part("monitoring.metricConfigurations", Set, "MonitoringConfiguration").or_empty(),
+    part("monitoring.metricConfigurations[]", Members, "MetricConfiguration"),
+    part("monitoring.metricConfigurations[].metricNames", Set, "MetricConfiguration").or_empty(),
+    part("monitoring.metricConfigurations[].resolutionSeconds", Number, "MetricConfiguration").number(60),
+    service("gatewayConnectors", KeyedBy(&["portName"]), StartsDeployment)
         .or_empty()
-        .only_with("enabled", "true"),
-    part("serviceConnectConfiguration.services[]", Members, "ServiceConnectService"),
-    part("serviceConnectConfiguration.services[].portName", Exact, "ServiceConnectService"),
-    part("serviceConnectConfiguration.services[].discoveryName", Exact, "ServiceConnectService")
-        .absent(SameAs("portName")),
-    part(
-        "serviceConnectConfiguration.services[].clientAliases",
-        KeyedBy(&["port"]),
-        "ServiceConnectClientAlias",
-    )
-    .or_empty(),
-    part("serviceConnectConfiguration.services[].clientAliases[]", Members, "ServiceConnectClientAlias"),
-    part("serviceConnectConfiguration.services[].clientAliases[].port", Number, "ServiceConnectClientAlias"),
-    // ECS makes it up from the discovery name and the namespace.
-    part(
-        "serviceConnectConfiguration.services[].clientAliases[].dnsName",
-        Exact,
-        "ServiceConnectClientAlias",
-    )
-    .not_ours(),
-    part("serviceConnectConfiguration.services[].ingressPortOverride", Number, "ServiceConnectService")
-        .number(0),
-    part("serviceConnectConfiguration.services[].timeout", Members, "TimeoutConfiguration").not_ours(),
-    part("serviceConnectConfiguration.services[].tls", Members, "ServiceConnectTlsConfiguration").not_ours(),
-    part("serviceConnectConfiguration.logConfiguration", Members, "LogConfiguration").not_ours(),
-    part("serviceConnectConfiguration.logConfiguration.logDriver", Exact, "LogConfiguration"),
-    part("serviceConnectConfiguration.logConfiguration.options", Map, "LogConfiguration").or_empty(),
-    part(
-        "serviceConnectConfiguration.logConfiguration.secretOptions",
-        MapByName("valueFrom"),
-        "LogConfiguration",
-    )
-    .or_empty(),
-    part(
-        "serviceConnectConfiguration.accessLogConfiguration",
-        Members,
-        "ServiceConnectAccessLogConfiguration",
-    )
-    .not_ours(),
-    part(
-        "serviceConnectConfiguration.accessLogConfiguration.includeQueryParameters",
-        Exact,
-        "ServiceConnectAccessLogConfiguration",
-    )
-    .text("DISABLED"),
-    part("serviceConnectConfiguration.containerConfigurations", Ordered, "ServiceConnectConfiguration")
+        .clear(Clear::Send("[]")),
+    part("gatewayConnectors[]", Members, "GatewayConnector"),
+    part("gatewayConnectors[].portName", Exact, "GatewayConnector"),
+    part("gatewayConnectors[].healthCheck", Members, "GatewayConnectorHealthCheck").or_empty(),
+    // What is left out of a health check has the gateway's default, which may be written back.
+    part("gatewayConnectors[].healthCheck.healthCheckProtocol", Exact, "GatewayConnectorHealthCheck")
         .not_ours(),
-    service("vpcLatticeConfigurations", Set, StartsDeployment).or_empty().clear(Clear::Send("[]")),
-    part("vpcLatticeConfigurations[]", Members, "VpcLatticeConfiguration"),
-    part("vpcLatticeConfigurations[].roleArn", Exact, "VpcLatticeConfiguration"),
-    part("vpcLatticeConfigurations[].targetGroupArn", Exact, "VpcLatticeConfiguration"),
-    part("vpcLatticeConfigurations[].portName", Exact, "VpcLatticeConfiguration"),
-    part("vpcLatticeConfigurations[].advancedConfiguration", Members, "VpcLatticeConfiguration").or_empty(),
-    part(
-        "vpcLatticeConfigurations[].advancedConfiguration.alternateTargetGroupArn",
-        Exact,
-        "VpcLatticeConfiguration",
-    )
-    .or_empty(),
-    part(
-        "vpcLatticeConfigurations[].advancedConfiguration.productionListenerRule",
-        Exact,
-        "VpcLatticeConfiguration",
-    )
-    .or_empty(),
-    part(
-        "vpcLatticeConfigurations[].advancedConfiguration.testListenerRule",
-        Exact,
-        "VpcLatticeConfiguration",
-    )
-    .or_empty(),
-    part(
-        "serviceConnectConfiguration.accessLogConfiguration.format",
-        Exact,
-        "ServiceConnectAccessLogConfiguration",
-    ),
-    part("serviceConnectConfiguration.containerConfigurations[]", Members, "ServiceConnectConfiguration"),
-    part(
-        "serviceConnectConfiguration.containerConfigurations[].logLevel",
-        Exact,
-        "ServiceConnectConfiguration",
-    )
-    .not_ours(),
-    part(
-        "serviceConnectConfiguration.services[].clientAliases[].testTrafficRules",
-        Document,
-        "ServiceConnectTestTrafficRules",
-    ),
-    part("serviceConnectConfiguration.services[].timeout.idleTimeoutSeconds", Number, "TimeoutConfiguration")
+    part("gatewayConnectors[].healthCheck.healthCheckPort", Number, "GatewayConnectorHealthCheck").not_ours(),
+    part("gatewayConnectors[].healthCheck.healthCheckPath", Exact, "GatewayConnectorHealthCheck").not_ours(),
+    part("gatewayConnectors[].healthCheck.healthCheckTimeoutSeconds", Number, "GatewayConnectorHealthCheck")
         .not_ours(),
-    part(
-        "serviceConnectConfiguration.services[].timeout.perRequestTimeoutSeconds",
-        Number,
-        "TimeoutConfiguration",
-    )
-    .not_ours(),
-    part(
-        "serviceConnectConfiguration.services[].tls.issuerCertificateAuthority",
-        Document,
-        "ServiceConnectTlsConfiguration",
-    ),
-    part("serviceConnectConfiguration.services[].tls.kmsKey", Exact, "ServiceConnectTlsConfiguration")
+    part("gatewayConnectors[].healthCheck.healthCheckIntervalSeconds", Number, "GatewayConnectorHealthCheck")
         .not_ours(),
-    part("serviceConnectConfiguration.services[].tls.roleArn", Exact, "ServiceConnectTlsConfiguration")
+    part("gatewayConnectors[].healthCheck.healthyThresholdCount", Number, "GatewayConnectorHealthCheck")
+        .not_ours(),
+    part("gatewayConnectors[].healthCheck.unhealthyThresholdCount", Number, "GatewayConnectorHealthCheck")
+        .not_ours(),
+    part("gatewayConnectors[].healthCheck.matcher", Members, "GatewayConnectorHealthCheckMatcher").not_ours(),
+    part("gatewayConnectors[].healthCheck.matcher.httpCode", Exact, "GatewayConnectorHealthCheckMatcher")
+        .not_ours(),
+    part("gatewayConnectors[].healthCheck.matcher.grpcCode", Exact, "GatewayConnectorHealthCheckMatcher")
+        .not_ours(),
+    part("gatewayConnectors[].filters", Members, "GatewayConnectorFilters").or_empty(),
+    part("gatewayConnectors[].filters.accessTypes", Set, "GatewayConnectorFilters").or_empty(),
+    part("gatewayConnectors[].deregistrationDelay", Members, "GatewayConnectorDeregistrationDelay")
         .or_empty(),
+    part(
+        "gatewayConnectors[].deregistrationDelay.timeoutSeconds",
+        Number,
+        "GatewayConnectorDeregistrationDelay",
+    )
+    .number(300),
 ];
 
 pub(super) const VOLUME_RULES: &[Rule] = &[
@@ -352,7 +282,7 @@ pub(super) const VOLUME_RULES: &[Rule] = &[
         "ServiceManagedEBSVolumeConfiguration",
     )
     .not_ours(),
-    part("volumeConfigurations[].managedEBSVolume.kmsKeyId", Exact, "ServiceManagedEBSVolumeConfiguration")
+    part("volumeConfigurations[].managedEBSVolume.kmsKeyId", ArnTail, "ServiceManagedEBSVolumeConfiguration")
         .not_ours(),
     part(
         "volumeConfigurations[].managedEBSVolume.volumeInitializationRate",

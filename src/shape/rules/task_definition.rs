@@ -1,6 +1,6 @@
 //! Rules for RegisterTaskDefinition at task level.
 
-use super::Equality::{Exact, KeyedBy, Map, MapByName, Members, Number, Set, UnitCpu, UnitMemory};
+use super::Equality::{ArnTail, Exact, KeyedBy, Map, MapByName, Members, Number, Set, UnitCpu, UnitMemory};
 use super::{Equality, Owner, Rule, Tree};
 
 const fn task(path: &'static str, equality: Equality) -> Rule {
@@ -21,8 +21,9 @@ pub(super) const RULES: &[Rule] = &[
     task("memory", UnitMemory),
     task("networkMode", Exact).text("bridge"),
     task("requiresCompatibilities", Set).or_empty(),
-    task("taskRoleArn", Exact).or_empty(),
-    task("executionRoleArn", Exact).or_empty(),
+    // ECS takes the short name of a role as well.
+    task("taskRoleArn", ArnTail).or_empty(),
+    task("executionRoleArn", ArnTail).or_empty(),
     task("pidMode", Exact).or_empty(),
     task("ipcMode", Exact).or_empty(),
     task("placementConstraints", Set).or_empty(),
@@ -33,8 +34,9 @@ pub(super) const RULES: &[Rule] = &[
     task("runtimePlatform", Members).or_empty(),
     task("runtimePlatform.cpuArchitecture", Exact).text("X86_64"),
     task("runtimePlatform.operatingSystemFamily", Exact).text("LINUX"),
-    task("ephemeralStorage", Members),
-    task("ephemeralStorage.sizeInGiB", Number),
+    // Left out, a task on Fargate has 20 GiB; less than 21 can't be asked for.
+    task("ephemeralStorage", Members).or_empty(),
+    task("ephemeralStorage.sizeInGiB", Number).number(20),
     task("enableFaultInjection", Exact).flag(false),
     task("trustedExecutionConfiguration", Members).or_empty(),
     task("trustedExecutionConfiguration.isolationMode", Exact).text("SHARED"),

@@ -153,5 +153,12 @@ fn the_table_knows_every_field_that_aws_takes() {
     ] {
         unknown_members(api.input(operation).unwrap(), tree(which), operation, &mut unknown);
     }
+    let scaling = tree(Tree::ScalableTarget);
+    for (operation, list) in [("PutScalingPolicy", "policies"), ("PutScheduledAction", "scheduledActions")] {
+        let element = scaling.members[list].element.as_deref().unwrap();
+        unknown_members(api.input(operation).unwrap(), element, operation, &mut unknown);
+    }
+    let suspended = api.input("RegisterScalableTarget").unwrap().member("SuspendedState").unwrap();
+    unknown_members(suspended, &scaling.members["suspendedState"], "SuspendedState", &mut unknown);
     assert_eq!(unknown, Vec::<String>::new(), "AWS's model has grown: say how these behave");
 }

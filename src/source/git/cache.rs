@@ -118,6 +118,11 @@ impl Cache {
         })?
     }
 
+    /// The copy, if there is one.
+    pub(super) fn opened(&self) -> Option<Repository> {
+        Repository::open_bare(&self.directory).ok()
+    }
+
     /// Opens the copy, or makes a new one where there is none that can be used.
     fn open(&mut self) -> Result<Repository, SourceError> {
         let fail = |why: String| SourceError::Cache { path: self.directory.display().to_string(), why };

@@ -1,6 +1,7 @@
 //! A branch of a Git repository, fetched again and again; each commit is read whole or not at all.
 
 mod cache;
+pub(super) mod history;
 mod local;
 pub(super) mod tree;
 
@@ -21,6 +22,7 @@ use super::SourceError;
 use super::files::clean_folder;
 use super::url::Location;
 use crate::model::{Checkout, Revision};
+use history::History;
 
 use cache::Cache;
 
@@ -92,6 +94,19 @@ impl GitSource {
             }
         };
         Ok(Self { branch, folder: clean_folder(&path)?, site, last: None })
+    }
+
+    /// The commits before the one that was handed out last, as far as they are here.
+    pub fn history(&self) -> History {
+        let repository = match &self.site {
+            Site::Local(path) => git2::Repository::open(path).ok(),
+            Site::Remote(cache) => cache.opened(),
+        };
+        let commit = self.last.as_ref().and_then(|last| git2::Oid::from_str(&last.id).ok());
+        match (repository, commit) {
+            (Some(repository), Some(commit)) => history::of(&repository, commit, &self.branch, &self.folder),
+            _ => History::default(),
+        }
     }
 
     /// Looks where the branch points, and reads that commit if it was not handed out last.

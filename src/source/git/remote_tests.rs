@@ -173,3 +173,15 @@ fn a_host_that_does_not_answer_is_named() {
     let error = sentence(GitSource::new(settings(&url, cache.path())).unwrap().fetch());
     assert_eq!(error, format!("can't reach `{url}`: connection refused"));
 }
+
+#[test]
+fn a_shallow_copy_knows_the_name_of_the_commit_before() {
+    let world = World::new();
+    let first = world.source.commit("One", &[API]);
+    let second = world.source.commit("Two", &[("manifests/api.yaml", "new")]);
+    let mut source = world.open();
+    new(source.fetch());
+    let history = source.history();
+    assert_eq!(history.commits.iter().map(|it| it.revision.id.as_str()).collect::<Vec<_>>(), [second]);
+    assert_eq!(history.before, Some(first));
+}

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use super::history::History;
 use super::testing::{Source, new, sentence, settings};
 use super::{Fetched, GitSettings, GitSource};
 
@@ -194,4 +195,20 @@ fn an_ignore_file_that_can_be_misread_refuses_the_commit() {
     let expected = "can't be used: `manifests/.reconcilerignore` has a line 1, `*.old.yaml`, that is a pattern: \
                     name the file or the folder itself";
     assert!(refusal.ends_with(expected), "{refusal}");
+}
+
+#[test]
+fn the_past_is_told_by_the_commits_that_changed_the_manifests() {
+    let source = Source::empty();
+    let first = source.commit("One", &[API]);
+    let second = source.commit("Two", &[API, ("manifests/worker.yaml", "kind: Service\n")]);
+    source.commit("Notes", &[API, ("manifests/worker.yaml", "kind: Service\n"), ("README.md", "new")]);
+    let mut opened = source.opened();
+    assert_eq!(opened.history(), History::default());
+    new(opened.fetch());
+    let history = opened.history();
+    let told: Vec<(&str, usize)> =
+        history.commits.iter().map(|it| (it.revision.id.as_str(), it.files.len())).collect();
+    assert_eq!(told, [(second.as_str(), 2), (first.as_str(), 1)]);
+    assert_eq!(history.before, None);
 }

@@ -69,6 +69,8 @@ pub(super) fn fill(settings: &mut Settings) {
     }
     fill_placement(settings);
     fill_service_connect(settings);
+    fill_volumes(settings);
+    fill_gateway_connectors(settings);
 }
 
 fn default(settings: &mut Settings, name: &str, value: Value) {
@@ -104,6 +106,57 @@ fn fill_deployment_configuration(settings: &mut Settings, daemon: bool) {
         let threshold = json!({"type": "BOUNDED_PERCENT", "value": 50});
         default(breaker, "thresholdConfiguration", threshold);
     }
+    fill_strategy(configuration);
+    for hook in objects(configuration, "lifecycleHooks") {
+        default(hook, "targetType", json!("AWS_LAMBDA"));
+        default(hook, "timeoutConfiguration", json!({}));
+        if let Some(Value::Object(timeout)) = hook.get_mut("timeoutConfiguration") {
+            default(timeout, "timeoutInMinutes", json!(1440));
+            default(timeout, "action", json!("ROLLBACK"));
+        }
+    }
+}
+
+/// The block of the strategy that is selected is whole, with percentages as doubles.
+fn fill_strategy(configuration: &mut Settings) {
+    let (block, percent, minutes) = match configuration.get("strategy").and_then(Value::as_str) {
+        Some("LINEAR") => ("linearConfiguration", ("stepPercent", 10.0), ("stepBakeTimeInMinutes", 6)),
+        Some("CANARY") => ("canaryConfiguration", ("canaryPercent", 5.0), ("canaryBakeTimeInMinutes", 10)),
+        _ => return,
+    };
+    default(configuration, block, json!({}));
+    if let Some(Value::Object(block)) = configuration.get_mut(block) {
+        default(block, percent.0, json!(percent.1));
+        if let Some(value) = block.get(percent.0).and_then(Value::as_f64) {
+            block.insert(percent.0.to_owned(), json!(value));
+        }
+        default(block, minutes.0, json!(minutes.1));
+    }
+}
+
+/// The objects of a list.
+fn objects<'a>(settings: &'a mut Settings, list: &str) -> impl Iterator<Item = &'a mut Settings> {
+    let list = settings.get_mut(list).and_then(Value::as_array_mut);
+    list.into_iter().flatten().filter_map(Value::as_object_mut)
+}
+
+fn fill_volumes(settings: &mut Settings) {
+    for volume in objects(settings, "volumeConfigurations") {
+        let Some(Value::Object(volume)) = volume.get_mut("managedEBSVolume") else { continue };
+        default(volume, "filesystemType", json!("xfs"));
+        for tags in objects(volume, "tagSpecifications") {
+            default(tags, "propagateTags", json!("NONE"));
+        }
+    }
+}
+
+fn fill_gateway_connectors(settings: &mut Settings) {
+    for connector in objects(settings, "gatewayConnectors") {
+        default(connector, "deregistrationDelay", json!({}));
+        if let Some(Value::Object(delay)) = connector.get_mut("deregistrationDelay") {
+            default(delay, "timeoutSeconds", json!(300));
+        }
+    }
 }
 
 /// `host` comes back as `instanceId`, and `cpu` and `memory` in upper case.
@@ -126,6 +179,9 @@ fn fill_service_connect(settings: &mut Settings) {
     let Some(Value::Object(connect)) = settings.get_mut("serviceConnectConfiguration") else {
         return;
     };
+    if let Some(Value::Object(log)) = connect.get_mut("accessLogConfiguration") {
+        default(log, "includeQueryParameters", json!("DISABLED"));
+    }
     let namespace = connect.get("namespace").and_then(Value::as_str).unwrap_or_default().to_owned();
     let Some(Value::Array(services)) = connect.get_mut("services") else {
         return;
@@ -228,6 +284,33 @@ mod tests {
         let mut again = settings.clone();
         fill(&mut again);
         assert_eq!(again, settings);
+    }
+
+    #[test]
+    fn strategies_hooks_and_volumes_read_back_with_ecss_defaults() {
+        let settings = filled(json!({
+            "launchType": "FARGATE",
+            "deploymentConfiguration": {
+                "strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 20},
+                "lifecycleHooks": [{"hookTargetArn": "arn:f", "timeoutConfiguration": {"action": "CONTINUE"}}],
+            },
+            "volumeConfigurations": [{"name": "data", "managedEBSVolume": {"roleArn": "r"}}],
+            "gatewayConnectors": [{"portName": "http"}],
+        }));
+        let configuration = &settings["deploymentConfiguration"];
+        assert_eq!(
+            configuration["canaryConfiguration"],
+            json!({"canaryPercent": 20.0, "canaryBakeTimeInMinutes": 10})
+        );
+        assert_eq!(
+            configuration["lifecycleHooks"],
+            json!([{
+                "hookTargetArn": "arn:f", "targetType": "AWS_LAMBDA",
+                "timeoutConfiguration": {"action": "CONTINUE", "timeoutInMinutes": 1440},
+            }])
+        );
+        assert_eq!(settings["volumeConfigurations"][0]["managedEBSVolume"]["filesystemType"], "xfs");
+        assert_eq!(settings["gatewayConnectors"][0]["deregistrationDelay"], json!({"timeoutSeconds": 300}));
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub(super) fn stored(input: &Value, arn: &str, revision: u32, world: &World) -> 
     fill(&mut body, "networkMode", "bridge".into());
     fill(&mut body, "volumes", json!([]));
     fill(&mut body, "placementConstraints", json!([]));
+    fill_volumes(&mut body);
+    if let Some(Value::Object(proxy)) = body.get_mut("proxyConfiguration") {
+        fill(proxy, "type", "APPMESH".into());
+    }
     let mode = body["networkMode"].as_str().unwrap_or_default().to_owned();
     if let Some(Value::Array(containers)) = body.get_mut("containerDefinitions") {
         for container in containers.iter_mut().filter_map(Value::as_object_mut) {
@@ -54,6 +58,21 @@ fn fill(members: &mut Map<String, Value>, name: &str, default: Value) {
     members.entry(name).or_insert(default);
 }
 
+fn fill_volumes(body: &mut Map<String, Value>) {
+    let volumes = body.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten();
+    for volume in volumes.filter_map(Value::as_object_mut) {
+        if let Some(Value::Object(docker)) = volume.get_mut("dockerVolumeConfiguration") {
+            fill(docker, "scope", "task".into());
+            fill(docker, "autoprovision", false.into());
+        }
+        for kind in ["efsVolumeConfiguration", "s3filesVolumeConfiguration"] {
+            if let Some(Value::Object(files)) = volume.get_mut(kind) {
+                fill(files, "rootDirectory", "/".into());
+            }
+        }
+    }
+}
+
 fn fill_container(container: &mut Map<String, Value>, network_mode: &str) {
     fill(container, "cpu", 0.into());
     fill(container, "essential", true.into());
@@ -70,6 +89,9 @@ fn fill_container(container: &mut Map<String, Value>, network_mode: &str) {
         fill(check, "interval", 30.into());
         fill(check, "timeout", 5.into());
         fill(check, "retries", 3.into());
+    }
+    if let Some(Value::Object(policy)) = container.get_mut("restartPolicy") {
+        fill(policy, "restartAttemptPeriod", 300.into());
     }
 }
 
@@ -151,6 +173,27 @@ mod tests {
                 "quantum": {"a": 1},
             })
         );
+    }
+
+    #[test]
+    fn volumes_and_proxies_read_back_with_ecss_defaults() {
+        let world = World::new("123456789012", "eu-west-1");
+        let input = json!({"family": "api", "containerDefinitions": [{"name": "api", "image": "api:1"}],
+            "volumes": [
+                {"name": "a", "dockerVolumeConfiguration": {}},
+                {"name": "b", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}},
+            ],
+            "proxyConfiguration": {"containerName": "api"},
+        });
+        let body = stored(&input, "arn:x", 1, &world);
+        assert_eq!(
+            body["volumes"],
+            json!([
+                {"name": "a", "dockerVolumeConfiguration": {"scope": "task", "autoprovision": false}},
+                {"name": "b", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "rootDirectory": "/"}},
+            ])
+        );
+        assert_eq!(body["proxyConfiguration"]["type"], "APPMESH");
     }
 
     #[test]

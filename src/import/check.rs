@@ -1,0 +1,74 @@
+//! What was written is loaded and planned like any commit: an import that would change something says so.
+
+use std::collections::BTreeMap;
+
+use super::remarks::Remark;
+use super::{Home, LeftOut, Reason};
+use crate::manifest::{self, Diagnostics};
+use crate::model::{Checkout, Desired, Live, LiveService, Revision, ServiceKey, Timestamp};
+use crate::plan::{self, Action, Context, Decision, ServicePlan};
+use crate::shape::api::Api;
+
+/// Differences of one service that are named.
+const NAMED_MAX: usize = 5;
+
+pub(super) fn load(files: &BTreeMap<String, String>, home: &Home, api: &Api) -> Result<Desired, Diagnostics> {
+    let revision = Revision {
+        id: "import".to_owned(),
+        branch: String::new(),
+        author: String::new(),
+        subject: String::new(),
+        committed_at: Timestamp(0),
+    };
+    let checkout = Checkout { revision, files: files.clone() };
+    manifest::load(&checkout, Some(&home.environment), api)
+}
+
+/// The services whose files were refused.
+pub(super) fn refused(diagnostics: &Diagnostics, services: &BTreeMap<ServiceKey, String>) -> Vec<LeftOut> {
+    let mut refused = Vec::new();
+    for (key, file) in services {
+        let titles: Vec<&str> =
+            diagnostics.of_file(file).map(|diagnostic| diagnostic.title.as_str()).collect();
+        if !titles.is_empty() {
+            refused.push(LeftOut {
+                service: key.name().to_owned(),
+                reason: Reason::NotForAManifest,
+                why: titles.join("; "),
+                way_out: "change that by hand first, then import it".to_owned(),
+            });
+        }
+    }
+    refused
+}
+
+/// What a plan would do besides adopting the services by their tags.
+pub(super) fn differences(
+    desired: &Desired,
+    services: &BTreeMap<ServiceKey, LiveService>,
+    installation: &str,
+) -> Vec<Remark> {
+    let records = BTreeMap::new();
+    let live = Live { services: services.clone(), ..Live::default() };
+    let plan = plan::plan(desired, &live, &Context { installation, records: &records });
+    plan.services.iter().filter_map(remark).collect()
+}
+
+fn remark(plan: &ServicePlan) -> Option<Remark> {
+    let differences = match &plan.decision {
+        Decision::Unchanged => return None,
+        Decision::Change { steps, .. }
+            if steps.iter().all(|step| matches!(step.action, Action::TagService { .. })) =>
+        {
+            return None;
+        }
+        Decision::Change { differences, .. } | Decision::Held { differences, .. } => differences,
+    };
+    let mut named: Vec<String> =
+        differences.iter().take(NAMED_MAX).map(|one| format!("`{}`", one.path)).collect();
+    if differences.len() > NAMED_MAX {
+        named.push(format!("{} more", differences.len() - NAMED_MAX));
+    }
+    let text = format!("a plan of it is not empty: {}", named.join(", "));
+    Some(Remark::of(&plan.service, text, "look at `reconciler plan` before you apply it"))
+}

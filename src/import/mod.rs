@@ -1,0 +1,162 @@
+//! What runs, or another tool's files, as manifests: so that a plan of them is empty.
+//!
+//! Pure: what was read is an argument, and the texts of the files are the result. They are loaded and
+//! planned against what they were made from before anybody sees them.
+
+mod check;
+mod draft;
+mod essence;
+mod files;
+mod left_out;
+mod naming;
+mod order;
+mod remarks;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod variables;
+mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::manifest::Diagnostics;
+use crate::model::{LiveService, ServiceKey};
+use crate::shape::api::Api;
+use crate::shape::layout::API_VERSION;
+
+pub use files::{Asked, FileError, FromFiles, read_files, referred};
+pub use left_out::{LeftOut, Reason};
+pub use remarks::Remark;
+pub use tree::Tree;
+pub use variables::Variable;
+
+use variables::Variables;
+
+/// Where the services run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// Name of the Environment to write.
+    pub environment: String,
+    pub account: Option<String>,
+    pub region: String,
+    pub cluster: String,
+}
+
+/// What there is to import.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub services: BTreeMap<ServiceKey, LiveService>,
+    /// Variables that the source has already, and that values refer to.
+    pub variables: Vec<Variable>,
+    pub left_out: Vec<LeftOut>,
+    pub remarks: Vec<Remark>,
+}
+
+/// What was written, and what was not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Import {
+    /// Texts by path: one for each service, and the Environment.
+    pub files: BTreeMap<String, String>,
+    /// The services that were written, each with its file.
+    pub services: BTreeMap<ServiceKey, String>,
+    pub variables: Vec<Variable>,
+    pub left_out: Vec<LeftOut>,
+    pub remarks: Vec<Remark>,
+}
+
+/// Writes manifests for what was found.
+///
+/// An error is one of ours: manifests that nobody could load. A single service of that kind is left out.
+pub fn import(found: &Found, home: &Home, installation: &str, api: &Api) -> Result<Import, Diagnostics> {
+    let mut import =
+        Import { left_out: found.left_out.clone(), remarks: found.remarks.clone(), ..Import::default() };
+    let mut specs = Vec::new();
+    for (key, live) in &found.services {
+        match left_out::why(key, live, installation) {
+            Some(left_out) => import.left_out.push(left_out),
+            None => {
+                let (spec, remarks) = draft::spec(key, live, api);
+                import.remarks.extend(remarks);
+                specs.push((key.clone(), spec));
+            }
+        }
+    }
+    // What can't be known before somebody has filled it in can't be loaded either.
+    let complete =
+        found.variables.iter().all(|variable| !matches!(variable.value, Tree::Missing(_) | Tree::Map(_)));
+    loop {
+        write(&mut import, &specs, found, home);
+        if specs.is_empty() || !complete {
+            break;
+        }
+        match check::load(&import.files, home, api) {
+            Ok(desired) => {
+                import.remarks.extend(check::differences(&desired, &found.services, installation));
+                break;
+            }
+            Err(diagnostics) => {
+                let refused = check::refused(&diagnostics, &import.services);
+                if refused.is_empty() {
+                    return Err(diagnostics);
+                }
+                specs.retain(|(key, _)| !refused.iter().any(|left_out| left_out.service == key.name()));
+                import
+                    .remarks
+                    .retain(|remark| !refused.iter().any(|left_out| remark.is_of(&left_out.service)));
+                import.left_out.extend(refused);
+            }
+        }
+    }
+    import.left_out.sort_by(|one, other| one.service.cmp(&other.service));
+    import.remarks.sort();
+    Ok(import)
+}
+
+/// The texts of all files.
+fn write(import: &mut Import, specs: &[(ServiceKey, Tree)], found: &Found, home: &Home) {
+    let taken: BTreeSet<String> = found.variables.iter().map(|variable| variable.name.clone()).collect();
+    let variables = Variables::of(specs, home.account.as_deref(), &home.region, &taken);
+    import.files.clear();
+    import.services.clear();
+    if specs.is_empty() {
+        return;
+    }
+    for (key, spec) in specs {
+        let path = format!("{key}.yaml");
+        let manifest = envelope("Service", key.name(), variables.put(spec));
+        import.files.insert(path.clone(), yaml::write(&manifest));
+        import.services.insert(key.clone(), path);
+    }
+    let used = |variable: &Variable| {
+        let users = specs.iter().filter(|(_, spec)| variables::uses(spec, &variable.name));
+        Variable { services: users.map(|(key, _)| key.clone()).collect(), ..variable.clone() }
+    };
+    let of_the_source = found.variables.iter().map(used).filter(|variable| !variable.services.is_empty());
+    import.variables = of_the_source.chain(variables.lifted).collect();
+    let path = format!("environments/{}.yaml", home.environment);
+    let manifest = envelope("Environment", &home.environment, environment(home, &import.variables));
+    import.files.insert(path, yaml::write(&manifest));
+}
+
+fn envelope(kind: &str, name: &str, spec: Tree) -> Tree {
+    Tree::map([
+        ("apiVersion", Tree::text(API_VERSION)),
+        ("kind", Tree::text(kind)),
+        ("metadata", Tree::map([("name", Tree::text(name))])),
+        ("spec", spec),
+    ])
+}
+
+fn environment(home: &Home, variables: &[Variable]) -> Tree {
+    let mut spec = Vec::new();
+    if let Some(account) = &home.account {
+        spec.push(("account".to_owned(), Tree::text(account)));
+    }
+    spec.push(("region".to_owned(), Tree::text(&home.region)));
+    spec.push(("cluster".to_owned(), Tree::text(&home.cluster)));
+    if !variables.is_empty() {
+        let variables = variables.iter().map(|variable| (variable.name.clone(), variable.value.clone()));
+        spec.push(("variables".to_owned(), Tree::Map(variables.collect())));
+    }
+    Tree::Map(spec)
+}

@@ -1,0 +1,329 @@
+//! Files of other tools in, manifests out: each folder of `fixtures` has what is read and, in
+//! `expected.txt`, all that is written. `FIXTURES=write` writes that anew; read the diff.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::*;
+use crate::model::{EcsService, Json, LiveScaling, LiveTaskDefinition, Part, TaskDefinitionArn, tag};
+use crate::report::{Colour, Written, import_json, import_text};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/import/fixtures").join(name)
+}
+
+fn texts(name: &str) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path());
+    let named = |path: PathBuf| {
+        (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap())
+    };
+    entries.map(named).filter(|(name, _)| name != "expected.txt").collect()
+}
+
+fn from(name: &str, given: &[&str]) -> (Import, Home) {
+    let given: Vec<String> = given.iter().map(|file| (*file).to_owned()).collect();
+    let read = read_files(&given, &texts(name), &Asked::default()).unwrap_or_else(|error| panic!("{error}"));
+    let import = import(&read.found, &read.home, "reconciler", Api::builtin())
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    (import, read.home)
+}
+
+fn is_as_expected(name: &str, given: &[&str]) -> Import {
+    let (import, home) = from(name, given);
+    let mut text = import_text(&import, &home, Written::Folder("manifests"), None, Colour::Plain);
+    for (path, written) in &import.files {
+        text += &format!("\n--- {path}\n{written}");
+    }
+    let expected = folder(name).join("expected.txt");
+    if std::env::var("FIXTURES").is_ok_and(|it| it == "write") {
+        fs::write(&expected, &text).unwrap();
+    }
+    assert_eq!(text, fs::read_to_string(expected).unwrap());
+    import
+}
+
+#[test]
+fn what_the_aws_cli_prints_becomes_manifests_that_a_person_would_write() {
+    let files = ["services.json", "shop-api.json", "worker.json", "tiny.json", "scaling.json"];
+    let import = is_as_expected("described", &files);
+    // Both were compared with what they were made from.
+    assert_eq!(import.services.len(), 2);
+}
+
+#[test]
+fn files_of_ecspresso_become_manifests_with_variables_for_their_templates() {
+    let texts = texts("ecspresso");
+    let named = referred("ecspresso.yml", &texts["ecspresso.yml"]).unwrap();
+    assert_eq!(named, ["ecs-task-def.json", "ecs-service-def.yaml"]);
+    is_as_expected("ecspresso", &["ecspresso.yml"]);
+}
+
+#[test]
+fn the_manifests_of_ecspresso_load_once_their_variables_are_filled_in() {
+    let (import, home) = from("ecspresso", &["ecspresso.yml"]);
+    let mut files = import.files;
+    let environment = files.get_mut("environments/shop.yaml").unwrap();
+    let filled = environment.lines().map(|line| match line.split_once(":  # fill in") {
+        Some((name, _)) if name.trim() == "count" => format!("{name}: 2\n"),
+        Some((name, _)) => format!("{name}: arn:aws:iam::123456789012:role/filled\n"),
+        None => format!("{}\n", line.replace("{ssm: /shop/api-host}", "api.example.com")),
+    });
+    *environment = filled.collect();
+    let desired = check::load(&files, &home, Api::builtin()).unwrap_or_else(|errors| panic!("{errors}"));
+    let service = &desired.services[&ServiceKey::new("shop-api")];
+    assert_eq!(service.service["desiredCount"], 2);
+    assert_eq!(service.task_definition["cpu"], "512");
+}
+
+#[test]
+fn files_of_pipecd_become_manifests_for_the_controller_ecs() {
+    is_as_expected("pipecd", &["app.pipecd.yaml"]);
+}
+
+#[test]
+fn the_two_definition_files_of_a_service_need_no_configuration() {
+    let asked =
+        Asked { region: Some("eu-west-1".to_owned()), cluster: Some("shop".to_owned()), environment: None };
+    let given = ["ecs-task-def.json", "ecs-service-def.yaml"].map(str::to_owned);
+    let read = read_files(&given, &texts("ecspresso"), &asked).unwrap();
+    assert_eq!(read.found.services.keys().map(ServiceKey::name).collect::<Vec<_>>(), ["shop-api"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_imported_is_refused_with_its_place_and_the_way_out() {
+    let refused = |file: &str, text: &str| {
+        let texts = BTreeMap::from([(file.to_owned(), text.to_owned())]);
+        read_files(&[file.to_owned()], &texts, &Asked::default()).unwrap_err().to_string()
+    };
+    insta::assert_snapshot!(refused("task.jsonnet", "{}"), @r"
+    task.jsonnet: Jsonnet can't be evaluated here
+      render it first and import what that prints: `ecspresso render taskdef`, `... servicedef`
+    ");
+    insta::assert_snapshot!(refused("task.json", "{\n  \"family\": \"{{ if eq .A `b` }}a{{ end }}\"\n}"), @r"
+    task.json:2:14: `{{ if eq .A `b` }}` can't be evaluated here
+      known are `must_env`, `env`, `tfstate` and `ssm`, each with names in quotes; for anything else render the files first (`ecspresso render`) and import what it prints
+    ");
+    insta::assert_snapshot!(refused("a.yaml", "kind: Deployment"), @r"
+    a.yaml: this is no file that can be imported
+      known are ecspresso's configuration and definition files, PipeCD's ECSApp, and what `aws ecs describe-services`, `describe-task-definition` and `aws application-autoscaling describe-...` print
+    ");
+    insta::assert_snapshot!(refused("a.json", "{\n  \"family\": [\n}"), @"a.json:2:13: this is not YAML: mismatched bracket '[' closed by '}'");
+    insta::assert_snapshot!(refused("task.json", "{\"containerDefinitions\": []}"), @r"
+    task.json: no file says which region
+      say it: `--region NAME`
+    ");
+}
+
+#[test]
+fn files_of_several_clusters_are_not_mixed_and_no_name_is_a_template() {
+    let definition =
+        r#"{"family": "web", "containerDefinitions": [{"name": "app", "image": "web:1", "memory": 64}]}"#;
+    let read = |configurations: &[&str]| {
+        let mut texts = BTreeMap::from([
+            ("task.json".to_owned(), definition.to_owned()),
+            ("service.json".to_owned(), r#"{"desiredCount": 1, "launchType": "EC2"}"#.to_owned()),
+        ]);
+        let mut given = Vec::new();
+        for (number, text) in configurations.iter().enumerate() {
+            let text = format!("{text}\ntask_definition: task.json\nservice_definition: service.json\n");
+            given.push(format!("{number}.yml"));
+            texts.insert(format!("{number}.yml"), text);
+        }
+        read_files(&given, &texts, &Asked::default())
+            .map(|it| it.home.cluster)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(read(&["region: eu-west-1\ncluster: shop\nservice: web"]).unwrap(), "shop");
+    let several =
+        ["region: eu-west-1\ncluster: shop\nservice: web", "region: eu-west-1\ncluster: jobs\nservice: job"];
+    assert!(
+        read(&several).unwrap_err().starts_with("0.yml: the files are of several clusters: jobs, shop\n")
+    );
+    let cluster =
+        read(&["region: eu-west-1\ncluster: '{{ must_env `CLUSTER` }}'\nservice: web"]).unwrap_err();
+    assert!(cluster.starts_with("0.yml: no file says which cluster\n"), "{cluster}");
+    let service =
+        read(&["region: eu-west-1\ncluster: shop\nservice: '{{ must_env `SERVICE` }}'"]).unwrap_err();
+    assert!(service.starts_with("0.yml: the name of a service is a template\n"), "{service}");
+}
+
+fn home() -> Home {
+    Home {
+        environment: "test".to_owned(),
+        account: Some("123456789012".to_owned()),
+        region: "eu-west-1".to_owned(),
+        cluster: "jobs".to_owned(),
+    }
+}
+
+fn live(service: Json) -> LiveService {
+    let body =
+        json!({"family": "api", "containerDefinitions": [{"name": "app", "image": "api:1", "memory": 64}]});
+    let arn = TaskDefinitionArn("api:1".to_owned());
+    let mut service = service;
+    service["taskDefinition"] = "api:1".into();
+    LiveService {
+        service: Part::Present(EcsService(service)),
+        task_definition: Part::Present(LiveTaskDefinition { arn, body, tags: BTreeMap::new() }),
+        ..LiveService::absent()
+    }
+}
+
+fn left_out(live: LiveService) -> Option<String> {
+    let found = Found { services: [(ServiceKey::new("api"), live)].into(), ..Found::default() };
+    let import = import(&found, &home(), "reconciler", Api::builtin()).unwrap();
+    import.left_out.first().map(|one| format!("{} ({})", one.why, one.reason.name()))
+}
+
+#[test]
+fn what_could_not_be_read_or_is_not_ours_to_manage_is_left_out() {
+    let unreadable = || Part::Unreadable("access denied".to_owned());
+    let tagged = |key: &str, value: &str| live(json!({"tags": [{"key": key, "value": value}]}));
+    let controller = |kind: &str| live(json!({"deploymentController": {"type": kind}}));
+    let cases = [
+        (live(json!({"status": "ACTIVE", "desiredCount": 1, "launchType": "EC2"})), None),
+        (
+            LiveService { service: unreadable(), ..live(json!({})) },
+            Some("can't read the service: access denied (Unreadable)"),
+        ),
+        (
+            LiveService { task_definition: Part::Unreadable("time-out".to_owned()), ..live(json!({})) },
+            Some("can't read its task definition: time-out (Unreadable)"),
+        ),
+        (
+            LiveService { scaling: Part::Unreadable("time-out".to_owned()), ..live(json!({})) },
+            Some("can't read its scaling: time-out (Unreadable)"),
+        ),
+        (live(json!({"status": "DRAINING"})), Some("it is being deleted (DRAINING) (Draining)")),
+        (controller("CODE_DEPLOY"), Some("its deployment controller is CODE_DEPLOY (Controller)")),
+        (controller("EXTERNAL"), Some("its deployment controller is EXTERNAL (Controller)")),
+        (live(json!({"resourceManagementType": "ECS"})), Some("it belongs to ECS Express mode (NotOwned)")),
+        (tagged(tag::MANAGED_BY, "staging"), Some("it belongs to the installation `staging` (NotOwned)")),
+        (tagged(tag::MANAGED_BY, "reconciler"), None),
+        (
+            tagged("aws:cloudformation:stack-name", "web"),
+            Some("it belongs to the CloudFormation stack `web` (NotOwned)"),
+        ),
+    ];
+    for (live, expected) in cases {
+        let shown = format!("{:?}", live.service);
+        let mut live = live;
+        if let Part::Present(service) = &mut live.service
+            && service.0["desiredCount"].is_null()
+        {
+            service.0["desiredCount"] = 1.into();
+            service.0["launchType"] = "EC2".into();
+        }
+        assert_eq!(left_out(live).as_deref(), expected, "{shown}");
+    }
+}
+
+#[test]
+fn a_credential_is_told_by_its_name_and_never_by_its_value() {
+    let files = ["services.json", "shop-api.json", "worker.json", "tiny.json", "scaling.json"];
+    let (import, home) = from("described", &files);
+    let text = import_text(&import, &home, Written::Folder("manifests"), None, Colour::Plain);
+    let json = import_json(&import, &home, Written::Folder("manifests"), None).to_string();
+    for shown in [text, json] {
+        assert!(shown.contains("PAYMENT_API_KEY of container api"), "{shown}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    // It stands where it was: nobody knows where else the service would get it from.
+    assert!(import.files["shop-api.yaml"].contains("PAYMENT_API_KEY: canary-7f3a"));
+}
+
+#[test]
+fn bounds_that_a_scheduled_action_sets_are_told() {
+    let told = |minimum: i64, maximum: i64| {
+        let night = json!({"ScheduledActionName": "night", "Schedule": "cron(0 22 * * ? *)",
+            "ScalableTargetAction": {"MinCapacity": 1, "MaxCapacity": 2}});
+        let scaling = LiveScaling {
+            target: json!({"MinCapacity": minimum, "MaxCapacity": maximum}),
+            scheduled_actions: BTreeMap::from([("night".to_owned(), night)]),
+            ..LiveScaling::default()
+        };
+        let live = LiveService {
+            scaling: Part::Present(scaling),
+            ..live(json!({"status": "ACTIVE", "desiredCount": 1, "launchType": "EC2"}))
+        };
+        let found = Found { services: [(ServiceKey::new("api"), live)].into(), ..Found::default() };
+        let import = import(&found, &home(), "reconciler", Api::builtin()).unwrap();
+        import.remarks.first().map(|remark| remark.text.clone())
+    };
+    assert_eq!(told(1, 2).unwrap(), "its bounds are those that the scheduled action `night` sets");
+    assert_eq!(told(2, 10), None);
+}
+
+/// docs/import.md, member by member.
+#[test]
+fn every_member_of_the_summary_is_documented() {
+    let document = include_str!("../../docs/import.md");
+    let (import, home) = from("described", &["services.json", "shop-api.json", "worker.json", "tiny.json"]);
+    for written in [Written::Printed, Written::Folder("manifests")] {
+        let mut open = vec![import_json(&import, &home, written, Some(9))];
+        while let Some(value) = open.pop() {
+            match value {
+                Json::Object(members) => {
+                    for (name, value) in members {
+                        assert!(document.contains(&format!("`{name}`")), "{name} is not in docs/import.md");
+                        open.push(value);
+                    }
+                }
+                Json::Array(items) => open.extend(items),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+            }
+        }
+    }
+    for reason in ["Unreadable", "Draining", "NotOwned", "Controller", "Incomplete", "NotForAManifest"] {
+        assert!(document.contains(reason), "{reason} is not in docs/import.md");
+    }
+}
+
+#[test]
+fn the_same_answers_in_another_order_give_the_same_files() {
+    let (one, _) =
+        from("described", &["services.json", "shop-api.json", "worker.json", "tiny.json", "scaling.json"]);
+    let (other, _) =
+        from("described", &["scaling.json", "tiny.json", "worker.json", "shop-api.json", "services.json"]);
+    assert_eq!(one.files, other.files);
+}
+
+#[test]
+fn a_value_of_one_service_alone_is_not_lifted_and_names_are_never_taken_twice() {
+    let spec = |subnets: [&str; 2], role: &str| {
+        let list = |items: [&str; 2]| Tree::List(items.into_iter().map(Tree::text).collect());
+        Tree::map([
+            ("executionRoleArn", Tree::text(format!("arn:aws:iam::123456789012:role/{role}"))),
+            ("subnets", list(subnets)),
+            ("name", Tree::text("shared")),
+        ])
+    };
+    let specs = [
+        ("web-api", spec(["subnet-1", "subnet-2"], "one")),
+        ("web-page", spec(["subnet-1", "subnet-2"], "two")),
+        ("job-api", spec(["subnet-3", "subnet-4"], "three")),
+        ("job-worker", spec(["subnet-3", "subnet-4"], "three")),
+    ]
+    .map(|(name, spec)| (ServiceKey::new(name), spec));
+    let lifted = Variables::of(&specs, Some("123456789012"), "eu-west-1", &BTreeSet::new());
+    let named: Vec<(String, usize)> =
+        lifted.lifted.iter().map(|it| (it.name.clone(), it.services.len())).collect();
+    let expected = [("execution_role", 2), ("subnets", 2), ("job_subnets", 2)];
+    let mut expected = expected.map(|(name, uses)| (name.to_owned(), uses)).to_vec();
+    expected[1..].sort();
+    assert_eq!(named, expected);
+}
+
+#[test]
+fn a_text_of_its_own_with_a_dollar_and_a_brace_stays_a_text() {
+    let specs = [(ServiceKey::new("a"), Tree::Map(Vec::new()))];
+    let variables = Variables::of(&specs, Some("123456789012"), "eu-west-1", &BTreeSet::new());
+    let put = |text: &str| variables.put(&Tree::text(text));
+    assert_eq!(put("${HOME} in eu-west-1a"), Tree::text("$${HOME} in eu-west-1a"));
+    assert_eq!(put("arn:aws:sqs:eu-west-1:123456789012:q"), Tree::text("arn:aws:sqs:${region}:${account}:q"));
+}

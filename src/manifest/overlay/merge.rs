@@ -1,0 +1,204 @@
+//! One overlay put on one spec: mappings member by member, lists with names element by element.
+
+use std::rc::Rc;
+
+use super::directive::{Directive, directive, without_directive};
+use super::ground::Ground;
+use super::spelling::{as_list, as_map};
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::node::{Key, Node, Span, Value};
+use crate::manifest::suggest::did_you_mean;
+use crate::manifest::variables::Variables;
+use crate::model::FieldPath;
+
+/// Puts one overlay on a spec, and remembers what it did.
+pub struct Merge<'a> {
+    /// What is patched, in a sentence: `job-worker`.
+    pub target: &'a str,
+    pub variables: &'a Variables,
+    pub diagnostics: &'a mut Vec<Diagnostic>,
+    /// Values that the overlay decides as a whole, elements of lists by name.
+    pub decided: Vec<(FieldPath, Span)>,
+    /// Those of them that it takes away.
+    pub removed: Vec<(FieldPath, Span)>,
+}
+
+pub type Entry = (Key, Node);
+
+impl Merge<'_> {
+    /// What stands at `path` after the overlay.
+    pub fn value(&mut self, base: &Node, patch: &Node, path: &FieldPath, ground: Ground<'_>) -> Node {
+        match (&base.value, &patch.value) {
+            (Value::Map(below), Value::Map(above)) => {
+                let entries = self.map((below, base.span), (above, patch), path, ground);
+                Node::new(base.span, Value::Map(entries))
+            }
+            (Value::List(below), Value::List(above)) => match ground.keys() {
+                Some(keys) => {
+                    let items = self.list(below, above, keys, path, ground);
+                    Node::new(base.span, Value::List(items))
+                }
+                None => self.fresh(patch, path, ground),
+            },
+            (Value::Map(_), Value::List(above)) if let Some(entries) = as_map(above, ground) => {
+                let map = Node::new(patch.span, Value::Map(entries));
+                self.value(base, &map, path, ground)
+            }
+            (Value::Map(below), Value::List(_)) if ground.as_mapping().is_some() => {
+                let list = Node::new(base.span, as_list(below, ground));
+                self.value(&list, patch, path, ground)
+            }
+            (Value::List(_), Value::Map(above)) if ground.as_mapping().is_some() => {
+                let list = Node::new(patch.span, as_list(above, ground));
+                self.value(base, &list, path, ground)
+            }
+            _ => self.fresh(patch, path, ground),
+        }
+    }
+
+    pub(super) fn map(
+        &mut self,
+        (below, base_span): (&[Entry], Span),
+        (above, patch): (&[Entry], &Node),
+        path: &FieldPath,
+        ground: Ground<'_>,
+    ) -> Vec<Entry> {
+        match directive(above, self.diagnostics) {
+            Some((Directive::Replace, span)) => {
+                self.decided.push((path.clone(), span));
+                return self.entries(&without_directive(above), path, ground, false);
+            }
+            Some((Directive::Delete, span)) => {
+                let title = "`$patch: delete` takes away elements of a list";
+                let diagnostic = Diagnostic::at(span, title);
+                self.diagnostics.push(diagnostic.label("to take away a field, write `null` for its value"));
+                return below.to_vec();
+            }
+            None => {}
+        }
+        if above.is_empty() {
+            let diagnostic = Diagnostic::at(patch.span, "an empty mapping changes nothing in an overlay");
+            let label = "leave it out, or write `null` to take the field away";
+            self.diagnostics.push(diagnostic.label(label).related(base_span, "what is there stays"));
+        }
+        let mut merged = below.to_vec();
+        for (key, node) in without_directive(above) {
+            let path = ground.path_of(path, &key.text);
+            let at = merged.iter().position(|(other, _)| other.text == key.text);
+            match (node.is_null(), at) {
+                (true, _) if !node.is_explicit_null() => self.no_value(&key, &node),
+                (true, Some(at)) => {
+                    merged.remove(at);
+                    self.decided.push((path.clone(), key.span));
+                    self.removed.push((path, key.span));
+                }
+                (true, None) => self.not_there(&key, &merged),
+                (false, Some(at)) => {
+                    let (_, base) = &merged[at];
+                    let merges = matches!(base.value, Value::Map(_) | Value::List(_));
+                    let node = self.value(&merged[at].1.clone(), &node, &path, ground.member(&key.text));
+                    // What is only added to stays where it was written.
+                    let whole = self.decided.last().is_some_and(|(decided, _)| *decided == path);
+                    merged[at].1 = node;
+                    if !merges || whole {
+                        merged[at].0 = key;
+                    }
+                }
+                (false, None) => {
+                    let node = self.fresh(&node, &path, ground.member(&key.text));
+                    merged.push((key, node));
+                }
+            }
+        }
+        self.one_of(&mut merged, below, ground);
+        merged
+    }
+
+    /// Of two members that AWS takes one of, the overlay has to take the other away itself.
+    fn one_of(&mut self, merged: &mut Vec<Entry>, below: &[Entry], ground: Ground<'_>) {
+        let members = ground.one_of();
+        let is_member = |(key, _): &&Entry| members.contains(&key.text.as_str());
+        let added =
+            merged.iter().filter(is_member).find(|(key, _)| below.iter().all(|it| it.0.text != key.text));
+        let Some((new, _)) = added else { return };
+        let Some((old, _)) = merged.iter().filter(is_member).find(|(key, _)| key.text != new.text) else {
+            return;
+        };
+        let title = format!("`{}` stands beside `{}`, and AWS takes one of them", new.text, old.text);
+        let diagnostic = Diagnostic::at(new.span, title).related(old.span, "the other one");
+        self.diagnostics.push(diagnostic.label(format!("write `{}: null` beside it", old.text)));
+        let old = old.text.clone();
+        merged.retain(|(key, _)| key.text != old);
+    }
+
+    /// A value of which the spec had nothing, or that takes the place of another kind of value.
+    pub(super) fn fresh(&mut self, node: &Node, path: &FieldPath, ground: Ground<'_>) -> Node {
+        let value = match &node.value {
+            Value::Map(entries) => {
+                match directive(entries, self.diagnostics) {
+                    Some((Directive::Delete, span)) => {
+                        let diagnostic = Diagnostic::at(span, "there is nothing to take away here");
+                        self.diagnostics.push(diagnostic.label("leave it out"));
+                        return Node::new(node.span, Value::Refused);
+                    }
+                    Some((Directive::Replace, _)) | None => {}
+                }
+                if entries.is_empty() {
+                    self.decided.push((path.clone(), node.span));
+                }
+                Value::Map(self.entries(&without_directive(entries), path, ground, true))
+            }
+            Value::List(items) => match ground.keys() {
+                Some(keys) => Value::List(self.elements(items.iter(), keys, path, ground, true)),
+                None => {
+                    self.decided.push((path.clone(), node.span));
+                    return node.clone();
+                }
+            },
+            Value::Scalar(_) | Value::Refused => {
+                self.decided.push((path.clone(), node.span));
+                return node.clone();
+            }
+        };
+        Node { span: node.span, value, variables: node.variables.iter().map(Rc::clone).collect() }
+    }
+
+    /// The members of a new mapping. `each`: they are decided one by one, not as part of a whole.
+    pub(super) fn entries(
+        &mut self,
+        entries: &[Entry],
+        path: &FieldPath,
+        ground: Ground<'_>,
+        each: bool,
+    ) -> Vec<Entry> {
+        let mut fresh = Vec::new();
+        for (key, node) in entries {
+            if node.is_null() {
+                match node.is_explicit_null() {
+                    true => self.not_there(key, &[]),
+                    false => self.no_value(key, node),
+                }
+                continue;
+            }
+            let before = self.decided.len();
+            let value = self.fresh(node, &ground.path_of(path, &key.text), ground.member(&key.text));
+            if !each {
+                self.decided.truncate(before);
+            }
+            fresh.push((key.clone(), value));
+        }
+        fresh
+    }
+
+    fn no_value(&mut self, key: &Key, node: &Node) {
+        let diagnostic = Diagnostic::at(node.span, format!("`{}` has no value", key.text));
+        self.diagnostics.push(diagnostic.label("give it a value, or write `null` to take the field away"));
+    }
+
+    fn not_there(&mut self, key: &Key, there: &[Entry]) {
+        let title = format!("there is no `{}` to take away in {}", key.text, self.target);
+        let hint = did_you_mean(&key.text, there.iter().map(|(key, _)| key.text.as_str()));
+        let label = if hint.is_empty() { "leave it out".to_owned() } else { hint };
+        self.diagnostics.push(Diagnostic::at(key.span, title).label(label));
+    }
+}
