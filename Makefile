@@ -3,15 +3,16 @@
 CARGO ?= cargo
 NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
+FUZZ_VERSION := 0.13.2
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/python
 # The AWS CLI and boto3 drive the simulator, moto is S3 and SES to the apps and ECS to `import`, Schemathesis asks the API, Selenium drives
-# a browser on its page.
-PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' schemathesis==4.32.5 selenium==4.51.0
+# a browser on its page; jsonschema judges manifests by the JSON Schema.
+PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' schemathesis==4.32.5 selenium==4.51.0 jsonschema==4.26.0
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt-check clippy unit doc-test fields deny bench api-model tools browser clean-demo
+.PHONY: help demo test fmt-check clippy unit doc-test fields deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser clean-demo
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -25,6 +26,7 @@ test: fmt-check clippy unit doc-test ## Run every check and test
 
 fmt-check: ## Is the code formatted?
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 
 clippy: ## Lint, warnings are errors
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
@@ -70,6 +72,26 @@ bench: ## What a fleet costs the operator, and what one API process holds
 	$(CARGO) bench --locked --bench fleet
 	$(CARGO) build --locked --profile bench -p api -p migrate --bins
 	DURABLE=1 tools/postgres with $(CARGO) bench --locked --bench jobs
+
+# libFuzzer by cargo-fuzz, on the stable compiler: without a sanitizer it needs no flag of a nightly one, and safe Rust has
+# little for a sanitizer to find. What is new goes to fuzz/found; `make fuzz-corpus` takes the best of it into the corpus.
+SECONDS ?= 60
+FUZZ_TARGETS := manifests differ plan
+FUZZ_SEEDS_manifests := src/manifest/gallery manifests
+FUZZ_LIMITS := -rss_limit_mb=512 -timeout=5 -max_len=16384 -len_control=10
+
+fuzz: fuzz-tool ## Throw bytes at manifests, differ and planner (SECONDS=60 for each)
+	@mkdir -p $(addprefix fuzz/found/,$(FUZZ_TARGETS))
+	@$(foreach target,$(FUZZ_TARGETS),PATH="$(TOOLS)/bin:$$PATH" $(CARGO) fuzz run --fuzz-dir fuzz --sanitizer none \
+	  $(target) fuzz/found/$(target) fuzz/corpus/$(target) $(FUZZ_SEEDS_$(target)) \
+	  -- -max_total_time=$(SECONDS) $(FUZZ_LIMITS) -print_final_stats=1 &&) true
+
+fuzz-corpus: ## Take the best of what fuzzing found into fuzz/corpus
+	@for target in $(FUZZ_TARGETS); do tools/fuzz-corpus.py $$target || exit 1; done
+
+fuzz-tool:
+	@PATH="$(TOOLS)/bin:$$PATH" $(CARGO) fuzz --version >/dev/null 2>&1 || \
+	  $(CARGO) install --locked --root $(TOOLS) cargo-fuzz@$(FUZZ_VERSION)
 
 api-model: ## Refresh the copy of AWS's API model from botocore
 	@rm -rf $(TOOLS)/botocore

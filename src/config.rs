@@ -50,8 +50,21 @@ pub enum Verb {
     /// Run a whole AWS account on this machine, and reconcile a repository against it.
     #[cfg(feature = "local")]
     Local(LocalSettings),
-    /// Print the JSON Schema of the manifests.
-    Schema,
+    /// Print the JSON Schema of the manifests, for editors; or their reference, for people.
+    Schema(SchemaSettings),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SchemaSettings {
+    #[arg(short, long, default_value = "json")]
+    pub output: SchemaOutput,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOutput {
+    /// JSON Schema 2020-12.
+    Json,
+    Markdown,
 }
 
 /// Where the manifests are.

@@ -4,7 +4,9 @@
 
 mod architecture;
 mod clients;
+mod editor;
 mod end_to_end;
 mod fields;
+mod fuzzing;
 mod scenarios;
 mod world;

@@ -77,8 +77,8 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
         Verb::Import(settings) => unless_stopped(stop, import::run(&settings, &surroundings)).await,
         #[cfg(feature = "local")]
         Verb::Local(settings) => local::run(&settings, &surroundings).await,
-        Verb::Schema => {
-            road::print(&schema::run(Api::builtin()));
+        Verb::Schema(settings) => {
+            road::print(&schema::run(&settings, Api::builtin()));
             Ok(Exit::Good)
         }
     };

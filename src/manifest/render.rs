@@ -52,7 +52,14 @@ fn with_place<'a>(
     let from = place.start - start;
     let to = place.end.saturating_sub(start).clamp(from, line.len().max(from));
     let annotation = kind.span(from..to).label((!label.is_empty()).then(|| visible(label)));
+    let line = line.replace(is_c1, "¿");
     group.element(Snippet::source(line).line_start(place.line).path(path).annotation(annotation))
+}
+
+/// U+0080 to U+009F, of which terminals obey some; the renderer makes the older control characters visible, but
+/// not these. In their place stands a letter of as many bytes, so that the carets stay where they are.
+fn is_c1(letter: char) -> bool {
+    ('\u{80}'..='\u{9f}').contains(&letter)
 }
 
 /// The line that a place begins in, with its offset. The renderer is given no more than this: it

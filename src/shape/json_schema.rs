@@ -1,275 +1,317 @@
 //! A JSON Schema of manifests for editors, from the same model that `validate` checks with.
 //!
-//! It accepts whatever `manifest::load` accepts. The other way round it is more lenient:
-//! patterns, and what fields mean together, are left to `validate`.
+//! It accepts whatever `manifest::load` accepts. The other way round it is more lenient: what fields mean
+//! together is left to `validate`. [`super::markdown`] writes the reference of our own words from it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod aws;
+mod overlay;
+
+pub use aws::page;
+pub use overlay::PART;
 
 use serde_json::{Map, json};
 
-use super::api::{Api, Shape, Type};
+use super::api::Api;
 use super::layout;
 use crate::model::Json;
+use aws::Writer;
 
 /// What stands for "some text with a variable in it".
-const VARIABLE: &str = "#/$defs/variable";
+const VARIABLE: &str = "\\$\\{";
+const TASK_DEFINITION: &str = "what runs; without `family`, the family is `metadata.name`";
 
 /// JSON Schema 2020-12 of one manifest: a Service, a ScheduledTask, an Overlay or an Environment.
 pub fn schema(api: &Api) -> Json {
-    let mut writer = Writer { definitions: BTreeMap::new() };
-    let service = writer.service(api);
-    let scheduled_task = writer.scheduled_task(api);
-    let overlay = overlay(&service, &scheduled_task, &mut writer.definitions);
-    let environment = environment();
-    writer.definitions.insert("variable".to_owned(), json!({ "type": "string", "pattern": "\\$\\{" }));
-    json!({
+    let mut writer = Writer::new(api);
+    let (service, scheduled_task) = (writer.service(), writer.scheduled_task());
+    let overlay = overlay::spec(&service, &scheduled_task, &mut writer.definitions);
+    let only_here = json!({ "required": ["name", "environments"], "properties": { "labels": false } });
+    let kinds = [
+        ("Service", service, json!(true)),
+        ("ScheduledTask", scheduled_task, json!(true)),
+        ("Overlay", overlay, only_here),
+        ("Environment", environment(), json!({ "properties": { "environments": false } })),
+    ];
+    let names: Vec<&str> = kinds.iter().map(|(kind, ..)| *kind).collect();
+    let of_kind = |kind: &str, metadata: &Json| {
+        json!({
+            "if": { "properties": { "kind": { "const": kind } }, "required": ["kind"] },
+            "then": { "properties": { "spec": reference(kind), "metadata": metadata } },
+        })
+    };
+    let specs: Vec<Json> = kinds.iter().map(|(kind, _, metadata)| of_kind(kind, metadata)).collect();
+    let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Manifest of the reconciler",
         "type": "object",
-        "oneOf": [
-            envelope("Service", service, &["name", "labels", "environments"]),
-            envelope("ScheduledTask", scheduled_task, &["name", "labels", "environments"]),
-            envelope("Overlay", overlay, &["name", "environments"]),
-            envelope("Environment", environment, &["name", "labels"]),
-        ],
-        "$defs": writer.definitions,
-    })
-}
-
-fn envelope(kind: &str, spec: Json, metadata: &[&str]) -> Json {
-    let labels =
-        json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } });
-    let environments = json!({
-        "type": "array", "items": { "type": "string" }, "minItems": 1,
-        "description": "the environments that it is for",
-    });
-    let members = json!({
-        "name": { "type": ["string", "number"], "pattern": "^[A-Za-z0-9_-]{1,255}$" },
-        "labels": labels,
-        "environments": environments,
-    });
-    let member = |name: &&str| ((*name).to_owned(), members[*name].clone());
-    let properties: Map<String, Json> = metadata.iter().map(member).collect();
-    let required = if kind == "Overlay" { json!(metadata) } else { json!(["name"]) };
-    json!({
-        "title": kind,
-        "type": "object",
         "properties": {
-            "apiVersion": { "const": layout::API_VERSION },
-            "kind": { "const": kind },
-            "metadata": {
-                "type": "object",
-                "properties": properties,
-                "required": required,
-                "additionalProperties": false,
-            },
-            "spec": spec,
+            "apiVersion": { "const": layout::API_VERSION, "description": "the form of the manifest" },
+            "kind": { "enum": names, "description": "what the manifest is about" },
+            "metadata": reference("metadata"),
+            "spec": { "description": "what is asked for, by `kind`" },
         },
         "required": ["apiVersion", "kind", "metadata", "spec"],
         "additionalProperties": false,
-    })
+        "allOf": specs,
+    });
+    let mut definitions: Map<String, Json> = writer.definitions.into_iter().collect();
+    definitions.insert("metadata".to_owned(), metadata());
+    definitions.extend(kinds.map(|(kind, spec, _)| (kind.to_owned(), spec)));
+    schema["$defs"] = Json::Object(definitions);
+    schema
+}
+
+fn metadata() -> Json {
+    let name = described(
+        json!({ "type": ["string", "number", "boolean"], "pattern": "^[A-Za-z0-9_-]{1,255}$" }),
+        "the name of the ECS service, of the schedule or of the environment: letters, digits, hyphens and underscores",
+    );
+    let labels = described(
+        json!({ "type": "object", "additionalProperties": scalar() }),
+        "for people; nothing is done with them. Not in an Overlay",
+    );
+    let environments = described(
+        json!({ "type": "array", "items": scalar(), "minItems": 1 }),
+        "the environments that it is for; left out: all. An Overlay has to say it, an Environment can't",
+    );
+    let members = json!({ "name": name, "labels": labels, "environments": environments });
+    section("metadata", "Names the manifest.", members, &["name"])
 }
 
 fn environment() -> Json {
-    let scalar = json!({ "type": ["string", "number", "boolean"] });
-    json!({
-        "type": "object",
-        "properties": {
-            "account": { "type": ["string", "integer"], "description": "AWS account, 12 digits" },
-            "region": { "type": "string" },
-            "cluster": { "type": ["string", "number"] },
-            "sync": object(json!({
-                "prune": {
-                    "type": "boolean",
-                    "description": "whether what left Git is deleted, where a service's own `sync.prune` says nothing",
-                },
-                "pruneMaxPercent": {
-                    "type": "integer",
-                    "minimum": 1,
-                    "maximum": 100,
-                    "description": "how many of a hundred services may be deleted at once, but always one; 20 if left out",
-                },
-            }), &[]),
-            "variables": {
-                "type": "object",
-                "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
-                "additionalProperties": { "anyOf": [
-                    scalar,
-                    { "type": "array", "items": scalar },
-                    object(json!({ "ssm": { "type": "string" } }), &["ssm"]),
-                    object(json!({ "cloudFormationExport": { "type": "string" } }), &["cloudFormationExport"]),
-                ] },
-            },
-        },
-        "required": ["region", "cluster"],
-        "additionalProperties": false,
-    })
-}
-
-struct Writer {
-    /// By `service.Shape`.
-    definitions: BTreeMap<String, Json>,
-}
-
-impl Writer {
-    fn service(&mut self, api: &Api) -> Json {
-        let capacity = or_variable(json!({ "type": "integer", "minimum": 0 }));
-        let suspended = api.input("RegisterScalableTarget").and_then(|input| input.member("SuspendedState"));
-        let suspended = suspended.map_or(json!(false), |state| self.reference(state));
-        let policies = self.root(api, layout::SCALING_POLICY);
-        let actions = self.root(api, layout::SCHEDULED_ACTION);
-        let hook = self.hook(api);
-        let hooks = or_variable(json!({ "type": "array", "items": hook, "maxItems": layout::HOOKS_MAX }));
+    let cluster = described(scalar(), "the name of the ECS cluster, not its ARN");
+    let account = described(
+        json!({ "type": ["string", "integer"] }),
+        "the AWS account, 12 digits; nothing is done in another one",
+    );
+    let variables = described(
         json!({
             "type": "object",
-            "properties": {
-                "taskDefinition": self.root(api, layout::TASK_DEFINITION),
-                "service": self.root(api, layout::SERVICE),
-                "scaling": object(json!({
-                    "minCapacity": capacity,
-                    "maxCapacity": capacity,
-                    "suspendedState": suspended,
-                    "policies": or_variable(json!({ "type": "array", "items": policies })),
-                    "scheduledActions": or_variable(json!({ "type": "array", "items": actions })),
-                }), &["minCapacity", "maxCapacity"]),
-                "rollout": object(json!({
-                    "timeout": or_variable(json!({ "type": "string", "pattern": layout::DURATION_PATTERN })),
-                    "onFailure": or_variable(json!({ "enum": layout::ON_FAILURE })),
-                    "before": hooks,
-                    "after": hooks,
-                }), &[]),
-                "sync": sync(json!({ "type": "boolean" }), json!({ "type": "boolean" })),
-                "dependsOn": depends_on(),
-            },
-            "required": ["taskDefinition", "service"],
-            "additionalProperties": false,
-        })
-    }
-
-    fn scheduled_task(&mut self, api: &Api) -> Json {
+            "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+            "additionalProperties": { "anyOf": [
+                scalar(),
+                { "type": "array", "items": scalar() },
+                object(json!({ "ssm": scalar() }), &["ssm"]),
+                object(json!({ "cloudFormationExport": scalar() }), &["cloudFormationExport"]),
+            ] },
+        }),
+        "what `${NAME}` stands for in the other manifests: a scalar, a list of scalars, or a value that stands in AWS: \
+         `{ssm: /path}` or `{cloudFormationExport: name}`. `${account}`, `${cluster}`, \
+         `${environment}` and `${region}` are there already",
+    );
+    let sync = object(
         json!({
-            "type": "object",
-            "properties": {
-                "taskDefinition": self.root(api, layout::TASK_DEFINITION),
-                "schedule": self.root(api, layout::SCHEDULE),
-                // Nothing deletes a schedule yet.
-                "sync": sync(json!({ "const": false }), json!({ "const": false })),
+            "prune": described(
+                json!({ "type": "boolean" }),
+                "whether what left Git is deleted, where a service's own `sync.prune` says nothing; left out: false",
+            ),
+            "pruneMaxPercent": described(
+                json!({ "type": "integer", "minimum": 1, "maximum": 100 }),
+                "how many of a hundred services may be deleted at once, but always one; left out: 20",
+            ),
+        }),
+        &[],
+    );
+    section(
+        "Environment",
+        "Where manifests are applied to, and what their variables stand for.",
+        json!({
+            "account": account,
+            "region": described(scalar(), "the AWS region, such as eu-west-1"),
+            "cluster": cluster,
+            "sync": described(sync, "what holds for all services of the environment"),
+            "variables": variables,
+        }),
+        &["region", "cluster"],
+    )
+}
+
+/// Our own words in a Service and a ScheduledTask.
+impl Writer<'_> {
+    fn service(&mut self) -> Json {
+        let scaling = self.scaling();
+        let rollout = self.rollout();
+        let sync = sync(
+            plain("boolean"),
+            "whether the service is deleted when it leaves Git; left out: what the Environment says",
+            plain("boolean"),
+            "whether a service that ECS can't change is deleted and created again; left out: false",
+            "/service/desiredCount",
+        );
+        let sections = [("scaling", scaling), ("rollout", rollout), ("sync", sync)];
+        self.definitions.extend(sections.map(|(name, section)| (name.to_owned(), section)));
+        section(
+            "Service",
+            "One ECS service with its task definition.",
+            json!({
+                "taskDefinition": described(self.root(layout::TASK_DEFINITION), TASK_DEFINITION),
+                "service": described(self.root(layout::SERVICE), "the ECS service"),
+                "scaling": reference("scaling"),
+                "rollout": reference("rollout"),
+                "sync": reference("sync"),
                 "dependsOn": depends_on(),
-            },
-            "required": ["taskDefinition", "schedule"],
-            "additionalProperties": false,
-        })
+            }),
+            &["taskDefinition", "service"],
+        )
     }
 
-    fn hook(&mut self, api: &Api) -> Json {
-        let name = json!({ "type": ["string", "number"], "pattern": layout::HOOK_NAME_PATTERN });
-        let attempts = json!({ "type": "integer", "minimum": 1, "maximum": layout::ATTEMPTS_MAX });
+    fn scheduled_task(&mut self) -> Json {
+        // Nothing deletes a schedule yet.
+        let never = json!({ "anyOf": [{ "const": false }, { "type": "string", "pattern": VARIABLE }] });
+        section(
+            "ScheduledTask",
+            "One ECS task that EventBridge Scheduler starts.",
+            json!({
+                "taskDefinition": described(self.root(layout::TASK_DEFINITION), TASK_DEFINITION),
+                "schedule": described(self.root(layout::SCHEDULE), "when the task is started, and how"),
+                "sync": sync(
+                    never.clone(),
+                    "nothing deletes a schedule yet",
+                    never,
+                    "there is nothing to replace",
+                    "/schedule/State",
+                ),
+                "dependsOn": depends_on(),
+            }),
+            &["taskDefinition", "schedule"],
+        )
+    }
+
+    fn scaling(&mut self) -> Json {
+        let mut capacity = plain("integer");
+        capacity["minimum"] = json!(0);
+        let suspended = self.member(layout::SCALABLE_TARGET, "SuspendedState");
+        let policies = list_of(self.root(layout::SCALING_POLICY));
+        let actions = list_of(self.root(layout::SCHEDULED_ACTION));
+        let mut scaling = section(
+            "scaling",
+            "Between how many tasks Application Auto Scaling moves the service, and by what. `desiredCount` is not \
+             Git's then.",
+            json!({
+                "minCapacity": described(capacity.clone(), "the least number of tasks"),
+                "maxCapacity": described(capacity, "the greatest number of tasks, at least `minCapacity`"),
+                "suspendedState": described(suspended, "scaling that is switched off for a while"),
+                "policies": described(policies, "scaling policies, told apart by PolicyName"),
+                "scheduledActions": described(actions, "changes of the bounds at given times, told apart by \
+                    ScheduledActionName"),
+            }),
+            &["minCapacity", "maxCapacity"],
+        );
+        aws::link(&mut scaling, &aws::page("application-autoscaling", layout::SCALABLE_TARGET.operation));
+        scaling
+    }
+
+    fn rollout(&mut self) -> Json {
+        let hook = self.hook();
+        self.definitions.insert("hook".to_owned(), hook);
+        let hooks = || {
+            let mut hooks = list_of(reference("hook"));
+            hooks["maxItems"] = json!(layout::HOOKS_MAX);
+            hooks
+        };
+        let on_failure = or_variable(json!({ "enum": layout::ON_FAILURE }));
+        section(
+            "rollout",
+            "How a deployment is judged, and what stands around it.",
+            json!({
+                "timeout": described(duration(), "how long a deployment may take, up to 24h; left out: 15m"),
+                "onFailure": described(on_failure, "go back to the last revision that completed a deployment, or \
+                    leave it to a person; left out: rollback"),
+                "before": described(hooks(), "one-off tasks before the deployment, in order, once for each content"),
+                "after": described(hooks(), "one-off tasks after the deployment, before it counts as good"),
+            }),
+            &[],
+        )
+    }
+
+    fn hook(&mut self) -> Json {
+        let name = json!({ "type": ["string", "number", "boolean"], "pattern": layout::HOOK_NAME_PATTERN });
+        let mut attempts = plain("integer");
+        (attempts["minimum"], attempts["maximum"]) = (json!(1), json!(layout::ATTEMPTS_MAX));
         let mut properties = json!({
-            "name": or_variable(name),
-            "taskDefinition": self.root(api, layout::TASK_DEFINITION),
-            "timeout": or_variable(json!({ "type": "string", "pattern": layout::DURATION_PATTERN })),
-            "attempts": or_variable(attempts),
+            "name": described(or_variable(name), "unique among the hooks of a service"),
+            "taskDefinition": described(self.root(layout::TASK_DEFINITION), "what it runs; left out: the service's own"),
+            "timeout": described(duration(), "how long one try may take, up to 24h; left out: 10m"),
+            "attempts": described(attempts, "tries, where the task exits with another code than 0; left out: 1"),
         });
         for field in layout::HOOK_RUN_FIELDS {
-            let member = api.input(layout::RUN_TASK.operation).and_then(|input| input.member(field));
-            properties[field] = member.map_or(json!(false), |member| self.reference(member));
-        }
-        object(properties, &["name"])
-    }
-
-    /// The input of an operation without what is not a manifest's to set.
-    fn root(&mut self, api: &Api, root: layout::Root) -> Json {
-        let Some(input) = api.input(root.operation) else { return json!(false) };
-        self.structure(input, root.refused.iter().map(|(name, _)| *name).collect(), root.supplied)
-    }
-
-    fn reference(&mut self, shape: Type<'_>) -> Json {
-        let name = format!("{}.{}", shape.service(), shape.name());
-        if !self.definitions.contains_key(&name) {
-            // Put in first, so that a shape that holds itself ends.
-            self.definitions.insert(name.clone(), json!(true));
-            let definition = self.define(shape);
-            self.definitions.insert(name.clone(), definition);
-        }
-        json!({ "$ref": format!("#/$defs/{name}") })
-    }
-
-    fn define(&mut self, shape: Type<'_>) -> Json {
-        match shape.shape() {
-            Shape::Structure { .. } => self.structure(shape, BTreeSet::new(), &[]),
-            Shape::List { min, max, .. } => {
-                let items = shape.element().map_or(json!(true), |element| self.reference(element));
-                or_variable(with_limits(
-                    json!({ "type": "array", "items": items }),
-                    [("minItems", *min), ("maxItems", *max)],
-                ))
-            }
-            Shape::Map { min, max, .. } => {
-                let values = shape.element().map_or(json!(true), |element| self.reference(element));
-                let object = json!({ "type": "object", "additionalProperties": values });
-                with_limits(object, [("minProperties", *min), ("maxProperties", *max)])
-            }
-            Shape::String { values, .. } if !values.is_empty() => or_variable(json!({ "enum": values })),
-            // AWS's text may be written as a number or a boolean; lengths hold for text.
-            Shape::String { min, max, .. } => {
-                let text = json!({ "type": ["string", "number", "boolean"] });
-                or_variable(with_limits(text, [("minLength", *min), ("maxLength", *max)]))
-            }
-            Shape::Integer { min, max } | Shape::Long { min, max } => {
-                or_variable(with_limits(json!({ "type": "integer" }), [("minimum", *min), ("maximum", *max)]))
-            }
-            Shape::Double { min, max } => {
-                or_variable(with_limits(json!({ "type": "number" }), [("minimum", *min), ("maximum", *max)]))
-            }
-            Shape::Boolean {} => or_variable(json!({ "type": "boolean" })),
-            Shape::Timestamp {} => json!({ "type": ["string", "number"] }),
-            Shape::Document {} => json!(true),
-        }
-    }
-
-    fn structure(&mut self, shape: Type<'_>, refused: BTreeSet<&str>, supplied: &[&str]) -> Json {
-        let Shape::Structure { required, union, .. } = shape.shape() else { return json!(true) };
-        let mut properties = Map::new();
-        let ours = |name: &str| refused.contains(name) || layout::filled_in(shape.name(), name).is_some();
-        for (name, member) in shape.members().filter(|(name, _)| !ours(name)) {
-            let reference = self.reference(member);
-            let property = match layout::written_as_mapping(shape.name(), name) {
-                Some(_) => {
-                    let text = json!({ "type": ["string", "number", "boolean"] });
-                    json!({ "anyOf": [reference, { "type": "object", "additionalProperties": text }] })
-                }
-                None => reference,
+            let inherited = match field {
+                "overrides" => "what is changed in the task definition for this task",
+                _ => "left out: the service's own",
             };
-            properties.insert(name.to_owned(), property);
+            properties[field] = described(self.member(layout::RUN_TASK, field), inherited);
         }
-        let required: Vec<&str> = required
-            .iter()
-            .map(String::as_str)
-            .filter(|name| !ours(name) && !supplied.contains(name))
-            .collect();
-        let mut schema = object(Json::Object(properties), &required);
-        if *union {
-            schema["minProperties"] = json!(1);
-            schema["maxProperties"] = json!(1);
-        }
-        schema
+        let mut hook =
+            section("hook", "A one-off task of `rollout.before` or `rollout.after`.", properties, &["name"]);
+        aws::link(&mut hook, &aws::page("ecs", layout::RUN_TASK.operation));
+        hook
     }
 }
 
-fn sync(prune: Json, replace: Json) -> Json {
-    object(
+fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, example: &str) -> Json {
+    let drift = or_variable(json!({ "enum": layout::DRIFT }));
+    let ignore = list_of(json!({ "type": ["string", "number", "boolean"] }));
+    let ignored =
+        format!("fields that are neither compared nor written: JSON pointers from `spec`, such as {example}");
+    section(
+        "sync",
+        "What is done about a difference between Git and AWS.",
         json!({
-            "drift": or_variable(json!({ "enum": layout::DRIFT })),
-            "prune": or_variable(prune),
-            "replace": or_variable(replace),
-            "ignore": or_variable(json!({ "type": "array", "items": { "type": "string" } })),
+            "drift": described(drift, "what was changed behind Git's back is corrected, only told, or ignored; left \
+                out: correct"),
+            "prune": described(prune, prune_text),
+            "replace": described(replace, replace_text),
+            "ignore": described(ignore, &ignored),
         }),
         &[],
     )
 }
 
 fn depends_on() -> Json {
-    or_variable(json!({ "type": "array", "items": { "type": ["string", "number", "boolean"] } }))
+    described(list_of(scalar()), "services and scheduled tasks that have to settle first, by `metadata.name`")
+}
+
+fn duration() -> Json {
+    let pattern = format!("{}|{VARIABLE}", layout::DURATION_PATTERN);
+    json!({ "type": "string", "pattern": pattern, "patternErrorMessage": "a duration, such as 90s, 10m or 1h30m" })
+}
+
+/// A whole number, a boolean and so on, or text that a variable turns into one.
+fn plain(kind: &str) -> Json {
+    json!({ "type": [kind, "string"], "pattern": VARIABLE, "patternErrorMessage": or_text(kind) })
+}
+
+/// What editors say about text that is no variable: the pattern itself would say nothing to a person.
+fn or_text(kind: &str) -> String {
+    let wanted = match kind {
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false, without quotes,",
+        _ => "a list",
+    };
+    format!("{wanted} or a variable such as ${{name}}")
+}
+
+/// Text, also where YAML takes it for a number or a boolean.
+fn scalar() -> Json {
+    json!({ "type": ["string", "number", "boolean"] })
+}
+
+fn reference(definition: &str) -> Json {
+    json!({ "$ref": format!("#/$defs/{definition}") })
+}
+
+fn described(mut schema: Json, text: &str) -> Json {
+    schema["description"] = json!(text);
+    schema
+}
+
+/// An object that has a section of its own in `docs/manifest.md`.
+fn section(title: &str, description: &str, properties: Json, required: &[&str]) -> Json {
+    let mut schema = object(properties, required);
+    schema["title"] = json!(title);
+    schema["description"] = json!(description);
+    schema
 }
 
 fn object(properties: Json, required: &[&str]) -> Json {
@@ -280,70 +322,14 @@ fn object(properties: Json, required: &[&str]) -> Json {
     schema
 }
 
-/// The spec of an overlay: any part of a service's or a scheduled task's.
-fn overlay(service: &Json, scheduled_task: &Json, definitions: &mut BTreeMap<String, Json>) -> Json {
-    let whole = definitions.clone();
-    let parts = whole.iter().map(|(name, schema)| (format!("{PART}{name}"), part(schema)));
-    definitions.extend(parts.filter(|(name, _)| name != &format!("{PART}variable")));
-    let mut properties = Map::new();
-    for spec in [service, scheduled_task] {
-        let own = spec["properties"].as_object().into_iter().flatten();
-        properties.extend(own.map(|(name, schema)| (name.clone(), or_null(part(schema)))));
-    }
-    // Of a scheduled task and of a service it differs in `prune` alone; the latter's is wider.
-    properties.insert("sync".to_owned(), or_null(part(&service["properties"]["sync"])));
-    object(Json::Object(properties), &[])
-}
-
-/// Begins the names of definitions of which an overlay gives a part.
-const PART: &str = "part.";
-
-/// The schema of a part of what `schema` describes: nothing is required, `null` takes away, and `$patch`
-/// says the rest. Lists may be shorter than AWS wants the whole to be.
-fn part(schema: &Json) -> Json {
-    let Json::Object(keywords) = schema else { return schema.clone() };
-    let directive = json!({ "enum": ["delete", "replace"], "description": "instead of merging" });
-    let mut changed = Map::new();
-    for (keyword, argument) in keywords {
-        let argument = match (keyword.as_str(), argument) {
-            ("required" | "minItems" | "minProperties" | "maxProperties", _) => continue,
-            ("$ref", Json::String(name)) if name != VARIABLE => {
-                json!(name.replace("#/$defs/", &format!("#/$defs/{PART}")))
-            }
-            ("anyOf" | "oneOf", Json::Array(schemas)) => schemas.iter().map(part).collect(),
-            ("items", schema) => part(schema),
-            ("additionalProperties", Json::Object(_)) => or_null(part(argument)),
-            ("properties", Json::Object(members)) => {
-                let members = members.iter().map(|(name, schema)| (name.clone(), or_null(part(schema))));
-                let mut members: Map<String, Json> = members.collect();
-                members.insert("$patch".to_owned(), directive.clone());
-                Json::Object(members)
-            }
-            _ => argument.clone(),
-        };
-        changed.insert(keyword.clone(), argument);
-    }
-    // A mapping with the author's own names.
-    if changed.get("type") == Some(&json!("object")) && !changed.contains_key("properties") {
-        changed.insert("properties".to_owned(), json!({ "$patch": directive }));
-    }
-    Json::Object(changed)
-}
-
-fn or_null(schema: Json) -> Json {
-    json!({ "anyOf": [schema, { "type": "null" }] })
+/// A list, or text that a variable turns into one. Not `anyOf`: editors say more about a plain type.
+fn list_of(items: Json) -> Json {
+    let mut list = plain("array");
+    list["items"] = items;
+    list
 }
 
 /// A value, or text that a variable turns into one.
 fn or_variable(schema: Json) -> Json {
-    json!({ "anyOf": [schema, { "$ref": VARIABLE }] })
-}
-
-fn with_limits<T: Into<Json>>(mut schema: Json, limits: [(&str, Option<T>); 2]) -> Json {
-    for (name, limit) in limits {
-        if let Some(limit) = limit {
-            schema[name] = limit.into();
-        }
-    }
-    schema
+    json!({ "anyOf": [schema, { "type": "string", "pattern": VARIABLE }] })
 }

@@ -4,4 +4,6 @@
 pub mod api;
 pub mod json_schema;
 pub mod layout;
+pub mod markdown;
+pub mod reference;
 pub mod rules;

@@ -179,6 +179,14 @@ fn neither_source_lines_nor_paths_steer_the_terminal() {
     assert!(!errors.to_string().contains('\u{1b}'), "{errors:?}");
 }
 
+/// Found by fuzzing: U+009B begins a command for a terminal, as ESC and `[` do.
+#[test]
+fn control_characters_of_eight_bits_in_a_source_line_do_not_steer_the_terminal() {
+    let said = load_service("apiVersion: reconciler/v1\nkind\u{9b}2Je: web}\n").unwrap_err().to_string();
+    assert!(said.contains("2 | kind¿2Je: web}"), "{said}");
+    assert!(!said.contains(|letter: char| letter.is_control() && letter != '\n'), "{said:?}");
+}
+
 #[test]
 fn text_that_aliases_repeat_is_bounded() {
     let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(200 * 1024), ["*a"; 10].join(", "));

@@ -26,15 +26,12 @@ pub fn refusal(root: &Json, schema: &Json, value: &Json, at: &str) -> Option<Str
                     at,
                 )
             }
+            "allOf" => alternatives(argument).find_map(|schema| refusal(root, schema, value, at)),
+            "if" => match refusal(root, argument, value, at) {
+                None => refusal(root, keywords.get("then")?, value, at),
+                Some(_) => None,
+            },
             "anyOf" => fails(alternatives(argument).all(|schema| refusal(root, schema, value, at).is_some())),
-            "oneOf" => {
-                let refusals: Vec<_> =
-                    alternatives(argument).map(|schema| refusal(root, schema, value, at)).collect();
-                match refusals.iter().filter(|refusal| refusal.is_none()).count() {
-                    1 => None,
-                    _ => Some(format!("{at}: oneOf {refusals:?}")),
-                }
-            }
             "const" => fails(argument != value),
             "enum" => fails(!argument.as_array().unwrap().contains(value)),
             "type" => fails(!is_of_type(argument, value)),
@@ -55,9 +52,10 @@ pub fn refusal(root: &Json, schema: &Json, value: &Json, at: &str) -> Option<Str
             "maxItems" | "maxProperties" | "maxLength" => fails(size(value)? > argument.as_u64().unwrap()),
             "minimum" => fails(value.as_f64()? < argument.as_f64().unwrap()),
             "maximum" => fails(value.as_f64()? > argument.as_f64().unwrap()),
-            // The names' and durations' patterns are checked by the tests of what they describe.
+            // Other patterns are for an independent validator: tests/editor.
             "pattern" => fails(argument == "\\$\\{" && !value.as_str()?.contains("${")),
-            "$schema" | "$defs" | "title" | "description" | "propertyNames" => None,
+            "$schema" | "$defs" | "propertyNames" | "then" => None,
+            "title" | "description" | "markdownDescription" | "patternErrorMessage" => None,
             other => panic!("the schema uses {other}, which this does not know"),
         }
     })
@@ -131,6 +129,38 @@ fn the_schema_refuses_a_misspelt_field() {
         let manifest = json(&yaml::parse(&SERVICE.replace(right, wrong), FileId::default()).unwrap()[0]);
         assert!(refusal(&schema, &schema, &manifest, "$").is_some(), "{wrong}");
     }
+}
+
+/// Our own words say their defaults in prose; AWS's come from the rules.
+#[test]
+fn the_schema_tells_the_defaults_that_load_fills_in() {
+    let schema = json_schema::schema(Api::builtin());
+    let told = |section: &str, field: &str| {
+        let text = schema["$defs"][section]["properties"][field]["description"].as_str().unwrap();
+        text.rsplit_once("left out: ").unwrap_or_else(|| panic!("{section}.{field}: {text}")).1.to_owned()
+    };
+    let service = SERVICE.replace(
+        "  rollout: {timeout: 10m, onFailure: hold}\n  sync: {drift: warn, ignore: [/service/desiredCount]}\n",
+        "  rollout: {before: [{name: migrate, overrides: {containerOverrides: [{name: api, command: [migrate]}]}}]}\n",
+    );
+    let desired = super::load_service(&service).unwrap_or_else(|errors| panic!("{errors}"));
+    let service = super::only(&desired);
+    let minutes = |timeout: std::time::Duration| format!("{}m", timeout.as_secs() / 60);
+    assert_eq!(told("rollout", "timeout"), minutes(service.rollout.timeout));
+    assert_eq!(told("rollout", "onFailure"), format!("{:?}", service.rollout.on_failure).to_lowercase());
+    assert_eq!(told("sync", "drift"), format!("{:?}", service.sync.drift).to_lowercase());
+    let hook = &service.rollout.before[0];
+    assert_eq!(told("hook", "timeout"), minutes(hook.timeout));
+    assert_eq!(told("hook", "attempts"), hook.attempts.to_string());
+    let sync = &schema["$defs"]["Environment"]["properties"]["sync"]["properties"];
+    let percent = sync["pruneMaxPercent"]["description"].as_str().unwrap();
+    assert!(
+        percent.ends_with(&format!("left out: {}", desired.environment.sync.prune_max_percent)),
+        "{percent}"
+    );
+    assert!(
+        !desired.environment.sync.prune && sync["prune"]["description"].as_str().unwrap().ends_with("false")
+    );
 }
 
 #[test]

@@ -52,6 +52,12 @@ impl ArnOf {
         }
     }
 
+    fn for_editors(self) -> String {
+        let (service, beginnings) = self.parts();
+        let beginnings = beginnings.join("|");
+        format!("^arn:aws[a-z0-9-]*:{service}:[a-z0-9-]*:[0-9]{{12}}:({beginnings})[A-Za-z0-9_/.+=,@-]+$")
+    }
+
     /// `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`; IAM has no regions.
     fn accepts(self, text: &str) -> bool {
         let (service, beginnings) = self.parts();
@@ -140,7 +146,25 @@ impl Pattern {
         }
     }
 
-    fn allowed(self) -> &'static str {
+    /// As a regular expression that ECMAScript, Python and Rust read alike. It accepts at least what
+    /// [`Pattern::accepts`] does.
+    pub fn for_editors(self) -> String {
+        let text = match self {
+            Pattern::Tag => r##"^[^\x00-\x1f!"\#$%&'()*,;<>?\[\\\]\^`{|}~]*$"##,
+            Pattern::Text => r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$",
+            Pattern::Printable => r"^[^\x00-\x1f]+$",
+            Pattern::ScheduledActionName => r"^[^\x00-\x1f:/|]+$",
+            Pattern::InstanceType => r"^[A-Za-z0-9.*-]+$",
+            Pattern::ScalableTarget => r"^arn:.*:scalable-target/",
+            Pattern::Name => r"^[A-Za-z0-9_.-]+$",
+            Pattern::Token => r"^[A-Za-z0-9_-]+$",
+            Pattern::Arn(of) => return of.for_editors(),
+        };
+        text.to_owned()
+    }
+
+    /// What a text may hold, for people.
+    pub fn allowed(self) -> &'static str {
         match self {
             Pattern::Tag => "letters, digits, spaces and _.:/=+-@",
             Pattern::Text => "no control characters",
