@@ -3,7 +3,7 @@
 use reconciler::shape::layout;
 use serde_json::{Value, json};
 
-use super::needs;
+use super::{needs, tables};
 
 /// An input that a manifest holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,7 @@ pub fn spec(root: Root, path: &str) -> Value {
     for more in needs::needs(root, path) {
         merge(&mut spec, &more);
     }
+    tables::prepare(&mut spec, root, path);
     spec
 }
 

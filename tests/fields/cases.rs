@@ -25,6 +25,8 @@ pub struct Case {
     /// As in a model: `loadBalancers[].containerPort`.
     pub path: String,
     pub steps: Vec<Step>,
+    /// By the API model, in the structure around it.
+    pub required: bool,
     pub act: Act,
 }
 
@@ -161,7 +163,11 @@ pub fn all() -> Vec<Case> {
                     second: candidates(root, &path, name, member, Turn::Second),
                 },
             };
-            cases.push(Case { root, path, steps: steps.to_vec(), act });
+            let required = match around.shape() {
+                Shape::Structure { required, .. } => required.contains(name),
+                _ => false,
+            };
+            cases.push(Case { root, path, steps: steps.to_vec(), required, act });
         });
     }
     cases

@@ -32,10 +32,12 @@ pub enum Removal {
     Kept,
     /// It had AWS's default all along.
     Nothing,
+    /// It can't be taken away while the rest stays.
+    Required,
 }
 
 use Change::{Deploys, Forces, InPlace, Refused, Replaces, Tags};
-use Removal::{Kept, Nothing, Reset};
+use Removal::{Kept, Nothing, Required, Reset};
 
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html> says of each member
 /// whether it triggers a new deployment, and what leaving it out means; what CreateService alone takes

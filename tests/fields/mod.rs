@@ -11,6 +11,7 @@ mod live;
 mod needs;
 mod play;
 mod special;
+mod tables;
 mod values;
 
 use std::collections::BTreeSet;

@@ -5,15 +5,25 @@ use serde_json::{Value, json};
 use super::bases::{Root, RunsOn};
 use super::expected::covers;
 
+/// Members of a service that Fargate has not, or that want a network of another mode.
+const ON_INSTANCES: [&str; 8] = [
+    "loadBalancers[].containerName",
+    "loadBalancers[].loadBalancerName",
+    "placementConstraints",
+    "placementStrategy",
+    "role",
+    "schedulingStrategy",
+    "serviceRegistries[].containerName",
+    "serviceRegistries[].containerPort",
+];
+
 /// What a task has to run on for ECS to take a member.
 pub fn runs_on(root: Root, path: &str) -> RunsOn {
     let fargate = match root {
         Root::TaskDefinition => {
             ["ephemeralStorage", "enableFaultInjection"].iter().any(|it| covers(it, path))
         }
-        Root::Service => !["placementConstraints", "placementStrategy", "role", "schedulingStrategy"]
-            .iter()
-            .any(|it| covers(it, path)),
+        Root::Service => !ON_INSTANCES.iter().any(|it| covers(it, path)),
         _ => true,
     };
     if fargate { RunsOn::Fargate } else { RunsOn::Instances }
@@ -64,17 +74,6 @@ pub fn needs(root: Root, path: &str) -> Vec<Value> {
             if about("loadBalancers[].advancedConfiguration") {
                 needs.extend([balanced, blue_green.clone()]);
             }
-            if about("loadBalancers[].loadBalancerName") {
-                needs.push(
-                    json!({"service": {"loadBalancers": [{"containerName": "app", "containerPort": 8080}]}}),
-                );
-            }
-            if about("loadBalancers[].containerName") {
-                let side = json!({"name": "side", "image": "side:1",
-                    "portMappings": [{"containerPort": 8080, "hostPort": 8080}]});
-                let app = json!({"name": "app", "image": "app:1", "portMappings": [{"containerPort": 8080}]});
-                needs.push(json!({"taskDefinition": {"containerDefinitions": [app, side]}}));
-            }
             if about("loadBalancers[].containerPort") || path.ends_with("portName") {
                 needs.push(named_ports);
             }
@@ -105,10 +104,6 @@ pub fn needs(root: Root, path: &str) -> Vec<Value> {
             if about("deploymentConfiguration.earlySuccessCriteria") {
                 needs.push(json!({"service": {"deploymentConfiguration": {"minimumHealthyPercent": 50}}}));
             }
-            if about("volumeConfigurations") {
-                let volume = |name: &str| json!({"name": name, "configuredAtLaunch": true});
-                needs.push(json!({"taskDefinition": {"volumes": [volume("data"), volume("other")]}}));
-            }
         }
         Root::ScalableTarget | Root::ScheduledAction => {}
         Root::ScalingPolicy => needs.push(json!({"scaling": {"policies": [policy(path)]}})),
@@ -136,7 +131,8 @@ fn policy(path: &str) -> Value {
             "StepScalingPolicyConfiguration": configuration});
     }
     if covers("PredictiveScalingPolicyConfiguration", path) {
-        let specification = json!({"TargetValue": 50.0});
+        let pair = json!({"PredefinedMetricType": "ECSServiceCPUUtilization"});
+        let specification = json!({"TargetValue": 50.0, "PredefinedMetricPairSpecification": pair});
         return json!({"PolicyName": "policy", "PolicyType": "PredictiveScaling",
             "PredictiveScalingPolicyConfiguration": {"MetricSpecifications": [specification]}});
     }

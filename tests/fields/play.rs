@@ -210,14 +210,19 @@ impl Stage {
                     .take(2)
                     .any(|it| text.contains(&it.to_lowercase()))
             };
-            match refusal {
-                None => player.spec = without,
-                // It can't be taken away, and a person is told which it is.
-                Some(text) if names(&text) => {}
-                Some(text) => {
-                    player.verdict.failures.push(format!("removal refused without its name: {text}"))
+            let required = player.removal() == Removal::Required;
+            let why = match refusal {
+                None if !required => {
+                    player.spec = without;
+                    continue;
                 }
-            }
+                None => "taken away, nothing is said, and AWS requires it".to_owned(),
+                // It can't be taken away, and a person is told which it is.
+                Some(text) if required && names(&text) => continue,
+                Some(text) if required => format!("removal refused without its name: {text}"),
+                Some(text) => format!("removal refused, and AWS takes it: {text}"),
+            };
+            player.verdict.failures.push(why);
         }
         let removed: Vec<bool> = players
             .iter()
@@ -387,12 +392,20 @@ impl Player<'_> {
         Some(format!("{} is said to act as {:?}, not {expected:?}", wrong.path, wrong.consequence))
     }
 
+    fn removal(&self) -> Removal {
+        match self.case.required {
+            true => Removal::Required,
+            false => expected::removal(self.case.root, &self.case.path),
+        }
+    }
+
     fn judge_removal(&mut self, plan: &Plan) {
         let of_it = self.plan(plan);
         let differences = differences(&of_it.decision);
-        let why = match expected::removal(self.case.root, &self.case.path) {
+        let why = match self.removal() {
             Removal::Reset => self.alone(&differences),
             Removal::Kept | Removal::Nothing if differences.is_empty() => None,
+            Removal::Required => Some("it was taken away".to_owned()),
             Removal::Kept | Removal::Nothing => Some("it should be left alone".to_owned()),
         };
         if let Some(why) = why {
@@ -402,7 +415,7 @@ impl Player<'_> {
     }
 
     fn judge_live_after_removal(&mut self, before: &Value, after: &Value) {
-        let removal = expected::removal(self.case.root, &self.case.path);
+        let removal = self.removal();
         let kept = !after.is_null() && before == after;
         let why = match removal {
             Removal::Reset if kept => "is still there",

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::bases::Root;
+use super::tables;
 use super::values::Turn;
 
 /// The least of a structure that ECS takes, where that is more than its required members.
@@ -20,6 +21,11 @@ pub fn least(service: &str, structure: &str, turn: Turn) -> Option<Value> {
         };
     }
     Some(match structure {
+        "AdvancedConfiguration" => json!({
+            "alternateTargetGroupArn": "$GROUP_TWO", "roleArn": "arn:aws:iam::123456789012:role/traffic",
+            "productionListenerRule":
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/lb/1/2/3",
+        }),
         "AwsVpcConfiguration" => return None,
         "CapacityProviderStrategyItem" => json!({"capacityProvider": "FARGATE", "weight": 1}),
         "ContainerDefinition" => {
@@ -35,12 +41,14 @@ pub fn least(service: &str, structure: &str, turn: Turn) -> Option<Value> {
             json!({"resourceType": "volume", "tags": [{"key": "team", "value": "jobs"}]})
         }
         "EnvironmentFile" => json!({"type": "s3", "value": "arn:aws:s3:::files/app.env"}),
+        "GatewayConnector" => json!({"portName": "http"}),
         "HealthCheck" => json!({"command": ["CMD-SHELL", "true"]}),
         "KeyValuePair" => json!({"name": "LEVEL", "value": "info"}),
         "LoadBalancer" => {
             json!({"targetGroupArn": "$GROUP_ONE", "containerName": "app", "containerPort": 8080})
         }
         "LogConfiguration" => json!({"logDriver": "json-file"}),
+        "MetricConfiguration" => json!({"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}),
         "MountPoint" => json!({"sourceVolume": "data", "containerPath": "/data"}),
         "NetworkConfiguration" => json!({"awsvpcConfiguration": {"subnets": ["subnet-1"]}}),
         "PlacementConstraint" | "TaskDefinitionPlacementConstraint" => {
@@ -48,6 +56,15 @@ pub fn least(service: &str, structure: &str, turn: Turn) -> Option<Value> {
         }
         "PlacementStrategy" => json!({"type": "binpack", "field": "cpu"}),
         "PortMapping" => json!({"containerPort": 8080}),
+        "ProxyConfiguration" => {
+            let property = |name: &str, value: &str| json!({"name": name, "value": value});
+            let user = if second { "1338" } else { "1337" };
+            json!({"containerName": "app", "properties": [
+                property("IgnoredUID", user), property("ProxyIngressPort", "15000"),
+                property("ProxyEgressPort", "15001"), property("AppPorts", "8080"),
+                property("EgressIgnoredIPs", "169.254.170.2"),
+            ]})
+        }
         "ResourceRequirement" => json!({"type": "GPU", "value": "1"}),
         "ServiceConnectConfiguration" => json!({"enabled": true, "namespace": "internal"}),
         "ServiceConnectService" => json!({"portName": "http"}),
@@ -63,6 +80,7 @@ pub fn least(service: &str, structure: &str, turn: Turn) -> Option<Value> {
             "managedEBSVolume": {"roleArn": "arn:aws:iam::123456789012:role/volumes", "sizeInGiB": 20},
         }),
         "SystemControl" => json!({"namespace": "net.core.somaxconn", "value": "1024"}),
+        "Tmpfs" => json!({"containerPath": "/cache", "size": 16}),
         "Tag" => json!({"key": "team", "value": "jobs"}),
         "Volume" => json!({"name": "data"}),
         "VolumeFrom" => json!({"sourceContainer": "side"}),
@@ -86,6 +104,9 @@ pub fn least(service: &str, structure: &str, turn: Turn) -> Option<Value> {
 
 /// The two values of a member, where its type alone does not tell: the second is not AWS's default.
 pub fn values(root: Root, path: &str) -> Option<(Value, Value)> {
+    if let Some(both) = tables::values(root, path) {
+        return Some(both);
+    }
     let arn = |rest: &str| json!(format!("arn:aws:{rest}"));
     if path.ends_with("].ReturnData") {
         return Some((json!(true), json!(false)));
