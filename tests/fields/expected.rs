@@ -97,6 +97,106 @@ const FILLED_BY_AWS: [(Root, &str, Removal); 14] = [
     (Root::ScalingPolicy, "PolicyType", Kept),
 ];
 
+/// Members that have to stay while the rest stays, though the API model calls few of them required: each
+/// structure's page says it in words.
+const REQUIRED: [(Root, &[&str]); 6] = [
+    (
+        Root::TaskDefinition,
+        &[
+            "containerDefinitions[].image",
+            "containerDefinitions[].name",
+            // A GPU requirement is a number, or a share.
+            "containerDefinitions[].resourceRequirements[].sharingStrategy",
+            "containerDefinitions[].resourceRequirements[].sharingStrategy.nvidiaMps",
+            "containerDefinitions[].resourceRequirements[].value",
+            // With memberOf.
+            "placementConstraints[].expression",
+            // App Mesh's proxy has four properties, and says whose traffic it leaves alone.
+            "proxyConfiguration.properties",
+            "proxyConfiguration.properties[].name",
+            // While the service configures the volume.
+            "volumes[].configuredAtLaunch",
+        ],
+    ),
+    (
+        Root::Service,
+        &[
+            "deploymentConfiguration.lifecycleHooks[].hookTargetArn",
+            // What calls nothing has to be called PAUSE.
+            "deploymentConfiguration.lifecycleHooks[].targetType",
+            "loadBalancers[].advancedConfiguration",
+            "loadBalancers[].advancedConfiguration.alternateTargetGroupArn",
+            "loadBalancers[].advancedConfiguration.productionListenerRule",
+            "loadBalancers[].advancedConfiguration.roleArn",
+            "loadBalancers[].containerName",
+            "loadBalancers[].containerPort",
+            "loadBalancers[].loadBalancerName",
+            "loadBalancers[].targetGroupArn",
+            "networkConfiguration",
+            "networkConfiguration.awsvpcConfiguration",
+            // With memberOf, and with binpack.
+            "placementConstraints[].expression",
+            "placementStrategy[].field",
+            "serviceConnectConfiguration.containerConfigurations[].logLevel",
+            // An SRV record of bridge and host has both.
+            "serviceRegistries[].containerName",
+            "serviceRegistries[].containerPort",
+            // While the task definition has a volume that is configured at launch.
+            "volumeConfigurations",
+            "volumeConfigurations[].managedEBSVolume",
+        ],
+    ),
+    (Root::ScalableTarget, &["MaxCapacity", "MinCapacity"]),
+    (
+        Root::ScalingPolicy,
+        &[
+            "PolicyType",
+            "PredictiveScalingPolicyConfiguration",
+            // IncreaseMaxCapacity and its buffer.
+            "PredictiveScalingPolicyConfiguration.MaxCapacityBreachBehavior",
+            "PredictiveScalingPolicyConfiguration.MaxCapacityBuffer",
+            // A pair, or one load and one scaling metric.
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedLoadMetricSpecification",
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedScalingMetricSpecification",
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].PredefinedLoadMetricSpecification",
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].PredefinedMetricPairSpecification",
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].PredefinedScalingMetricSpecification",
+            "StepScalingPolicyConfiguration",
+            "StepScalingPolicyConfiguration.AdjustmentType",
+            "StepScalingPolicyConfiguration.StepAdjustments",
+            // At most one of a step's ends is open.
+            "StepScalingPolicyConfiguration.StepAdjustments[].MetricIntervalLowerBound",
+            "StepScalingPolicyConfiguration.StepAdjustments[].MetricIntervalUpperBound",
+            "TargetTrackingScalingPolicyConfiguration",
+            "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification",
+            "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.MetricName",
+            "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics",
+            "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[].Expression",
+            "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[].MetricStat",
+            // One metric is returned, and all are unless they say otherwise.
+            "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[].ReturnData",
+            "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Namespace",
+            "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Statistic",
+            "TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification",
+            // ALBRequestCountPerTarget has one.
+            "TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.ResourceLabel",
+        ],
+    ),
+    (Root::ScheduledAction, &["ScalableTargetAction", "ScalableTargetAction.MinCapacity", "Schedule"]),
+    (
+        Root::Schedule,
+        &[
+            "FlexibleTimeWindow.MaximumWindowInMinutes",
+            "Target.EcsParameters",
+            "Target.EcsParameters.NetworkConfiguration",
+            "Target.EcsParameters.NetworkConfiguration.awsvpcConfiguration",
+        ],
+    ),
+];
+
+/// AWS requires it, and a manifest that has none gets the service's name.
+const FAMILY: &str = "family";
+
 /// DescribeServices shows these in `deployments[]` only.
 pub const IN_PRIMARY: [&str; 3] =
     ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
@@ -116,7 +216,12 @@ pub fn change(root: Root, path: &str) -> Change {
     }
 }
 
-pub fn removal(root: Root, path: &str) -> Removal {
+/// `required` is what the API model says of the member.
+pub fn removal(root: Root, path: &str, required: bool) -> Removal {
+    let in_words = REQUIRED.iter().any(|(of, paths)| *of == root && paths.contains(&path));
+    if in_words || (required && path != FAMILY) {
+        return Required;
+    }
     if path.starts_with("SuspendedState.") || (root == Root::Service && path == "tags[].value") {
         return Reset;
     }

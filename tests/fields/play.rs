@@ -393,10 +393,7 @@ impl Player<'_> {
     }
 
     fn removal(&self) -> Removal {
-        match self.case.required {
-            true => Removal::Required,
-            false => expected::removal(self.case.root, &self.case.path),
-        }
+        expected::removal(self.case.root, &self.case.path, self.case.required)
     }
 
     fn judge_removal(&mut self, plan: &Plan) {
