@@ -42,7 +42,8 @@ use Removal::{Kept, Nothing, Reset};
 /// can't be changed.
 const SERVICE: [(&str, Change, Removal); 26] = [
     ("availabilityZoneRebalancing", InPlace, Kept),
-    ("capacityProviderStrategy", Forces, Kept),
+    // An empty one goes back to the launch type.
+    ("capacityProviderStrategy", Forces, Reset),
     ("deploymentConfiguration", InPlace, Reset),
     // Deployments of other controllers are not ours to make.
     ("deploymentController", Refused, Nothing),

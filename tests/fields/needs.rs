@@ -43,6 +43,10 @@ pub fn needs(root: Root, path: &str) -> Vec<Value> {
                 let app = json!({"name": "app", "image": "app:1", "memory": 128});
                 let other = json!({"name": "side", "image": "side:1", "memory": 64});
                 needs.push(json!({"taskDefinition": {"containerDefinitions": [app, other]}}));
+            } else if about("restartPolicy") && path.contains('.') {
+                let policy = json!({"enabled": true});
+                let app = json!({"name": "app", "image": "app:1", "memory": 128, "restartPolicy": policy});
+                needs.push(json!({"taskDefinition": {"containerDefinitions": [app]}}));
             } else if about("mountPoints") {
                 needs.push(json!({"taskDefinition": {"volumes": [{"name": "data"}, {"name": "other"}]}}));
             } else if about("portMappings[].containerPortRange") {

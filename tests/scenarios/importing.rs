@@ -180,14 +180,19 @@ async fn importing_a_cluster_reads_it_in_batches() {
     let written = world.import(&[], &home()).await;
     assert_eq!(written.services.len(), 12);
     // No call for policies where no scalable target is.
-    let expected =
-        ["ListServices", "DescribeServices x2", "DescribeScalableTargets", "DescribeTaskDefinition x12"];
+    let expected = [
+        "ListServices",
+        "DescribeServices x2",
+        "DescribeServiceRevisions",
+        "DescribeScalableTargets",
+        "DescribeTaskDefinition x12",
+    ];
     let mut calls = world.take_calls();
     calls.sort_by_key(|call| expected.iter().position(|known| known.split(' ').next() == Some(call)));
     assert_eq!(compact(&calls), expected);
     let named = world.import(&["web-03"], &home()).await;
     assert_eq!(named.services.keys().map(ServiceKey::name).collect::<Vec<_>>(), ["web-03"]);
-    assert_eq!(world.take_calls().len(), 3);
+    assert_eq!(world.take_calls().len(), 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ async fn what_ecs_cannot_change_is_held_with_the_ways_out() {
     let manifest = replaceable("app:2", "EC2").replace("  sync: {replace: true}\n", "");
     let wish = world.commit(&[manifest]);
     insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
-    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 7 calls
 
     ! api           held: ECS can't change `service.launchType` of a service
         taskDefinition.containerDefinitions[app]
@@ -49,7 +49,7 @@ async fn a_replacement_stops_the_old_tasks_deletes_the_service_and_makes_it_anew
     world.ecs("TagResource", tagged).await;
     let wish = world.commit(&[replaceable("app:2", "EC2")]);
     insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
-    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 7 calls
 
     ± api           replaces the service: its 2 tasks stop before new ones start
         taskDefinition.containerDefinitions[app]
