@@ -37,6 +37,9 @@ pub fn check(view: &mut View<'_>) {
             view.error(&path, title, "the second one", &[see]);
         }
         matching(view, &path, configuration);
+        // Seen: ECS answers that there is nothing to make.
+        let see = "see CreateService, ServiceVolumeConfiguration";
+        view.require(configuration, &path, "managedEBSVolume", "a service volume configuration", see);
         volume(view, &path.field("managedEBSVolume"), &configuration["managedEBSVolume"]);
     }
     if view.service()["schedulingStrategy"] == "DAEMON" && view.of_service("volumeConfigurations").count() > 0
