@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::Error;
 use super::budget::Category;
 use super::call::{Call, Line};
 use super::connect::Clients;
 use super::exchange::Exchange;
 use super::exports::{self, ExportPage};
-use super::{Answer, Error};
 use crate::model::{Json, TaskDefinitionArn};
 
 /// May read AWS, and nothing else. Reads are repeated by the SDK: three attempts in thirty seconds.
@@ -45,14 +45,6 @@ pub struct Pages {
     pub complete: bool,
 }
 
-/// What Application Auto Scaling lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ScalingList {
-    Targets,
-    Policies,
-    ScheduledActions,
-}
-
 /// Most names per DescribeServices.
 pub const SERVICES_MAX: usize = 10;
 /// Most ARNs per DescribeServiceRevisions.
@@ -67,13 +59,6 @@ const SERVICES_A_PAGE: usize = 100;
 const SERVICE_PAGES_MAX: usize = 100;
 /// Most tasks per DescribeTasks.
 const TASKS_MAX: usize = 100;
-/// A target that holds more than this many pages of policies is past every quota.
-const RESOURCE_PAGES_MAX: usize = 20;
-
-/// Most schedules per ListSchedules.
-const SCHEDULES_A_PAGE: i32 = 100;
-/// A group that holds more than this many pages of schedules is not one of ours.
-const SCHEDULE_PAGES_MAX: usize = 20;
 
 const ACTIONS: [&str; 20] = [
     "application-autoscaling:DescribeScalableTargets",
@@ -107,14 +92,9 @@ macro_rules! send {
     }};
 }
 
-/// Makes a call that has all it asks for in its URL: GET of a REST service.
-macro_rules! ask {
-    ($self:ident, $call:expr, $request:expr) => {{
-        let exchange = Exchange::without_body();
-        let request = $request.customize().interceptor(exchange.clone());
-        $self.line.exchange(&$call, exchange, request.send()).await.map(|answer| answer.body)
-    }};
-}
+// After the macro, which they use.
+mod scaling;
+mod schedules;
 
 impl Reader {
     /// IAM actions of these methods, sorted.
@@ -291,37 +271,6 @@ impl Reader {
         Ok(targets.into_iter().map(TargetHealth::from_sdk).collect())
     }
 
-    /// Scalable targets of at most [`SCALABLE_TARGETS_MAX`] services.
-    pub async fn describe_scalable_targets(&self, cluster: &str, services: &[&str]) -> Result<Pages, Error> {
-        let ids: Vec<String> = services.iter().map(|name| resource_id(cluster, name)).collect();
-        let body = json!({
-            "ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount", "ResourceIds": ids,
-        });
-        self.scaling_pages(ScalingList::Targets, body, RESOURCE_PAGES_MAX).await
-    }
-
-    /// Scaling policies of one service.
-    pub async fn describe_scaling_policies(&self, cluster: &str, service: &str) -> Result<Pages, Error> {
-        let body = one_resource(cluster, service);
-        self.scaling_pages(ScalingList::Policies, body, RESOURCE_PAGES_MAX).await
-    }
-
-    /// Scheduled actions of one service.
-    pub async fn describe_scheduled_actions(&self, cluster: &str, service: &str) -> Result<Pages, Error> {
-        let body = one_resource(cluster, service);
-        self.scaling_pages(ScalingList::ScheduledActions, body, RESOURCE_PAGES_MAX).await
-    }
-
-    /// Scaling policies of all ECS services of the region, ten a page.
-    pub async fn sweep_scaling_policies(&self, pages_max: usize) -> Result<Pages, Error> {
-        self.scaling_pages(ScalingList::Policies, json!({"ServiceNamespace": "ecs"}), pages_max).await
-    }
-
-    /// Scheduled actions of all ECS services of the region, fifty a page.
-    pub async fn sweep_scheduled_actions(&self, pages_max: usize) -> Result<Pages, Error> {
-        self.scaling_pages(ScalingList::ScheduledActions, json!({"ServiceNamespace": "ecs"}), pages_max).await
-    }
-
     /// The newest lines of a log stream, oldest first, at most `max`.
     pub async fn last_log_lines(&self, group: &str, stream: &str, max: usize) -> Result<Vec<String>, Error> {
         let call = Call::new("logs:GetLogEvents", Category::Other, format!("read log stream `{stream}`"));
@@ -353,102 +302,6 @@ impl Reader {
             self.clients.cloudformation.get_caller_identity().customize().interceptor(exchange.clone());
         let answer = self.line.text(&call, exchange, request.send()).await?;
         Ok(exports::read(&answer))
-    }
-
-    /// GetSchedule's answer.
-    pub async fn get_schedule(&self, group: &str, name: &str) -> Result<Json, Error> {
-        let attempt = format!("read schedule `{name}` of group `{group}`");
-        let call = Call::new("scheduler:GetSchedule", Category::Schedules, attempt);
-        ask!(self, call, self.clients.scheduler.get_schedule().group_name(group).name(name))
-    }
-
-    /// The elements of ListSchedules `Schedules[]`: no expression and no target's parameters, but when
-    /// each was modified last.
-    pub async fn list_schedules(&self, group: &str) -> Result<Pages, Error> {
-        let mut pages = Pages::default();
-        let mut tokens: Vec<String> = Vec::new();
-        for _ in 0..SCHEDULE_PAGES_MAX {
-            let attempt = format!("list the schedules of group `{group}`");
-            let call = Call::new("scheduler:ListSchedules", Category::Schedules, attempt);
-            let request = self.clients.scheduler.list_schedules().group_name(group);
-            let request = request.max_results(SCHEDULES_A_PAGE).set_next_token(tokens.last().cloned());
-            let mut answer = ask!(self, call, request)?;
-            pages.items.extend(list(&mut answer["Schedules"]));
-            let token = answer["NextToken"].as_str().filter(|token| !token.is_empty()).map(str::to_owned);
-            let Some(token) = token else {
-                pages.complete = true;
-                break;
-            };
-            // A server that hands out the same token again would keep us here for ever.
-            if tokens.contains(&token) {
-                break;
-            }
-            tokens.push(token);
-        }
-        Ok(pages)
-    }
-
-    /// GetScheduleGroup's answer.
-    pub async fn get_schedule_group(&self, name: &str) -> Result<Json, Error> {
-        let attempt = format!("read schedule group `{name}`");
-        let call = Call::new("scheduler:GetScheduleGroup", Category::Schedules, attempt);
-        ask!(self, call, self.clients.scheduler.get_schedule_group().name(name))
-    }
-
-    /// `{Tags: [{Key, Value}]}` of a schedule group.
-    pub async fn list_schedule_group_tags(&self, arn: &str) -> Result<Json, Error> {
-        let attempt = format!("read the tags of schedule group `{arn}`");
-        let call = Call::new("scheduler:ListTagsForResource", Category::Schedules, attempt);
-        ask!(self, call, self.clients.scheduler.list_tags_for_resource().resource_arn(arn))
-    }
-
-    async fn scaling_pages(
-        &self,
-        which: ScalingList,
-        mut body: Json,
-        pages_max: usize,
-    ) -> Result<Pages, Error> {
-        let member = match which {
-            ScalingList::Targets => "ScalableTargets",
-            ScalingList::Policies => "ScalingPolicies",
-            ScalingList::ScheduledActions => "ScheduledActions",
-        };
-        let mut pages = Pages::default();
-        let mut tokens: Vec<Json> = Vec::new();
-        for _ in 0..pages_max {
-            let mut answer = self.scaling_page(which, &body).await?;
-            pages.items.extend(list(&mut answer.body[member]));
-            let token = answer.body["NextToken"].clone();
-            if token.as_str().is_none_or(str::is_empty) {
-                pages.complete = true;
-                break;
-            }
-            // A server that hands out the same token again would keep us here for ever.
-            if tokens.contains(&token) {
-                break;
-            }
-            body["NextToken"] = token.clone();
-            tokens.push(token);
-        }
-        Ok(pages)
-    }
-
-    async fn scaling_page(&self, which: ScalingList, body: &Json) -> Result<Answer, Error> {
-        let call = |operation| Call::new(operation, Category::Scaling, "read the scaling of services");
-        match which {
-            ScalingList::Targets => {
-                let call = call("application-autoscaling:DescribeScalableTargets");
-                send!(self, scaling.describe_scalable_targets, call, body)
-            }
-            ScalingList::Policies => {
-                let call = call("application-autoscaling:DescribeScalingPolicies");
-                send!(self, scaling.describe_scaling_policies, call, body)
-            }
-            ScalingList::ScheduledActions => {
-                let call = call("application-autoscaling:DescribeScheduledActions");
-                send!(self, scaling.describe_scheduled_actions, call, body)
-            }
-        }
     }
 }
 

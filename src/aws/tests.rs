@@ -275,11 +275,12 @@ async fn a_list_of_schedules_that_repeats_its_token_ends_and_is_not_complete() {
 
 #[test]
 fn the_lists_of_actions_name_every_call_and_no_other() {
-    for (source, actions) in
-        [(include_str!("reader.rs"), &Reader::ACTIONS[..]), (include_str!("writer.rs"), &Writer::ACTIONS[..])]
-    {
-        let after_list = source.split_once("impl ").unwrap().1;
-        let named = after_list.split('"').filter(|text| {
+    let reads =
+        [include_str!("reader.rs"), include_str!("reader/scaling.rs"), include_str!("reader/schedules.rs")];
+    let writes = [include_str!("writer.rs")];
+    for (sources, actions) in [(&reads[..], &Reader::ACTIONS[..]), (&writes[..], &Writer::ACTIONS[..])] {
+        let after_list = sources.iter().map(|source| source.split_once("impl ").unwrap().1);
+        let named = after_list.flat_map(|source| source.split('"')).filter(|text| {
             let prefixes = [
                 "ecs:",
                 "sts:",

@@ -91,7 +91,7 @@ pub(super) fn read(
     };
     if !SOURCES.contains(&key.text.as_str()) {
         let title = format!("variable `{variable}` can't be looked up in `{}`", key.text);
-        let hint = did_you_mean(&key.text, SOURCES.into_iter());
+        let hint = did_you_mean(&key.text, SOURCES);
         let label = if hint.is_empty() { "`ssm` or `cloudFormationExport`".to_owned() } else { hint };
         diagnostics.push(Diagnostic::at(key.span, title).label(label));
         return None;

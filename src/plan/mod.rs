@@ -1,5 +1,6 @@
 //! Desired x Live x Ledger -> Plan: what to do, in which order, why, and what is held back.
 
+mod action;
 mod body;
 mod change;
 mod consequences;
@@ -30,6 +31,7 @@ mod waiting;
 
 use std::collections::BTreeMap;
 
+pub use action::{Action, RevisionSource, Step};
 pub use credentials::is_credential;
 pub use decide::plan_service;
 pub use difference::{Around, Rules, differences, is_implied};
@@ -40,8 +42,8 @@ pub use replacing::Replacement;
 pub use scheduled_task::plan_scheduled_task;
 pub use trees::{live_scaling, service_as_input};
 pub use types::{
-    Action, Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
-    PlannedHook, PruneBy, PruneGuard, Quiet, RevisionSource, ServicePlan, Share, Since, Step,
+    Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
+    PlannedHook, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Since,
 };
 
 use crate::model::{

@@ -58,13 +58,6 @@ pub(super) fn judge_environment_file(value: &str, view: &View<'_>) -> Option<Ver
         let advice = "it needs `arn:aws:s3:::BUCKET/KEY.env`";
         return Some(error(format!("`{value}` is not an object in S3"), advice));
     };
-    // <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html>
-    if !value.ends_with(".env") {
-        return Some(error(
-            format!("the name of environment file `{value}` does not end in .env"),
-            "rename it",
-        ));
-    }
     match view.look(&subject, "environment files") {
         Ok(Some(_)) => None,
         Ok(None) => {

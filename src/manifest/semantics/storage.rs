@@ -37,12 +37,9 @@ pub fn check(view: &mut View<'_>) {
             view.error(&path, title, "the second one", &[see]);
         }
         matching(view, &path, configuration);
-        if !configuration.is_null() && configuration.get("managedEBSVolume").is_none() && view.sound(&path) {
-            // Nothing else can be configured at launch, and ECS shows no such entry again.
-            let title = "a volume configuration has no `managedEBSVolume`";
-            let see = "see CreateService, ServiceVolumeConfiguration";
-            view.error(&path, title, "it says which role makes the volume, and how large it is", &[see]);
-        }
+        // Seen: ECS answers that there is nothing to make.
+        let see = "see CreateService, ServiceVolumeConfiguration";
+        view.require(configuration, &path, "managedEBSVolume", "a service volume configuration", see);
         volume(view, &path.field("managedEBSVolume"), &configuration["managedEBSVolume"]);
     }
     if view.service()["schedulingStrategy"] == "DAEMON" && view.of_service("volumeConfigurations").count() > 0

@@ -35,7 +35,7 @@ fn service(text: &str) -> DesiredService {
 
 #[test]
 fn the_details_of_a_lifecycle_hook_are_free_json() {
-    let hook = "{lifecycleStages: [POST_SCALE_UP], hookDetails: {retries: 2, names: [a, \"1\"], deep: {on: true, off: null}}}";
+    let hook = "{hookTargetArn: \"arn:aws:lambda:eu-west-1:123456789012:function:check\", roleArn: \"arn:aws:iam::123456789012:role/hooks\", lifecycleStages: [POST_SCALE_UP], hookDetails: {retries: 2, names: [a, \"1\"], deep: {on: true, off: null}}}";
     let text = format!("{SMALL}    deploymentConfiguration: {{lifecycleHooks: [{hook}]}}\n");
     let details = &service(&text).service["deploymentConfiguration"]["lifecycleHooks"][0]["hookDetails"];
     assert_eq!(*details, json!({"retries": 2, "names": ["a", "1"], "deep": {"on": true, "off": null}}));

@@ -37,6 +37,19 @@ pub(in crate::ecs) const REVISION_MEMBERS: [&str; 12] = [
     "capacityProviderStrategy",
 ];
 
+/// What ECS can rebalance over availability zones: it has room for a task more, and no placement that says
+/// otherwise. <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html>
+fn can_be_rebalanced(settings: &Settings) -> bool {
+    let zones = json!("attribute:ecs.availability-zone");
+    let first = &settings["placementStrategy"][0];
+    let names_zones = |constraint: &Value| {
+        constraint["expression"].as_str().is_some_and(|text| text.contains("ecs.availability-zone"))
+    };
+    settings["deploymentConfiguration"]["maximumPercent"] != json!(100)
+        && (first.is_null() || (first["type"] == "spread" && first["field"] == zones))
+        && !settings["placementConstraints"].as_array().into_iter().flatten().any(names_zones)
+}
+
 /// Fills in what ECS fills in; does nothing to settings that were filled before.
 pub(super) fn fill(settings: &mut Settings) {
     let daemon = settings.get("schedulingStrategy") == Some(&json!("DAEMON"));
@@ -50,9 +63,7 @@ pub(super) fn fill(settings: &mut Settings) {
     }
     default(settings, "propagateTags", json!("NONE"));
     fill_deployment_configuration(settings, daemon);
-    let maximum = &settings["deploymentConfiguration"]["maximumPercent"];
-    let rebalanced = !daemon && *maximum != json!(100);
-    let rebalancing = if rebalanced { "ENABLED" } else { "DISABLED" };
+    let rebalancing = if !daemon && can_be_rebalanced(settings) { "ENABLED" } else { "DISABLED" };
     default(settings, "availabilityZoneRebalancing", json!(rebalancing));
     if is_fargate(settings) {
         default(settings, "platformVersion", json!("LATEST"));
