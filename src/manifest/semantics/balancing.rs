@@ -39,7 +39,8 @@ fn kind(view: &mut View<'_>, path: &FieldPath, balancer: &Json) {
         }
         (None, None) => {
             let title = "a load balancer has no `targetGroupArn`";
-            view.error(path, title, "`targetGroupArn` is required", &[SEE]);
+            let note = "a Classic Load Balancer has a `loadBalancerName` instead";
+            view.error(path, title, "`targetGroupArn` is required", &[note, SEE]);
         }
         (None, Some(_)) if is_awsvpc(view) || fargate::is_fargate(view) => {
             let title = "a Classic Load Balancer can't send to tasks with networkMode awsvpc";

@@ -38,7 +38,9 @@ fn of_metric(view: &mut View<'_>, path: &FieldPath, metric: &Json) {
     if !fits {
         let title = "neither a pair of metrics, nor one load metric with one scaling metric";
         let label = format!("set `{PAIR}` alone, or one of each");
-        view.error(path, title, label, &[SEE_METRIC]);
+        let load = format!("a load metric is {}", any_of(LOAD));
+        let scaling = format!("a scaling metric is {}", any_of(SCALING));
+        view.error(path, title, label, &[&load, &scaling, SEE_METRIC]);
     }
     let (pair, at) = (&metric[PAIR], path.field(PAIR));
     let Some(kind) = pair["PredefinedMetricType"].as_str() else { return };
