@@ -234,7 +234,8 @@ impl Walk<'_> {
     /// target groups; and why.
     fn moved_by_aws(&self, desired: &Json, live: &Json) -> Option<(Json, &'static str)> {
         let deploys_by = &self.desired_root["deploymentController"]["type"];
-        if deploys_by == "CODE_DEPLOY" && desired["targetGroupArn"] != live["targetGroupArn"] {
+        let moved = live.is_object() && desired["targetGroupArn"] != live["targetGroupArn"];
+        if moved && deploys_by == "CODE_DEPLOY" {
             let mut live = live.clone();
             live["targetGroupArn"] = desired.get("targetGroupArn").filter(|arn| arn.is_string())?.clone();
             return Some((live, rules::CODE_DEPLOY));
