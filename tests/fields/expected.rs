@@ -216,6 +216,12 @@ pub fn change(root: Root, path: &str) -> Change {
     }
 }
 
+/// Each member that its page calls required, or is so beside others.
+#[cfg(test)]
+pub fn required() -> impl Iterator<Item = (Root, &'static str)> {
+    REQUIRED.iter().flat_map(|(root, paths)| paths.iter().map(|path| (*root, *path)))
+}
+
 /// `required` is what the API model says of the member.
 pub fn removal(root: Root, path: &str, required: bool) -> Removal {
     let in_words = REQUIRED.iter().any(|(of, paths)| *of == root && paths.contains(&path));

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::bases::Root;
 
-/// The member's own name is a pattern: `Predefined*` is any that begins so.
+/// A `*` in `member` stands for any part of a name: `Predefined*` is any that begins so.
 struct Row {
     root: Root,
     member: &'static str,
@@ -31,6 +31,19 @@ pub fn values(root: Root, path: &str) -> Option<(Value, Value)> {
     Some((row.lines[0].clone(), row.lines[1].clone()))
 }
 
+#[test]
+fn every_row_of_the_tables_is_about_a_member() {
+    let cases = super::cases::all();
+    for row in NEEDS.iter().chain(VALUES.iter()) {
+        let known = cases.iter().any(|it| it.root == row.root && matches(row.member, &it.path, false));
+        assert!(known, "{:?} has no {}", row.root, row.member);
+    }
+    for (root, member) in super::expected::required() {
+        let known = cases.iter().any(|it| it.root == root && it.path == member);
+        assert!(known, "{root:?} has no {member}");
+    }
+}
+
 fn read(text: &'static str, more: usize) -> Vec<Row> {
     let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut rows = Vec::new();
@@ -49,7 +62,7 @@ fn read(text: &'static str, more: usize) -> Vec<Row> {
 }
 
 /// Whether a row is about a member, or about one `around` it.
-pub fn matches(row: &str, path: &str, around: bool) -> bool {
+fn matches(row: &str, path: &str, around: bool) -> bool {
     let (row, path): (Vec<&str>, Vec<&str>) = (row.split('.').collect(), path.split('.').collect());
     if path.len() < row.len() || (!around && path.len() > row.len()) {
         return false;
