@@ -107,6 +107,11 @@ impl<'a> Ground<'a> {
         }
     }
 
+    /// Whether a list here merges with the one that is there, element by element.
+    pub fn merges_lists(self) -> bool {
+        self.keys().is_some() || self.as_mapping().is_some()
+    }
+
     /// What a key member that is left out means.
     pub fn key_default(self, key: &str) -> Option<&'static str> {
         let What::Aws { rules: Some(rules), .. } = self.element().what else { return None };

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::directive::{Directive, directive, without_directive};
+use super::directive::{Directive, PATCH, directive, without_directive};
 use super::ground::Ground;
 use super::spelling::{as_list, as_map};
 use crate::manifest::diagnostic::Diagnostic;
@@ -29,6 +29,13 @@ impl Merge<'_> {
     /// What stands at `path` after the overlay.
     pub fn value(&mut self, base: &Node, patch: &Node, path: &FieldPath, ground: Ground<'_>) -> Node {
         match (&base.value, &patch.value) {
+            (Value::Map(_) | Value::List(_), Value::List(above))
+                if above.is_empty() && ground.merges_lists() =>
+            {
+                let label = "write `null` to take the field away, or begin it with `- $patch: replace`";
+                self.changes_nothing("an empty list", label, patch.span, base.span);
+                base.clone()
+            }
             (Value::Map(below), Value::Map(above)) => {
                 let entries = self.map((below, base.span), (above, patch), path, ground);
                 Node::new(base.span, Value::Map(entries))
@@ -49,6 +56,10 @@ impl Merge<'_> {
                 self.value(&list, patch, path, ground)
             }
             (Value::List(_), Value::Map(above)) if ground.as_mapping().is_some() => {
+                if above.is_empty() {
+                    self.empty_mapping(patch.span, base.span);
+                    return base.clone();
+                }
                 let list = Node::new(patch.span, as_list(above, ground));
                 self.value(base, &list, path, ground)
             }
@@ -77,9 +88,7 @@ impl Merge<'_> {
             None => {}
         }
         if above.is_empty() {
-            let diagnostic = Diagnostic::at(patch.span, "an empty mapping changes nothing in an overlay");
-            let label = "leave it out, or write `null` to take the field away";
-            self.diagnostics.push(diagnostic.label(label).related(base_span, "what is there stays"));
+            self.empty_mapping(patch.span, base_span);
         }
         let mut merged = below.to_vec();
         for (key, node) in without_directive(above) {
@@ -152,7 +161,7 @@ impl Merge<'_> {
                 Some(keys) => Value::List(self.elements(items.iter(), keys, path, ground, true)),
                 None => {
                     self.decided.push((path.clone(), node.span));
-                    return node.clone();
+                    Value::List(items.iter().map(|item| self.whole(item)).collect())
                 }
             },
             Value::Scalar(_) | Value::Refused => {
@@ -188,6 +197,33 @@ impl Merge<'_> {
             fresh.push((key.clone(), value));
         }
         fresh
+    }
+
+    /// An element of a list that is one value: nothing in it can be patched.
+    fn whole(&mut self, item: &Node) -> Node {
+        let Value::Map(entries) = &item.value else { return item.clone() };
+        if entries.iter().all(|(key, _)| key.text != PATCH) {
+            return item.clone();
+        }
+        if let Some((directive, span)) = directive(entries, self.diagnostics) {
+            let label = match directive {
+                Directive::Delete => "write the list that is to stay",
+                Directive::Replace => "leave `$patch` out",
+            };
+            let diagnostic = Diagnostic::at(span, "this list is replaced as a whole in an overlay");
+            self.diagnostics.push(diagnostic.label(label));
+        }
+        Node::new(item.span, Value::Refused)
+    }
+
+    fn empty_mapping(&mut self, span: Span, base: Span) {
+        let label = "leave it out, or write `null` to take the field away";
+        self.changes_nothing("an empty mapping", label, span, base);
+    }
+
+    fn changes_nothing(&mut self, what: &str, label: &str, span: Span, base: Span) {
+        let diagnostic = Diagnostic::at(span, format!("{what} changes nothing in an overlay"));
+        self.diagnostics.push(diagnostic.label(label).related(base, "what is there stays"));
     }
 
     fn no_value(&mut self, key: &Key, node: &Node) {

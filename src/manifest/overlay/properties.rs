@@ -33,9 +33,13 @@ fn patch(one: &Json, two: &Json, ground: Ground<'_>) -> Json {
             Json::Object(changed)
         }
         (Json::Array(below), Json::Array(above)) => match ground.keys() {
-            Some(keys) => Json::Array(elements(below, above, keys, ground).unwrap_or_else(|| {
-                [json!({"$patch": "replace"})].into_iter().chain(above.iter().cloned()).collect()
-            })),
+            Some(keys) => {
+                // Only another order is left to say where nothing in the elements changes.
+                let changed = elements(below, above, keys, ground).filter(|changed| !changed.is_empty());
+                Json::Array(changed.unwrap_or_else(|| {
+                    [json!({"$patch": "replace"})].into_iter().chain(above.iter().cloned()).collect()
+                }))
+            }
             None => two.clone(),
         },
         _ => two.clone(),

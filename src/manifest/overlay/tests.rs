@@ -8,6 +8,8 @@ use crate::manifest::tests::{ENVIRONMENT, checkout};
 use crate::model::{Desired, DesiredService, FieldPath};
 use crate::shape::api::Api;
 
+mod lists;
+
 const BASE: &str = "\
 apiVersion: reconciler/v1
 kind: Service
