@@ -339,7 +339,10 @@ pub(super) fn origin(origins: &Origins, path: &FieldPath) -> Option<Origin> {
     if let Some(Segment::Field(name)) = listed.0.pop() {
         listed.0.push(Segment::Key(name));
     }
-    origins.0.get(path).or_else(|| origins.0.get(&listed)).or_else(|| origins.nearest(path)).cloned()
+    // An overlay may set the value of an entry that stands in another file.
+    let value = || ["value", "valueFrom"].iter().find_map(|field| origins.0.get(&listed.field(*field)));
+    let entry = || origins.0.get(&listed);
+    origins.0.get(path).or_else(value).or_else(entry).or_else(|| origins.nearest(path)).cloned()
 }
 
 pub(super) fn paths(differences: &[Difference]) -> Vec<FieldPath> {

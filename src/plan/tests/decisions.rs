@@ -336,6 +336,7 @@ fn a_difference_says_where_git_asks_for_it() {
         (container.clone(), 3),
         (container.field("image"), 5),
         (container.field("environment").key("LEVEL"), 7),
+        (container.field("environment").key("LEVEL").field("value"), 9),
     ];
     let origin = |line| Origin { file: "api.yaml".into(), line, column: 1 };
     desired.origins = Origins(written.into_iter().map(|(path, line)| (path, origin(line))).collect());
@@ -353,7 +354,7 @@ fn a_difference_says_where_git_asks_for_it() {
         .collect();
     assert_eq!(
         lines,
-        ["Field(\"command\") api.yaml:3", "Field(\"LEVEL\") api.yaml:7", "Field(\"image\") api.yaml:5",]
+        ["Field(\"command\") api.yaml:3", "Field(\"LEVEL\") api.yaml:9", "Field(\"image\") api.yaml:5",]
     );
 }
 
