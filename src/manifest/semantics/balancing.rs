@@ -23,6 +23,7 @@ pub fn check(view: &mut View<'_>) {
     }
     one_kind(view);
     twice(view);
+    grace(view);
     registries(view);
     outside(view);
 }
@@ -85,6 +86,22 @@ fn twice(view: &mut View<'_>) {
             );
             view.beside(&first, "the first one");
         }
+    }
+}
+
+/// Seen: "Health check grace period is only valid for services configured to use load balancers". AWS's page
+/// names VPC Lattice beside them.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>
+fn grace(view: &mut View<'_>) {
+    let field = "healthCheckGracePeriodSeconds";
+    let waits = view.service()[field].as_i64().is_some_and(|seconds| seconds > 0);
+    let balanced = ["loadBalancers", "vpcLatticeConfigurations"]
+        .iter()
+        .any(|list| is_set(&view.service()[*list]) || !view.sound(&view.service_path(list)));
+    if waits && !balanced {
+        let title = format!("`{field}` is for services with a load balancer");
+        let label = "leave it out, or add `loadBalancers`";
+        view.error_at_key(&view.service_path(field), title, label, &["see CreateService"]);
     }
 }
 

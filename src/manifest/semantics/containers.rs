@@ -51,6 +51,9 @@ fn names(view: &mut View<'_>) {
 /// A task stops when an essential container stops; ECS wants one that can say so.
 fn essential(view: &mut View<'_>) {
     let path = view.task_definition_path("containerDefinitions");
+    if view.task_definition()["containerDefinitions"].as_array().is_some_and(Vec::is_empty) {
+        return view.error_at_key(&path, "a task definition has no container", "add one", &[SEE]);
+    }
     let none = view.containers().all(|(_, container)| container["essential"] == Json::Bool(false));
     if none && view.sound(&path) {
         let label = "leave `essential: false` out of one of them";
