@@ -8,6 +8,7 @@ mod ground;
 mod list;
 mod merge;
 mod spelling;
+mod whole;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use crate::model::{FieldPath, Segment};
 use crate::shape::api::Api;
 use ground::Ground;
 use merge::Merge;
+use whole::Whole;
 
 /// A spec with its overlays.
 pub struct Overlaid {
@@ -38,6 +40,7 @@ pub fn apply(
 ) -> Overlaid {
     let mut overlaid = Overlaid { spec: manifest.spec.clone(), removed: Vec::new() };
     let mut decided = Decided::default();
+    let mut lacking = BTreeMap::new();
     for overlay in overlays {
         let Value::Map(_) = overlay.spec.value else {
             let title = "the spec of an overlay is a mapping".to_owned();
@@ -51,9 +54,11 @@ pub fn apply(
             diagnostics,
             decided: Vec::new(),
             removed: Vec::new(),
+            lacking: Vec::new(),
         };
         let spec = merge.value(&overlaid.spec, &overlay.spec, &FieldPath::root(), Ground::spec(api));
         let (new, removed) = (merge.decided, merge.removed);
+        lacking.extend(merge.lacking);
         let clashes = decided.clashes(new, &manifest.name, &variables.environment);
         diagnostics.extend(clashes);
         let (nodes, bytes) = size(&spec);
@@ -69,6 +74,8 @@ pub fn apply(
         overlaid.spec = spec;
         overlaid.removed.extend(removed);
     }
+    let mut whole = Whole { variables, diagnostics, lacking };
+    whole.check(Some(&manifest.spec), &mut overlaid.spec, Ground::spec(api));
     overlaid
 }
 

@@ -57,6 +57,12 @@ impl Variables {
         }
         Some(whole)
     }
+
+    /// Whether no variable in a text still has to be looked up.
+    pub fn knows(&self, text: &str) -> bool {
+        let refused = |name: &str| self.values.get(name).is_some_and(|node| node.value == Value::Refused);
+        !pieces(text).iter().any(|piece| matches!(piece, Piece::Name(name) if refused(name)))
+    }
 }
 
 /// One walk through one document.

@@ -3,12 +3,22 @@
 use super::directive::{Directive, PATCH, directive, without_directive};
 use super::ground::Ground;
 use super::merge::{Entry, Merge};
+use super::whole::lacks;
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::node::{Node, Value};
 use crate::manifest::suggest::{any_of, did_you_mean};
+use crate::manifest::variables::Variables;
 use crate::model::FieldPath;
 
+/// What tells an element from its siblings: `worker`, `8080/tcp`, `api:8080`.
+pub struct Identity {
+    pub name: String,
+    /// Not if a variable is in it whose value is still to be looked up.
+    pub known: bool,
+}
+
 impl Merge<'_> {
+    /// What becomes of a list; `None`: that can't be told before all of its names are known.
     pub(super) fn list(
         &mut self,
         below: &[Node],
@@ -16,7 +26,7 @@ impl Merge<'_> {
         keys: &[&str],
         path: &FieldPath,
         ground: Ground<'_>,
-    ) -> Vec<Node> {
+    ) -> Option<Vec<Node>> {
         let lone = |item: &Node| match &item.value {
             Value::Map(entries) => matches!(&entries[..], [(key, _)] if key.text == PATCH),
             Value::List(_) | Value::Scalar(_) | Value::Refused => false,
@@ -28,16 +38,17 @@ impl Merge<'_> {
                 let title = format!("an element to take away has no {}", quoted(keys, "or"));
                 let diagnostic = Diagnostic::at(span, title);
                 self.diagnostics.push(diagnostic.label("name it, or write `null` for the whole list"));
-                return below.to_vec();
+                return Some(below.to_vec());
             }
             self.decided.push((path.clone(), span));
             let rest = above.iter().filter(|item| !lone(item));
-            return self.elements(rest, keys, path, ground, false);
+            return Some(self.elements(rest, keys, path, ground, false));
         }
         let mut merged = below.to_vec();
         let mut named: Vec<String> = Vec::new();
+        let mut unclear = false;
         for item in above {
-            let Some(name) = self.identity(item, keys, ground) else {
+            let Some(Identity { name, known }) = self.identity(item, keys, ground) else {
                 self.nameless(item, keys);
                 continue;
             };
@@ -47,13 +58,18 @@ impl Merge<'_> {
                 continue;
             }
             let same: Vec<usize> = (0..merged.len())
-                .filter(|at| self.identity(&merged[*at], keys, ground).as_ref() == Some(&name))
+                .filter(|at| self.identity(&merged[*at], keys, ground).is_some_and(|it| it.name == name))
                 .collect();
             named.push(name.clone());
             match same[..] {
                 [] => {
-                    let there: Vec<String> =
+                    let there: Vec<Identity> =
                         merged.iter().filter_map(|item| self.identity(item, keys, ground)).collect();
+                    if !known || there.iter().any(|other| !other.known) {
+                        unclear = true;
+                        continue;
+                    }
+                    let there: Vec<String> = there.into_iter().map(|other| other.name).collect();
                     merged.extend(self.added(item, &name, &there, path, ground));
                 }
                 [at] => match self.element(&merged[at].clone(), item, &name, keys, path, ground) {
@@ -70,7 +86,7 @@ impl Merge<'_> {
                 }
             }
         }
-        merged
+        (!unclear).then_some(merged)
     }
 
     /// What becomes of an element that is there; `None`: it is taken away.
@@ -129,8 +145,7 @@ impl Merge<'_> {
         ground: Ground<'_>,
     ) -> Option<Node> {
         let Value::Map(entries) = &item.value else { return None };
-        let needed = ground.element().needed();
-        let lacks = needed.iter().find(|needed| entries.iter().all(|(key, _)| key.text != **needed));
+        let lacks = lacks(item, ground);
         let marked = directive(entries, self.diagnostics);
         if marked.is_none() && lacks.is_none() {
             return Some(self.fresh(item, &path.key(name), ground.element()));
@@ -145,8 +160,12 @@ impl Merge<'_> {
         if let (None, Some(lacks)) = (marked, lacks) {
             diagnostic = diagnostic.note(format!("a new one would need `{lacks}`"));
         }
-        self.diagnostics.push(diagnostic);
-        None
+        if marked.is_some() {
+            self.diagnostics.push(diagnostic);
+            return None;
+        }
+        self.lacking.push((item.span, diagnostic));
+        Some(self.fresh(item, &path.key(name), ground.element()))
     }
 
     pub(super) fn elements<'n>(
@@ -164,7 +183,7 @@ impl Merge<'_> {
                 continue;
             }
             let before = self.decided.len();
-            let path = self.identity(item, keys, ground).map_or_else(|| path.clone(), |name| path.key(name));
+            let path = self.identity(item, keys, ground).map_or_else(|| path.clone(), |it| path.key(it.name));
             fresh.push(self.fresh(item, &path, ground.element()));
             if !each {
                 self.decided.truncate(before);
@@ -173,26 +192,8 @@ impl Merge<'_> {
         fresh
     }
 
-    /// What tells an element from its siblings: `worker`, `8080/tcp`, `api:8080`.
-    fn identity(&self, item: &Node, keys: &[&str], ground: Ground<'_>) -> Option<String> {
-        let Value::Map(entries) = &item.value else { return None };
-        let written = |name: &str| {
-            let (_, node) = entries.iter().find(|(key, _)| key.text == name)?;
-            match &node.value {
-                Value::Scalar(scalar) => {
-                    Some(self.variables.peek(&scalar.text).unwrap_or_else(|| scalar.text.clone()))
-                }
-                Value::List(_) | Value::Map(_) | Value::Refused => None,
-            }
-        };
-        keys.iter().find_map(|key| written(key))?;
-        let separator = if keys.contains(&"protocol") { "/" } else { ":" };
-        let parts = keys.iter().filter_map(|key| {
-            written(key)
-                .or_else(|| ground.key_default(key).map(str::to_owned))
-                .filter(|text| !text.is_empty())
-        });
-        Some(parts.collect::<Vec<_>>().join(separator))
+    fn identity(&self, item: &Node, keys: &[&str], ground: Ground<'_>) -> Option<Identity> {
+        identity(self.variables, item, keys, ground)
     }
 
     fn nameless(&mut self, item: &Node, keys: &[&str]) {
@@ -214,4 +215,26 @@ impl Merge<'_> {
 fn quoted(keys: &[&str], word: &str) -> String {
     let names: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
     any_of(names.iter().map(String::as_str)).replace(" or ", &format!(" {word} "))
+}
+
+/// What an element goes by; `None`: it says nothing of it.
+pub fn identity(variables: &Variables, item: &Node, keys: &[&str], ground: Ground<'_>) -> Option<Identity> {
+    let Value::Map(entries) = &item.value else { return None };
+    let scalar = |name: &str| {
+        let (_, node) = entries.iter().find(|(key, _)| key.text == name)?;
+        match &node.value {
+            Value::Scalar(scalar) => Some(scalar.text.as_str()),
+            Value::List(_) | Value::Map(_) | Value::Refused => None,
+        }
+    };
+    keys.iter().find_map(|key| scalar(key))?;
+    let written =
+        |name: &str| scalar(name).map(|text| variables.peek(text).unwrap_or_else(|| text.to_owned()));
+    let separator = if keys.contains(&"protocol") { "/" } else { ":" };
+    let parts = keys.iter().filter_map(|key| {
+        written(key).or_else(|| ground.key_default(key).map(str::to_owned)).filter(|text| !text.is_empty())
+    });
+    let name = parts.collect::<Vec<_>>().join(separator);
+    let known = keys.iter().filter_map(|key| scalar(key)).all(|text| variables.knows(text));
+    Some(Identity { name, known })
 }

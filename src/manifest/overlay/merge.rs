@@ -21,6 +21,8 @@ pub struct Merge<'a> {
     pub decided: Vec<(FieldPath, Span)>,
     /// Those of them that it takes away.
     pub removed: Vec<(FieldPath, Span)>,
+    /// What is wrong with new elements, by place, unless another overlay gives them what they lack.
+    pub lacking: Vec<(Span, Diagnostic)>,
 }
 
 pub type Entry = (Key, Node);
@@ -29,6 +31,7 @@ impl Merge<'_> {
     /// What stands at `path` after the overlay.
     pub fn value(&mut self, base: &Node, patch: &Node, path: &FieldPath, ground: Ground<'_>) -> Node {
         match (&base.value, &patch.value) {
+            (Value::Refused, _) => base.clone(),
             (Value::Map(_) | Value::List(_), Value::List(above))
                 if above.is_empty() && ground.merges_lists() =>
             {
@@ -43,7 +46,7 @@ impl Merge<'_> {
             (Value::List(below), Value::List(above)) => match ground.keys() {
                 Some(keys) => {
                     let items = self.list(below, above, keys, path, ground);
-                    Node::new(base.span, Value::List(items))
+                    Node::new(base.span, items.map_or(Value::Refused, Value::List))
                 }
                 None => self.fresh(patch, path, ground),
             },
@@ -119,25 +122,7 @@ impl Merge<'_> {
                 }
             }
         }
-        self.one_of(&mut merged, below, ground);
         merged
-    }
-
-    /// Of two members that AWS takes one of, the overlay has to take the other away itself.
-    fn one_of(&mut self, merged: &mut Vec<Entry>, below: &[Entry], ground: Ground<'_>) {
-        let members = ground.one_of();
-        let is_member = |(key, _): &&Entry| members.contains(&key.text.as_str());
-        let added =
-            merged.iter().filter(is_member).find(|(key, _)| below.iter().all(|it| it.0.text != key.text));
-        let Some((new, _)) = added else { return };
-        let Some((old, _)) = merged.iter().filter(is_member).find(|(key, _)| key.text != new.text) else {
-            return;
-        };
-        let title = format!("`{}` stands beside `{}`, and AWS takes one of them", new.text, old.text);
-        let diagnostic = Diagnostic::at(new.span, title).related(old.span, "the other one");
-        self.diagnostics.push(diagnostic.label(format!("write `{}: null` beside it", old.text)));
-        let old = old.text.clone();
-        merged.retain(|(key, _)| key.text != old);
     }
 
     /// A value of which the spec had nothing, or that takes the place of another kind of value.

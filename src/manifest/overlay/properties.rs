@@ -158,6 +158,7 @@ proptest! {
             diagnostics: &mut diagnostics,
             decided: Vec::new(),
             removed: Vec::new(),
+            lacking: Vec::new(),
         };
         let merged = merge.value(&node(&one), &node(&patch), &FieldPath::root(), ground);
         prop_assert!(!merge.decided.is_empty());

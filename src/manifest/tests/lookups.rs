@@ -124,3 +124,44 @@ fn what_cannot_be_looked_up_is_told_where_git_asks_for_it() {
     1 error in 1 of 2 files.
     ");
 }
+
+#[test]
+fn an_overlay_may_find_an_element_by_a_variable_that_is_looked_up_elsewhere() {
+    let service = "\
+apiVersion: reconciler/v1
+kind: Service
+metadata: {name: web}
+spec:
+  taskDefinition:
+    memory: 512
+    containerDefinitions: [{name: web, image: web:1}]
+  service: {desiredCount: 1}
+";
+    let overlay = "\
+apiVersion: reconciler/v1
+kind: Overlay
+metadata: {name: web, environments: [production]}
+spec:
+  taskDefinition: {containerDefinitions: [{name: \"${registry}\", cpu: 64}]}
+";
+    let staging = super::ENVIRONMENT.replace("production", "staging");
+    let variable = |text: &str| text.replace("name: web,", "name: \"${registry}\",");
+    let (base, patch) = (variable(service), overlay.replace("\"${registry}\"", "web"));
+    for (base, patch) in [(service, overlay), (&base, &patch)] {
+        let files = [("environment.yaml", ENVIRONMENT), ("service.yaml", base), ("overlay.yaml", patch)];
+        check(&checkout(&files), None, Api::builtin()).unwrap_or_else(|errors| panic!("{errors}"));
+        let mut answers = answers();
+        let registry = answers.get_mut(&LookupSource::Parameter("/jobs/registry".to_owned())).unwrap();
+        registry.value = LookupValue::Text("web".to_owned());
+        let desired = load_with(&checkout(&files), None, Api::builtin(), &answers).unwrap();
+        assert_eq!(only(&desired).task_definition["containerDefinitions"][0]["cpu"], 64);
+    }
+    // The plan of an environment without lookups is none of their business.
+    let files = [
+        ("environment.yaml", ENVIRONMENT),
+        ("staging.yaml", &staging),
+        ("service.yaml", service),
+        ("overlay.yaml", overlay),
+    ];
+    load(&checkout(&files), Some("staging"), Api::builtin()).unwrap_or_else(|errors| panic!("{errors}"));
+}

@@ -1,4 +1,4 @@
-//! What an overlay must not say of a list.
+//! What an overlay must not say, above all of a list.
 
 use super::{overlaid, refused};
 
@@ -37,4 +37,34 @@ fn a_directive_in_a_list_that_is_replaced_whole_is_refused_with_the_way_out() {
     );
     let delete = container("command: [{$patch: delete, name: x}]");
     refused(&[&delete], &[title, "write the list that is to stay", "1 error in"]);
+}
+
+#[test]
+fn the_order_of_overlays_means_nothing_to_what_one_takes_away_or_adds() {
+    for (one, two) in [
+        (
+            "taskDefinition: {volumes: [{name: scratch, host: null, dockerVolumeConfiguration: {driver: local}}]}",
+            "taskDefinition: {memory: 1024}",
+        ),
+        (
+            "taskDefinition: {volumes: [{name: scratch, host: null}]}",
+            "taskDefinition: {volumes: [{name: scratch, efsVolumeConfiguration: {fileSystemId: fs-1}}]}",
+        ),
+        ("service: {capacityProviderStrategy: null}", "service: {launchType: EC2}"),
+        (
+            "taskDefinition: {containerDefinitions: [{name: agent, image: agent:1}]}",
+            "taskDefinition: {containerDefinitions: [{name: agent, cpu: 5}]}",
+        ),
+    ] {
+        let load = |specs: &[&str]| overlaid(specs).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(load(&[one, two]).digest, load(&[two, one]).digest, "{one}");
+    }
+    // Where none of them has what a new element needs, it is told.
+    let (one, two) = (
+        "taskDefinition: {containerDefinitions: [{name: agent, cpu: 5}]}",
+        "taskDefinition: {containerDefinitions: [{name: agent, memory: 64}]}",
+    );
+    for specs in [[one, two], [two, one]] {
+        refused(&specs, &["no `agent` in `containerDefinitions` of job-worker", "would need `image`"]);
+    }
 }
