@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::diagnostic::Diagnostic;
 use super::files::Files;
 use super::node::{Span, Variable};
 use crate::model::{FieldPath, Origin, Origins, Segment};
@@ -17,6 +18,8 @@ pub struct Places {
     variables: BTreeMap<FieldPath, Vec<Rc<Variable>>>,
     /// List elements by name.
     removed: BTreeMap<FieldPath, Span>,
+    /// What was told to be missing before it was known what overlays took away, by its diagnostic's number.
+    missing: Vec<(usize, FieldPath)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,21 @@ impl Places {
     /// Notes that an overlay took away what stood at `path`.
     pub fn remove(&mut self, path: &FieldPath, span: Span) {
         self.removed.insert(path.clone(), span);
+    }
+
+    /// Notes that the diagnostic of this number says that `path` is missing.
+    pub fn miss(&mut self, diagnostic: usize, path: &FieldPath) {
+        self.missing.push((diagnostic, path.clone()));
+    }
+
+    /// Points at the overlay in what was told of a field that it took away.
+    pub fn point_at_removed(&self, diagnostics: &mut [Diagnostic]) {
+        for (number, path) in &self.missing {
+            if let (Some(span), Some(diagnostic)) = (self.removed(path), diagnostics.get_mut(*number)) {
+                diagnostic.place = Some(span);
+                "taken away here".clone_into(&mut diagnostic.label);
+            }
+        }
     }
 
     /// Notes which variables put the value at `path`.

@@ -261,7 +261,9 @@ impl Walk<'_> {
             if supplied || has(name) || meant.contains(&name.as_str()) {
                 continue;
             }
-            self.places.refuse(&at.path.field(name.as_str()));
+            let path = at.path.field(name.as_str());
+            self.places.refuse(&path);
+            self.places.miss(self.diagnostics.len(), &path);
             let title = format!("{} has no `{name}`", self.noun(expected.name()));
             let diagnostic = Diagnostic::at(at.anchor, title).label(format!("`{name}` is required"));
             self.error(self.see(diagnostic, expected.name()));

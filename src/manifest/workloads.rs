@@ -171,18 +171,19 @@ impl Reading<'_> {
             }
         };
         visit(self.manifest, &spec);
-        let remember = |places: &mut super::places::Places| {
+        let remember = |places: &mut super::places::Places, diagnostics: &mut [Diagnostic]| {
             removed.iter().for_each(|(path, span)| places.remove(path, *span));
+            places.point_at_removed(diagnostics);
         };
         match self.manifest.kind {
             Kind::ScheduledTask => {
                 let mut draft = scheduled_task::read(self.manifest, &spec, api, diagnostics)?;
-                remember(&mut draft.places);
+                remember(&mut draft.places, diagnostics);
                 Some(Read::ScheduledTask(Box::new(draft)))
             }
             Kind::Service | Kind::Environment | Kind::Overlay => {
                 let mut draft = service::read(self.manifest, &spec, api, diagnostics)?;
-                remember(&mut draft.places);
+                remember(&mut draft.places, diagnostics);
                 Some(Read::Service(Box::new(draft)))
             }
         }

@@ -100,6 +100,12 @@ impl<'a> Ground<'a> {
         match self.what {
             What::Hooks => Some(&["name"]),
             What::Inputs(_, of) => keyed_by(inputs(of)?),
+            // ECS takes one alias only: another port would be a second one.
+            What::Aws { shape, .. }
+                if shape.element().is_some_and(|it| it.name() == "ServiceConnectClientAlias") =>
+            {
+                None
+            }
             What::Aws { shape, rules, .. } => {
                 rules.and_then(keyed_by).or_else(|| element_keys(shape.element()?.name()))
             }

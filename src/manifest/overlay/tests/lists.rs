@@ -1,6 +1,7 @@
 //! What an overlay must not say, above all of a list.
 
-use super::{overlaid, refused};
+use super::{BASE, overlaid, overlay, refused, try_load};
+use crate::manifest::tests::ENVIRONMENT;
 
 #[test]
 fn an_empty_list_in_an_overlay_is_refused_where_it_would_change_nothing() {
@@ -37,6 +38,36 @@ fn a_directive_in_a_list_that_is_replaced_whole_is_refused_with_the_way_out() {
     );
     let delete = container("command: [{$patch: delete, name: x}]");
     refused(&[&delete], &[title, "write the list that is to stay", "1 error in"]);
+}
+
+#[test]
+fn the_one_alias_of_service_connect_is_replaced_whole() {
+    let connect = "    serviceConnectConfiguration: {enabled: true, namespace: jobs, services: [{portName: http, clientAliases: [{port: 80}]}]}\n  scaling:\n";
+    let base = BASE
+        .replace("[{containerPort: 8080}, ", "[{containerPort: 8080, name: http}, ")
+        .replace("  scaling:\n", connect);
+    let patch = overlay(
+        "service: {serviceConnectConfiguration: {services: [{portName: http, clientAliases: [{port: 8080}]}]}}",
+    );
+    let files = [("a.yaml", base.as_str()), ("b.yaml", &patch), ("e.yaml", ENVIRONMENT)];
+    let desired = try_load(&files).unwrap_or_else(|errors| panic!("{errors}"));
+    let service = &desired.services.values().next().unwrap().service;
+    let aliases = &service["serviceConnectConfiguration"]["services"][0]["clientAliases"];
+    assert_eq!(*aliases, serde_json::json!([{"port": 8080}]));
+}
+
+#[test]
+fn what_an_overlay_takes_away_of_what_aws_needs_is_told_where_it_does() {
+    for (spec, title) in [
+        ("taskDefinition:\n  containerDefinitions: null", "a task definition has no `containerDefinitions`"),
+        (
+            "service: {networkConfiguration: {awsvpcConfiguration: {subnets: null, assignPublicIp: DISABLED}}}",
+            "has no `subnets`",
+        ),
+    ] {
+        refused(&[spec], &[title, "--> overlay-1.yaml"]);
+    }
+    refused(&["taskDefinition:\n  containerDefinitions: null"], &["overlay-1.yaml:6:5", "taken away here"]);
 }
 
 #[test]
