@@ -70,6 +70,10 @@ pub fn read(
         if let Some(first) = first {
             let diagnostic = twice(noun, first.name_span, &manifest);
             diagnostics.push(match first.noun == noun {
+                // Each for other environments: that is what overlays are for.
+                true if manifest.environments.is_some() => {
+                    diagnostic.label("one manifest, and an Overlay for what differs")
+                }
                 true => diagnostic,
                 false => diagnostic.note("services and scheduled tasks share one set of names"),
             });

@@ -336,6 +336,20 @@ fn a_service_is_only_in_the_environments_that_it_names() {
 }
 
 #[test]
+fn two_manifests_of_one_service_for_two_environments_are_told_to_become_an_overlay() {
+    let staging = ENVIRONMENT.replace("production", "staging");
+    let of = |name: &str| {
+        BASE.replace("{name: job-worker}", &format!("{{name: job-worker, environments: [{name}]}}"))
+    };
+    let (one, two) = (of("production"), of("staging"));
+    let files = [("a.yaml", one.as_str()), ("b.yaml", &two), ("e.yaml", ENVIRONMENT), ("f.yaml", &staging)];
+    let errors = try_load(&files).unwrap_err();
+    for part in ["two manifests for service `job-worker`", "one manifest, and an Overlay for what differs"] {
+        assert!(errors.contains(part), "{errors}");
+    }
+}
+
+#[test]
 fn an_overlay_of_another_environment_is_checked_as_well() {
     let staging = ENVIRONMENT.replace("production", "staging");
     let load_with = |spec: &str| {
