@@ -6,7 +6,7 @@ use super::diagnostic::{Diagnostic, Diagnostics};
 use super::limits::{DIAGNOSTICS_MAX, MESSAGE_LENGTH_MAX};
 use super::node::Span;
 
-/// Bytes of a source line that are shown. A longer one is shown by its place only.
+/// Bytes of a source line that are shown. Of a longer one, the place and the label are.
 const LINE_BYTES_MAX: usize = 400;
 
 pub(super) fn render(diagnostics: &Diagnostics, colour: bool) -> String {
@@ -46,7 +46,11 @@ fn with_place<'a>(
     let path = visible(&source.path);
     let line = line_around(&source.text, place);
     let Some((start, line)) = line else {
-        return group.element(Origin::path(path).line(place.line).char_column(place.column));
+        let group = group.element(Origin::path(path).line(place.line).char_column(place.column));
+        return match label.is_empty() {
+            true => group,
+            false => group.element(Level::NOTE.no_name().message(visible(label))),
+        };
     };
     // A value of several lines is marked on its first.
     let from = place.start - start;
