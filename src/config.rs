@@ -157,6 +157,7 @@ pub struct RenderSettings {
     /// Only these services and scheduled tasks, without the Environment.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub service: Vec<String>,
+    /// YAML is for a file of manifests, JSON is a list for programs.
     #[arg(short, long, default_value = "yaml")]
     pub output: Format,
     /// Say behind each line which file and line set it.

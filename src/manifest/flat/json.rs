@@ -1,4 +1,4 @@
-//! A tree as JSON. Numbers stay as they were written: `1.10` is no other text than in the manifest.
+//! A tree as JSON. What a reader of JSON would write in another way is a text: ECS gets `1.10` as it stands.
 
 use crate::manifest::node::{Kind, Node, Scalar, Value};
 use crate::model::Json;
@@ -52,10 +52,32 @@ fn scalar(scalar: &Scalar) -> String {
     match scalar.kind() {
         Kind::Null => "null".to_owned(),
         Kind::Boolean(value) => value.to_string(),
-        // JSON knows neither `0123` nor `+1`.
-        Kind::Integer | Kind::Float if serde_json::from_str::<Json>(&scalar.text).is_ok() => {
-            scalar.text.clone()
-        }
+        Kind::Integer | Kind::Float if stays(&scalar.text) => scalar.text.clone(),
         Kind::Integer | Kind::Float | Kind::Text => Json::from(scalar.text.as_str()).to_string(),
+    }
+}
+
+/// Whether a number is written again as it was: JSON knows neither `0123` nor `+1`, and `1.10` becomes `1.1`.
+fn stays(number: &str) -> bool {
+    serde_json::from_str::<Json>(number).is_ok_and(|read| read.to_string() == number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_json_would_write_in_another_way_is_a_text() {
+        for (written, expected) in [
+            ("1", "1"),
+            ("-5", "-5"),
+            ("60.5", "60.5"),
+            ("1.10", "\"1.10\""),
+            ("1e3", "\"1e3\""),
+            ("0123", "\"0123\""),
+            ("123456789012345678901234", "\"123456789012345678901234\""),
+        ] {
+            assert_eq!(scalar(&Scalar { text: written.to_owned(), plain: true }), expected);
+        }
     }
 }
