@@ -6,7 +6,7 @@ use super::diagnostic::Diagnostic;
 use super::envelope::Manifest;
 use super::fields::{Fields, diagnostic};
 use super::lookups::{self, Lookup};
-use super::node::{Kind, Node, Value};
+use super::node::{Kind, Node, Scalar, Value};
 use super::variables::{BUILT_IN, Variables};
 use super::{policy, scalar};
 use crate::model::{Answers, Environment, EnvironmentSync, Json};
@@ -124,7 +124,7 @@ fn own_variables(
         } else {
             value(key.text.as_str(), node, diagnostics);
             // Known by name in any case: its uses are not wrong as well.
-            own.insert(key.text.clone(), node.clone());
+            own.insert(key.text.clone(), unescaped(node));
         }
     }
     (own, lookups)
@@ -133,6 +133,19 @@ fn own_variables(
 fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+}
+
+/// `$${name}` is the text `${name}`, here as anywhere.
+fn unescaped(node: &Node) -> Node {
+    let value = match &node.value {
+        Value::Scalar(scalar) => {
+            let text = Variables::unescape(&scalar.text).unwrap_or_else(|| scalar.text.clone());
+            Value::Scalar(Scalar { text, plain: scalar.plain })
+        }
+        Value::List(items) => Value::List(items.iter().map(unescaped).collect()),
+        Value::Map(_) | Value::Refused => node.value.clone(),
+    };
+    Node { value, ..node.clone() }
 }
 
 /// Checks that a variable's value is a scalar or a list of scalars.
@@ -146,7 +159,7 @@ fn value(name: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) {
             Value::Scalar(written) if written.kind() == Kind::Null => {
                 format!("variable `{name}` has no value")
             }
-            Value::Scalar(written) if written.text.contains("${") => {
+            Value::Scalar(written) if Variables::unescape(&written.text).is_none() => {
                 format!("variable `{name}` refers to another variable")
             }
             Value::Scalar(_) | Value::Refused => continue,

@@ -58,6 +58,15 @@ impl Variables {
         Some(whole)
     }
 
+    /// The text that a text without references stands for; `None`: there are some in it.
+    pub fn unescape(text: &str) -> Option<String> {
+        let part = |piece| match piece {
+            Piece::Text(part) => Some(part),
+            Piece::Name(_) | Piece::Open => None,
+        };
+        pieces(text).into_iter().map(part).collect()
+    }
+
     /// Whether no variable in a text still has to be looked up.
     pub fn knows(&self, text: &str) -> bool {
         let refused = |name: &str| self.values.get(name).is_some_and(|node| node.value == Value::Refused);

@@ -179,6 +179,9 @@ impl Told {
             Equality::Exact | Equality::Members | Equality::Number => None,
             Equality::Ordered => Some("the order counts".to_owned()),
             Equality::KeyedBy(keys) => Some(format!("elements by {}, in any order", keys.join(", "))),
+            Equality::MapByName(_) if rule.path.ends_with("tags") => {
+                Some("elements by key, in any order".to_owned())
+            }
             Equality::MapByName(_) => Some("elements by name, in any order".to_owned()),
             Equality::Set => Some("in any order".to_owned()),
             _ => Some(rule.sentence(Kept::Equality)),

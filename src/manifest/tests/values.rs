@@ -59,6 +59,17 @@ fn variables_take_the_place_of_their_names() {
 }
 
 #[test]
+fn a_doubled_dollar_in_the_value_of_a_variable_is_a_literal_one() {
+    let environment = ENVIRONMENT.replace("  variables:\n", "  variables:\n    start: \"exec $${SHELL}\"\n");
+    let text =
+        SMALL.replace("image: web:1", "image: web:1\n        command: [\"${start} now\", \"${start}\"]");
+    let files = [("environment.yaml", environment.as_str()), ("service.yaml", &text)];
+    let desired = load(&checkout(&files), None, Api::builtin()).unwrap_or_else(|errors| panic!("{errors}"));
+    let command = &only(&desired).task_definition["containerDefinitions"][0]["command"];
+    assert_eq!(*command, json!(["exec ${SHELL} now", "exec ${SHELL}"]));
+}
+
+#[test]
 fn a_doubled_dollar_is_a_literal_one() {
     assert_eq!(command("[\"$${HOME} $HOME $$ ${replicas}$\"]"), json!(["${HOME} $HOME $$ 3$"]));
 }
