@@ -192,6 +192,18 @@ async fn a_target_that_carries_somebody_elses_policy_is_not_deregistered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_ledger_whose_scaling_it_is_is_not_known_and_that_is_what_is_said() {
+    let (mut world, _) = settled(pruned()).await;
+    let wish = world.commit(&[bare(PRUNE)]);
+    let text = world.plan_text(&wish, Memory::Nothing).await;
+    assert!(text.contains("left in place: whether this installation put it is not known here"), "{text}");
+    let wish = world.commit(&[service("api", "app:1") + PRUNE]);
+    let text = world.plan_text(&wish, Memory::Nothing).await;
+    let said = "left in place: whether this installation registered the scalable target is not known here";
+    assert!(text.contains(said), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_target_that_somebody_else_registered_stays() {
     let (mut world, _) = settled(service("api", "app:1") + PRUNE).await;
     world.scaling("RegisterScalableTarget", "api", json!({"MinCapacity": 2, "MaxCapacity": 9})).await;
