@@ -227,7 +227,8 @@ pub(super) fn finish(look: Look<'_>, service: Option<&EcsService>, found: &mut [
     };
     for difference in found {
         let drifted = matches!(last, Last::Same { .. }) && !back && !look.comes_back();
-        if drifted && difference.cause == Cause::Git {
+        // What we note on the service is nobody's wish, and no drift that `sync.drift` could leave.
+        if drifted && difference.cause == Cause::Git && difference.bookkeeping().is_none() {
             difference.cause = Cause::BehindOurBack;
         }
         difference.since = since(look, &difference.cause, before.filter(|it| !it.is_empty()));

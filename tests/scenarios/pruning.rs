@@ -100,7 +100,7 @@ async fn with_pruning_off_what_left_git_stays_and_is_reported() {
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
 
     ~ api           in place, no deployment
-        service.tags.reconciler/digest  "7a6466dd72b77e61a5d161c03be41363e4da4c1a57702c… -> "0cb60a72566c52e7d5b6c34dc0be7dcdcf921ee668e42a…  service-0.yaml:14 · changed between 4c1f9e1 and 4c1f9e2
+        service.tags.reconciler/digest  notes the new digest; nothing of AWS's changes
         will: tag service
         scaling.policies[cpu]  left in place: prune is off
         scaling.scheduledActions[night]  left in place: prune is off

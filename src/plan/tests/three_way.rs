@@ -187,6 +187,25 @@ fn drift_that_may_stay_stays_while_git_s_change_goes_through() {
 }
 
 #[test]
+fn an_ignored_field_of_a_task_definition_is_no_drift_that_is_held_for_our_own_tag() {
+    let mut desired = with_drift(Drift::Warn);
+    desired.sync.ignore.push("/taskDefinition/memory".to_owned());
+    let mut account = Account::running(&desired);
+    let mut theirs = account.revisions[0].clone();
+    theirs.arn = arn(2);
+    theirs.body["memory"] = "1024".into();
+    theirs.tags.clear();
+    account.revisions.push(theirs);
+    account.service()["taskDefinition"] = arn(2).0.into();
+    let record = applied(&desired, 1);
+    let noting = next(&desired, &account.look(), Some(&record));
+    assert_eq!(outcome(&noting), "TagResource");
+    assert_eq!(told(&noting), ["reconciler/task-definition Git a..b"]);
+    account.apply(&noting);
+    assert_eq!(outcome(&next(&desired, &account.look(), Some(&record))), "unchanged");
+}
+
+#[test]
 fn what_git_changed_as_well_is_no_drift_that_may_stay() {
     let before = with_drift(Drift::Ignore);
     let mut account = Account::running(&before);
