@@ -117,6 +117,22 @@ fn blame(sides: &Sides<'_>, found: &mut [Difference]) {
     }
 }
 
+/// The same where a roll-back put settings back: those are compared with what it put there. Of the rest
+/// only the count is known to be nothing that a roll-back moves.
+fn blame_after_roll_back(good: &LastGood, applied: &Json, sides: &Sides<'_>, found: &mut [Difference]) {
+    let Some(settings) = good.settings.as_object() else { return };
+    let mut then = applied.clone();
+    settings.iter().for_each(|(member, value)| then[member.as_str()] = value.clone());
+    let service = FieldPath::root().field("service");
+    let is_known = |one: &Difference| {
+        let mut members = settings.keys().map(String::as_str).chain(["desiredCount"]);
+        members.any(|member| one.path.starts_with(&service.field(member)))
+    };
+    for one in found.iter_mut().filter(|one| is_known(one)) {
+        blame(&Sides { applied: Some(&then), ..*sides }, std::slice::from_mut(one));
+    }
+}
+
 /// Whether any of the differences is at a path, above or below it.
 pub(super) fn touches(found: &[Difference], path: &FieldPath) -> bool {
     found.iter().any(|one| one.path.starts_with(path) || path.starts_with(&one.path))
@@ -136,8 +152,10 @@ pub(super) fn of_service(
     let ignore = &look.desired.sync.ignore;
     let (before, _) = with_ignored("service", &spec.service, sides.live, tree(Tree::Service), ignore);
     let sides = Sides { applied: Some(&before), ..sides };
-    if went_back(look, service, &applied.digest).is_none() && !look.comes_back() {
-        blame(&sides, found);
+    match went_back(look, service, &applied.digest) {
+        _ if look.comes_back() => {}
+        None => blame(&sides, found),
+        Some(good) => blame_after_roll_back(good, &before, &sides, found),
     }
     let (_, never_ours) = differences(&before, sides.live, sides.rules);
     let was_mentioned = |path: &FieldPath| {

@@ -282,6 +282,36 @@ fn a_fix_after_a_roll_back_is_git_s_doing() {
     assert_eq!(outcome(&plan), "RegisterTaskDefinition, UpdateService, TagResource");
 }
 
+#[test]
+fn what_a_hand_changed_after_a_roll_back_is_not_put_down_to_git() {
+    let good = api();
+    let mut account = Account::running(&good);
+    let mut bad = api();
+    bad.task_definition["containerDefinitions"][0]["image"] = "jobs/api:2".into();
+    sign(&mut bad);
+    account.apply(&plan(&bad, &account.look(), None));
+    account.service()["taskDefinition"] = arn(1).0.into();
+    let mut record = applied(&bad, 2);
+    record.last_good = Some(LastGood {
+        digest: good.digest,
+        task_definition: arn(1),
+        deployment: None,
+        settings: EcsService(account.service().clone()).deployed_settings(),
+        completed_at: Timestamp(0),
+    });
+    let groups = "/networkConfiguration/awsvpcConfiguration/securityGroups/0";
+    *account.service().pointer_mut(groups).unwrap() = "sg-9".into();
+    account.service()["desiredCount"] = 7.into();
+    let mut fix = bad.clone();
+    fix.task_definition["containerDefinitions"][0]["image"] = "jobs/api:3".into();
+    sign(&mut fix);
+    let told = told(&next(&fix, &account.look(), Some(&record)));
+    assert_eq!(
+        told,
+        ["image Git a..b", "desiredCount BehindOurBack ..a", "securityGroups BehindOurBack ..a"]
+    );
+}
+
 /// Commits `c`, `b`, `a`, the newest first, that asked for these.
 fn pasts(specs: &[Option<&DesiredService>]) -> Pasts {
     let desired = |id: &str, service: &DesiredService| Desired {
