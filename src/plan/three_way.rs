@@ -71,19 +71,11 @@ pub(super) fn applied_by_tags(service: &EcsService, installation: &str) -> Optio
         task_definition_digest: Digest::from_tag(""),
         spec: None,
         looked_up: Vec::new(),
-        task_definition: tagged_revision(service),
+        task_definition: service.tagged_revision().unwrap_or_else(|| TaskDefinitionArn(String::new())),
         revision: service.tag(tag::REVISION).unwrap_or_default().to_owned(),
         at: Timestamp(0),
         prune: None,
     })
-}
-
-/// The revision that was applied last, if the service's tags say so.
-fn tagged_revision(service: &EcsService) -> TaskDefinitionArn {
-    let runs = service.task_definition();
-    let tagged = service.tag(tag::TASK_DEFINITION).unwrap_or_default();
-    let place = runs.0.rsplit_once('/').map(|(place, _)| place).unwrap_or_default();
-    TaskDefinitionArn(format!("{place}/{tagged}"))
 }
 
 /// Whether the service runs an older revision because the rollout of what was applied last was rolled
