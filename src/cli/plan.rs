@@ -11,9 +11,17 @@ pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow
     let remembering = road::remembering(&settings.source, &settings.account).await?;
     let desired = remembering.desired.clone();
     let plan = look(settings, surroundings, &desired, remembering).await?;
+    let unknown = "deletions, roll-backs and what is held";
+    let has_ledger = road::note_missing_ledger(&settings.account, &desired.environment, unknown);
     match settings.output {
-        Output::Json if settings.explain => road::line(&format!("{:#}", report::plan_json_explained(&plan))),
-        Output::Json => road::line(&format!("{:#}", report::plan_json(&plan))),
+        Output::Json => {
+            let mut object = match settings.explain {
+                true => report::plan_json_explained(&plan),
+                false => report::plan_json(&plan),
+            };
+            object["ledger"] = if has_ledger { "present" } else { "absent" }.into();
+            road::line(&format!("{object:#}"));
+        }
         Output::Text => {
             let options = report::PlanTextOptions {
                 colour: surroundings.colour,

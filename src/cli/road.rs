@@ -317,10 +317,18 @@ pub fn records(account: &Account, desired: &Desired) -> anyhow::Result<BTreeMap<
     Ok(LedgerView::read(ledger_path(account, environment), &place)?.records().clone())
 }
 
-/// The ledger's path, if there is no ledger: what was attempted is then not known here.
-pub fn missing_ledger(account: &Account, environment: &Environment) -> Option<PathBuf> {
+/// Says so where there is no ledger, and what is then not known here; answers whether there is one.
+pub fn note_missing_ledger(account: &Account, environment: &Environment, unknown: &str) -> bool {
     let path = ledger_path(account, environment);
-    (!path.exists()).then_some(path)
+    let exists = path.exists();
+    if !exists {
+        eprintln!(
+            "note: there is no ledger at {}, so {unknown} are not known here\n  \
+             `--state` names the folder of the installation that runs",
+            path.display()
+        );
+    }
+    exists
 }
 
 /// Writes to standard output. A reader that went away, as `head` does, must neither end the work nor

@@ -8,13 +8,7 @@ use crate::report::status::{self, Show, StatusTextOptions, status_json, status_t
 /// Prints the status; exits with an error only if it can't be told.
 pub async fn run(settings: &StatusSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
     let desired = road::desired(&settings.source, &settings.account).await?;
-    if let Some(path) = road::missing_ledger(&settings.account, &desired.environment) {
-        eprintln!(
-            "note: there is no ledger at {}, so roll-backs and what is held are not known here\n  \
-             `--state` names the folder of the installation that runs",
-            path.display()
-        );
-    }
+    road::note_missing_ledger(&settings.account, &desired.environment, "roll-backs and what is held");
     let reader = road::reader(&settings.account, &desired).await?;
     let records = road::records(&settings.account, &desired)?;
     let live = road::observe(&reader, &settings.account, &desired, &records, (surroundings.now)()).await?;

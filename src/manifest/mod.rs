@@ -163,7 +163,10 @@ fn desired(
     let mut chosen = choose(documents, environment, answers, complete, checkout, &mut diagnostics);
     if let (Some((environment, variables)), Some(answers)) = (&mut chosen, answers) {
         let lookups = variables.get(&environment.name).map_or(&[][..], |own| own.lookups.as_slice());
-        environment.looked_up = lookups::used(lookups, answers, files, &mut diagnostics);
+        // For a commit that is refused already nothing is looked up, and that is no mistake of its own.
+        if diagnostics.is_empty() {
+            environment.looked_up = lookups::used(lookups, answers, files, &mut diagnostics);
+        }
     }
     let manifests = std::mem::take(&mut documents.manifests);
     let workloads = chosen.as_ref().map(|(environment, environments)| {

@@ -166,6 +166,14 @@ impl EcsService {
         self.tag(tag::DIGEST).map(Digest::from_tag)
     }
 
+    /// The revision that was applied last, if the service's tags say so.
+    pub fn tagged_revision(&self) -> Option<TaskDefinitionArn> {
+        let runs = self.task_definition();
+        let tagged = self.tag(tag::TASK_DEFINITION)?;
+        let place = runs.0.rsplit_once('/').map(|(place, _)| place).unwrap_or_default();
+        Some(TaskDefinitionArn(format!("{place}/{tagged}")))
+    }
+
     /// What an administrator's override of the scaling bounds means now, if there is one.
     pub fn overriding(&self, now: Timestamp) -> Option<Overriding> {
         self.tag(tag::SCALING_OVERRIDE).map(|text| Overriding::read(text, now))

@@ -187,7 +187,7 @@ impl Observer {
                     live.task_definition = self.task_definition(want, service).await;
                 }
                 if let Part::Present(running) = &live.task_definition {
-                    live.applied = self.applied_revision(want, running).await;
+                    live.applied = self.applied_revision(want, service, running).await;
                     match self.reusable(want.sought(), Some(running)).await {
                         Ok(reusable) => live.reusable = reusable,
                         Err(error) => live.task_definition = Part::Unreadable(error.to_string()),

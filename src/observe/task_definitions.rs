@@ -116,15 +116,21 @@ impl Observer {
     pub(super) async fn applied_revision(
         &self,
         want: &Want<'_>,
+        service: &EcsService,
         running: &LiveTaskDefinition,
     ) -> Option<LiveTaskDefinition> {
-        let applied = want.applied()?;
-        let third = applied.task_definition != running.arn
-            && applied.task_definition_digest != want.desired.task_definition_digest;
-        if !third {
+        let (applied, same) = match want.applied() {
+            Some(applied) => (
+                applied.task_definition.clone(),
+                applied.task_definition_digest == want.desired.task_definition_digest,
+            ),
+            // Where the ledger does not say it, the service's tags do.
+            None => (service.tagged_revision()?, service.digest().as_ref() == Some(&want.desired.digest)),
+        };
+        if same || applied == running.arn {
             return None;
         }
-        self.revision(&applied.task_definition).await.ok().map(|revision| (*revision).clone())
+        self.revision(&applied).await.ok().map(|revision| (*revision).clone())
     }
 
     /// An ACTIVE revision that carries the wanted digest, other than the one that runs. An error

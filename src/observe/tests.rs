@@ -334,6 +334,24 @@ async fn what_the_ledger_remembers_is_looked_at_before_the_list() {
     assert!(!stub.operations().contains(&"ListTaskDefinitions".to_owned()));
 }
 
+#[tokio::test]
+async fn without_a_ledger_the_revision_that_the_service_s_tag_names_is_read() {
+    let stub = Stub::new(|seen| match seen.operation.as_str() {
+        "DescribeServices" => {
+            let mut service = settled("api");
+            service["taskDefinition"] = arn("api", 3).into();
+            service["tags"][0]["value"] = "an older spec".into();
+            Reply::Json(json!({"services": [service]}))
+        }
+        "DescribeScalableTargets" => Reply::Json(json!({"ScalableTargets": []})),
+        _ => with_revisions(seen),
+    });
+    let desired = [desired("api")];
+    let live = observer(&stub).await.observe(&wants(&desired, None), NOW).await;
+    let live = &live.services[&ServiceKey::new("api")];
+    assert_eq!(live.applied.as_ref().unwrap().arn.0, arn("api", 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_look_up_that_fails_keeps_a_service_from_being_created() {
     let stub = Stub::new(|seen| match seen.operation.as_str() {

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::model::{
     DesiredService, Digest, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService,
-    Origin, Origins, Overriding, Part, REVISION_ONLY, Revision, Segment, ServiceRecord, Timestamp, tag,
+    Origin, Origins, Overriding, Ownership, Part, REVISION_ONLY, Revision, Segment, ServiceRecord, Timestamp,
+    tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -42,6 +43,17 @@ impl Look<'_> {
     pub(super) fn is_replaced(self) -> bool {
         let leaving = self.record.and_then(|record| record.leaving.as_ref());
         leaving.is_some_and(|leaving| leaving.began_at.is_some() && leaving.replaces)
+    }
+
+    /// Whether the service is ours by its tags, and no ledger tells what we put beside it.
+    pub(super) fn is_unrecorded(self) -> bool {
+        let is_ours = |it: &EcsService| it.ownership(self.installation) == Ownership::Ours;
+        // What older commits and the tags tell of it was applied nobody knows when.
+        let told = |record: &ServiceRecord| record.applied.as_ref().is_some_and(|it| it.at != Timestamp(0));
+        let known = |record: &ServiceRecord| {
+            told(record) || record.scaling.is_some() || record.rollout.is_some() || record.last_good.is_some()
+        };
+        self.live.service.present().is_some_and(is_ours) && !self.record.is_some_and(known)
     }
 
     /// What an administrator's override of the scaling bounds means now, if there is one.

@@ -235,6 +235,10 @@ pub(super) fn leave(look: Look<'_>, fate: Fate<'_>, change: &mut Change) {
                 Stays::Ignored => (crate::shape::rules::IGNORED.to_owned(), Kept::ByRule),
                 Stays::Overridden(rule) => (rule, Kept::Overridden),
                 Stays::PruneIsOff => (PRUNE_IS_OFF.to_owned(), Kept::LeftInPlace),
+                Stays::NotOurs if look.is_unrecorded() => {
+                    let rule = "whether this installation registered the scalable target is not known here";
+                    (rule.to_owned(), Kept::LeftInPlace)
+                }
                 Stays::NotOurs => {
                     ("this installation did not register the scalable target".to_owned(), Kept::LeftInPlace)
                 }
@@ -293,7 +297,11 @@ impl Unmentioned {
                 change.step(action, vec![path]);
                 continue;
             }
-            let rule = if is_ours { PRUNE_IS_OFF } else { "this installation did not put it" };
+            let rule = match is_ours {
+                true => PRUNE_IS_OFF,
+                false if look.is_unrecorded() => "whether this installation put it is not known here",
+                false => "this installation did not put it",
+            };
             change.quiet.push(Quiet {
                 path,
                 live: Some(masked(&element)),

@@ -71,19 +71,11 @@ pub(super) fn applied_by_tags(service: &EcsService, installation: &str) -> Optio
         task_definition_digest: Digest::from_tag(""),
         spec: None,
         looked_up: Vec::new(),
-        task_definition: tagged_revision(service),
+        task_definition: service.tagged_revision().unwrap_or_else(|| TaskDefinitionArn(String::new())),
         revision: service.tag(tag::REVISION).unwrap_or_default().to_owned(),
         at: Timestamp(0),
         prune: None,
     })
-}
-
-/// The revision that was applied last, if the service's tags say so.
-fn tagged_revision(service: &EcsService) -> TaskDefinitionArn {
-    let runs = service.task_definition();
-    let tagged = service.tag(tag::TASK_DEFINITION).unwrap_or_default();
-    let place = runs.0.rsplit_once('/').map(|(place, _)| place).unwrap_or_default();
-    TaskDefinitionArn(format!("{place}/{tagged}"))
 }
 
 /// Whether the service runs an older revision because the rollout of what was applied last was rolled
@@ -117,6 +109,22 @@ fn blame(sides: &Sides<'_>, found: &mut [Difference]) {
     }
 }
 
+/// The same where a roll-back put settings back: those are compared with what it put there. Of the rest
+/// only the count is known to be nothing that a roll-back moves.
+fn blame_after_roll_back(good: &LastGood, applied: &Json, sides: &Sides<'_>, found: &mut [Difference]) {
+    let Some(settings) = good.settings.as_object() else { return };
+    let mut then = applied.clone();
+    settings.iter().for_each(|(member, value)| then[member.as_str()] = value.clone());
+    let service = FieldPath::root().field("service");
+    let is_known = |one: &Difference| {
+        let mut members = settings.keys().map(String::as_str).chain(["desiredCount"]);
+        members.any(|member| one.path.starts_with(&service.field(member)))
+    };
+    for one in found.iter_mut().filter(|one| is_known(one)) {
+        blame(&Sides { applied: Some(&then), ..*sides }, std::slice::from_mut(one));
+    }
+}
+
 /// Whether any of the differences is at a path, above or below it.
 pub(super) fn touches(found: &[Difference], path: &FieldPath) -> bool {
     found.iter().any(|one| one.path.starts_with(path) || path.starts_with(&one.path))
@@ -136,8 +144,10 @@ pub(super) fn of_service(
     let ignore = &look.desired.sync.ignore;
     let (before, _) = with_ignored("service", &spec.service, sides.live, tree(Tree::Service), ignore);
     let sides = Sides { applied: Some(&before), ..sides };
-    if went_back(look, service, &applied.digest).is_none() && !look.comes_back() {
-        blame(&sides, found);
+    match went_back(look, service, &applied.digest) {
+        _ if look.comes_back() => {}
+        None => blame(&sides, found),
+        Some(good) => blame_after_roll_back(good, &before, &sides, found),
     }
     let (_, never_ours) = differences(&before, sides.live, sides.rules);
     let was_mentioned = |path: &FieldPath| {
@@ -227,7 +237,8 @@ pub(super) fn finish(look: Look<'_>, service: Option<&EcsService>, found: &mut [
     };
     for difference in found {
         let drifted = matches!(last, Last::Same { .. }) && !back && !look.comes_back();
-        if drifted && difference.cause == Cause::Git {
+        // What we note on the service is nobody's wish, and no drift that `sync.drift` could leave.
+        if drifted && difference.cause == Cause::Git && difference.bookkeeping().is_none() {
             difference.cause = Cause::BehindOurBack;
         }
         difference.since = since(look, &difference.cause, before.filter(|it| !it.is_empty()));

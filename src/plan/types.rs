@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::{Action, Replacement, RevisionSource, Step};
 use crate::model::{
-    Digest, FieldPath, HookStage, Json, LookedUp, Origin, Quarantine, Revision, ScalingOverride, ServiceKey,
-    TaskDefinitionArn, Timestamp, Workload, tag,
+    Digest, FieldPath, HookStage, Json, LookedUp, Origin, Quarantine, Revision, ScalingOverride, Segment,
+    ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
 };
 use crate::shape::rules::{Effect, Source};
 
@@ -220,6 +220,17 @@ pub struct Difference {
     pub sensitive: bool,
     /// Why ECS does not change it where it is.
     pub why: Option<&'static str>,
+}
+
+impl Difference {
+    /// The key of a tag of our own on the service, where it is that which differs.
+    pub fn bookkeeping(&self) -> Option<&str> {
+        let [Segment::Field(_), Segment::Field(member), Segment::Field(key)] = self.path.0.as_slice() else {
+            return None;
+        };
+        let ours = [tag::MANAGED_BY, tag::ID, tag::DIGEST, tag::TASK_DEFINITION];
+        (member == "tags" && ours.contains(&key.as_str())).then_some(key)
+    }
 }
 
 /// What making the difference go away does.

@@ -5,6 +5,7 @@ use super::paint::{count, cut, plain};
 use super::replacing;
 use super::steps::{ScheduleChange, schedule};
 use super::value::{change, value_text};
+use super::why;
 use crate::model::{Failure, Rollout, RolloutKind, Segment};
 use crate::plan::{Action, Cause, Decision, Difference, Held, Kept, ServicePlan, Step};
 
@@ -120,6 +121,9 @@ fn images(differences: &[Difference]) -> Vec<&str> {
 
 /// `memory "1024" -> "2048"`, `worker +BATCH "20"`: the path without what every reader knows.
 fn named(difference: &Difference) -> String {
+    if let Some(noted) = why::noted(difference) {
+        return noted;
+    }
     let segments: Vec<&str> = difference.path.0.iter().filter_map(known_by).collect();
     let name = match (difference.path.0.get(2), segments.split_first()) {
         // A container, or a scaling policy, and what is changed of it.

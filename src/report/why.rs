@@ -1,7 +1,7 @@
 //! Who caused a difference, and since which commit Git says what it says.
 
 use super::value::value_text;
-use crate::model::{Revision, is_dirty};
+use crate::model::{Json, Revision, is_dirty, tag};
 use crate::plan::{Difference, Since};
 
 /// What somebody changed, and since when Git says otherwise.
@@ -19,6 +19,17 @@ pub(super) fn behind_our_back(difference: &Difference) -> String {
         None => String::new(),
     };
     format!("changed behind our back: Git {git}{since}")
+}
+
+/// What is noted on the service where that is all there is to do: its values mean nothing to people.
+pub(super) fn noted(difference: &Difference) -> Option<String> {
+    match (difference.bookkeeping()?, &difference.desired) {
+        (tag::DIGEST, _) => Some("notes the new digest; nothing of AWS's changes".to_owned()),
+        (tag::TASK_DEFINITION, Some(Json::String(revision))) => {
+            Some(format!("notes revision {revision} on the service"))
+        }
+        _ => None,
+    }
 }
 
 /// The commit that changed it, as far as that is known. `now` is the one that is planned.

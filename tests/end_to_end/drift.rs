@@ -34,12 +34,15 @@ fn drift_is_planned_by_plan_and_ended_by_apply() {
     let installation = Installation::new(&repository, &served);
 
     let plan = || finish(installation.verb("plan").args(["--detailed-exitcode", "-o", "json"]));
-    assert_eq!(plan().code, Some(2), "nothing is there yet");
+    let first = plan();
+    assert_eq!((first.code, &first.json()["ledger"]), (Some(2), &json!("absent")), "nothing is there yet");
+    assert!(first.stderr.contains("so deletions, roll-backs and what is held are not known"), "{first:?}");
     let applied = finish(&mut installation.verb("apply"));
     assert_eq!(applied.code, Some(0), "{applied:?}");
     let nothing = plan();
     assert_eq!(nothing.code, Some(0), "{nothing:?}");
     assert_eq!(nothing.json()["unchanged"], json!(["web"]));
+    assert_eq!((&nothing.json()["ledger"], nothing.stderr.as_str()), (&json!("present"), ""));
 
     served.aws().ecs("UpdateService", json!({"cluster": "jobs", "service": "web", "desiredCount": 4}));
     let mutations = served.mutations();

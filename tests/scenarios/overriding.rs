@@ -62,7 +62,7 @@ async fn an_override_holds_gits_bounds_until_its_end_and_then_they_come_back_onc
     insta::assert_snapshot!(world.told_since("scaling is overridden"), @r#"
     08:00:20  override   worker scaling is overridden to 2..8 until 2027-01-15 09:00 by an administrator (tag reconciler/scaling-override); Git's 1..4 waits
     08:10:20  override   worker scaling is overridden to 2..8 until 2027-01-15 09:00 by an administrator (tag reconciler/scaling-override); Git's 3..6 waits
-    08:10:20  plan       worker: in place (tags.reconciler/digest "7e7a369a9e9058f51eeafb65b8d85ec8e854cf84ab6950… -> "5f95e8e22072fd4447cbc4ff5dd0e5e1991b2dd9af18e5…)
+    08:10:20  plan       worker: in place (notes the new digest; nothing of AWS's changes)
     08:10:20  tag        worker records what was applied
     08:10:25  settled    worker runs worker:1, 2 of 2 running, as Git wants it
     09:00:00  plan       worker: the override of 2..8 until 2027-01-15 09:00 has ended: Git's bounds are back, in place (maxCapacity 8 -> 6, minCapacity 2 -> 3)

@@ -100,7 +100,7 @@ async fn with_pruning_off_what_left_git_stays_and_is_reported() {
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
 
     ~ api           in place, no deployment
-        service.tags.reconciler/digest  "7a6466dd72b77e61a5d161c03be41363e4da4c1a57702c… -> "0cb60a72566c52e7d5b6c34dc0be7dcdcf921ee668e42a…  service-0.yaml:14 · changed between 4c1f9e1 and 4c1f9e2
+        service.tags.reconciler/digest  notes the new digest; nothing of AWS's changes
         will: tag service
         scaling.policies[cpu]  left in place: prune is off
         scaling.scheduledActions[night]  left in place: prune is off
@@ -189,6 +189,18 @@ async fn a_target_that_carries_somebody_elses_policy_is_not_deregistered() {
     assert_eq!(settle(&world, &wish).await, ["DeleteScalingPolicy", "DeleteScheduledAction", "TagResource"]);
     assert_eq!(policies(&world).await, ["memory"]);
     assert_eq!(world.bounds("api").await, Some((2, 6)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_ledger_whose_scaling_it_is_is_not_known_and_that_is_what_is_said() {
+    let (mut world, _) = settled(pruned()).await;
+    let wish = world.commit(&[bare(PRUNE)]);
+    let text = world.plan_text(&wish, Memory::Nothing).await;
+    assert!(text.contains("left in place: whether this installation put it is not known here"), "{text}");
+    let wish = world.commit(&[service("api", "app:1") + PRUNE]);
+    let text = world.plan_text(&wish, Memory::Nothing).await;
+    let said = "left in place: whether this installation registered the scalable target is not known here";
+    assert!(text.contains(said), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -93,6 +93,16 @@ fn without_the_values_a_commit_is_checked_as_far_as_it_goes_and_never_loaded() {
 }
 
 #[test]
+fn a_slip_elsewhere_does_not_make_a_look_up_a_mistake() {
+    let slip = SERVICE.replace("kind: Service", "kind: Servic");
+    let files = [("environment.yaml", ENVIRONMENT), ("service.yaml", slip.as_str())];
+    assert!(needs(&checkout(&files), None).is_none());
+    let error = load(&checkout(&files), None, Api::builtin()).unwrap_err().to_string();
+    assert!(error.contains("Servic"), "{error}");
+    assert!(!error.contains("was not looked up"), "{error}");
+}
+
+#[test]
 fn a_wrong_value_says_which_version_it_came_from() {
     let files = [("environment.yaml", ENVIRONMENT), ("service.yaml", SERVICE)];
     let mut answers = answers();

@@ -187,6 +187,25 @@ fn drift_that_may_stay_stays_while_git_s_change_goes_through() {
 }
 
 #[test]
+fn an_ignored_field_of_a_task_definition_is_no_drift_that_is_held_for_our_own_tag() {
+    let mut desired = with_drift(Drift::Warn);
+    desired.sync.ignore.push("/taskDefinition/memory".to_owned());
+    let mut account = Account::running(&desired);
+    let mut theirs = account.revisions[0].clone();
+    theirs.arn = arn(2);
+    theirs.body["memory"] = "1024".into();
+    theirs.tags.clear();
+    account.revisions.push(theirs);
+    account.service()["taskDefinition"] = arn(2).0.into();
+    let record = applied(&desired, 1);
+    let noting = next(&desired, &account.look(), Some(&record));
+    assert_eq!(outcome(&noting), "TagResource");
+    assert_eq!(told(&noting), ["reconciler/task-definition Git a..b"]);
+    account.apply(&noting);
+    assert_eq!(outcome(&next(&desired, &account.look(), Some(&record))), "unchanged");
+}
+
+#[test]
 fn what_git_changed_as_well_is_no_drift_that_may_stay() {
     let before = with_drift(Drift::Ignore);
     let mut account = Account::running(&before);
@@ -261,6 +280,36 @@ fn a_fix_after_a_roll_back_is_git_s_doing() {
     let plan = next(&fix, &account.look(), Some(&record));
     assert_eq!(told(&plan), ["image Git a..b", "memory Git a..b"]);
     assert_eq!(outcome(&plan), "RegisterTaskDefinition, UpdateService, TagResource");
+}
+
+#[test]
+fn what_a_hand_changed_after_a_roll_back_is_not_put_down_to_git() {
+    let good = api();
+    let mut account = Account::running(&good);
+    let mut bad = api();
+    bad.task_definition["containerDefinitions"][0]["image"] = "jobs/api:2".into();
+    sign(&mut bad);
+    account.apply(&plan(&bad, &account.look(), None));
+    account.service()["taskDefinition"] = arn(1).0.into();
+    let mut record = applied(&bad, 2);
+    record.last_good = Some(LastGood {
+        digest: good.digest,
+        task_definition: arn(1),
+        deployment: None,
+        settings: EcsService(account.service().clone()).deployed_settings(),
+        completed_at: Timestamp(0),
+    });
+    let groups = "/networkConfiguration/awsvpcConfiguration/securityGroups/0";
+    *account.service().pointer_mut(groups).unwrap() = "sg-9".into();
+    account.service()["desiredCount"] = 7.into();
+    let mut fix = bad.clone();
+    fix.task_definition["containerDefinitions"][0]["image"] = "jobs/api:3".into();
+    sign(&mut fix);
+    let told = told(&next(&fix, &account.look(), Some(&record)));
+    assert_eq!(
+        told,
+        ["image Git a..b", "desiredCount BehindOurBack ..a", "securityGroups BehindOurBack ..a"]
+    );
 }
 
 /// Commits `c`, `b`, `a`, the newest first, that asked for these.

@@ -73,8 +73,13 @@ impl Window<'_> {
         let mut told = BTreeSet::new();
         let rows = sorted.iter().map(|difference| {
             let (group, path) = grouped(&difference.path);
-            let note = self.note(difference, &mut told);
-            Row { group, path, change: change(difference), note }
+            match why::noted(difference) {
+                Some(change) => Row { group, path, change, note: String::new() },
+                None => {
+                    let note = self.note(difference, &mut told);
+                    Row { group, path, change: change(difference), note }
+                }
+            }
         });
         (rows.collect(), left_out)
     }
