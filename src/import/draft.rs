@@ -174,7 +174,7 @@ impl<'a> Draft<'a> {
 }
 
 fn is_count(text: &str) -> bool {
-    !text.starts_with('0')
+    (text == "0" || !text.starts_with('0'))
         && !text.is_empty()
         && text.len() < 10
         && text.bytes().all(|digit| digit.is_ascii_digit())

@@ -32,6 +32,9 @@ pub use variables::Variable;
 
 use variables::Variables;
 
+/// Bytes of the name of a file.
+const FILE_NAME_BYTES_MAX: usize = 200;
+
 /// Where the services run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
@@ -72,7 +75,7 @@ pub fn import(found: &Found, home: &Home, installation: &str, api: &Api) -> Resu
         Import { left_out: found.left_out.clone(), remarks: found.remarks.clone(), ..Import::default() };
     let mut specs = Vec::new();
     for (key, live) in &found.services {
-        match left_out::why(key, live, installation) {
+        match left_out::nameless(key).or_else(|| left_out::why(key, live, installation)) {
             Some(left_out) => import.left_out.push(left_out),
             None => {
                 let (spec, remarks) = draft::spec(key, live, api);
@@ -81,11 +84,11 @@ pub fn import(found: &Found, home: &Home, installation: &str, api: &Api) -> Resu
             }
         }
     }
-    // What can't be known before somebody has filled it in can't be loaded either.
-    let complete =
-        found.variables.iter().all(|variable| !matches!(variable.value, Tree::Missing(_) | Tree::Map(_)));
     loop {
         write(&mut import, &specs, found, home);
+        // What can't be known before somebody has filled it in can't be loaded either.
+        let is_open = |variable: &Variable| matches!(variable.value, Tree::Missing(_) | Tree::Map(_));
+        let complete = !import.variables.iter().any(is_open);
         if specs.is_empty() || !complete {
             break;
         }
@@ -95,7 +98,7 @@ pub fn import(found: &Found, home: &Home, installation: &str, api: &Api) -> Resu
                 break;
             }
             Err(diagnostics) => {
-                let refused = check::refused(&diagnostics, &import.services);
+                let refused = check::refused(&diagnostics, &import.files, &import.services);
                 if refused.is_empty() {
                     return Err(diagnostics);
                 }
@@ -122,7 +125,7 @@ fn write(import: &mut Import, specs: &[(ServiceKey, Tree)], found: &Found, home:
         return;
     }
     for (key, spec) in specs {
-        let path = format!("{key}.yaml");
+        let path = file_of(key.name(), &import.files);
         let manifest = envelope("Service", key.name(), variables.put(spec));
         import.files.insert(path.clone(), yaml::write(&manifest));
         import.services.insert(key.clone(), path);
@@ -136,6 +139,22 @@ fn write(import: &mut Import, specs: &[(ServiceKey, Tree)], found: &Found, home:
     let path = format!("environments/{}.yaml", home.environment);
     let manifest = envelope("Environment", &home.environment, environment(home, &import.variables));
     import.files.insert(path, yaml::write(&manifest));
+}
+
+/// `NAME.yaml`, of which nearly every file system takes 255 bytes and some tools less.
+fn file_of(name: &str, taken: &BTreeMap<String, String>) -> String {
+    if name.len() + ".yaml".len() <= FILE_NAME_BYTES_MAX {
+        return format!("{name}.yaml");
+    }
+    // What is cut off may be all that tells two names apart.
+    let numbered = (1_usize..).map(|number| {
+        let ending = if number == 1 { ".yaml".to_owned() } else { format!("-{number}.yaml") };
+        let kept = name.char_indices().map(|(at, letter)| at + letter.len_utf8());
+        let kept =
+            kept.take_while(|end| end + ending.len() <= FILE_NAME_BYTES_MAX).last().unwrap_or_default();
+        format!("{}{ending}", &name[..kept])
+    });
+    numbered.into_iter().find(|path| !taken.contains_key(path)).unwrap_or_default()
 }
 
 fn envelope(kind: &str, name: &str, spec: Tree) -> Tree {
