@@ -6,6 +6,7 @@
 mod check;
 mod draft;
 mod essence;
+mod existing;
 mod files;
 mod left_out;
 mod naming;
@@ -24,6 +25,7 @@ use crate::model::{LiveService, ServiceKey};
 use crate::shape::api::Api;
 use crate::shape::layout::API_VERSION;
 
+pub use existing::Existing;
 pub use files::{Asked, FileError, FromFiles, read_files, referred};
 pub use left_out::{LeftOut, Reason};
 pub use remarks::Remark;
@@ -53,6 +55,8 @@ pub struct Found {
     pub variables: Vec<Variable>,
     pub left_out: Vec<LeftOut>,
     pub remarks: Vec<Remark>,
+    /// The Environment that is there already: it only gains variables.
+    pub existing: Option<Existing>,
 }
 
 /// What was written, and what was not.
@@ -65,6 +69,8 @@ pub struct Import {
     pub variables: Vec<Variable>,
     pub left_out: Vec<LeftOut>,
     pub remarks: Vec<Remark>,
+    /// A plan of them does more than adopt.
+    pub changes: bool,
 }
 
 /// Writes manifests for what was found.
@@ -88,13 +94,16 @@ pub fn import(found: &Found, home: &Home, installation: &str, api: &Api) -> Resu
         write(&mut import, &specs, found, home);
         // What can't be known before somebody has filled it in can't be loaded either.
         let is_open = |variable: &Variable| matches!(variable.value, Tree::Missing(_) | Tree::Map(_));
-        let complete = !import.variables.iter().any(is_open);
+        let open_before = found.existing.as_ref().is_some_and(Existing::is_open);
+        let complete = !open_before && !import.variables.iter().any(is_open);
         if specs.is_empty() || !complete {
             break;
         }
         match check::load(&import.files, home, api) {
             Ok(desired) => {
-                import.remarks.extend(check::differences(&desired, &found.services, installation));
+                let differences = check::differences(&desired, &found.services, installation);
+                import.changes = !differences.is_empty();
+                import.remarks.extend(differences);
                 break;
             }
             Err(diagnostics) => {
@@ -110,15 +119,35 @@ pub fn import(found: &Found, home: &Home, installation: &str, api: &Api) -> Resu
             }
         }
     }
+    import.remarks.extend(kept(&import.variables, found));
     import.left_out.sort_by(|one, other| one.service.cmp(&other.service));
     import.remarks.sort();
     Ok(import)
 }
 
+/// Variables that the Environment has already, with values of its own.
+fn kept(variables: &[Variable], found: &Found) -> Vec<Remark> {
+    let contradicted =
+        variables.iter().filter(|it| found.existing.as_ref().is_some_and(|known| known.contradicts(it)));
+    let remark = |variable: &Variable| Remark {
+        service: None,
+        text: format!("the Environment keeps its value of `{}`; the files have another", variable.name),
+        way_out: "give the services a variable of another name if they need it".to_owned(),
+    };
+    contradicted.map(remark).collect()
+}
+
 /// The texts of all files.
 fn write(import: &mut Import, specs: &[(ServiceKey, Tree)], found: &Found, home: &Home) {
-    let taken: BTreeSet<String> = found.variables.iter().map(|variable| variable.name.clone()).collect();
-    let variables = Variables::of(specs, home.account.as_deref(), &home.region, &taken);
+    let mut taken: BTreeSet<String> = found.variables.iter().map(|variable| variable.name.clone()).collect();
+    taken.extend(found.existing.iter().flat_map(Existing::names).cloned());
+    let mut variables = Variables::of(specs, home.account.as_deref(), &home.region, &taken);
+    // A value that the Environment has already keeps its name.
+    for variable in &mut variables.lifted {
+        if let Some(name) = found.existing.as_ref().and_then(|it| it.name_of(&variable.value)) {
+            variable.name = name.to_owned();
+        }
+    }
     import.files.clear();
     import.services.clear();
     if specs.is_empty() {
@@ -138,7 +167,11 @@ fn write(import: &mut Import, specs: &[(ServiceKey, Tree)], found: &Found, home:
     import.variables = of_the_source.chain(variables.lifted).collect();
     let path = format!("environments/{}.yaml", home.environment);
     let manifest = envelope("Environment", &home.environment, environment(home, &import.variables));
-    import.files.insert(path, yaml::write(&manifest));
+    let text = match &found.existing {
+        Some(existing) => existing.with(&import.variables),
+        None => yaml::write(&manifest),
+    };
+    import.files.insert(path, text);
 }
 
 /// `NAME.yaml`, of which nearly every file system takes 255 bytes and some tools less.

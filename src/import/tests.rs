@@ -292,6 +292,36 @@ fn what_is_no_file_of_ecspresso_keeps_its_braces() {
     assert!(read(definition("cpu: 256"), &["task.yaml", "service.yaml"]).is_err());
 }
 
+#[test]
+fn importing_more_services_adds_variables_to_the_environment_and_replaces_none() {
+    let services = |names: [&str; 2], role: &str| -> BTreeMap<ServiceKey, LiveService> {
+        let service = || {
+            let mut it = live(json!({"status": "ACTIVE", "desiredCount": 1, "launchType": "EC2"}));
+            if let Part::Present(definition) = &mut it.task_definition {
+                definition.body["executionRoleArn"] = format!("arn:aws:iam::123456789012:role/{role}").into();
+                definition.body["containerDefinitions"][0]["image"] = "registry.example.com/api:1".into();
+            }
+            it
+        };
+        names.map(|name| (ServiceKey::new(name), service())).into()
+    };
+    let path = "environments/test.yaml";
+    let first = Found { services: services(["a", "b"], "one"), ..Found::default() };
+    let first = import(&first, &home(), "reconciler", Api::builtin()).unwrap();
+    let before = format!("# ours\n{}", first.files[path]);
+    let existing = Some(Existing::read(&before, &home()).unwrap());
+    let second = Found { services: services(["c", "d"], "two"), existing, ..Found::default() };
+    let second = import(&second, &home(), "reconciler", Api::builtin()).unwrap();
+    let added: String = second.files[path].strip_prefix(&before).unwrap().to_owned();
+    // The registry is there already; the role is another one.
+    assert_eq!(added.lines().count(), 1, "{added}");
+    assert!(added.ends_with(": arn:aws:iam::123456789012:role/two\n"), "{added}");
+    assert!(second.files["c.yaml"].contains("${registry}/api:1"), "{}", second.files["c.yaml"]);
+    let elsewhere = Home { cluster: "other".to_owned(), ..home() };
+    let refused = Existing::read(&before, &elsewhere).unwrap_err();
+    assert_eq!(refused, "is of the cluster jobs, and this import is of other");
+}
+
 fn home() -> Home {
     Home {
         environment: "test".to_owned(),

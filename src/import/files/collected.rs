@@ -168,6 +168,7 @@ impl Collected {
             variables,
             left_out: std::mem::take(&mut self.left_out),
             remarks: std::mem::take(&mut self.remarks),
+            existing: None,
         };
         for (place, mut service) in std::mem::take(&mut self.services).into_iter().enumerate() {
             // The two definition files of one service, given without their configuration.
