@@ -322,6 +322,45 @@ fn importing_more_services_adds_variables_to_the_environment_and_replaces_none()
     assert_eq!(refused, "is of the cluster jobs, and this import is of other");
 }
 
+#[test]
+fn credentials_in_commands_volumes_and_the_logs_of_service_connect_are_told() {
+    let told = |command: &str, options: Json| {
+        let mut service = live(json!({"status": "ACTIVE", "desiredCount": 1, "launchType": "EC2",
+            "serviceConnectConfiguration": {"enabled": true, "namespace": "jobs",
+                "logConfiguration": {"logDriver": "splunk", "options": options}}}));
+        if let Part::Present(definition) = &mut service.task_definition {
+            definition.body["containerDefinitions"][0]["command"] = json!([command]);
+            definition.body["volumes"] = json!([{"name": "share", "dockerVolumeConfiguration": {
+                "scope": "shared", "driverOpts": {"type": "cifs", "o": "addr=nas,username=a,password=canary"}}}]);
+        }
+        draft::spec(&ServiceKey::new("api"), &service, Api::builtin()).1[0].text.clone()
+    };
+    let start = "looks like a credential, and stands in the manifest as it is: ";
+    for command in ["--password=canary", "run postgres://u:canary@db/x", "export API_TOKEN=canary; run"] {
+        assert_eq!(
+            told(command, json!({"splunk-token": "canary"})),
+            format!(
+                "{start}command of container app; o of volume share; splunk-token of Service Connect's logs"
+            )
+        );
+    }
+    for command in ["--password=$PASSWORD", "--key=/etc/tls/key", "serve"] {
+        let only = json!({"splunk-token": variables::reference("token")});
+        assert_eq!(told(command, only), format!("{start}o of volume share"), "{command}");
+    }
+}
+
+#[test]
+fn a_task_definition_without_its_service_is_told() {
+    let definition = json!({"family": "web", "containerDefinitions": [{"name": "app", "image": "web:1"}]});
+    let texts = BTreeMap::from([("task.json".to_owned(), definition.to_string())]);
+    let asked =
+        Asked { region: Some("eu-west-1".to_owned()), cluster: Some("shop".to_owned()), environment: None };
+    let read = read_files(&["task.json".to_owned()], &texts, &asked).unwrap();
+    let told: Vec<&str> = read.found.left_out.iter().map(|one| one.service.as_str()).collect();
+    assert_eq!(told, ["web"]);
+}
+
 fn home() -> Home {
     Home {
         environment: "test".to_owned(),

@@ -45,6 +45,12 @@ pub fn has_reference(text: &str) -> bool {
     text.contains(OPEN)
 }
 
+/// Whether a text is a reference to a variable and nothing else.
+pub fn is_reference(text: &str) -> bool {
+    let inside = text.strip_prefix(OPEN).and_then(|rest| rest.strip_suffix(CLOSE));
+    inside.is_some_and(|name| !name.contains(CLOSE))
+}
+
 /// Whether a spec refers to a variable.
 pub fn uses(spec: &Tree, name: &str) -> bool {
     match spec {

@@ -81,14 +81,7 @@ impl Collected {
         let definition = Definition::of(definition);
         let family = text_of(&definition.body, "family");
         let Some(mut service) = service else {
-            self.left_out.push(LeftOut {
-                service: name.or(family).unwrap_or_else(|| file.to_owned()),
-                reason: Reason::Incomplete,
-                why: "it has a task definition and no service".to_owned(),
-                way_out:
-                    "for a task on a schedule write a ScheduledTask; one-off tasks are hooks of a service"
-                        .to_owned(),
-            });
+            self.left_out.push(without_service(name.or(family).unwrap_or_else(|| file.to_owned())));
             return Ok(());
         };
         if let Some(name) = name.or_else(|| text_of(&service, "serviceName")).or(family) {
@@ -215,6 +208,10 @@ impl Collected {
             }
             found.services.insert(key, live);
         }
+        if found.services.is_empty() {
+            let families = self.definitions.iter().filter_map(|it| text_of(&it.body, "family"));
+            found.left_out.extend(families.map(without_service));
+        }
         Ok(FromFiles { found, home })
     }
 
@@ -259,6 +256,16 @@ impl Collected {
                 scheduled_actions: of_service(&self.actions, "ScheduledActionName"),
             }),
         }
+    }
+}
+
+fn without_service(name: String) -> LeftOut {
+    LeftOut {
+        service: name,
+        reason: Reason::Incomplete,
+        why: "it has a task definition and no service".to_owned(),
+        way_out: "for a task on a schedule write a ScheduledTask; one-off tasks are hooks of a service"
+            .to_owned(),
     }
 }
 
