@@ -1,7 +1,7 @@
 //! `reconciler import`: what runs, or another tool's files, as manifests. Changes nothing in AWS, and no
 //! file that is there already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 
 use super::{Exit, Surroundings, road};
 use crate::config::{ImportSettings, Output};
-use crate::import::{self, Asked, Found, FromFiles, Home, Import, Reason};
+use crate::import::{self, Asked, Existing, Found, FromFiles, Home, Import, Reason};
 use crate::model::{EcsService, Environment, EnvironmentSync, Live, Part, ServiceKey};
 use crate::observe::{Observer, Scope};
 use crate::report::{Written, import_json, import_text};
@@ -20,16 +20,22 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Writes manifests, and tells what was written.
 pub async fn run(settings: &ImportSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
-    let (found, home, calls) = match settings.from.is_empty() {
+    let (mut found, home, calls) = match settings.from.is_empty() {
         true => from_cluster(settings, surroundings).await?,
         false => from_files(settings)?,
     };
+    let environment = format!("environments/{}.yaml", home.environment);
+    found.existing =
+        settings.output.as_deref().map(|it| existing(&it.join(&environment), &home)).transpose()?.flatten();
     let import = import::import(&found, &home, &settings.installation, Api::builtin())
         .context("what was written is not what could be loaded; please report it with these lines")?;
     let folder = settings.output.as_deref().map(Path::to_string_lossy);
     let written = folder.as_deref().map_or(Written::Printed, Written::Folder);
     match &settings.output {
-        Some(folder) => write(&import, folder, settings.force)?,
+        Some(folder) => {
+            let gains = found.existing.is_some().then_some(environment.as_str());
+            write(&import, folder, settings.force, gains)?;
+        }
         None if settings.format == Output::Text => road::print(&documents(&import)),
         None => {}
     }
@@ -63,7 +69,8 @@ async fn from_cluster(
         sync: EnvironmentSync::default(),
     };
     let reader = road::reader_of(&settings.account(), &place).await?;
-    let asked: Vec<ServiceKey> = settings.service.iter().map(ServiceKey::new).collect();
+    let asked: BTreeSet<ServiceKey> = settings.service.iter().map(ServiceKey::new).collect();
+    let asked: Vec<ServiceKey> = asked.into_iter().collect();
     let scope = if asked.is_empty() { Scope::All } else { Scope::Named(&asked) };
     let live = Observer::new(reader, &cluster)
         .survey(scope, (surroundings.now)())
@@ -135,11 +142,26 @@ fn documents(import: &Import) -> String {
     text
 }
 
-/// Writes all files, or none if one of them is there already.
-fn write(import: &Import, folder: &Path, force: bool) -> anyhow::Result<()> {
+/// The Environment of an earlier import. Services that it wrote refer to its variables.
+fn existing(path: &Path, home: &Home) -> anyhow::Result<Option<Existing>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let shown = path.display().to_string();
+    match Existing::read(&text_of(&shown)?, home) {
+        Ok(existing) => Ok(Some(existing)),
+        Err(why) => bail!(
+            "{shown} is there already, and {why}; nothing was written\n  to write elsewhere: another `--output`"
+        ),
+    }
+}
+
+/// Writes all files, or none if one of them is there already; the one that only `gains` variables may be.
+fn write(import: &Import, folder: &Path, force: bool, gains: Option<&str>) -> anyhow::Result<()> {
     let there: Vec<String> = import
         .files
         .keys()
+        .filter(|path| gains != Some(path.as_str()))
         .map(|path| folder.join(path))
         .filter(|path| path.exists())
         .map(|path| path.display().to_string())

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::remarks::Remark;
 use super::{Home, LeftOut, Reason};
-use crate::manifest::{self, Diagnostics};
-use crate::model::{Checkout, Desired, Live, LiveService, Revision, ServiceKey, Timestamp};
+use crate::manifest::document::{self, Node, Span, Value};
+use crate::manifest::{self, Diagnostic, Diagnostics};
+use crate::model::{Checkout, Desired, FieldPath, Live, LiveService, Revision, ServiceKey, Timestamp};
 use crate::plan::{self, Action, Context, Decision, ServicePlan};
 use crate::shape::api::Api;
 
@@ -25,11 +26,16 @@ pub(super) fn load(files: &BTreeMap<String, String>, home: &Home, api: &Api) -> 
 }
 
 /// The services whose files were refused.
-pub(super) fn refused(diagnostics: &Diagnostics, services: &BTreeMap<ServiceKey, String>) -> Vec<LeftOut> {
+pub(super) fn refused(
+    diagnostics: &Diagnostics,
+    files: &BTreeMap<String, String>,
+    services: &BTreeMap<ServiceKey, String>,
+) -> Vec<LeftOut> {
     let mut refused = Vec::new();
     for (key, file) in services {
-        let titles: Vec<&str> =
-            diagnostics.of_file(file).map(|diagnostic| diagnostic.title.as_str()).collect();
+        let text = files.get(file).map_or("", String::as_str);
+        let titles: Vec<String> =
+            diagnostics.of_file(file).map(|diagnostic| told(diagnostic, text)).collect();
         if !titles.is_empty() {
             refused.push(LeftOut {
                 service: key.name().to_owned(),
@@ -40,6 +46,31 @@ pub(super) fn refused(diagnostics: &Diagnostics, services: &BTreeMap<ServiceKey,
         }
     }
     refused
+}
+
+/// The title, the field and what is said under it: nobody has the file that it was found in.
+fn told(diagnostic: &Diagnostic, text: &str) -> String {
+    let Diagnostic { title, label, place, .. } = diagnostic;
+    let documents = document::parse(text).unwrap_or_default();
+    let field = place.and_then(|at| field_at(documents.first()?, at.start, &FieldPath::root()));
+    let field = field.map(|field| format!(" at `{field}`")).unwrap_or_default();
+    if label.is_empty() { format!("{title}{field}") } else { format!("{title}{field}: {label}") }
+}
+
+/// The innermost field around a byte of the text.
+fn field_at(node: &Node, at: usize, path: &FieldPath) -> Option<FieldPath> {
+    let around = |span: &Span| span.start <= at && at < span.end;
+    match &node.value {
+        Value::Map(entries) => entries.iter().find_map(|(key, value)| {
+            let below = path.field(&key.text);
+            field_at(value, at, &below).or_else(|| around(&key.span).then_some(below))
+        }),
+        Value::List(items) => {
+            items.iter().enumerate().find_map(|(index, item)| field_at(item, at, &path.index(index)))
+        }
+        Value::Scalar(_) | Value::Refused => None,
+    }
+    .or_else(|| (around(&node.span) && *path != FieldPath::root()).then(|| path.clone()))
 }
 
 /// What a plan would do besides adopting the services by their tags.

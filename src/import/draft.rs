@@ -34,8 +34,9 @@ pub(super) fn spec(key: &ServiceKey, live: &LiveService, api: &Api) -> (Tree, Ve
     let mut told: Vec<Remark> = remarks::unknown(key, &draft.unknown).into_iter().collect();
     told.extend(live.service.present().and_then(|service| remarks::moving(key, service)));
     told.extend(scaling.and_then(|scaling| remarks::scheduled(key, scaling)));
-    told.extend(remarks::credentials(key, &members[0].1));
-    (Tree::Map(members), told)
+    let spec = Tree::Map(members);
+    told.extend(remarks::credentials(key, &spec));
+    (spec, told)
 }
 
 struct Draft<'a> {
@@ -174,7 +175,7 @@ impl<'a> Draft<'a> {
 }
 
 fn is_count(text: &str) -> bool {
-    !text.starts_with('0')
+    (text == "0" || !text.starts_with('0'))
         && !text.is_empty()
         && text.len() < 10
         && text.bytes().all(|digit| digit.is_ascii_digit())

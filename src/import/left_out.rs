@@ -1,5 +1,6 @@
 //! What can't be managed, and why: told and left out, never half written.
 
+use crate::manifest::is_name;
 use crate::model::{EcsService, LiveService, Ownership, Part, ServiceKey};
 
 /// A service that no manifest was written for.
@@ -40,6 +41,16 @@ impl Reason {
             Reason::NotForAManifest => "NotForAManifest",
         }
     }
+}
+
+/// A service whose name no manifest can have. Names become paths of files, and files say any.
+pub(super) fn nameless(key: &ServiceKey) -> Option<LeftOut> {
+    (!is_name(key.name())).then(|| LeftOut {
+        service: key.name().to_owned(),
+        reason: Reason::NotForAManifest,
+        why: "its name is none that a service of ECS can have".to_owned(),
+        way_out: "1 to 255 letters, digits, hyphens and underscores; correct it in the file".to_owned(),
+    })
 }
 
 /// Why a service can't be imported, if it can't. First match wins.

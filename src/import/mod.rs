@@ -6,6 +6,7 @@
 mod check;
 mod draft;
 mod essence;
+mod existing;
 mod files;
 mod left_out;
 mod naming;
@@ -24,6 +25,7 @@ use crate::model::{LiveService, ServiceKey};
 use crate::shape::api::Api;
 use crate::shape::layout::API_VERSION;
 
+pub use existing::Existing;
 pub use files::{Asked, FileError, FromFiles, read_files, referred};
 pub use left_out::{LeftOut, Reason};
 pub use remarks::Remark;
@@ -31,6 +33,9 @@ pub use tree::Tree;
 pub use variables::Variable;
 
 use variables::Variables;
+
+/// Bytes of the name of a file.
+const FILE_NAME_BYTES_MAX: usize = 200;
 
 /// Where the services run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +55,8 @@ pub struct Found {
     pub variables: Vec<Variable>,
     pub left_out: Vec<LeftOut>,
     pub remarks: Vec<Remark>,
+    /// The Environment that is there already: it only gains variables.
+    pub existing: Option<Existing>,
 }
 
 /// What was written, and what was not.
@@ -62,6 +69,8 @@ pub struct Import {
     pub variables: Vec<Variable>,
     pub left_out: Vec<LeftOut>,
     pub remarks: Vec<Remark>,
+    /// A plan of them does more than adopt.
+    pub changes: bool,
 }
 
 /// Writes manifests for what was found.
@@ -72,7 +81,7 @@ pub fn import(found: &Found, home: &Home, installation: &str, api: &Api) -> Resu
         Import { left_out: found.left_out.clone(), remarks: found.remarks.clone(), ..Import::default() };
     let mut specs = Vec::new();
     for (key, live) in &found.services {
-        match left_out::why(key, live, installation) {
+        match left_out::nameless(key).or_else(|| left_out::why(key, live, installation)) {
             Some(left_out) => import.left_out.push(left_out),
             None => {
                 let (spec, remarks) = draft::spec(key, live, api);
@@ -81,21 +90,24 @@ pub fn import(found: &Found, home: &Home, installation: &str, api: &Api) -> Resu
             }
         }
     }
-    // What can't be known before somebody has filled it in can't be loaded either.
-    let complete =
-        found.variables.iter().all(|variable| !matches!(variable.value, Tree::Missing(_) | Tree::Map(_)));
     loop {
         write(&mut import, &specs, found, home);
+        // What can't be known before somebody has filled it in can't be loaded either.
+        let is_open = |variable: &Variable| matches!(variable.value, Tree::Missing(_) | Tree::Map(_));
+        let open_before = found.existing.as_ref().is_some_and(Existing::is_open);
+        let complete = !open_before && !import.variables.iter().any(is_open);
         if specs.is_empty() || !complete {
             break;
         }
         match check::load(&import.files, home, api) {
             Ok(desired) => {
-                import.remarks.extend(check::differences(&desired, &found.services, installation));
+                let differences = check::differences(&desired, &found.services, installation);
+                import.changes = !differences.is_empty();
+                import.remarks.extend(differences);
                 break;
             }
             Err(diagnostics) => {
-                let refused = check::refused(&diagnostics, &import.services);
+                let refused = check::refused(&diagnostics, &import.files, &import.services);
                 if refused.is_empty() {
                     return Err(diagnostics);
                 }
@@ -107,22 +119,42 @@ pub fn import(found: &Found, home: &Home, installation: &str, api: &Api) -> Resu
             }
         }
     }
+    import.remarks.extend(kept(&import.variables, found));
     import.left_out.sort_by(|one, other| one.service.cmp(&other.service));
     import.remarks.sort();
     Ok(import)
 }
 
+/// Variables that the Environment has already, with values of its own.
+fn kept(variables: &[Variable], found: &Found) -> Vec<Remark> {
+    let contradicted =
+        variables.iter().filter(|it| found.existing.as_ref().is_some_and(|known| known.contradicts(it)));
+    let remark = |variable: &Variable| Remark {
+        service: None,
+        text: format!("the Environment keeps its value of `{}`; the files have another", variable.name),
+        way_out: "give the services a variable of another name if they need it".to_owned(),
+    };
+    contradicted.map(remark).collect()
+}
+
 /// The texts of all files.
 fn write(import: &mut Import, specs: &[(ServiceKey, Tree)], found: &Found, home: &Home) {
-    let taken: BTreeSet<String> = found.variables.iter().map(|variable| variable.name.clone()).collect();
-    let variables = Variables::of(specs, home.account.as_deref(), &home.region, &taken);
+    let mut taken: BTreeSet<String> = found.variables.iter().map(|variable| variable.name.clone()).collect();
+    taken.extend(found.existing.iter().flat_map(Existing::names).cloned());
+    let mut variables = Variables::of(specs, home.account.as_deref(), &home.region, &taken);
+    // A value that the Environment has already keeps its name.
+    for variable in &mut variables.lifted {
+        if let Some(name) = found.existing.as_ref().and_then(|it| it.name_of(&variable.value)) {
+            variable.name = name.to_owned();
+        }
+    }
     import.files.clear();
     import.services.clear();
     if specs.is_empty() {
         return;
     }
     for (key, spec) in specs {
-        let path = format!("{key}.yaml");
+        let path = file_of(key.name(), &import.files);
         let manifest = envelope("Service", key.name(), variables.put(spec));
         import.files.insert(path.clone(), yaml::write(&manifest));
         import.services.insert(key.clone(), path);
@@ -135,7 +167,27 @@ fn write(import: &mut Import, specs: &[(ServiceKey, Tree)], found: &Found, home:
     import.variables = of_the_source.chain(variables.lifted).collect();
     let path = format!("environments/{}.yaml", home.environment);
     let manifest = envelope("Environment", &home.environment, environment(home, &import.variables));
-    import.files.insert(path, yaml::write(&manifest));
+    let text = match &found.existing {
+        Some(existing) => existing.with(&import.variables),
+        None => yaml::write(&manifest),
+    };
+    import.files.insert(path, text);
+}
+
+/// `NAME.yaml`, of which nearly every file system takes 255 bytes and some tools less.
+fn file_of(name: &str, taken: &BTreeMap<String, String>) -> String {
+    if name.len() + ".yaml".len() <= FILE_NAME_BYTES_MAX {
+        return format!("{name}.yaml");
+    }
+    // What is cut off may be all that tells two names apart.
+    let numbered = (1_usize..).map(|number| {
+        let ending = if number == 1 { ".yaml".to_owned() } else { format!("-{number}.yaml") };
+        let kept = name.char_indices().map(|(at, letter)| at + letter.len_utf8());
+        let kept =
+            kept.take_while(|end| end + ending.len() <= FILE_NAME_BYTES_MAX).last().unwrap_or_default();
+        format!("{}{ending}", &name[..kept])
+    });
+    numbered.into_iter().find(|path| !taken.contains_key(path)).unwrap_or_default()
 }
 
 fn envelope(kind: &str, name: &str, spec: Tree) -> Tree {

@@ -1,6 +1,7 @@
 //! What somebody should know of a service that was imported.
 
 use super::tree::Tree;
+use super::variables::is_reference;
 use crate::model::{EcsService, FieldPath, Json, LiveScaling, ServiceKey};
 use crate::plan::is_credential;
 
@@ -55,18 +56,47 @@ pub(super) fn scheduled(service: &ServiceKey, scaling: &LiveScaling) -> Option<R
 }
 
 /// Settings that look like credentials: they stay as they are, because nobody knows where else they are.
-pub(super) fn credentials(service: &ServiceKey, task_definition: &Tree) -> Option<Remark> {
-    let Some(Tree::List(containers)) = task_definition.get("containerDefinitions") else { return None };
+pub(super) fn credentials(service: &ServiceKey, spec: &Tree) -> Option<Remark> {
+    let list = |name: &str| match spec.get("taskDefinition").and_then(|it| it.get(name)) {
+        Some(Tree::List(items)) => items.as_slice(),
+        _ => &[],
+    };
     let mut found = Vec::new();
-    for container in containers {
+    for container in list("containerDefinitions") {
         let name = container.get("name").and_then(Tree::as_text).unwrap_or("?");
         let logs = container.get("logConfiguration").and_then(|it| it.get("options"));
         let router = container.get("firelensConfiguration").and_then(|it| it.get("options"));
         let settings = [container.get("environment"), logs, router, container.get("dockerLabels")];
-        let names: Vec<&str> = settings.into_iter().flatten().flat_map(suspicious).collect();
+        let mut names: Vec<&str> = settings.into_iter().flatten().flat_map(suspicious).collect();
+        let health = container.get("healthCheck").and_then(|it| it.get("command"));
+        let commands = [
+            ("command", container.get("command")),
+            ("entryPoint", container.get("entryPoint")),
+            ("healthCheck", health),
+        ];
+        let tells = commands.into_iter().filter(|(_, words)| words.is_some_and(hands_over_a_credential));
+        names.extend(tells.map(|(name, _)| name));
         if !names.is_empty() {
             found.push(format!("{} of container {name}", names.join(", ")));
         }
+    }
+    for volume in list("volumes") {
+        let name = volume.get("name").and_then(Tree::as_text).unwrap_or("?");
+        let options = volume.get("dockerVolumeConfiguration").and_then(|it| it.get("driverOpts"));
+        let Some(Tree::Map(members)) = options else { continue };
+        let is = |(name, value): &&(String, Tree)| {
+            looks_so(name, Some(value)) || value.as_text().is_some_and(assigns_a_credential)
+        };
+        let names: Vec<&str> = members.iter().filter(is).map(|(name, _)| name.as_str()).collect();
+        if !names.is_empty() {
+            found.push(format!("{} of volume {name}", names.join(", ")));
+        }
+    }
+    let connect = spec.get("service").and_then(|it| it.get("serviceConnectConfiguration"));
+    let logs = connect.and_then(|it| it.get("logConfiguration")).and_then(|it| it.get("options"));
+    let names: Vec<&str> = logs.into_iter().flat_map(suspicious).collect();
+    if !names.is_empty() {
+        found.push(format!("{} of Service Connect's logs", names.join(", ")));
     }
     (!found.is_empty()).then(|| {
         let text = format!("looks like a credential, and stands in the manifest as it is: {}", found.join("; "));
@@ -78,10 +108,6 @@ pub(super) fn credentials(service: &ServiceKey, task_definition: &Tree) -> Optio
 
 /// Names of settings that look like credentials; they are mappings, or lists of `{name, value}`.
 fn suspicious(settings: &Tree) -> Vec<&str> {
-    let looks_so = |name: &str, value: Option<&Tree>| {
-        let text = value.and_then(Tree::as_text).unwrap_or_default();
-        is_credential(name, &Json::from(text)) && !text.starts_with("arn:")
-    };
     match settings {
         Tree::Map(members) => members
             .iter()
@@ -96,4 +122,29 @@ fn suspicious(settings: &Tree) -> Vec<&str> {
             .collect(),
         Tree::Flag(_) | Tree::Number(_) | Tree::Text(_) | Tree::Missing(_) => Vec::new(),
     }
+}
+
+fn looks_so(name: &str, value: Option<&Tree>) -> bool {
+    let text = value.and_then(Tree::as_text).unwrap_or_default();
+    is_credential(name, &Json::from(text)) && !text.starts_with("arn:") && !is_reference(text)
+}
+
+/// Whether the words of a command have a credential among them: `--password=x`, `PASSWORD=x` or
+/// `postgres://user:x@host`.
+fn hands_over_a_credential(command: &Tree) -> bool {
+    match command {
+        Tree::List(words) => words.iter().filter_map(Tree::as_text).any(assigns_a_credential),
+        Tree::Text(text) => assigns_a_credential(text),
+        Tree::Flag(_) | Tree::Number(_) | Tree::Map(_) | Tree::Missing(_) => false,
+    }
+}
+
+fn assigns_a_credential(text: &str) -> bool {
+    let words = text.split(|letter: char| letter.is_whitespace() || matches!(letter, '\'' | '"' | ',' | ';'));
+    words.into_iter().any(|word| {
+        let (name, value) = word.split_once('=').unwrap_or(("", word));
+        // What the shell fills in, a file and a variable of the Environment are no credentials themselves.
+        let stands_elsewhere = value.starts_with(['$', '/']) || is_reference(value);
+        !stands_elsewhere && looks_so(name, Some(&Tree::text(value)))
+    })
 }

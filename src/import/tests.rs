@@ -152,6 +152,215 @@ fn files_of_several_clusters_are_not_mixed_and_no_name_is_a_template() {
     assert!(service.starts_with("0.yml: the name of a service is a template\n"), "{service}");
 }
 
+/// Two services of ecspresso, in folders of their own, whose task definitions are of one family.
+fn of_one_family(names: [&str; 2]) -> Result<FromFiles, FileError> {
+    let mut texts = BTreeMap::new();
+    for (folder, name) in ["one", "two"].into_iter().zip(names) {
+        let configuration = format!(
+            "region: eu-west-1\ncluster: shop\nservice: {name}\ntask_definition: task.json\nservice_definition: service.json\n"
+        );
+        let definition = json!({"family": "web", "containerDefinitions": [
+            {"name": "app", "image": format!("{folder}:1"), "memory": 64}]});
+        texts.insert(format!("{folder}/ecspresso.yml"), configuration);
+        texts.insert(format!("{folder}/task.json"), definition.to_string());
+        texts.insert(
+            format!("{folder}/service.json"),
+            r#"{"desiredCount": 0, "launchType": "EC2"}"#.to_owned(),
+        );
+    }
+    read_files(&["one/ecspresso.yml", "two/ecspresso.yml"].map(str::to_owned), &texts, &Asked::default())
+}
+
+#[test]
+fn services_of_one_family_keep_each_its_own_task_definition() {
+    let read = of_one_family(["web", "page"]).unwrap();
+    let import = import(&read.found, &read.home, "reconciler", Api::builtin()).unwrap();
+    assert!(import.files["web.yaml"].contains("image: one:1"), "{}", import.files["web.yaml"]);
+    assert!(import.files["page.yaml"].contains("image: two:1"), "{}", import.files["page.yaml"]);
+}
+
+#[test]
+fn a_service_that_comes_twice_with_different_content_is_refused() {
+    insta::assert_snapshot!(of_one_family(["web", "web"]).unwrap_err(), @r"
+    one/ecspresso.yml: service `web` comes twice, and not with the same content
+      import each on its own, or give one of them another name
+    ");
+}
+
+#[test]
+fn a_service_whose_name_is_no_name_is_left_out_and_no_file_is_written_for_it() {
+    let found = |name: &str| {
+        let service = live(json!({"status": "ACTIVE", "desiredCount": 1, "launchType": "EC2"}));
+        let open = Variable {
+            name: "open".to_owned(),
+            value: Tree::Missing("was not given".to_owned()),
+            services: BTreeSet::new(),
+        };
+        Found {
+            services: [(ServiceKey::new(name), service)].into(),
+            variables: vec![open],
+            ..Found::default()
+        }
+    };
+    for name in ["../../evil", "/etc/evil", "a/b", "..", ".", ""] {
+        let import = import(&found(name), &home(), "reconciler", Api::builtin()).unwrap();
+        assert_eq!(import.files, BTreeMap::new(), "{name}");
+        assert_eq!(import.left_out[0].reason, Reason::NotForAManifest, "{name}");
+    }
+    let long = "a".repeat(255);
+    let import = import(&found(&long), &home(), "reconciler", Api::builtin()).unwrap();
+    assert_eq!(import.files.keys().map(String::len).max().unwrap(), 200);
+}
+
+#[test]
+fn a_variable_that_nobody_uses_does_not_spare_the_manifests_their_check() {
+    let mut service = live(json!({"status": "ACTIVE", "desiredCount": 1, "launchType": "EC2"}));
+    if let Part::Present(definition) = &mut service.task_definition {
+        definition.body["inferenceAccelerators"] = json!([{"deviceName": "a", "deviceType": "eia1.medium"}]);
+    }
+    let open = Variable {
+        name: "open".to_owned(),
+        value: Tree::Missing("was not given".to_owned()),
+        services: BTreeSet::new(),
+    };
+    let services = [(ServiceKey::new("api"), service)].into();
+    let found = Found { services, variables: vec![open], ..Found::default() };
+    let import = import(&found, &home(), "reconciler", Api::builtin()).unwrap();
+    assert_eq!(import.files, BTreeMap::new());
+    let told = &import.left_out[0].why;
+    assert!(told.contains(" at `spec.taskDefinition.inferenceAccelerators`"), "{told}");
+}
+
+#[test]
+fn a_template_right_behind_a_dollar_is_refused_with_its_place() {
+    let texts = BTreeMap::from([(
+        "ecspresso.yml".to_owned(),
+        "region: eu-west-1\nservice: 'a$${{ must_env `NAME` }}'\ntask_definition: t.json\n".to_owned(),
+    )]);
+    let refused =
+        read_files(&["ecspresso.yml".to_owned()], &texts, &Asked::default()).unwrap_err().to_string();
+    assert!(refused.starts_with("ecspresso.yml:2:14: `$` before a template"), "{refused}");
+}
+
+#[test]
+fn a_count_of_zero_is_a_number() {
+    let mut all = texts("ecspresso");
+    let asked =
+        Asked { region: Some("eu-west-1".to_owned()), cluster: Some("shop".to_owned()), environment: None };
+    all.insert(
+        "ecs-service-def.yaml".to_owned(),
+        "desiredCount: {{ env `COUNT` `0` }}\nlaunchType: EC2\n".to_owned(),
+    );
+    let given = ["ecs-task-def.json", "ecs-service-def.yaml"].map(str::to_owned);
+    let read = read_files(&given, &all, &asked).unwrap();
+    let count = read.found.variables.iter().find(|it| it.name == "count").unwrap();
+    assert_eq!(count.value, Tree::Number("0".to_owned()));
+}
+
+#[test]
+fn what_is_no_file_of_ecspresso_keeps_its_braces() {
+    let definition = |first: &str| {
+        let command = "['{{.Names}}', '{{ if eq .A 1 }}']";
+        format!(
+            "{first}\nfamily: web\ncontainerDefinitions: [{{name: app, image: a, memory: 64, command: {command}}}]"
+        )
+    };
+    let read = |definition: String, given: &[&str]| {
+        let pipecd = "spec: {input: {taskDefinitionFile: task.yaml, serviceDefinitionFile: service.yaml}}\nkind: ECSApp";
+        let service = "serviceName: web\ndesiredCount: 1\nlaunchType: EC2";
+        let texts =
+            [("task.yaml", definition.as_str()), ("service.yaml", service), ("app.pipecd.yaml", pipecd)];
+        let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        let given: Vec<String> = given.iter().map(|it| (*it).to_owned()).collect();
+        let asked =
+            Asked { region: Some("eu-west-1".into()), cluster: Some("shop".into()), environment: None };
+        read_files(&given, &texts, &asked).map(|it| {
+            let live = &it.found.services[&ServiceKey::new("web")];
+            live.task_definition.present().unwrap().body["containerDefinitions"][0]["command"].clone()
+        })
+    };
+    let both = json!(["{{.Names}}", "{{ if eq .A 1 }}"]);
+    let answered = "taskDefinitionArn: arn:aws:ecs:eu-west-1:123456789012:task-definition/web:1";
+    assert_eq!(read(definition(answered), &["task.yaml", "service.yaml"]).unwrap(), both);
+    assert_eq!(read(definition("cpu: 256"), &["app.pipecd.yaml"]).unwrap(), both);
+    // It may be ecspresso's: what no template can be is text, and any other is refused.
+    let bare = read(
+        definition("cpu: 256").replace("{{ if eq .A 1 }}", "{{ env `A` `b` }}"),
+        &["task.yaml", "service.yaml"],
+    );
+    assert_eq!(bare.unwrap(), json!(["{{.Names}}", variables::reference("a")]));
+    assert!(read(definition("cpu: 256"), &["task.yaml", "service.yaml"]).is_err());
+}
+
+#[test]
+fn importing_more_services_adds_variables_to_the_environment_and_replaces_none() {
+    let services = |names: [&str; 2], role: &str| -> BTreeMap<ServiceKey, LiveService> {
+        let service = || {
+            let mut it = live(json!({"status": "ACTIVE", "desiredCount": 1, "launchType": "EC2"}));
+            if let Part::Present(definition) = &mut it.task_definition {
+                definition.body["executionRoleArn"] = format!("arn:aws:iam::123456789012:role/{role}").into();
+                definition.body["containerDefinitions"][0]["image"] = "registry.example.com/api:1".into();
+            }
+            it
+        };
+        names.map(|name| (ServiceKey::new(name), service())).into()
+    };
+    let path = "environments/test.yaml";
+    let first = Found { services: services(["a", "b"], "one"), ..Found::default() };
+    let first = import(&first, &home(), "reconciler", Api::builtin()).unwrap();
+    let before = format!("# ours\n{}", first.files[path]);
+    let existing = Some(Existing::read(&before, &home()).unwrap());
+    let second = Found { services: services(["c", "d"], "two"), existing, ..Found::default() };
+    let second = import(&second, &home(), "reconciler", Api::builtin()).unwrap();
+    let added: String = second.files[path].strip_prefix(&before).unwrap().to_owned();
+    // The registry is there already; the role is another one.
+    assert_eq!(added.lines().count(), 1, "{added}");
+    assert!(added.ends_with(": arn:aws:iam::123456789012:role/two\n"), "{added}");
+    assert!(second.files["c.yaml"].contains("${registry}/api:1"), "{}", second.files["c.yaml"]);
+    let elsewhere = Home { cluster: "other".to_owned(), ..home() };
+    let refused = Existing::read(&before, &elsewhere).unwrap_err();
+    assert_eq!(refused, "is of the cluster jobs, and this import is of other");
+}
+
+#[test]
+fn credentials_in_commands_volumes_and_the_logs_of_service_connect_are_told() {
+    let told = |command: &str, options: Json| {
+        let mut service = live(json!({"status": "ACTIVE", "desiredCount": 1, "launchType": "EC2",
+            "serviceConnectConfiguration": {"enabled": true, "namespace": "jobs",
+                "logConfiguration": {"logDriver": "splunk", "options": options}}}));
+        if let Part::Present(definition) = &mut service.task_definition {
+            definition.body["containerDefinitions"][0]["command"] = json!([command]);
+            definition.body["volumes"] = json!([{"name": "share", "dockerVolumeConfiguration": {
+                "scope": "shared", "driverOpts": {"type": "cifs", "o": "addr=nas,username=a,password=canary"}}}]);
+        }
+        draft::spec(&ServiceKey::new("api"), &service, Api::builtin()).1[0].text.clone()
+    };
+    let start = "looks like a credential, and stands in the manifest as it is: ";
+    for command in ["--password=canary", "run postgres://u:canary@db/x", "export API_TOKEN=canary; run"] {
+        assert_eq!(
+            told(command, json!({"splunk-token": "canary"})),
+            format!(
+                "{start}command of container app; o of volume share; splunk-token of Service Connect's logs"
+            )
+        );
+    }
+    for command in ["--password=$PASSWORD", "--key=/etc/tls/key", "serve"] {
+        let only = json!({"splunk-token": variables::reference("token")});
+        assert_eq!(told(command, only), format!("{start}o of volume share"), "{command}");
+    }
+}
+
+#[test]
+fn a_task_definition_without_its_service_is_told() {
+    let definition = json!({"family": "web", "containerDefinitions": [{"name": "app", "image": "web:1"}]});
+    let texts = BTreeMap::from([("task.json".to_owned(), definition.to_string())]);
+    let asked =
+        Asked { region: Some("eu-west-1".to_owned()), cluster: Some("shop".to_owned()), environment: None };
+    let read = read_files(&["task.json".to_owned()], &texts, &asked).unwrap();
+    let told: Vec<&str> = read.found.left_out.iter().map(|one| one.service.as_str()).collect();
+    assert_eq!(told, ["web"]);
+}
+
 fn home() -> Home {
     Home {
         environment: "test".to_owned(),
@@ -325,5 +534,7 @@ fn a_text_of_its_own_with_a_dollar_and_a_brace_stays_a_text() {
     let variables = Variables::of(&specs, Some("123456789012"), "eu-west-1", &BTreeSet::new());
     let put = |text: &str| variables.put(&Tree::text(text));
     assert_eq!(put("${HOME} in eu-west-1a"), Tree::text("$${HOME} in eu-west-1a"));
+    // After `$` a reference would be an escape.
+    assert_eq!(put("$123456789012 $eu-west-1"), Tree::text("$123456789012 $eu-west-1"));
     assert_eq!(put("arn:aws:sqs:eu-west-1:123456789012:q"), Tree::text("arn:aws:sqs:${region}:${account}:q"));
 }

@@ -45,6 +45,12 @@ pub fn has_reference(text: &str) -> bool {
     text.contains(OPEN)
 }
 
+/// Whether a text is a reference to a variable and nothing else.
+pub fn is_reference(text: &str) -> bool {
+    let inside = text.strip_prefix(OPEN).and_then(|rest| rest.strip_suffix(CLOSE));
+    inside.is_some_and(|name| !name.contains(CLOSE))
+}
+
 /// Whether a spec refers to a variable.
 pub fn uses(spec: &Tree, name: &str) -> bool {
     match spec {
@@ -173,7 +179,8 @@ impl Variables {
     }
 }
 
-/// Replaces a word where it stands alone: `eu-west-1` is not in `eu-west-1a`.
+/// Replaces a word where it stands alone: `eu-west-1` is not in `eu-west-1a`. After `$` it stays, since
+/// `$${` is how a manifest escapes `${`.
 fn replace_whole(text: &str, word: &str, with: &str) -> String {
     let part_of_a_word =
         |letter: Option<char>| letter.is_some_and(|it| it.is_alphanumeric() || it == '-' || it == '_');
@@ -183,7 +190,7 @@ fn replace_whole(text: &str, word: &str, with: &str) -> String {
         let after = &rest[at + word.len()..];
         let before = replaced.chars().chain(rest[..at].chars()).next_back();
         replaced.push_str(&rest[..at]);
-        let alone = !part_of_a_word(before) && !part_of_a_word(after.chars().next());
+        let alone = before != Some('$') && !part_of_a_word(before) && !part_of_a_word(after.chars().next());
         replaced.push_str(if alone { with } else { word });
         rest = after;
     }

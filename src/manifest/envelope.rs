@@ -146,14 +146,19 @@ fn metadata(fields: &Fields<'_>, kind: Option<Kind>, diagnostics: &mut Vec<Diagn
     };
     let (_, node) = metadata.require("name", diagnostics)?;
     let name = metadata.text("name", diagnostics)?;
-    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-    if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) {
+    if !is_name(&name) {
         let diagnostic = Diagnostic::at(node.span, format!("`{name}` can't be a name"));
         diagnostics.push(diagnostic.label("1 to 255 letters, digits, hyphens and underscores"));
         return None;
     }
     let labels = metadata.get("labels").map(|(_, labels)| labels.clone());
     Some(Metadata { name, name_span: node.span, labels, environments })
+}
+
+/// Whether a manifest can have this name: ECS's rule for the name of a service.
+pub fn is_name(name: &str) -> bool {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    !name.is_empty() && name.len() <= 255 && name.chars().all(allowed)
 }
 
 /// Names of environments. Whether they exist is known when all files are read.

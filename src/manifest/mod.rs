@@ -27,6 +27,7 @@ mod workloads;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use envelope::is_name;
 pub use files::FileId;
 pub use flat::{Flat, Line, render};
 pub use lookups::{Lookup, Needs, NotFound, needs, unanswered};

@@ -90,8 +90,20 @@ fn questions(subjects: &BTreeSet<Subject>) -> Vec<Question> {
             .extend(ids.chunks(IMAGES_MAX).map(|ids| Question::Images(repository.clone(), ids.to_vec())));
     }
     for (region, names) in parameters {
-        let chunks = names.chunks(DESCRIBED_PARAMETERS_MAX);
-        questions.extend(chunks.map(|names| Question::Parameters(region.clone(), names.to_vec())));
+        let mut asked: Vec<Vec<String>> = Vec::new();
+        let mut room = 0;
+        for name in names {
+            let needed = spellings(&name).len();
+            match asked.last_mut().filter(|_| needed <= room) {
+                Some(names) => names.push(name),
+                None => {
+                    asked.push(vec![name]);
+                    room = DESCRIBED_PARAMETERS_MAX;
+                }
+            }
+            room -= needed;
+        }
+        questions.extend(asked.into_iter().map(|names| Question::Parameters(region.clone(), names)));
     }
     questions.extend(groups.chunks(TARGET_GROUPS_MAX).map(|it| Question::TargetGroups(it.to_vec())));
     questions.extend(subnets.chunks(FILTER_VALUES_MAX).map(|it| Question::Subnets(it.to_vec())));
@@ -109,7 +121,9 @@ impl Question {
             }
             Question::Images(repository, ids) => images(inspector, repository, ids).await,
             Question::Parameters(region, names) => {
-                let found = inspector.parameters(&region, &names).await;
+                let asked: Vec<String> = names.iter().flat_map(|name| spellings(name)).collect();
+                let found = inspector.parameters(&region, &asked).await;
+                let found = found.map(|found| as_asked(&names, &found));
                 let subject = |name| Subject::Parameter { region: region.clone(), name };
                 told(names, found, "Name", subject)
             }
@@ -254,6 +268,29 @@ async fn route_tables(inspector: &Inspector, facts: &Facts) -> Part<Json> {
     Part::Present(Json::Array(tables))
 }
 
+/// How Parameter Store may list a parameter. One of a single level is `name` and `/name` alike: both have
+/// the same ARN.
+fn spellings(name: &str) -> Vec<String> {
+    let bare = name.strip_prefix('/').unwrap_or(name);
+    match bare.contains('/') {
+        true => vec![name.to_owned()],
+        false => vec![bare.to_owned(), format!("/{bare}")],
+    }
+}
+
+/// The parameters under the names that were asked for.
+fn as_asked(names: &[String], found: &[Json]) -> Vec<Json> {
+    let named = |name: &String| {
+        let spellings = spellings(name);
+        let is =
+            |it: &&Json| it["Name"].as_str().is_some_and(|known| spellings.iter().any(|one| one == known));
+        let mut parameter = found.iter().find(is)?.clone();
+        parameter["Name"] = name.as_str().into();
+        Some(parameter)
+    };
+    names.iter().filter_map(named).collect()
+}
+
 /// What of the wanted is in a list whose elements go by `member`.
 fn told(
     wanted: Vec<String>,
@@ -300,4 +337,20 @@ fn failed(error: &Error) -> Part<Json> {
         ErrorKind::AccessDenied => format!("needs {}", error.operation),
         _ => error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_of_one_level_is_found_with_and_without_its_slash() {
+        assert_eq!(spellings("/single"), ["single", "/single"]);
+        assert_eq!(spellings("/a/b"), ["/a/b"]);
+        let found = [json!({"Name": "/single", "Version": 3}), json!({"Name": "/a/b"})];
+        let names = ["single", "/single", "/a/b", "/other"].map(str::to_owned);
+        let told = as_asked(&names, &found);
+        let told: Vec<&str> = told.iter().filter_map(|it| it["Name"].as_str()).collect();
+        assert_eq!(told, ["single", "/single", "/a/b"]);
+    }
 }

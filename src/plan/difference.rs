@@ -7,7 +7,7 @@ use serde_json::Map;
 use super::credentials::{is_credential, masked};
 use super::defaults::{Place, Side, fill, selected};
 use super::elements::contradicts_namespace;
-use super::equality::{is_arn, same_scalar};
+use super::equality::{is_arn, is_blank, same_scalar};
 use super::lists::Order;
 use super::{Cause, Consequence, Difference, Quiet};
 use crate::model::{FieldPath, Json};
@@ -76,7 +76,10 @@ pub fn is_implied(
     let mut walk =
         Walk { rules, desired_root: root, live_root: root, differences: Vec::new(), quiet: Vec::new() };
     walk.field(&FieldPath::root(), member, None, Some(value), around);
-    walk.differences.is_empty()
+    // What a side leaves out to AWS's choice is kept quiet too, and that says nothing of what AWS would choose.
+    let left_to_aws =
+        walk.quiet.iter().any(|it| it.path == FieldPath::root() && it.kept == super::Kept::NotMentioned);
+    walk.differences.is_empty() && (!left_to_aws || is_blank(value))
 }
 
 pub(super) type Object = Map<String, Json>;

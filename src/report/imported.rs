@@ -119,6 +119,7 @@ fn next(import: &Import, home: &Home, written: Written<'_>, calls: Option<u32>) 
     lines.push(match written {
         Written::Folder(folder) => {
             let then = match calls {
+                Some(_) if import.changes => "adopts by tags, and changes what is named above",
                 Some(_) => "adopts by tags, deploys nothing",
                 None => "compares it with what runs",
             };

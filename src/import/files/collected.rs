@@ -19,6 +19,8 @@ pub(super) struct Collected {
     /// As DescribeServices or CreateService spell them.
     pub(super) services: Vec<Json>,
     pub(super) definitions: Vec<Definition>,
+    /// Which definition a service came with, by their places in the two lists above.
+    paired: BTreeMap<usize, usize>,
     targets: Vec<Json>,
     policies: Vec<Json>,
     actions: Vec<Json>,
@@ -79,20 +81,15 @@ impl Collected {
         let definition = Definition::of(definition);
         let family = text_of(&definition.body, "family");
         let Some(mut service) = service else {
-            self.left_out.push(LeftOut {
-                service: name.or(family).unwrap_or_else(|| file.to_owned()),
-                reason: Reason::Incomplete,
-                why: "it has a task definition and no service".to_owned(),
-                way_out:
-                    "for a task on a schedule write a ScheduledTask; one-off tasks are hooks of a service"
-                        .to_owned(),
-            });
+            self.left_out.push(without_service(name.or(family).unwrap_or_else(|| file.to_owned())));
             return Ok(());
         };
         if let Some(name) = name.or_else(|| text_of(&service, "serviceName")).or(family) {
             service["serviceName"] = name.into();
         }
         service["taskDefinition"] = definition.arn.as_str().into();
+        // Its family alone would not tell it from another service's.
+        self.paired.insert(self.services.len(), self.definitions.len());
         self.definitions.push(definition);
         self.services.push(service);
         Ok(())
@@ -164,8 +161,9 @@ impl Collected {
             variables,
             left_out: std::mem::take(&mut self.left_out),
             remarks: std::mem::take(&mut self.remarks),
+            existing: None,
         };
-        for mut service in std::mem::take(&mut self.services) {
+        for (place, mut service) in std::mem::take(&mut self.services).into_iter().enumerate() {
             // The two definition files of one service, given without their configuration.
             if service["taskDefinition"].is_null()
                 && let Some(only) = &only
@@ -173,7 +171,10 @@ impl Collected {
                 service["taskDefinition"] = only.arn.as_str().into();
             }
             let named = text_of(&service, "taskDefinition").unwrap_or_default();
-            let definition = self.definitions.iter().find(|it| it.is_meant(&named));
+            let definition = match self.paired.get(&place) {
+                Some(paired) => self.definitions.get(*paired),
+                None => self.definitions.iter().find(|it| it.is_meant(&named)),
+            };
             let family = definition.and_then(|it| text_of(&it.body, "family"));
             let Some(name) = text_of(&service, "serviceName").or(family) else {
                 return Err(FileError::of(
@@ -199,7 +200,17 @@ impl Collected {
             let scaling = self.scaling(&home.cluster, &name);
             let service = Part::Present(EcsService(service));
             let live = LiveService { service, task_definition, scaling, ..LiveService::absent() };
-            found.services.insert(ServiceKey::new(name), live);
+            let key = ServiceKey::new(name);
+            if found.services.get(&key).is_some_and(|known| !says_the_same(known, &live)) {
+                let message = format!("service `{key}` comes twice, and not with the same content");
+                let way_out = "import each on its own, or give one of them another name";
+                return Err(FileError::of(first, message, way_out));
+            }
+            found.services.insert(key, live);
+        }
+        if found.services.is_empty() {
+            let families = self.definitions.iter().filter_map(|it| text_of(&it.body, "family"));
+            found.left_out.extend(families.map(without_service));
         }
         Ok(FromFiles { found, home })
     }
@@ -246,6 +257,25 @@ impl Collected {
             }),
         }
     }
+}
+
+fn without_service(name: String) -> LeftOut {
+    LeftOut {
+        service: name,
+        reason: Reason::Incomplete,
+        why: "it has a task definition and no service".to_owned(),
+        way_out: "for a task on a schedule write a ScheduledTask; one-off tasks are hooks of a service"
+            .to_owned(),
+    }
+}
+
+/// Whether a service that was read twice is the same both times.
+fn says_the_same(one: &LiveService, other: &LiveService) -> bool {
+    let said = |live: &LiveService| {
+        let service = live.service.present().map(|it| it.0.clone());
+        (service, live.task_definition.present().map(|it| it.body.clone()))
+    };
+    said(one) == said(other)
 }
 
 /// The one region or cluster that all files are of.

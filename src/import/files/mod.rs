@@ -10,7 +10,7 @@ use std::fmt;
 use super::{Found, Home, Remark};
 use crate::model::Json;
 use collected::{Collected, Definition};
-use template::Templates;
+use template::{Fields, Templates};
 
 /// Why a file can't be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ enum Kind {
 
 /// Other files that a file names, from the same place as its own path.
 pub fn referred(file: &str, text: &str) -> Result<Vec<String>, FileError> {
-    let value = read(file, text, &mut Templates::default())?;
+    let value = read(file, text, Whose::Unknown, &mut Templates::default())?;
     let names = match kind(file, &value)? {
         Kind::Ecspresso => {
             ["task_definition", "service_definition"].map(|name| text_of(&value, name)).to_vec()
@@ -99,15 +99,15 @@ pub fn read_files(
     let mut templates = Templates::default();
     let mut collected = Collected::default();
     for file in given {
-        let value = read(file, texts.get(file).map_or("", String::as_str), &mut templates)?;
-        let mut other = |name: Option<String>| -> Result<Option<Json>, FileError> {
+        let value = read(file, texts.get(file).map_or("", String::as_str), Whose::Unknown, &mut templates)?;
+        let mut other = |name: Option<String>, whose: Whose| -> Result<Option<Json>, FileError> {
             let Some(path) = name.map(|name| beside(file, &name)) else { return Ok(None) };
-            read(&path, texts.get(&path).map_or("", String::as_str), &mut templates).map(Some)
+            read(&path, texts.get(&path).map_or("", String::as_str), whose, &mut templates).map(Some)
         };
         match kind(file, &value)? {
             Kind::Ecspresso => {
-                let definition = other(text_of(&value, "task_definition"))?;
-                let service = other(text_of(&value, "service_definition"))?;
+                let definition = other(text_of(&value, "task_definition"), Whose::Ecspresso)?;
+                let service = other(text_of(&value, "service_definition"), Whose::Ecspresso)?;
                 collected.regions.extend(text_of(&value, "region"));
                 collected.clusters.extend(text_of(&value, "cluster"));
                 collected.pair(file, text_of(&value, "service"), service, definition)?;
@@ -115,8 +115,8 @@ pub fn read_files(
             Kind::PipeCd => {
                 let input = &value["spec"]["input"];
                 let definition = text_of(input, "taskDefinitionFile").or(Some("taskdef.json".to_owned()));
-                let definition = other(definition)?;
-                let service = other(text_of(input, "serviceDefinitionFile"))?;
+                let definition = other(definition, Whose::WithoutTemplates)?;
+                let service = other(text_of(input, "serviceDefinitionFile"), Whose::WithoutTemplates)?;
                 collected.pipecd(file, input, service, definition)?;
             }
             Kind::Described => collected.described(value),
@@ -127,19 +127,40 @@ pub fn read_files(
     collected.finish(given, templates.variables, asked)
 }
 
+/// Whose file it is, as far as that is known before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// A configuration of ecspresso named it.
+    Ecspresso,
+    /// Of a tool that evaluates nothing.
+    WithoutTemplates,
+    /// Nothing but its content tells.
+    Unknown,
+}
+
 /// A file as a tree. Templates are known only where a tool evaluates them: what AWS answered is as it is.
-fn read(file: &str, text: &str, templates: &mut Templates) -> Result<Json, FileError> {
+fn read(file: &str, text: &str, whose: Whose, templates: &mut Templates) -> Result<Json, FileError> {
     if file.ends_with(".jsonnet") || file.ends_with(".libsonnet") {
         let way_out =
             "render it first and import what that prints: `ecspresso render taskdef`, `... servicedef`";
         return Err(FileError::of(file, "Jsonnet can't be evaluated here", way_out));
     }
-    if let Ok(value) = serde_json::from_str::<Json>(text)
-        && matches!(kind(file, &value), Ok(Kind::Described))
-    {
-        return Ok(value);
+    let plain = document::parse(file, text);
+    if whose == Whose::WithoutTemplates {
+        return plain;
     }
-    document::parse(file, &templates.replace(file, text)?)
+    let of_a_service = match (whose, plain) {
+        (Whose::Unknown, Ok(value)) => match kind(file, &value) {
+            Ok(Kind::Described | Kind::PipeCd) => return Ok(value),
+            // `--query taskDefinition` leaves nothing else of an answer.
+            Ok(Kind::TaskDefinition) if value["taskDefinitionArn"].is_string() => return Ok(value),
+            Ok(Kind::TaskDefinition | Kind::ServiceDefinition) => true,
+            Ok(Kind::Ecspresso) | Err(_) => false,
+        },
+        _ => false,
+    };
+    let unknown = if of_a_service { Fields::AreText } else { Fields::AreRefused };
+    document::parse(file, &templates.replace(file, text, unknown)?)
 }
 
 fn kind(file: &str, value: &Json) -> Result<Kind, FileError> {

@@ -25,9 +25,16 @@ enum Asked {
     Parameter(String),
 }
 
+/// What `{{.Name}}` is, a field of something that no file of ecspresso has: Docker's own templates look so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fields {
+    AreText,
+    AreRefused,
+}
+
 impl Templates {
     /// The text with a reference in the place of each template.
-    pub(super) fn replace(&mut self, file: &str, text: &str) -> Result<String, FileError> {
+    pub(super) fn replace(&mut self, file: &str, text: &str, fields: Fields) -> Result<String, FileError> {
         let mut replaced = String::new();
         for (number, line) in text.split_inclusive('\n').enumerate() {
             let mut rest = line;
@@ -38,9 +45,20 @@ impl Templates {
                 let Some((inside, after)) = rest[at + 2..].split_once("}}") else {
                     return refuse("`{{` without `}}` in the same line".to_owned());
                 };
+                if fields == Fields::AreText && inside.trim_start().starts_with('.') {
+                    let end = line.len() - after.len();
+                    replaced.push_str(&line[line.len() - rest.len()..end]);
+                    rest = after;
+                    continue;
+                }
                 let Some(asked) = Asked::read(inside) else {
                     return refuse(format!("`{{{{{inside}}}}}` can't be evaluated here"));
                 };
+                if rest[..at].ends_with('$') {
+                    return refuse(
+                        "`$` before a template would escape the variable that it becomes".to_owned(),
+                    );
+                }
                 replaced.push_str(&rest[..at]);
                 replaced.push_str(&reference(&self.name_of(asked)));
                 rest = after;
@@ -114,7 +132,7 @@ impl Asked {
 fn is_number(text: &str) -> bool {
     !text.is_empty()
         && text.len() < 10
-        && !text.starts_with('0')
+        && (text == "0" || !text.starts_with('0'))
         && text.bytes().all(|digit| digit.is_ascii_digit())
 }
 
