@@ -59,7 +59,9 @@ fn scalar(scalar: &Scalar) -> String {
 
 /// Whether a number is written again as it was: JSON knows neither `0123` nor `+1`, and `1.10` becomes `1.1`.
 fn stays(number: &str) -> bool {
-    serde_json::from_str::<Json>(number).is_ok_and(|read| read.to_string() == number)
+    serde_json::from_str::<Json>(number)
+        .and_then(|read| serde_json::to_string(&read))
+        .is_ok_and(|text| text == number)
 }
 
 #[cfg(test)]
