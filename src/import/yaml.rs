@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::tree::Tree;
-use crate::manifest::document::{Kind, Scalar};
+use crate::manifest::quoting::{Context, is_printable, scalar};
 
 /// Columns of a line that holds a whole list or mapping.
 const LINE_MAX: usize = 110;
@@ -133,85 +133,6 @@ fn flow(value: &Tree) -> String {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Context {
-    Block,
-    Flow,
-    /// Of a mapping of either style.
-    Key,
-}
-
-fn scalar(text: &str, context: Context) -> String {
-    if is_plain(text, context) { text.to_owned() } else { quoted(text) }
-}
-
-/// Whether a text may stand without quotes and still be that text to every reader of YAML 1.1 and 1.2.
-fn is_plain(text: &str, context: Context) -> bool {
-    let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else { return false };
-    let in_flow = context != Context::Block && text.contains([',', '[', ']', '{', '}']);
-    let misread = text.contains(": ") || text.contains(" #") || text.contains('\t') || last == ':';
-    !in_flow
-        && !misread
-        && !"?:,[]{}#&*!|>'\"%@`=~<".contains(first)
-        && (first != '-' || is_option(text))
-        && !first.is_whitespace()
-        && !last.is_whitespace()
-        && !text.starts_with("...")
-        && text.chars().all(is_printable)
-        && Scalar { text: text.to_owned(), plain: true }.kind() == Kind::Text
-        && !is_something_in_yaml_1_1(text)
-}
-
-/// `-c` and `--port`: no list, since no space follows, and no document's end.
-fn is_option(text: &str) -> bool {
-    let name = text.trim_start_matches('-');
-    text.len() - name.len() < 3 && name.starts_with(|first: char| first.is_ascii_alphabetic())
-}
-
-/// Line breaks and what may not stand in YAML as it is count as unprintable.
-fn is_printable(letter: char) -> bool {
-    !letter.is_control() && !matches!(letter, '\u{feff}' | '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
-}
-
-/// Truth values, numbers with `_` or in base 60 or 2, and dates: YAML 1.1 has these, and so have many
-/// readers.
-fn is_something_in_yaml_1_1(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    if matches!(lower.as_str(), "y" | "n" | "yes" | "no" | "on" | "off" | "null" | "true" | "false") {
-        return true;
-    }
-    let only = |letters: &str| text.chars().all(|it| it.is_ascii_digit() || letters.contains(it));
-    let date = text.len() >= 8 && text.bytes().take(4).all(|digit| digit.is_ascii_digit());
-    (only("_.+") && text.matches('.').count() < 2)
-        || (only("_.:+") && text.contains(':'))
-        || (date && only("-:.+TtZz "))
-        || (lower.starts_with("0b") && only("b_"))
-}
-
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            other if is_printable(other) => quoted.push(other),
-            other => {
-                let number = u32::from(other);
-                let _ = match number {
-                    0..=0xff => write!(quoted, "\\x{number:02x}"),
-                    0x100..=0xffff => write!(quoted, "\\u{number:04x}"),
-                    _ => write!(quoted, "\\U{number:08x}"),
-                };
-            }
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
 /// Whether a text is written as a block: several lines, of which YAML would change nothing.
 fn is_block(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n')
@@ -247,7 +168,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::manifest::document::{Node, Value, parse};
+    use crate::manifest::document::{Kind, Node, Value, parse};
 
     fn tree(node: &Node) -> Tree {
         match &node.value {

@@ -14,6 +14,7 @@ mod node;
 mod overlay;
 mod places;
 mod policy;
+pub mod quoting;
 mod render;
 mod scalar;
 mod scaling;

@@ -3,6 +3,7 @@
 use super::Line;
 use crate::manifest::files::Files;
 use crate::manifest::node::{Key, Kind, Node, Scalar, Span, Value};
+use crate::manifest::quoting::{Context, is_plain, is_printable, quoted};
 use crate::model::Origin;
 
 /// Columns of a list that stays on one line.
@@ -89,14 +90,6 @@ impl Writer<'_> {
     }
 }
 
-/// Where a scalar stands; each allows other letters without quotes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Context {
-    Block,
-    Flow,
-    Key,
-}
-
 fn one_line(items: &[Node]) -> Option<String> {
     let texts = items.iter().map(|item| match &item.value {
         Value::Scalar(text) if !is_block(&text.text) => Some(scalar(text, Context::Flow)),
@@ -107,7 +100,7 @@ fn one_line(items: &[Node]) -> Option<String> {
 
 /// A text of several lines that a block can hold as it is.
 fn is_block(text: &str) -> bool {
-    let letters = |text: &str| text.chars().all(|letter| letter == '\n' || is_shown(letter));
+    let letters = |text: &str| text.chars().all(|letter| letter == '\n' || is_printable(letter));
     let ends_well = !text.ends_with("\n\n") && text != "\n";
     let begins_well = !text.starts_with([' ', '\n']);
     // The last line decides about line ends; blanks in an empty line would be lost.
@@ -115,53 +108,9 @@ fn is_block(text: &str) -> bool {
     text.contains('\n') && letters(text) && ends_well && begins_well && !text.lines().any(blank)
 }
 
-fn is_shown(letter: char) -> bool {
-    !letter.is_control() && !matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
-}
-
 /// A scalar with quotes where it needs them to stay what it is.
 fn scalar(scalar: &Scalar, context: Context) -> String {
     let text = scalar.text.as_str();
-    let is_text = Scalar { text: text.to_owned(), plain: true }.kind() == Kind::Text;
     let written_plain = scalar.plain && scalar.kind() != Kind::Text;
-    // A key is text in any case, but for an empty one and the one that merges.
-    let readable = is_text || context == Context::Key && !text.is_empty();
-    if written_plain || readable && is_plain(text, context) { text.to_owned() } else { quoted(text) }
-}
-
-fn is_plain(text: &str, context: Context) -> bool {
-    let odd_words = ["y", "n", "yes", "no", "on", "off", "<<"];
-    let odd_start = |letter: char| "-?:,[]{}#&*!|>'\"%@` ".contains(letter);
-    let flow = |letter: char| context != Context::Block && ",[]{}".contains(letter);
-    let long_dash = text.starts_with("---") || text.starts_with("...");
-    let dashed = text
-        .strip_prefix('-')
-        .is_some_and(|rest| rest.starts_with(|next: char| next.is_alphanumeric() || next == '-'));
-    let starts_well = !text.starts_with(odd_start) || (dashed && context == Context::Block);
-    !text.is_empty()
-        && starts_well
-        && !long_dash
-        && !text.ends_with([' ', ':'])
-        && !text.contains(": ")
-        && !text.contains(" #")
-        && (context != Context::Key || !text.contains(':'))
-        && !text.chars().any(|letter| flow(letter) || !is_shown(letter) || letter == '\u{85}')
-        // Other readers of YAML take these for booleans.
-        && !odd_words.contains(&text.to_lowercase().as_str())
-}
-
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            '\r' => quoted.push_str("\\r"),
-            letter if is_shown(letter) => quoted.push(letter),
-            letter => quoted.push_str(&format!("\\U{:08x}", u32::from(letter))),
-        }
-    }
-    quoted + "\""
+    if written_plain || is_plain(text, context) { text.to_owned() } else { quoted(text) }
 }
