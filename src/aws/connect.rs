@@ -12,7 +12,10 @@ use aws_smithy_http_client::tls;
 
 use super::call::Line;
 use super::json_service::JsonService;
-use super::{Budget, Credentials, Error, ErrorKind, Inspector, OnCall, Reader, SharedHttpClient, Writer};
+use super::{
+    Budget, Credentials, Error, ErrorKind, Inspector, OnCall, Reader, SharedHttpClient, TableReader,
+    TableWriter, Writer,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,6 +56,7 @@ pub struct Aws {
     reader: Reader,
     writer: Writer,
     inspector: Inspector,
+    tables: Tables,
     line: Arc<Line>,
 }
 
@@ -71,6 +75,18 @@ impl Aws {
         self.writer.clone()
     }
 
+    /// A table of the ledger, without the right to write to it.
+    pub fn table_reader(&self, table: &str) -> TableReader {
+        TableReader::new(self.tables.reads.clone(), self.line.clone(), table)
+    }
+
+    /// Only `apply` and `run` ask for it. What it writes is the ledger, and nothing that runs: it takes no
+    /// permit, since permits come from there.
+    pub fn table_writer(&self, table: &str) -> TableWriter {
+        let reader = TableReader::new(self.tables.writes.clone(), self.line.clone(), table);
+        TableWriter::new(self.tables.writes.clone(), self.line.clone(), reader)
+    }
+
     /// Calls made so far, each counted once however often the SDK repeated it.
     pub fn calls(&self) -> u64 {
         self.line.calls()
@@ -79,6 +95,13 @@ impl Aws {
     pub fn region(&self) -> &str {
         self.line.region()
     }
+}
+
+/// DynamoDB, with the retries of a read and with none.
+#[derive(Clone, Debug)]
+struct Tables {
+    reads: aws_sdk_ecs::Client,
+    writes: aws_sdk_ecs::Client,
 }
 
 /// The clients of one retry policy.
@@ -92,6 +115,7 @@ pub(super) struct Clients {
     pub(super) logs: aws_sdk_ecs::Client,
     pub(super) parameters: aws_sdk_ecs::Client,
     pub(super) cloudformation: aws_sdk_sts::Client,
+    pub(super) dynamodb: aws_sdk_ecs::Client,
 }
 
 /// Prepares the clients. Nothing is sent; missing credentials show at the first call.
@@ -145,11 +169,13 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(ATTEMPT_TIMEOUT))
         .build();
-    let reads = clients(&reads);
+    let (reads, writes) = (clients(&reads), clients(&writes));
+    let tables = Tables { reads: reads.dynamodb.clone(), writes: writes.dynamodb.clone() };
     Ok(Aws {
         inspector: Inspector::new(reads.ecs.clone(), line.clone(), &settings.region, shared.endpoint_url()),
         reader: Reader::new(reads, line.clone()),
-        writer: Writer::new(clients(&writes), line.clone()),
+        writer: Writer::new(writes, line.clone()),
+        tables,
         line,
     })
 }
@@ -172,6 +198,7 @@ fn clients(config: &SdkConfig) -> Clients {
     let other = |name| JsonService::new(name, region, config.endpoint_url());
     let logs = ecs.clone().endpoint_resolver(other("logs"));
     let parameters = ecs.clone().endpoint_resolver(other("ssm"));
+    let dynamodb = ecs.clone().endpoint_resolver(other("dynamodb"));
     let sts = aws_sdk_sts::config::Builder::from(config).retry_partition(partition.clone());
     let cloudformation = sts.clone().endpoint_resolver(other("cloudformation"));
     Clients {
@@ -179,6 +206,7 @@ fn clients(config: &SdkConfig) -> Clients {
         logs: aws_sdk_ecs::Client::from_conf(logs.build()),
         parameters: aws_sdk_ecs::Client::from_conf(parameters.build()),
         cloudformation: aws_sdk_sts::Client::from_conf(cloudformation.build()),
+        dynamodb: aws_sdk_ecs::Client::from_conf(dynamodb.build()),
         scaling: aws_sdk_applicationautoscaling::Client::from_conf(
             aws_sdk_applicationautoscaling::config::Builder::from(config)
                 .retry_partition(partition.clone())

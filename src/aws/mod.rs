@@ -17,6 +17,7 @@ mod json_service;
 mod permit;
 mod reader;
 mod secret_shape;
+mod table;
 mod writer;
 mod xml;
 
@@ -42,4 +43,5 @@ pub use reader::{
     TargetHealth, resource_id,
 };
 pub use secret_shape::SecretShape;
+pub use table::{Condition, Put, TableReader, TableWriter, Unmet};
 pub use writer::Writer;
