@@ -9,7 +9,7 @@ use std::time::Duration;
 use reconciler::aws;
 use reconciler::controller::{Controller, Engine, Outcome, Standing, Timing, Wish};
 use reconciler::journal::Journal;
-use reconciler::ledger::{Ledger, LedgerView, Place};
+use reconciler::ledger::{Candidate, Claim, Ledger, LedgerView, Place};
 use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
 use reconciler::observe::{Departing, Observer, Owner, Want, WantTask};
@@ -26,6 +26,9 @@ use simulator::runtime::scripted::Scripted;
 use simulator::world::World as Account;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+/// The table of ledgers, where a world has one.
+pub const TABLE: &str = "reconciler";
 
 /// 2027-01-15T08:00:00Z
 const EPOCH: u64 = 1_800_000_000_000;
@@ -80,6 +83,43 @@ impl World {
         world.ecs("CreateCluster", json!({"clusterName": cluster})).await;
         world.simulator.take_calls();
         world
+    }
+
+    /// The same, with a table for ledgers.
+    pub async fn with_table() -> Self {
+        let world = Self::new().await;
+        let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
+        let text = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
+        let table = json!({
+            "TableName": TABLE, "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [text("pk"), text("sk")],
+            "KeySchema": [key("pk", "HASH"), key("sk", "RANGE")],
+        });
+        world.set_up(|account, runtime| simulator::dynamodb::call(account, runtime, "CreateTable", &table));
+        world
+    }
+
+    /// Somebody who waits for the lease of this world's table, and says who that is.
+    pub async fn candidate(&self, name: &str) -> Candidate {
+        self.candidate_of(name, &self.cluster).await
+    }
+
+    /// The same for another cluster.
+    pub async fn candidate_of(&self, name: &str, cluster: &str) -> Candidate {
+        let clock = self.clock.clone();
+        let claim = Claim {
+            place: Place { cluster: cluster.to_owned(), ..self.place() },
+            environment: "test".to_owned(),
+            holder: name.to_owned(),
+            nonce: format!("nonce of {}", &name[..name.len().min(10)]),
+        };
+        let now = Arc::new(move || Timestamp(i64::try_from(clock.now().0).unwrap()));
+        Candidate::new(self.aws().await.table_writer(TABLE), claim, self.journal.clone(), now)
+    }
+
+    /// What the table says to one who only looks.
+    pub async fn view(&self) -> LedgerView {
+        LedgerView::query(&self.aws().await.table_reader(TABLE), "test", &self.place()).await.unwrap()
     }
 
     pub fn now(&self) -> Timestamp {
@@ -439,11 +479,16 @@ impl World {
     /// The same, with a ledger of another name.
     pub async fn operator_with_ledger(&self, name: &str) -> Controller {
         let path = self.folder.path().join(name);
+        self.operator_with(Ledger::open(path, &self.place()).unwrap()).await
+    }
+
+    /// The same, with this ledger.
+    pub async fn operator_with(&self, ledger: Ledger) -> Controller {
         let aws = self.aws().await;
         let clock = self.clock.clone();
         let engine = Engine {
             writer: aws.writer(),
-            ledger: Arc::new(Ledger::open(path, &self.place()).unwrap()),
+            ledger: Arc::new(ledger),
             journal: self.journal.clone(),
             installation: "reconciler".to_owned(),
             now: Arc::new(move || Timestamp(i64::try_from(clock.now().0).unwrap())),

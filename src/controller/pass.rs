@@ -407,6 +407,10 @@ pub(super) fn running(service: &EcsService) -> String {
     format!("{} of {} running", service.running_count(), service.desired_count())
 }
 
+/// What an error of the ledger means for a pass, which it ended like a crash in between would have.
 pub(super) fn stop(error: ledger::Error) -> Next {
-    Next::Stop(error.to_string())
+    match error.passes() {
+        true => Next::Retry { at_least: WATCH_EVERY, why: error.to_string() },
+        false => Next::Stop(error.to_string()),
+    }
 }

@@ -131,7 +131,15 @@ impl Run<'_> {
         let call = self.outcome.call(self.work, &step.action).map_err(Stop::Plan)?;
         let turn = self.writer.turn(call.category()).await;
         self.intend(&step.action, &call).await?;
-        let permit = self.ledger.permit(turn)?;
+        let permit = match self.ledger.permit(turn) {
+            Ok(permit) => permit,
+            Err(error) => {
+                // The call was certainly not made. Without a lease this can't be written down; then the intent
+                // stays, and costs a look.
+                let _ = self.ledger.update(self.service(), |record| record.intent = None).await;
+                return Err(error.into());
+            }
+        };
         let answer = match call.send(self.writer, permit).await {
             // What is not there need not go: what was read of a service's policies may be minutes old.
             Err(error) if error.kind == ErrorKind::NotFound && deletes(&step.action) => {

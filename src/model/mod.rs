@@ -4,6 +4,7 @@ mod checkout;
 mod desired;
 mod digest;
 mod failure;
+mod holder;
 mod hook;
 mod live;
 mod lookup;
@@ -24,6 +25,7 @@ pub use desired::{
 };
 pub use digest::Digest;
 pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget};
+pub use holder::Holder;
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,

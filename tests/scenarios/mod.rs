@@ -12,6 +12,7 @@ mod hook_transcripts;
 mod hook_trouble;
 mod hooks;
 mod importing;
+mod leases;
 mod leaving;
 mod lookups;
 mod mass_deletion;

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{ConditionKind, ServiceStatus, Status, Truth};
+use super::{ConditionKind, LedgerStatus, ServiceStatus, Status, Truth};
+use crate::model::{Holder, Timestamp};
 use crate::report::failure::last_words;
 use crate::report::leaving::SCHEDULE_LEFT;
 use crate::report::paint::{Colour, Tone, counted, pad, plain, span};
@@ -159,7 +160,24 @@ fn header(status: &Status, options: &StatusTextOptions, number: &dyn Fn(Word) ->
     let counts = if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) };
     let seen = span(status.now.since(status.seen_at));
     let environment = options.colour.paint(Tone::Strong, &status.environment);
-    format!("{environment}   {}, seen {seen} ago · {counts}\n\n", status.revision)
+    let (holder, unreadable) = match &status.ledger {
+        LedgerStatus::Untold => (String::new(), String::new()),
+        LedgerStatus::Held(holder) => (format!(" · {}", held_by(holder, status.now)), String::new()),
+        LedgerStatus::Unreadable(why) => {
+            let label = options.colour.paint(Tone::Bad, "the ledger is not to be read");
+            (String::new(), format!("  {label}: {}\n\n", plain(why)))
+        }
+    };
+    format!("{environment}   {}, seen {seen} ago{holder} · {counts}\n\n{unreadable}", status.revision)
+}
+
+/// `epoch 7: run on ip-10-0-3-7, process 1, since 18:40`
+fn held_by(holder: &Holder, now: Timestamp) -> String {
+    let Holder { name, epoch, since, released } = holder;
+    match released {
+        false => format!("epoch {epoch}: {}, since {}", plain(name), since.minute_seen_from(now)),
+        true => format!("nobody leads; {} let go of epoch {epoch}", plain(name)),
+    }
 }
 
 fn lines(word: Word, service: &ServiceStatus) -> Vec<String> {
