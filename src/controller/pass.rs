@@ -22,6 +22,9 @@ use crate::rollout;
 /// How long until a rollout is judged again. ECS moves in steps of several seconds.
 pub(super) const WATCH_EVERY: Duration = Duration::from_secs(5);
 
+/// How long until it is looked again what became of a call without an answer, while that holds a change.
+pub(super) const WATCH_UNANSWERED_EVERY: Duration = Duration::from_secs(15);
+
 /// What a pass needs besides what it looks at.
 pub struct Engine {
     pub writer: Writer,
@@ -201,9 +204,10 @@ impl Engine {
             self.journal.tell(
                 event.of(&service.key).digest(&rollout.digest).deployment(rollout.deployment.as_deref()),
             );
+            let now = (self.now)();
             self.ledger
                 .update(&service.key, |record| {
-                    record.intent = None;
+                    record.conclude_intent(&service.digest, now);
                     record.rollout = Some(rollout);
                 })
                 .await?;
@@ -242,7 +246,7 @@ impl Engine {
             let at = (self.now)();
             self.ledger
                 .update(&service.key, |record| {
-                    record.intent = None;
+                    record.conclude_intent(&service.digest, at);
                     record.quarantine = None;
                     record.hook = None;
                     record.leaving = None;
@@ -340,6 +344,7 @@ impl Engine {
             Held::RolloutInFlight { .. } | Held::Draining | Held::HookRunning { .. } => {
                 Next::Watch(WATCH_EVERY)
             }
+            Held::Unanswered { .. } => Next::Watch(WATCH_UNANSWERED_EVERY),
             Held::WaitsFor { service } => Next::Waits(service.clone()),
             // Told, and left as Git's author wants it: nobody has to wait for that.
             Held::DriftTolerated => Next::Settled,

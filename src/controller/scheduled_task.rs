@@ -45,6 +45,7 @@ impl Engine {
             &desired.environment,
             &self.installation,
             &desired.revision,
+            (self.now)(),
         );
         if let Some(first) = waiting_for.first() {
             plan.wait_for(first);
@@ -136,7 +137,7 @@ impl Engine {
             let at = (self.now)();
             self.ledger
                 .update(&task.key, |record| {
-                    record.intent = None;
+                    record.conclude_intent(&task.digest, at);
                     record.quarantine = None;
                     record.applied = Some(Applied {
                         digest: task.digest.clone(),

@@ -39,7 +39,8 @@ async fn play<F: Future<Output = Outcome> + Unpin>(work: &mut F, time: Duration)
 async fn a_second_operator_stands_by_until_the_first_is_gone_and_then_ends_its_rollout() {
     let mut world = World::with_table().await;
     let first = leader(&world, "first").await;
-    world.settle_with(&first, &world.commit(&[service("api", "app:1")])).await;
+    let one = world.commit(&[service("api", "app:1")]);
+    world.settle_with(&first, &one).await;
     let wish = world.commit(&[service("api", "app:2")]);
     let stop = CancellationToken::new();
     let mut work = Box::pin(run(&first, &wish, &stop));
@@ -80,7 +81,8 @@ async fn one_that_was_frozen_changes_nothing_when_it_wakes_and_ends_whenever_tha
     for frozen_after in (0..24).map(|half| Duration::from_millis(half * 500)) {
         let mut world = World::with_table().await;
         let first = leader(&world, "first").await;
-        world.settle_with(&first, &world.commit(&[service("api", "app:1")])).await;
+        let one = world.commit(&[service("api", "app:1")]);
+        world.settle_with(&first, &one).await;
         let stop = CancellationToken::new();
         let old = world.commit(&[service("api", "app:2")]);
         let mut work = Box::pin(run(&first, &old, &stop));

@@ -28,3 +28,4 @@ mod second_thoughts;
 mod steady;
 mod story;
 mod transcripts;
+mod unanswered;

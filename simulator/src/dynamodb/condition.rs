@@ -66,10 +66,10 @@ fn one(reader: &mut Reader<'_, '_>) -> Result<Condition, ApiError> {
     }
     let left = reader.operand()?;
     if let Operand::Path(path) = &left
-        && let Some(name) = path.attribute()
+        && let Some(name) = path.attribute().map(str::to_owned)
         && reader.peek() == Some(&Token::Symbol("("))
     {
-        return function(&name.to_owned(), reader);
+        return function(&name, reader);
     }
     if reader.takes_word("BETWEEN") {
         let low = reader.operand()?;

@@ -175,6 +175,7 @@ impl<'a> Facts<'a> {
                 Held::RolloutInFlight { .. }
                 | Held::HookRunning { .. }
                 | Held::Draining
+                | Held::Unanswered { .. }
                 | Held::WaitsFor { .. } => {
                     let text = HeldText::of(reason);
                     (text.reason, text.headline)
@@ -216,6 +217,7 @@ impl<'a> Facts<'a> {
             | Held::GroupSuspended { .. }
             | Held::Draining
             | Held::DriftTolerated
+            | Held::Unanswered { .. }
             | Held::WaitsFor { .. } => false,
         };
         stalls.then(|| waiting_for_a_person(ConditionKind::Stalled, held))
@@ -302,6 +304,7 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         | Held::HookRunning { .. }
         | Held::Draining
         | Held::DriftTolerated
+        | Held::Unanswered { .. }
         | Held::WaitsFor { .. } => None,
     }
 }
