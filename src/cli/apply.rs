@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::road::Seat;
-use super::{Exit, Surroundings, road, unless_stopped};
+use super::seat::Seat;
+use super::{Exit, Surroundings, road, seat, unless_stopped};
 use crate::config::{ApplySettings, Operate};
 use crate::controller::{Controller, Next, Outcome, Standing, Timing, Wish};
 use crate::journal::Journal;
@@ -33,7 +33,7 @@ pub async fn run(settings: &ApplySettings, surroundings: &Surroundings) -> anyho
         }
     };
     if matches!(outcome, Outcome::Ended(_)) {
-        road::let_go(&controller.engine.ledger).await;
+        seat::let_go(&controller.engine.ledger).await;
     }
     let standing = match outcome {
         Outcome::Lost(why) => anyhow::bail!("{why}"),
@@ -109,21 +109,21 @@ async fn prepare(
 ) -> anyhow::Result<(Wish, Controller)> {
     let (source, account) = (&settings.source, &settings.account);
     let mut desired = Arc::new(road::desired(source, account).await?);
-    let seat = road::seat(account, &desired.environment)?;
+    let taken = seat::seat(account, &desired.environment)?;
     let aws = road::aws(account, &desired.environment).await?;
-    let ledger = match seat {
+    let ledger = match taken {
         Seat::Taken(ledger) => ledger,
         Seat::InTable(table) => {
             let environment = &desired.environment;
             let candidate =
-                road::candidate("apply", (&aws, &table), account, environment, &journal, surroundings);
+                seat::candidate("apply", (&aws, &table), account, environment, &journal, surroundings);
             let ledger = Arc::new(candidate.lead_within(PATIENCE).await?);
             // Whoever held it may have seen a newer commit than was read before.
             let again = tokio::select! {
                 lost = ledger.keep() => return Err(lost.into()),
                 again = road::desired(source, account) => Arc::new(again?),
             };
-            if road::place_of(&again) != road::place_of(&desired) {
+            if seat::place_of(&again) != seat::place_of(&desired) {
                 anyhow::bail!("the environment moved to another account, region or cluster meanwhile");
             }
             desired = again;

@@ -9,6 +9,7 @@ mod render;
 mod road;
 mod run;
 pub mod schema;
+mod seat;
 mod status;
 pub mod validate;
 mod verify;

@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::road::Seat;
-use super::{Exit, Surroundings, road};
+use super::seat::Seat;
+use super::{Exit, Surroundings, road, seat};
 use crate::aws::Aws;
 use crate::config::RunSettings;
 use crate::controller::{Looks, Outcome, SourceWatch, Timing, Wish};
@@ -110,17 +110,17 @@ async fn reconcile(
         return Ok(Exit::Good);
     };
     let account = &settings.operate.account;
-    let seat = road::seat(account, &first.environment)?;
+    let taken = seat::seat(account, &first.environment)?;
     let Some(aws) = reach(settings, &first.environment, journal, surroundings, stop).await? else {
         tell(Kind::Stop, "stopped before AWS could be reached");
         return Ok(Exit::Good);
     };
-    let (ledger, newest) = match seat {
+    let (ledger, newest) = match taken {
         Seat::Taken(ledger) => (ledger, first),
         Seat::InTable(table) => {
             let environment = &first.environment;
             let candidate =
-                road::candidate("run", (&aws, &table), account, environment, journal, surroundings);
+                seat::candidate("run", (&aws, &table), account, environment, journal, surroundings);
             let standby = Standby { journal, now: &surroundings.now, stop };
             let Some(led) = standby.lead(candidate, first, &mut wishes, looks).await? else {
                 tell(Kind::Stop, "stopped while it stood by; running services are untouched");
@@ -137,7 +137,7 @@ async fn reconcile(
     match controller.run(in_place, stop.clone()).await {
         Outcome::Lost(why) => anyhow::bail!("{why}"),
         Outcome::Ended(_) => {
-            road::let_go(&controller.engine.ledger).await;
+            seat::let_go(&controller.engine.ledger).await;
             tell(Kind::Stop, "stopped; running services are untouched");
             Ok(Exit::Good)
         }
@@ -172,7 +172,7 @@ impl Standby<'_> {
             }
         };
         let Some(looked) = self.beside(fresh, &mut newest, wishes).await else {
-            road::let_go(&ledger).await;
+            seat::let_go(&ledger).await;
             return Ok(None);
         };
         looked?;
@@ -201,7 +201,7 @@ impl Standby<'_> {
     }
 
     fn take(&self, wish: Wish, newest: &mut Wish) {
-        match road::place_of(&wish) == road::place_of(newest) {
+        match seat::place_of(&wish) == seat::place_of(newest) {
             true => *newest = wish,
             false => refuse(&wish, self.journal, (self.now)()),
         }
@@ -250,10 +250,10 @@ async fn relay(
     journal: Arc<Journal>,
     now: road::Clock,
 ) {
-    let ours = road::place_of(&first);
+    let ours = seat::place_of(&first);
     let mut next = Some(first);
     while let Some(wish) = next {
-        if road::place_of(&wish) != ours {
+        if seat::place_of(&wish) != ours {
             refuse(&wish, &journal, now());
         } else if to.send(wish).await.is_err() {
             return;

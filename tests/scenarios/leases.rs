@@ -252,7 +252,7 @@ async fn one_who_waits_for_so_long_and_no_longer_says_who_holds_the_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_records_come_back_whole_and_one_of_another_cluster_is_refused() {
+async fn records_come_back_whole_and_those_of_another_cluster_are_refused() {
     let world = World::with_table().await;
     let first = world.candidate("first").await.lead().await.unwrap();
     for number in 0..40 {
