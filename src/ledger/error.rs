@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Place;
-use crate::aws;
+use crate::aws::{self, ErrorKind};
 use crate::model::{Holder, ServiceKey};
 
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,10 @@ pub enum Error {
     #[error("{0}")]
     Store(Box<aws::Error>),
     #[error(
+        "{0}\n  is there such a table in this account and region? docs/ledger.md has the command that makes it"
+    )]
+    NoTable(Box<aws::Error>),
+    #[error(
         "the lease could not be renewed for {} s, and lasts {} s: nothing is changed until it can",
         ago.as_secs(),
         lease.as_secs()
@@ -65,7 +69,10 @@ pub enum Error {
 
 impl From<aws::Error> for Error {
     fn from(error: aws::Error) -> Self {
-        Self::Store(Box::new(error))
+        match error.kind {
+            ErrorKind::NotFound => Self::NoTable(Box::new(error)),
+            _ => Self::Store(Box::new(error)),
+        }
     }
 }
 
@@ -84,6 +91,7 @@ impl Error {
             | Self::Version { .. }
             | Self::Elsewhere { .. }
             | Self::TooLarge { .. }
+            | Self::NoTable(_)
             | Self::Deposed { .. }
             | Self::Vanished { .. }
             | Self::Taken { .. }

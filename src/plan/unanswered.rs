@@ -82,3 +82,105 @@ fn took_effect(intent: &Intent, service: Option<&EcsService>) -> bool {
         && intent.before.as_deref() != Some(primary.id())
         && !primary.id().is_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{IntentKind, UNANSWERED_FOR};
+
+    const ASKED: Timestamp = Timestamp(1_000_000);
+
+    fn arn(number: u32) -> TaskDefinitionArn {
+        TaskDefinitionArn(format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/api:{number}"))
+    }
+
+    /// The record of one whose UpdateService was not answered.
+    fn asked(body: Json) -> ServiceRecord {
+        let intent = Intent::of(IntentKind::Update, &Digest::from_tag("spec"), ASKED);
+        let intent = Intent { body: Some(body), before: Some("ecs-svc/1".to_owned()), ..intent };
+        ServiceRecord { intent: Some(intent), ..ServiceRecord::default() }
+    }
+
+    fn update(source: Option<RevisionSource>, body: Json) -> Step {
+        let action = Action::UpdateService { task_definition: source, body, starts_deployment: true };
+        Step { action, because: Vec::new() }
+    }
+
+    fn runs(deployment: &str, number: u32) -> EcsService {
+        EcsService(json!({
+            "deployments": [{"id": deployment, "status": "PRIMARY", "taskDefinition": arn(number).0}],
+        }))
+    }
+
+    #[test]
+    fn another_update_waits_and_the_same_one_does_not() {
+        let record = asked(json!({"service": "api", "desiredCount": 2, "taskDefinition": arn(2).0}));
+        let (same, other) =
+            (json!({"service": "api", "desiredCount": 2}), json!({"service": "api", "desiredCount": 3}));
+        let existing = |number| Some(RevisionSource::Existing(arn(number)));
+        let table = [
+            (update(existing(2), same.clone()), false),
+            (update(existing(3), same.clone()), true),
+            (update(existing(2), other.clone()), true),
+            (update(None, same.clone()), true),
+            (update(Some(RevisionSource::Registered), same), true),
+            (Step { action: Action::DeregisterScalableTarget, because: Vec::new() }, false),
+        ];
+        for (step, waits) in table {
+            let steps = [step];
+            let held = held_by_unanswered(Some(&record), &steps, None, RolloutKind::Deploy, ASKED);
+            assert_eq!(held.is_some(), waits, "{steps:?}");
+        }
+        let steps = [update(None, other)];
+        let held = |service: Option<&EcsService>, now| {
+            held_by_unanswered(Some(&record), &steps, service, RolloutKind::Deploy, now).is_some()
+        };
+        // It runs what was asked for, by another deployment than before: that is its effect.
+        assert!(!held(Some(&runs("ecs-svc/2", 2)), ASKED));
+        assert!(held(Some(&runs("ecs-svc/1", 2)), ASKED));
+        assert!(held(Some(&runs("ecs-svc/2", 1)), ASKED));
+        assert!(held(None, ASKED.plus(UNANSWERED_FOR - std::time::Duration::from_secs(1))));
+        assert!(!held(None, ASKED.plus(UNANSWERED_FOR)));
+    }
+
+    #[test]
+    fn a_deployment_that_is_forced_is_not_asked_for_twice() {
+        let body = json!({"service": "api", "forceNewDeployment": true});
+        let held = held_by_unanswered(
+            Some(&asked(body.clone())),
+            &[update(None, body)],
+            None,
+            RolloutKind::Deploy,
+            ASKED,
+        );
+        assert!(matches!(held, Some(Held::Unanswered { call: "UpdateService", asked_at: ASKED, .. })));
+    }
+
+    #[test]
+    fn a_way_back_waits_only_for_what_could_undo_it() {
+        let back = [update(Some(RevisionSource::Existing(arn(1))), json!({"service": "api"}))];
+        let held = |body| held_by_unanswered(Some(&asked(body)), &back, None, RolloutKind::RollBack, ASKED);
+        assert!(held(json!({"service": "api", "desiredCount": 3})).is_none());
+        assert!(held(json!({"service": "api", "taskDefinition": arn(3).0})).is_some());
+    }
+
+    #[test]
+    fn a_content_is_registered_again_only_when_the_first_can_t_arrive_any_more() {
+        let mut record = ServiceRecord::default();
+        let intent = Intent::of(IntentKind::Register, &Digest::from_tag("spec"), ASKED);
+        record.intent = Some(Intent { content: Some(Digest::from_tag("one")), ..intent });
+        // Another call was made since.
+        record.set_intent_aside(ASKED);
+        assert_eq!(record.intent, None);
+        let held = |content, now| {
+            registration_held_by_unanswered(Some(&record), &Digest::from_tag(content), now).is_some()
+        };
+        assert!(held("one", ASKED) && !held("other", ASKED));
+        assert!(!held("one", ASKED.plus(UNANSWERED_FOR)));
+        let mut later = record.clone();
+        later.forget_what_is_too_late(ASKED.plus(UNANSWERED_FOR));
+        assert_eq!(later, ServiceRecord::default());
+    }
+}
