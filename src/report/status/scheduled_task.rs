@@ -37,7 +37,7 @@ pub(super) fn scheduled_task_status(
         desired: None,
         task_definition: schedule.and_then(Schedule::task_definition),
         schedule: schedule.map(ScheduleStatus::of),
-        digest: planned.digest.clone(),
+        digest: Some(planned.digest.clone()),
         quarantine: quarantine.cloned(),
         last_good: None,
         hook: None,
