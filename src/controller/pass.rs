@@ -11,7 +11,7 @@ use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService,
-    Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
+    Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{
     self, Action, Cause, Decision, Difference, Held, HookRevision, PlannedHook, RevisionSource, ServicePlan,
@@ -128,6 +128,7 @@ impl Engine {
                 } else {
                     self.journal.tell_unless_known(told);
                 }
+                self.note_what_goes(service, live, &record)?;
                 let back_to = rollout::last_good(live, Some(&record), &service.rollout);
                 let work = Work {
                     plan: &plan,
@@ -144,6 +145,28 @@ impl Engine {
                 self.execute(&work).await
             }
         }
+    }
+
+    /// Notes what a roll-back will have to put back, where a commit replaces what nobody noted before.
+    fn note_what_goes(
+        &self,
+        service: &DesiredService,
+        live: &LiveService,
+        record: &ServiceRecord,
+    ) -> Result<(), ledger::Error> {
+        let (Some(ecs), Some(revision)) = (live.service.present(), live.service_revision.present()) else {
+            return Ok(());
+        };
+        let concerns = |name: &str| service.service.get(name).is_some() || revision.get(name).is_some();
+        let unknown = record.last_good.as_ref().is_some_and(|good| good.lacks_revision_of(ecs));
+        if !unknown || !REVISION_ONLY.iter().any(|name| concerns(name)) {
+            return Ok(());
+        }
+        self.ledger.update(&service.key, |record| {
+            if let Some(good) = &mut record.last_good {
+                good.note_revision(revision);
+            }
+        })
     }
 
     /// Says what was changed behind Git's back and stays, while the rest goes through.
@@ -257,7 +280,8 @@ impl Engine {
                 };
                 record.applied = Some(applied.since(record.applied.as_ref()));
                 if good {
-                    record.last_good = Some(LastGood::of(ecs, service.digest.clone(), at));
+                    record.last_good =
+                        Some(LastGood::of(ecs, &live.service_revision, service.digest.clone(), at));
                     assumed = record.assume_hooks(service.rollout.hooks(), at);
                 }
             })?;

@@ -137,7 +137,8 @@ impl Engine {
                     record.assume_hooks(service.rollout.hooks(), now);
                 }
                 if let Some(ecs) = live.service.present() {
-                    record.last_good = Some(LastGood::of(ecs, rollout.digest.clone(), now));
+                    record.last_good =
+                        Some(LastGood::of(ecs, &live.service_revision, rollout.digest.clone(), now));
                 }
             }
         })?;
@@ -198,11 +199,13 @@ impl Engine {
                 match self.go_back(case, vec![step]).await? {
                     // Refused, for example because it ended in between: there is another way.
                     Next::Held(_) => match live.service.present() {
-                        Some(ecs) => match rollout::by_update(rollout, ecs, &before) {
-                            RollBack::Update { steps } => self.go_back(case, steps).await,
-                            RollBack::Nowhere { why } => self.stay(case, &why),
-                            RollBack::ByEcs | RollBack::Stop { .. } => Ok(Next::Watch(WATCH_EVERY)),
-                        },
+                        Some(ecs) => {
+                            match rollout::by_update(rollout, ecs, &live.service_revision, &before) {
+                                RollBack::Update { steps } => self.go_back(case, steps).await,
+                                RollBack::Nowhere { why } => self.stay(case, &why),
+                                RollBack::ByEcs | RollBack::Stop { .. } => Ok(Next::Watch(WATCH_EVERY)),
+                            }
+                        }
                         None => Ok(Next::Watch(WATCH_EVERY)),
                     },
                     next => Ok(next),
