@@ -40,7 +40,8 @@ pub fn run(checkout: &Checkout, environment: Option<&str>, api: &Api, colour: bo
         Some(errors) => Outcome { text: format!("{}\n", errors.render(colour)), exit_code: 1 },
         None => {
             let unknown: Vec<String> = valid.iter().filter_map(|it| unknown(checkout, it)).collect();
-            Outcome { text: summary(&valid) + &unknown.concat(), exit_code: 0 }
+            let unused: Vec<String> = valid.iter().flat_map(|it| unused(checkout, it)).collect();
+            Outcome { text: summary(&valid) + &unknown.concat() + &unused.concat(), exit_code: 0 }
         }
     }
 }
@@ -56,6 +57,15 @@ fn unknown(checkout: &Checkout, desired: &Desired) -> Option<String> {
         names.join(", "),
         if names.len() == 1 { "s" } else { "" }
     ))
+}
+
+/// Variables that would be looked up for nothing, each with its line.
+pub fn unused(checkout: &Checkout, desired: &Desired) -> Vec<String> {
+    let name = &desired.environment.name;
+    let line = |(variable, origin)| {
+        format!("warning: {origin}: no manifest of {name} uses `{variable}`, so it is not looked up\n")
+    };
+    manifest::unused(checkout, name).into_iter().map(line).collect()
 }
 
 /// `production (eu-west-1, cluster jobs): 12 services, valid.`
@@ -125,6 +135,19 @@ spec:
         assert!(outcome.text.ends_with("1 error in 1 of 3 files.\n"), "{}", outcome.text);
         assert_eq!(outcome.exit_code, 1);
         assert_eq!(run(&checkout(&files), Some("staging"), Api::builtin(), false).exit_code, 0);
+    }
+
+    #[test]
+    fn a_variable_that_is_looked_up_for_nothing_is_a_warning() {
+        let staging = STAGING.replace("tag: 1", "tag: 1, old: {ssm: /jobs/old}");
+        let outcome =
+            run(&checkout(&[("a.yaml", &staging), ("web.yaml", SERVICE)]), None, Api::builtin(), false);
+        assert_eq!(
+            outcome.text,
+            "staging (eu-west-1, cluster jobs): 1 service, valid.\n\
+             warning: a.yaml:4: no manifest of staging uses `old`, so it is not looked up\n"
+        );
+        assert_eq!(outcome.exit_code, 0);
     }
 
     #[test]
