@@ -69,8 +69,7 @@ spec:
   taskDefinition: {memory: 512, containerDefinitions: [{name: web, image: \"${other}:$${forgotten}\"}]}
   service: {desiredCount: 1}
 ";
-    let staging = super::ENVIRONMENT.replace("production", "staging")
-        + "    other: web\n";
+    let staging = super::ENVIRONMENT.replace("production", "staging") + "    other: web\n";
     let files = [
         ("environment.yaml", environment.as_str()),
         ("staging.yaml", &staging),
