@@ -336,7 +336,14 @@ fn credentials_in_commands_volumes_and_the_logs_of_service_connect_are_told() {
         draft::spec(&ServiceKey::new("api"), &service, Api::builtin()).1[0].text.clone()
     };
     let start = "looks like a credential, and stands in the manifest as it is: ";
-    for command in ["--password=canary", "run postgres://u:canary@db/x", "export API_TOKEN=canary; run"] {
+    let handed_over = [
+        "--password=canary",
+        "--password canary",
+        "run --api-token 'canary' --verbose",
+        "run postgres://u:canary@db/x",
+        "export API_TOKEN=canary; run",
+    ];
+    for command in handed_over {
         assert_eq!(
             told(command, json!({"splunk-token": "canary"})),
             format!(
@@ -344,7 +351,16 @@ fn credentials_in_commands_volumes_and_the_logs_of_service_connect_are_told() {
             )
         );
     }
-    for command in ["--password=$PASSWORD", "--key=/etc/tls/key", "serve"] {
+    let elsewhere = [
+        "--password=$PASSWORD",
+        "--password $PASSWORD",
+        "--password-file secret.txt",
+        "--no-auth serve",
+        "--password --verbose",
+        "--key=/etc/tls/key",
+        "serve",
+    ];
+    for command in elsewhere {
         let only = json!({"splunk-token": variables::reference("token")});
         assert_eq!(told(command, only), format!("{start}o of volume share"), "{command}");
     }
