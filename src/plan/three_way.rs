@@ -169,12 +169,24 @@ pub(super) fn of_service(
                 sensitive: false,
                 why: None,
             }),
+            None if gives_way(&quiet.path, sides.wanted) => {
+                quiet.rule = "a capacityProviderStrategy takes its place".to_owned();
+            }
             None => {
                 quiet.kept = Kept::LeftInPlace;
                 quiet.rule = "Git no longer mentions it, and ECS has no call that clears it".to_owned();
             }
         }
     }
+}
+
+/// Whether ECS takes a field away by itself for something else that Git asks for: a service has either a
+/// launch type or a capacity provider strategy.
+///
+/// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
+fn gives_way(path: &FieldPath, wanted: &Json) -> bool {
+    let strategy = wanted["capacityProviderStrategy"].as_array().is_some_and(|items| !items.is_empty());
+    strategy && *path == FieldPath::root().field("service").field("launchType")
 }
 
 /// What clearing a member of a service does, if UpdateService has a value for it that is no default.

@@ -190,8 +190,10 @@ async fn what_only_a_service_revision_shows_is_taken_back_too() {
         let manifest = service("api", image).replace("rollback: true", "rollback: false");
         if metrics.is_empty() { manifest } else { manifest.replace("  service:\n", &monitoring) }
     };
-    let (cpu, memory) =
-        ("{metricNames: [CPUUtilization], resolutionSeconds: 20}", "{metricNames: [MemoryUtilization], resolutionSeconds: 60}");
+    let (cpu, memory) = (
+        "{metricNames: [CPUUtilization], resolutionSeconds: 20}",
+        "{metricNames: [MemoryUtilization], resolutionSeconds: 60}",
+    );
     for (good, bad, runs) in
         [(cpu, memory, json!(["CPUUtilization"])), (cpu, "", json!(["CPUUtilization"])), ("", cpu, json!([]))]
     {

@@ -12,7 +12,7 @@ use crate::model::{
 use crate::plan::{Action, Kept, Past, Pasts, Plan, ServicePlan, Since, plan_service};
 
 /// What the ledger keeps of a spec once it is applied, by commit `a`.
-fn applied(desired: &DesiredService, number: usize) -> ServiceRecord {
+pub fn applied(desired: &DesiredService, number: usize) -> ServiceRecord {
     let applied = Applied {
         digest: desired.digest.clone(),
         task_definition_digest: desired.task_definition_digest.clone(),
@@ -165,6 +165,19 @@ fn a_strategy_that_left_git_is_cleared_by_a_call() {
     let Action::UpdateService { body, starts_deployment, .. } = &steps(&plan)[0].action else { panic!() };
     assert_eq!((&body["capacityProviderStrategy"], starts_deployment), (&json!([]), &true));
     assert_eq!(body["forceNewDeployment"], true);
+}
+
+#[test]
+fn a_launch_type_that_a_strategy_replaces_is_not_left_in_place() {
+    let before = api();
+    let account = Account::running(&before);
+    let mut desired = before.clone();
+    desired.service.as_object_mut().unwrap().remove("launchType");
+    desired.service["capacityProviderStrategy"] = json!([{"capacityProvider": "FARGATE", "weight": 1}]);
+    sign(&mut desired);
+    let plan = next(&desired, &account.look(), Some(&applied(&before, 1)));
+    assert_eq!(told(&plan), ["FARGATE] Git a..b"]);
+    assert!(plan.quiet.iter().any(|one| one.path.to_string() == "service.launchType"), "{:?}", plan.quiet);
 }
 
 #[test]
