@@ -35,6 +35,7 @@ pub use action::{Action, RevisionSource, Step};
 pub use credentials::is_credential;
 pub use decide::plan_service;
 pub use difference::{Around, Rules, differences, is_implied};
+pub use elements::key_of;
 pub use history::{Past, Pasts};
 pub use hooks::{register_hook, run_task};
 pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_left, share};
