@@ -82,7 +82,6 @@ fn summary(valid: &[Desired]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Revision, Timestamp};
 
     const STAGING: &str = "\
 apiVersion: reconciler/v1
@@ -101,23 +100,11 @@ spec:
   service: {desiredCount: 1}
 ";
 
-    fn checkout(files: &[(&str, &str)]) -> Checkout {
-        let revision = Revision {
-            id: "4c1f9e2000000000000000000000000000000000".to_owned(),
-            branch: "main".to_owned(),
-            author: String::new(),
-            subject: String::new(),
-            committed_at: Timestamp(0),
-        };
-        let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-        Checkout { revision, files }
-    }
-
     #[test]
     fn a_valid_commit_is_told_environment_by_environment() {
         let production = STAGING.replace("staging", "production");
         let files = [("a.yaml", STAGING), ("b.yaml", &production), ("web.yaml", SERVICE)];
-        let outcome = run(&checkout(&files), None, Api::builtin(), false);
+        let outcome = run(&Checkout::of(&files), None, Api::builtin(), false);
         assert_eq!(
             outcome.text,
             "staging (eu-west-1, cluster jobs): 1 service, valid.\n\
@@ -130,18 +117,18 @@ spec:
     fn an_error_of_one_environment_only_is_found() {
         let production = STAGING.replace("staging", "production").replace("tag: 1", "other: 1");
         let files = [("a.yaml", STAGING), ("b.yaml", &production), ("web.yaml", SERVICE)];
-        let outcome = run(&checkout(&files), None, Api::builtin(), false);
+        let outcome = run(&Checkout::of(&files), None, Api::builtin(), false);
         assert!(outcome.text.contains("unknown variable `tag`"), "{}", outcome.text);
         assert!(outcome.text.ends_with("1 error in 1 of 3 files.\n"), "{}", outcome.text);
         assert_eq!(outcome.exit_code, 1);
-        assert_eq!(run(&checkout(&files), Some("staging"), Api::builtin(), false).exit_code, 0);
+        assert_eq!(run(&Checkout::of(&files), Some("staging"), Api::builtin(), false).exit_code, 0);
     }
 
     #[test]
     fn a_variable_that_is_looked_up_for_nothing_is_a_warning() {
         let staging = STAGING.replace("tag: 1", "tag: 1, old: {ssm: /jobs/old}");
         let outcome =
-            run(&checkout(&[("a.yaml", &staging), ("web.yaml", SERVICE)]), None, Api::builtin(), false);
+            run(&Checkout::of(&[("a.yaml", &staging), ("web.yaml", SERVICE)]), None, Api::builtin(), false);
         assert_eq!(
             outcome.text,
             "staging (eu-west-1, cluster jobs): 1 service, valid.\n\
@@ -152,7 +139,7 @@ spec:
 
     #[test]
     fn nothing_to_validate_is_an_error() {
-        let outcome = run(&checkout(&[("README.md", "")]), None, Api::builtin(), false);
+        let outcome = run(&Checkout::of(&[("README.md", "")]), None, Api::builtin(), false);
         assert!(outcome.text.starts_with("error: no manifest in main@4c1f9e2\n"), "{}", outcome.text);
         assert_eq!(outcome.exit_code, 1);
     }

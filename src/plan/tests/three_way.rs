@@ -43,6 +43,16 @@ fn told(plan: &ServicePlan) -> Vec<String> {
     differences.chain(quiet.map(|one| format!("= {} {:?}", one.path, one.kept))).collect()
 }
 
+/// Somebody runs a revision of their own, with more memory.
+fn put_by_hand(account: &mut Account) {
+    let mut theirs = account.revisions[0].clone();
+    theirs.arn = arn(2);
+    theirs.body["memory"] = "1024".into();
+    theirs.tags.clear();
+    account.revisions.push(theirs);
+    account.service()["taskDefinition"] = arn(2).0.into();
+}
+
 /// Plans commit `b`.
 fn next(desired: &DesiredService, live: &LiveService, record: Option<&ServiceRecord>) -> ServicePlan {
     plan_service(
@@ -93,13 +103,7 @@ fn each_difference_tells_who_caused_it() {
 fn a_revision_that_somebody_else_put_tells_git_s_changes_from_theirs() {
     let before = api();
     let mut account = Account::running(&before);
-    // By hand: another revision, with more memory.
-    let mut theirs = account.revisions[0].clone();
-    theirs.arn = arn(2);
-    theirs.body["memory"] = "1024".into();
-    theirs.tags.clear();
-    account.revisions.push(theirs);
-    account.service()["taskDefinition"] = arn(2).0.into();
+    put_by_hand(&mut account);
     let record = applied(&before, 1);
     assert_eq!(told(&next(&before, &account.look(), Some(&record))), ["memory BehindOurBack ..a"]);
     let mut desired = api();
@@ -204,12 +208,7 @@ fn an_ignored_field_of_a_task_definition_is_no_drift_that_is_held_for_our_own_ta
     let mut desired = with_drift(Drift::Warn);
     desired.sync.ignore.push("/taskDefinition/memory".to_owned());
     let mut account = Account::running(&desired);
-    let mut theirs = account.revisions[0].clone();
-    theirs.arn = arn(2);
-    theirs.body["memory"] = "1024".into();
-    theirs.tags.clear();
-    account.revisions.push(theirs);
-    account.service()["taskDefinition"] = arn(2).0.into();
+    put_by_hand(&mut account);
     let record = applied(&desired, 1);
     let noting = next(&desired, &account.look(), Some(&record));
     assert_eq!(outcome(&noting), "TagResource");
@@ -235,12 +234,7 @@ fn what_git_changed_as_well_is_no_drift_that_may_stay() {
 fn drift_in_a_revision_goes_along_and_is_still_known_as_drift() {
     let before = with_drift(Drift::Warn);
     let mut account = Account::running(&before);
-    let mut theirs = account.revisions[0].clone();
-    theirs.arn = arn(2);
-    theirs.body["memory"] = "1024".into();
-    theirs.tags.clear();
-    account.revisions.push(theirs);
-    account.service()["taskDefinition"] = arn(2).0.into();
+    put_by_hand(&mut account);
     let mut desired = with_drift(Drift::Warn);
     desired.task_definition["containerDefinitions"][0]["image"] = "jobs/api:2".into();
     sign(&mut desired);
