@@ -65,10 +65,12 @@ pub async fn observe_remembered(account: &Account, known: &Remembered, now: Time
     let reader = match reader_of(account, &known.environment).await {
         Ok(reader) => reader,
         Err(error) => {
-            let unreadable = || LiveService {
-                service: Part::Unreadable(format!("{error:#}").lines().collect::<Vec<_>>().join(" ")),
-                ..LiveService::absent()
-            };
+            let why = error.to_string();
+            eprintln!("note: {why}");
+            // The way out is told once, and not for each service.
+            let why = why.lines().next().unwrap_or_default();
+            let unreadable =
+                || LiveService { service: Part::Unreadable(why.to_owned()), ..LiveService::absent() };
             let services = there().map(|(key, _)| (key.clone(), unreadable())).collect();
             return Live { services, read_at: now, ..Live::default() };
         }
