@@ -3,7 +3,7 @@
 use super::{Exit, Surroundings, road};
 use crate::config::{Output, StatusSettings};
 use crate::model::Desired;
-use crate::plan;
+use crate::plan::{self, Explain};
 use crate::report::Colour;
 use crate::report::status::{self, Show, Status, StatusTextOptions, status_json, status_text};
 
@@ -33,7 +33,8 @@ async fn with_git(
     let reader = road::reader(&settings.account, desired).await?;
     let records = road::records(&settings.account, desired)?;
     let live = road::observe(&reader, &settings.account, desired, &records, (surroundings.now)()).await?;
-    let context = plan::Context { installation: &settings.account.installation, records: &records };
+    let (installation, explain) = (&settings.account.installation, Explain::Differences);
+    let context = plan::Context { installation, records: &records, explain };
     let plan = plan::plan(desired, &live, &context);
     Ok(status::fold(desired, &live, &records, &plan, live.read_at, (surroundings.now)()))
 }

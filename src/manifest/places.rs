@@ -128,11 +128,11 @@ impl Places {
                 .nearest(&named)
                 .is_none_or(|around| around.line != span.line || *around.file != *files.path(span.file))
             {
-                origins.0.insert(named, origin(span));
+                origins.insert(&named, origin(span));
             }
         }
         // What is not there any more has its origin in the words that took it away.
-        origins.0.extend(self.removed.iter().map(|(path, span)| (path.clone(), origin(*span))));
+        self.removed.iter().for_each(|(path, span)| origins.insert(path, origin(*span)));
         origins
     }
 

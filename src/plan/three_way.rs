@@ -5,8 +5,8 @@ use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::{Cause, Consequence, Difference, Kept, Quiet, Since};
 use crate::model::{
-    Applied, Digest, EcsService, FieldPath, Gate, Json, LastGood, Ownership, TaskDefinitionArn, Timestamp,
-    tag,
+    Applied, AppliedSpec, Digest, EcsService, FieldPath, Gate, Json, LastGood, Ownership, TaskDefinitionArn,
+    Timestamp, tag,
 };
 use crate::shape::rules::{Clear, Tree, tree};
 
@@ -140,7 +140,7 @@ pub(super) fn of_service(
     quiet: &mut [Quiet],
 ) {
     let Last::Other(applied) = last(look, Some(service)) else { return };
-    let Some(spec) = &applied.spec else { return };
+    let Some(spec) = applied.spec.as_ref().and_then(AppliedSpec::read) else { return };
     let ignore = &look.desired.sync.ignore;
     let (before, _) = with_ignored("service", &spec.service, sides.live, tree(Tree::Service), ignore);
     let sides = Sides { applied: Some(&before), ..sides };
@@ -230,8 +230,8 @@ pub(super) fn of_scaling(look: Look<'_>, sides: Sides<'_>, found: &mut [Differen
     if look.comes_back() {
         return;
     }
-    let before =
-        applied.spec.as_ref().and_then(|spec| spec.scaling.as_ref()).map(super::trees::desired_scaling);
+    let before = applied.spec.as_ref().and_then(AppliedSpec::read).and_then(|spec| spec.scaling);
+    let before = before.as_ref().map(super::trees::desired_scaling);
     blame(&Sides { applied: before.as_ref(), ..sides }, found);
 }
 
