@@ -10,9 +10,9 @@ use super::{
     trees,
 };
 use crate::model::{
-    DesiredService, Digest, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService,
-    Origin, Origins, Overriding, Ownership, Part, REVISION_ONLY, Revision, Segment, ServiceRecord, Timestamp,
-    tag,
+    DesiredService, Digest, Drift, EcsService, Environment, FieldPath, Json, KeptDrift, LiveScaling,
+    LiveService, Origin, Origins, Overriding, Ownership, Part, REVISION_ONLY, Revision, Segment,
+    ServiceRecord, Timestamp, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -67,6 +67,8 @@ pub(super) struct Change {
     pub differences: Vec<Difference>,
     pub quiet: Vec<Quiet>,
     pub steps: Vec<Step>,
+    /// Drift that goes into the task definition.
+    pub kept_drift: Vec<KeptDrift>,
 }
 
 impl Change {

@@ -5,8 +5,8 @@ use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::{Cause, Consequence, Difference, Kept, Quiet, Since};
 use crate::model::{
-    Applied, Digest, EcsService, FieldPath, Gate, Json, LastGood, Ownership, TaskDefinitionArn, Timestamp,
-    tag,
+    Applied, Digest, EcsService, FieldPath, Gate, Json, KeptDrift, LastGood, Ownership, TaskDefinitionArn,
+    Timestamp, tag,
 };
 use crate::shape::rules::{Clear, Tree, tree};
 
@@ -71,6 +71,7 @@ pub(super) fn applied_by_tags(service: &EcsService, installation: &str) -> Optio
         task_definition_digest: Digest::from_tag(""),
         spec: None,
         looked_up: Vec::new(),
+        kept_drift: Vec::new(),
         task_definition: service.tagged_revision().unwrap_or_else(|| TaskDefinitionArn(String::new())),
         revision: service.tag(tag::REVISION).unwrap_or_default().to_owned(),
         at: Timestamp(0),
@@ -196,12 +197,19 @@ pub(super) fn of_task_definition(
     found: &mut [Difference],
 ) {
     let Last::Other(applied) = last(look, Some(service)) else { return };
-    let runs_what_was_applied =
-        applied.task_definition.family_and_revision() == service.task_definition().family_and_revision();
-    if runs_what_was_applied || went_back(look, service, &applied.digest).is_some() || look.comes_back() {
+    if look.comes_back() {
         return;
     }
-    if applied.task_definition_digest == look.desired.task_definition_digest {
+    of_kept_drift(&applied, found);
+    let same = applied.task_definition_digest == look.desired.task_definition_digest;
+    let runs_what_was_applied =
+        applied.task_definition.family_and_revision() == service.task_definition().family_and_revision();
+    // A ledger of an older release does not say what the drift is that the service's tag speaks of.
+    let is_told = !applied.kept_drift.is_empty() || !carries_drift(service);
+    if runs_what_was_applied && (is_told || !same) || went_back(look, service, &applied.digest).is_some() {
+        return;
+    }
+    if same {
         found.iter_mut().for_each(|one| one.cause = Cause::BehindOurBack);
         return;
     }
@@ -210,6 +218,31 @@ pub(super) fn of_task_definition(
         before.filter(|it| it.arn.family_and_revision() == applied.task_definition.family_and_revision());
     let rules = Rules::task_definition();
     blame(&Sides { applied: before.map(|it| &it.body), wanted, live, rules: &rules }, found);
+}
+
+/// Differences where drift was left in the revision that we registered: nobody's wish but that of whoever
+/// changed it by hand, unless Git says something else there now.
+fn of_kept_drift(applied: &Applied, found: &mut [Difference]) {
+    for one in found {
+        let pointer = one.path.pointer();
+        let is_around = |outer: &str, inner: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut touched = applied
+            .kept_drift
+            .iter()
+            .filter(|it| is_around(&it.path, &pointer) || is_around(&pointer, &it.path));
+        let Some(first) = touched.next() else { continue };
+        one.cause = match *first == KeptDrift::of(&one.path, one.desired.as_ref()) {
+            true => Cause::BehindOurBack,
+            false => Cause::GitAndBehindOurBack,
+        };
+    }
+}
+
+/// Whether the service's tag says that its revision is not all Git's.
+pub(super) fn carries_drift(service: &EcsService) -> bool {
+    service.tag(tag::TASK_DEFINITION).is_some_and(|tagged| tagged.ends_with(WITH_DRIFT))
 }
 
 /// The differences of scaling.

@@ -203,7 +203,7 @@ impl Window<'_> {
             let Quiet { path, live, desired, rule, source, kept } = field;
             let rule = plain(rule);
             let (line, tone) = match kept {
-                Kept::ByRule | Kept::NotMentioned => {
+                Kept::ByRule | Kept::NotMentioned | Kept::IgnoredDrift => {
                     let sides = match (desired, live) {
                         (None, None) => String::new(),
                         _ => format!("  {}", sides(desired.as_ref(), live.as_ref())),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::world::{Account, api, arn, environment, found, outcome, plan, revision, scaled, sign, steps};
 use crate::model::{
-    Applied, AppliedSpec, Desired, DesiredService, Drift, EcsService, LastGood, Live, LiveService,
+    Applied, AppliedSpec, Desired, DesiredService, Digest, Drift, EcsService, LastGood, Live, LiveService,
     ServiceRecord, Timestamp, tag,
 };
 use crate::plan::{Action, Kept, Past, Pasts, Plan, ServicePlan, Since, plan_service};
@@ -22,6 +22,7 @@ fn applied(desired: &DesiredService, number: usize) -> ServiceRecord {
         prune: None,
         spec: Some(AppliedSpec::of(desired)),
         looked_up: Vec::new(),
+        kept_drift: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }
@@ -253,6 +254,121 @@ fn drift_in_a_revision_goes_along_and_is_still_known_as_drift() {
     assert_eq!(outcome(&corrected), "RegisterTaskDefinition, UpdateService, TagResource");
     account.apply(&corrected);
     assert_eq!(outcome(&next(&desired, &account.look(), Some(&applied(&desired, 4)))), "unchanged");
+}
+
+/// An account in which somebody gave the running revision more memory by hand, and another commit then
+/// went out around that.
+fn with_kept_drift(policy: Drift) -> (DesiredService, Account, ServiceRecord) {
+    let before = with_drift(policy);
+    let mut account = Account::running(&before);
+    let mut theirs = account.revisions[0].clone();
+    theirs.arn = arn(2);
+    theirs.body["memory"] = "1024".into();
+    theirs.tags.clear();
+    account.revisions.push(theirs);
+    account.service()["taskDefinition"] = arn(2).0.into();
+    let mut desired = with_drift(policy);
+    desired.task_definition["containerDefinitions"][0]["image"] = "jobs/api:2".into();
+    sign(&mut desired);
+    let mut live = account.look();
+    live.applied = Some(account.revisions[0].clone());
+    let mixed = next(&desired, &live, Some(&applied(&before, 1)));
+    account.apply(&mixed);
+    let mut record = applied(&desired, 3);
+    record.applied.as_mut().unwrap().kept_drift = mixed.kept_drift;
+    (desired, account, record)
+}
+
+#[test]
+fn drift_that_was_kept_in_a_revision_stays_through_later_commits_and_is_never_git_s() {
+    let (mut desired, mut account, mut record) = with_kept_drift(Drift::Warn);
+    for (number, image) in [(4, "jobs/api:3"), (5, "jobs/api:4")] {
+        desired.task_definition["containerDefinitions"][0]["image"] = image.into();
+        sign(&mut desired);
+        let later = next(&desired, &account.look(), Some(&record));
+        assert_eq!(told(&later), ["image Git a..b", "= taskDefinition.memory Tolerated"]);
+        account.apply(&later);
+        assert_eq!(account.revisions.last().unwrap().body["memory"], "1024");
+        record = applied(&desired, number);
+        record.applied.as_mut().unwrap().kept_drift = later.kept_drift;
+        assert_eq!(outcome(&next(&desired, &account.look(), Some(&record))), "held: DriftTolerated");
+    }
+    // One that is about something else neither registers a revision nor forgets the drift.
+    desired.service["desiredCount"] = 3.into();
+    sign(&mut desired);
+    let other = next(&desired, &account.look(), Some(&record));
+    assert_eq!(outcome(&other), "UpdateService, TagResource");
+    assert_eq!(told(&other), ["desiredCount Git a..b", "= taskDefinition.memory Tolerated"]);
+    assert_eq!(other.kept_drift, record.applied.unwrap().kept_drift);
+}
+
+#[test]
+fn drift_in_a_revision_goes_when_git_says_something_else_there_or_sync_drift_does() {
+    let (mut desired, account, record) = with_kept_drift(Drift::Warn);
+    let mut correct = desired.clone();
+    correct.sync.drift = Drift::Correct;
+    correct.digest = Digest::of(&json!("sync changed"));
+    let set_back = next(&correct, &account.look(), Some(&record));
+    assert_eq!(told(&set_back), ["memory BehindOurBack ..a"]);
+    desired.task_definition["memory"] = "2048".into();
+    sign(&mut desired);
+    let plan = next(&desired, &account.look(), Some(&record));
+    assert_eq!(told(&plan), ["memory GitAndBehindOurBack a..b"]);
+    assert_eq!(outcome(&plan), "RegisterTaskDefinition, UpdateService, TagResource");
+    assert_eq!(plan.kept_drift, []);
+    // The commit that takes over what was done by hand ends it without a deployment.
+    desired.task_definition["memory"] = "1024".into();
+    sign(&mut desired);
+    let taken_over = next(&desired, &account.look(), Some(&record));
+    assert_eq!((outcome(&taken_over).as_str(), taken_over.kept_drift.len()), ("TagResource", 0));
+}
+
+#[test]
+fn a_ledger_of_before_keeps_drift_in_a_revision_while_git_leaves_the_task_definition_alone() {
+    let (mut desired, account, mut record) = with_kept_drift(Drift::Warn);
+    record.applied.as_mut().unwrap().kept_drift = Vec::new();
+    desired.service["desiredCount"] = 3.into();
+    sign(&mut desired);
+    let plan = next(&desired, &account.look(), Some(&record));
+    assert_eq!(told(&plan), ["desiredCount Git a..b", "= taskDefinition.memory Tolerated"]);
+    assert_eq!(plan.kept_drift.len(), 1);
+}
+
+#[test]
+fn ignored_drift_is_no_change_and_only_told_where_somebody_asks() {
+    let desired = with_drift(Drift::Ignore);
+    let mut account = Account::running(&desired);
+    account.service()["desiredCount"] = 7.into();
+    for record in [Some(applied(&desired, 1)), None] {
+        let plan = next(&desired, &account.look(), record.as_ref());
+        assert_eq!((outcome(&plan).as_str(), told(&plan)), ("unchanged", Vec::new()));
+        let quiet = plan.quiet.iter().find(|one| one.kept == Kept::IgnoredDrift).unwrap();
+        assert_eq!((&quiet.live, &quiet.desired), (&Some(json!(7)), &Some(json!(2))));
+        assert!(plan.ignores_drift());
+    }
+    // What Git changes goes out around it, as it does around drift that is told.
+    let record = applied(&desired, 1);
+    let mut later = desired.clone();
+    later.service["healthCheckGracePeriodSeconds"] = 60.into();
+    sign(&mut later);
+    let plan = next(&later, &account.look(), Some(&record));
+    assert_eq!(told(&plan), ["healthCheckGracePeriodSeconds Git a..b"]);
+    let Action::UpdateService { body, .. } = &steps(&plan)[0].action else { panic!() };
+    assert_eq!(body["desiredCount"], json!(null));
+    // A commit that changes nothing of AWS's is noted, and ends with that.
+    let mut noted = desired.clone();
+    noted.digest = Digest::of(&json!("rollout changed"));
+    let plan = next(&noted, &account.look(), Some(&record));
+    assert_eq!(outcome(&plan), "TagResource");
+    account.apply(&plan);
+    assert_eq!(outcome(&next(&noted, &account.look(), Some(&applied(&noted, 1)))), "unchanged");
+}
+
+#[test]
+fn a_service_that_somebody_deleted_is_told_even_where_drift_is_ignored() {
+    let desired = with_drift(Drift::Ignore);
+    let plan = next(&desired, &LiveService::absent(), Some(&applied(&desired, 1)));
+    assert_eq!(outcome(&plan), "held: DriftTolerated");
 }
 
 #[test]

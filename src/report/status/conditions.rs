@@ -46,6 +46,7 @@ pub(super) fn service_status(
 
 /// What the rules look at.
 pub(super) struct Facts<'a> {
+    planned: &'a ServicePlan,
     decision: &'a Decision,
     live: Option<&'a LiveService>,
     pub(super) ecs: Option<&'a EcsService>,
@@ -66,6 +67,7 @@ impl<'a> Facts<'a> {
         };
         let recorded = record.quarantine.as_ref().filter(|quarantine| quarantine.digest == planned.digest);
         Self {
+            planned,
             decision: &planned.decision,
             live,
             ecs: live.and_then(|live| live.service.present()),
@@ -155,7 +157,7 @@ impl<'a> Facts<'a> {
     }
 
     fn drifted(&self) -> Condition {
-        drifted(self.decision, self.unreadable())
+        drifted(self.planned, self.unreadable())
     }
 
     fn reconciling(&self) -> Option<Condition> {
@@ -263,14 +265,19 @@ fn held(decision: &Decision) -> Option<&Held> {
 }
 
 /// Whether something was changed behind our back; `unreadable`: why the live side is not known.
-pub(super) fn drifted(decision: &Decision, unreadable: Option<String>) -> Condition {
+pub(super) fn drifted(planned: &ServicePlan, unreadable: Option<String>) -> Condition {
     let kind = ConditionKind::Drifted;
     if let Some(why) = unreadable {
         return condition(kind, Truth::Unknown, "Unreadable", why);
     }
-    let drifted =
-        || differences(decision).iter().filter(|difference| difference.cause == Cause::BehindOurBack);
+    let drifted = || {
+        differences(&planned.decision).iter().filter(|difference| difference.cause == Cause::BehindOurBack)
+    };
     let number = drifted().count();
+    if number == 0 && planned.ignores_drift() {
+        let message = "what was changed behind our back is ignored, as `sync.drift` says";
+        return condition(kind, Truth::False, "DriftIgnored", message);
+    }
     if number == 0 {
         return condition(kind, Truth::False, "AsApplied", "nothing was changed behind our back");
     }

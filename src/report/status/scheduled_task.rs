@@ -24,7 +24,7 @@ pub(super) fn scheduled_task_status(
     let conditions = [
         Some(ready(planned, &healthy)),
         Some(healthy),
-        Some(drifted(&planned.decision, unreadable)),
+        Some(drifted(planned, unreadable)),
         reconciling(planned),
         stalled_or_suspended(&planned.decision),
     ];
