@@ -1,6 +1,6 @@
 //! What the manifests of a commit say, after overlay and substitution.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -180,11 +180,15 @@ impl std::fmt::Display for Origin {
 
 /// Where each value of a service was written, by its path from `spec`.
 #[derive(Clone, Debug, Default)]
-pub struct Origins(pub BTreeMap<FieldPath, Origin>);
+pub struct Origins {
+    pub places: BTreeMap<FieldPath, Origin>,
+    /// The variables that put a value there, of those whose own value stands elsewhere than in Git.
+    pub looked_up: BTreeMap<FieldPath, BTreeSet<String>>,
+}
 
 impl Origins {
     /// The origin of the value itself, or of the nearest value around it.
     pub fn nearest(&self, path: &FieldPath) -> Option<&Origin> {
-        (0..=path.0.len()).rev().find_map(|length| self.0.get(&FieldPath(path.0[..length].to_vec())))
+        (0..=path.0.len()).rev().find_map(|length| self.places.get(&FieldPath(path.0[..length].to_vec())))
     }
 }

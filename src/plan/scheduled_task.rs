@@ -9,7 +9,7 @@ use super::ignore::with_ignored;
 use super::task_definition::{Comparison, Wanted, compare_contents, source_of};
 use super::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, Hooks, Quiet, RevisionSource,
-    ServicePlan, body, tolerance,
+    ServicePlan, body, lookups, tolerance,
 };
 use crate::model::{
     DesiredScheduledTask, Digest, Environment, FieldPath, Json, LiveScheduledTask, Ownership, Part, Revision,
@@ -251,5 +251,10 @@ fn attribute(look: Look<'_>, change: &mut Change) {
     for difference in &mut change.differences {
         difference.cause = if drifted { Cause::BehindOurBack } else { Cause::Git };
         difference.origin = origin(&look.desired.origins, &difference.path);
+        if let Some(applied) =
+            look.record.and_then(|record| record.applied.as_ref()).filter(|it| it.digest != *wanted)
+        {
+            lookups::tell(applied, look.environment, &look.desired.origins, &look.revision.id, difference);
+        }
     }
 }

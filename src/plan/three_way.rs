@@ -3,10 +3,10 @@
 use super::change::Look;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
-use super::{Cause, Consequence, Difference, Kept, Quiet, Since};
+use super::{Cause, Consequence, Difference, Kept, Quiet, Since, body};
 use crate::model::{
-    Applied, Digest, EcsService, FieldPath, Gate, Json, KeptDrift, LastGood, Ownership, TaskDefinitionArn,
-    Timestamp, tag,
+    Applied, Digest, EcsService, FieldPath, Gate, Json, KeptDrift, LastGood, Ownership, Segment,
+    TaskDefinitionArn, Timestamp, tag,
 };
 use crate::shape::rules::{Clear, Tree, tree};
 
@@ -178,9 +178,60 @@ pub(super) fn of_service(
     }
 }
 
+/// The differences of the service's own tags.
+pub(super) fn of_tags(look: Look<'_>, service: &EcsService, found: &mut [Difference]) {
+    let Some((_, before)) = tags_before(look, service) else { return };
+    for one in found {
+        let Some((_, was)) =
+            before.iter().find(|(key, _)| one.path.0.last() == Some(&Segment::Field(key.clone())))
+        else {
+            continue;
+        };
+        let was = Some(Json::from(was.as_str()));
+        one.cause = match (one.desired == was, one.live == was) {
+            (true, _) => Cause::BehindOurBack,
+            (false, true) => Cause::Git,
+            (false, false) => Cause::GitAndBehindOurBack,
+        };
+    }
+}
+
+/// Tags that Git asked for when the service was applied last and does not any more: they stay, since
+/// nobody but their author knows who else reads them.
+pub(super) fn left_tags(look: Look<'_>, service: &EcsService) -> Vec<Quiet> {
+    let Some((applied, before)) = tags_before(look, service) else { return Vec::new() };
+    let now = body::user_tags(&look.desired.service);
+    let path = FieldPath::root().field("service").field("tags");
+    let left = before.iter().filter(|(key, _)| !now.iter().any(|(other, _)| other == key));
+    let there = left.filter_map(|(key, _)| Some((key, service.tag(key)?)));
+    let commit = applied.revision.get(..7).unwrap_or(&applied.revision);
+    there
+        .map(|(key, value)| Quiet {
+            path: path.field(key),
+            live: Some(value.into()),
+            desired: None,
+            rule: format!(
+                "it was Git's in {commit}, which was applied last, and no longer is; to end it, untag the service"
+            ),
+            source: None,
+            kept: Kept::LeftInPlace,
+        })
+        .collect()
+}
+
+/// Git's own tags of the service when it was applied last, where another spec was.
+fn tags_before(look: Look<'_>, service: &EcsService) -> Option<(Box<Applied>, Vec<(String, String)>)> {
+    let Last::Other(applied) = last(look, Some(service)) else { return None };
+    if look.comes_back() {
+        return None;
+    }
+    let tags = body::user_tags(&applied.spec.as_ref()?.service);
+    Some((applied, tags))
+}
+
 /// What clearing a member of a service does, if UpdateService has a value for it that is no default.
 fn cleared_by_a_call(path: &FieldPath) -> Option<Consequence> {
-    let [_, crate::model::Segment::Field(name)] = path.0.as_slice() else { return None };
+    let [_, Segment::Field(name)] = path.0.as_slice() else { return None };
     let node = tree(Tree::Service).members.get(name.as_str())?;
     match node.rule?.clear {
         Clear::Send(_) => Some(Consequence::of(node.effect)),

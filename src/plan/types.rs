@@ -292,6 +292,10 @@ pub enum Since {
     Between { after: String, until: String },
     /// It was applied with this one, and may be older.
     AtLatest(String),
+    /// No commit did: a value that was looked up is another now.
+    LookedUp { source: String, version: String, before: String },
+    /// No commit did: the one that is planned was applied before.
+    NoCommit,
 }
 
 /// Who caused a difference.

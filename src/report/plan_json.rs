@@ -245,6 +245,10 @@ fn since_json(since: &Since) -> Json {
         Since::Commit(commit) => json!({"commit": commit}),
         Since::Between { after, until } => json!({"after": after, "until": until}),
         Since::AtLatest(commit) => json!({"atLatest": commit}),
+        Since::LookedUp { source, version, before } => {
+            json!({"source": plain(source), "version": plain(version), "before": plain(before)})
+        }
+        Since::NoCommit => json!({}),
     }
 }
 

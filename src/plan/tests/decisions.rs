@@ -6,9 +6,8 @@ use super::world::{
     Account, INSTALLATION, api, arn, changed_paths, found, outcome, plan, scaled, sign, steps,
 };
 use crate::model::{
-    Applied, Digest, Drift, Failure, FieldPath, Gate, Intent, IntentKind, LastGood, Origin, Origins, Part,
-    Quarantine, Rollout, RolloutKind, ServiceDeployment, ServiceDeploymentStatus, ServiceRecord, Timestamp,
-    tag,
+    Applied, Digest, Drift, Failure, FieldPath, Gate, Intent, IntentKind, LastGood, Origin, Part, Quarantine,
+    Rollout, RolloutKind, ServiceDeployment, ServiceDeploymentStatus, ServiceRecord, Timestamp, tag,
 };
 use crate::plan::{Action, Cause, Consequence, RevisionSource};
 
@@ -339,7 +338,7 @@ fn a_difference_says_where_git_asks_for_it() {
         (container.field("environment").key("LEVEL").field("value"), 9),
     ];
     let origin = |line| Origin { file: "api.yaml".into(), line, column: 1 };
-    desired.origins = Origins(written.into_iter().map(|(path, line)| (path, origin(line))).collect());
+    desired.origins.places = written.into_iter().map(|(path, line)| (path, origin(line))).collect();
     desired.task_definition["containerDefinitions"][0]["command"] = json!(["serve"]);
     let plan = plan(&desired, &Account::running(&api()).look(), None);
     let lines: Vec<String> = found(&plan)

@@ -35,6 +35,8 @@ fn told(plan: &ServicePlan) -> Vec<String> {
             None => "-".to_owned(),
             Some(Since::Commit(commit)) => short(commit),
             Some(Since::AtLatest(commit)) => format!("..{}", short(commit)),
+            Some(Since::LookedUp { source, version, before }) => format!("{source}: {before}, {version}"),
+            Some(Since::NoCommit) => "no commit".to_owned(),
             Some(Since::Between { after, until }) => format!("{}..{}", short(after), short(until)),
         };
         let name = one.path.to_string().rsplit(['.', '[']).next().unwrap_or_default().to_owned();
@@ -474,7 +476,7 @@ fn older_commits_say_which_of_them_changed_a_field() {
     sign(&mut third);
     let mut account = Account::running(&first);
     account.service()["propagateTags"] = "SERVICE".into();
-    let plan = plan(&third, &account.look(), Some(&applied(&first, 1)));
+    let plan = next(&third, &account.look(), Some(&applied(&first, 1)));
     let known = pasts(&[Some(&third), Some(&second), Some(&first)]);
     let expected = ["memory Git b", "enableExecuteCommand Git c", "propagateTags BehindOurBack ..a"];
     assert_eq!(dated(&known, plan.clone()), expected);
@@ -516,4 +518,70 @@ fn without_a_ledger_an_older_commit_says_what_was_applied() {
         told(&next(&desired, &account.look(), records.get(&desired.key))),
         ["desiredCount BehindOurBack ..a", "enableExecuteCommand Git a..b"]
     );
+}
+
+/// A spec with these tags on its service.
+fn tagged(mut desired: DesiredService, tags: &[(&str, &str)]) -> DesiredService {
+    desired.service["tags"] = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    sign(&mut desired);
+    desired
+}
+
+#[test]
+fn a_tag_that_somebody_changed_is_told_from_one_that_git_changed() {
+    let tags = [("team", "jobs"), ("cost", "1"), ("tier", "a")];
+    let before = tagged(api(), &tags);
+    let mut account = Account::running(&before);
+    account.tag("team", "by hand");
+    account.tag("tier", "by hand");
+    account.tag("new", "by hand");
+    let desired = tagged(api(), &[("team", "jobs"), ("cost", "2"), ("tier", "b"), ("new", "git")]);
+    let plan = next(&desired, &account.look(), Some(&applied(&before, 1)));
+    assert_eq!(
+        told(&plan),
+        ["team BehindOurBack ..a", "cost Git a..b", "tier GitAndBehindOurBack a..b", "new Git a..b"]
+    );
+    assert_eq!(told(&next(&before, &account.look(), Some(&applied(&before, 1)))).len(), 2);
+}
+
+#[test]
+fn a_tag_that_may_stay_is_not_written_either() {
+    let tags = [("team", "jobs"), ("cost", "1")];
+    let before = tagged(with_drift(Drift::Warn), &tags);
+    let mut account = Account::running(&before);
+    account.tag("team", "by hand");
+    let mut desired = tagged(with_drift(Drift::Warn), &[("team", "jobs"), ("cost", "2")]);
+    let record = applied(&before, 1);
+    let plan = next(&desired, &account.look(), Some(&record));
+    assert_eq!(told(&plan), ["cost Git a..b", "= service.tags.team Tolerated"]);
+    account.apply(&plan);
+    let of = |account: &mut Account, key: &str| {
+        EcsService(account.service().clone()).tag(key).map(str::to_owned).unwrap_or_default()
+    };
+    assert_eq!((of(&mut account, "team"), of(&mut account, "cost")), ("by hand".to_owned(), "2".to_owned()));
+    // Nor is one that `sync.ignore` names.
+    desired.sync.drift = Drift::Correct;
+    desired.sync.ignore = vec!["/service/tags/team".to_owned()];
+    desired.service["tags"][1]["value"] = "3".into();
+    sign(&mut desired);
+    account.apply(&next(&desired, &account.look(), Some(&record)));
+    assert_eq!((of(&mut account, "team"), of(&mut account, "cost")), ("by hand".to_owned(), "3".to_owned()));
+}
+
+#[test]
+fn a_tag_that_left_git_is_told_from_one_that_was_never_ours() {
+    let before = tagged(api(), &[("team", "jobs"), ("gone", "1")]);
+    let mut account = Account::running(&before);
+    account.tag("theirs", "x");
+    account.untag("gone");
+    let desired = api();
+    let plan = next(&desired, &account.look(), Some(&applied(&before, 1)));
+    let left = plan.quiet.iter().find(|one| one.kept == Kept::LeftInPlace).unwrap();
+    assert_eq!(left.path.to_string(), "service.tags.team");
+    let rule =
+        "it was Git's in aaaaaaa, which was applied last, and no longer is; to end it, untag the service";
+    assert_eq!(left.rule, rule);
+    let foreign: Vec<&str> = plan.quiet.iter().map(|one| one.rule.as_str()).collect();
+    assert!(foreign.contains(&"Git does not mention theirs, so they are not ours"), "{foreign:?}");
+    assert_eq!(plan.quiet.iter().filter(|one| one.kept.is_told()).count(), 1);
 }
