@@ -175,6 +175,11 @@ pub(super) fn of_absent(look: Look<'_>) -> Change {
         scale::scale(look, wanted, None, &mut change);
     }
     attribute(look, None, &mut change);
+    // The ledger knows a service that nobody finds any more.
+    if look.record.is_some_and(ServiceRecord::is_of_a_service) && !look.comes_back() {
+        let deleted = change.differences.iter_mut().filter(|one| one.cause == Cause::Git);
+        deleted.for_each(|one| one.cause = Cause::GitAndBehindOurBack);
+    }
     change
 }
 

@@ -377,6 +377,15 @@ impl ServicePlan {
         self.quiet.iter().any(|quiet| quiet.kept == Kept::IgnoredDrift)
     }
 
+    /// Whether what would be made was there already, and somebody else deleted it.
+    pub fn was_deleted(&self) -> bool {
+        let Decision::Change { differences, .. } = &self.decision else { return false };
+        differences.iter().any(|one| {
+            one.consequence == Consequence::Creates
+                && matches!(one.cause, Cause::BehindOurBack | Cause::GitAndBehindOurBack)
+        })
+    }
+
     /// What would be done now; nothing where nothing is, or may be.
     pub fn steps(&self) -> &[Step] {
         match &self.decision {

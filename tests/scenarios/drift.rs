@@ -162,3 +162,16 @@ async fn drift_in_a_task_definition_that_may_stay_stays_through_commits_until_gi
         assert_eq!(memory_of(&world, &runs).await, "512", "{}", world.told());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_somebody_deleted_is_made_anew_and_told_as_deleted() {
+    let mut world = World::new().await;
+    let wish = world.commit(&[service("api", "app:1")]);
+    world.settle(&wish).await;
+    world.ecs("DeleteService", json!({"cluster": "jobs", "service": "api", "force": true})).await;
+    let operator = world.operator().await;
+    world.run_for(&operator, &wish, std::time::Duration::from_secs(600)).await;
+    assert_eq!(world.service("api").await["status"], "ACTIVE", "{}", world.told());
+    let told = world.told();
+    assert!(told.contains("api: deleted behind our back, new service (2 tasks)"), "{told}");
+}

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::world::{Account, api, arn, environment, found, outcome, plan, revision, scaled, sign, steps};
 use crate::model::{
-    Applied, AppliedSpec, Desired, DesiredService, Digest, Drift, EcsService, LastGood, Live, LiveService,
-    ServiceRecord, Timestamp, tag,
+    Applied, AppliedSpec, Deleted, Desired, DesiredService, Digest, Drift, EcsService, LastGood, Live,
+    LiveService, ServiceRecord, Timestamp, tag,
 };
 use crate::plan::{Action, Kept, Past, Pasts, Plan, ServicePlan, Since, plan_service};
 
@@ -518,6 +518,24 @@ fn without_a_ledger_an_older_commit_says_what_was_applied() {
         told(&next(&desired, &account.look(), records.get(&desired.key))),
         ["desiredCount BehindOurBack ..a", "enableExecuteCommand Git a..b"]
     );
+}
+
+#[test]
+fn a_service_that_is_gone_although_it_was_applied_is_one_that_somebody_deleted() {
+    let before = api();
+    let mut later = api();
+    later.service["desiredCount"] = 3.into();
+    sign(&mut later);
+    let record = applied(&before, 1);
+    let was_deleted = |desired: &DesiredService, record: Option<&ServiceRecord>| {
+        next(desired, &LiveService::absent(), record).was_deleted()
+    };
+    assert!(was_deleted(&before, Some(&record)) && was_deleted(&later, Some(&record)));
+    // Not one that never was, nor one that we deleted ourselves.
+    let deleted = Deleted { at: Timestamp(0), revision: "a".repeat(40), task_definition: None };
+    let pruned = ServiceRecord { deleted: Some(deleted), ..ServiceRecord::default() };
+    assert!(!was_deleted(&before, None) && !was_deleted(&before, Some(&pruned)));
+    assert!(!next(&later, &Account::running(&before).look(), Some(&record)).was_deleted());
 }
 
 /// A spec with these tags on its service.

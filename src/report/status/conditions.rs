@@ -5,7 +5,7 @@ use crate::model::{EcsService, LiveService, OpenHook, Part, Quarantine, RolloutK
 use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::{count, plain};
-use crate::report::steps::what_happens;
+use crate::report::steps::what_plan_does;
 
 /// Drifted fields that a sentence names.
 const FIELDS_NAMED_MAX: usize = 3;
@@ -141,7 +141,7 @@ impl<'a> Facts<'a> {
                 return condition(kind, truth, text.reason, text.headline);
             }
             Decision::Change { steps, .. } => {
-                return condition(kind, Truth::False, "Differs", what_happens(steps));
+                return condition(kind, Truth::False, "Differs", what_plan_does(self.planned, steps));
             }
             Decision::Unchanged => {}
         }
@@ -172,7 +172,7 @@ impl<'a> Facts<'a> {
                     ("RollingBack", format!("going back to {}", rollout.task_definition))
                 }
             },
-            (None, Decision::Change { steps, .. }) => ("Differs", what_happens(steps)),
+            (None, Decision::Change { steps, .. }) => ("Differs", what_plan_does(self.planned, steps)),
             (None, Decision::Held { reason, .. }) => match reason {
                 Held::RolloutInFlight { .. }
                 | Held::HookRunning { .. }
