@@ -180,7 +180,7 @@ pub(super) fn of_service(
 
 /// The differences of the service's own tags.
 pub(super) fn of_tags(look: Look<'_>, service: &EcsService, found: &mut [Difference]) {
-    let Some((_, before)) = tags_before(look, service) else { return };
+    let Some(TagsBefore { tags: before, .. }) = tags_before(look, service) else { return };
     for one in found {
         let Some((_, was)) =
             before.iter().find(|(key, _)| one.path.0.last() == Some(&Segment::Field(key.clone())))
@@ -199,12 +199,12 @@ pub(super) fn of_tags(look: Look<'_>, service: &EcsService, found: &mut [Differe
 /// Tags that Git asked for when the service was applied last and does not any more: they stay, since
 /// nobody but their author knows who else reads them.
 pub(super) fn left_tags(look: Look<'_>, service: &EcsService) -> Vec<Quiet> {
-    let Some((applied, before)) = tags_before(look, service) else { return Vec::new() };
+    let Some(TagsBefore { revision, tags: before }) = tags_before(look, service) else { return Vec::new() };
     let now = body::user_tags(&look.desired.service);
     let path = FieldPath::root().field("service").field("tags");
     let left = before.iter().filter(|(key, _)| !now.iter().any(|(other, _)| other == key));
     let there = left.filter_map(|(key, _)| Some((key, service.tag(key)?)));
-    let commit = applied.revision.get(..7).unwrap_or(&applied.revision);
+    let commit = revision.get(..7).unwrap_or(&revision);
     there
         .map(|(key, value)| Quiet {
             path: path.field(key),
@@ -219,14 +219,20 @@ pub(super) fn left_tags(look: Look<'_>, service: &EcsService) -> Vec<Quiet> {
         .collect()
 }
 
-/// Git's own tags of the service when it was applied last, where another spec was.
-fn tags_before(look: Look<'_>, service: &EcsService) -> Option<(Box<Applied>, Vec<(String, String)>)> {
+/// Git's own tags of a service when it was applied last, and the commit.
+struct TagsBefore {
+    revision: String,
+    tags: Vec<(String, String)>,
+}
+
+/// What there is to compare tags with, where another spec was.
+fn tags_before(look: Look<'_>, service: &EcsService) -> Option<TagsBefore> {
     let Last::Other(applied) = last(look, Some(service)) else { return None };
     if look.comes_back() {
         return None;
     }
     let tags = body::user_tags(&applied.spec.as_ref()?.service);
-    Some((applied, tags))
+    Some(TagsBefore { revision: applied.revision, tags })
 }
 
 /// What clearing a member of a service does, if UpdateService has a value for it that is no default.

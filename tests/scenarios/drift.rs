@@ -143,7 +143,7 @@ async fn drift_in_a_task_definition_that_may_stay_stays_through_commits_until_gi
     for policy in ["warn", "ignore"] {
         let mut world = World::new().await;
         let manifest = service_with("api", "app:1", &format!("  sync: {{drift: {policy}}}\n"));
-        let wish = world.commit(&[manifest.clone()]);
+        let wish = world.commit(std::slice::from_ref(&manifest));
         world.settle(&wish).await;
         more_memory_by_hand(&world).await;
         for image in ["app:2", "app:3"] {
