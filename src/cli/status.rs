@@ -2,7 +2,7 @@
 
 use super::{Exit, Surroundings, road};
 use crate::config::{Output, StatusSettings};
-use crate::plan;
+use crate::plan::{self, Explain};
 use crate::report::status::{self, Show, StatusTextOptions, status_json, status_text};
 
 /// Prints the status; exits with an error only if it can't be told.
@@ -12,7 +12,8 @@ pub async fn run(settings: &StatusSettings, surroundings: &Surroundings) -> anyh
     let reader = road::reader(&settings.account, &desired).await?;
     let records = road::records(&settings.account, &desired)?;
     let live = road::observe(&reader, &settings.account, &desired, &records, (surroundings.now)()).await?;
-    let context = plan::Context { installation: &settings.account.installation, records: &records };
+    let (installation, explain) = (&settings.account.installation, Explain::Differences);
+    let context = plan::Context { installation, records: &records, explain };
     let plan = plan::plan(&desired, &live, &context);
     let status = status::fold(&desired, &live, &records, &plan, live.read_at, (surroundings.now)());
     match settings.output {

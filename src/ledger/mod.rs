@@ -127,6 +127,10 @@ impl LedgerView {
     pub fn records(&self) -> &Records {
         &self.records
     }
+
+    pub fn into_records(self) -> Records {
+        self.records
+    }
 }
 
 fn take_lock(path: &Path) -> Result<File, Error> {

@@ -54,6 +54,10 @@ pub struct NotFound {
 /// What has to be looked up for a commit; `None`: nothing, or loading it says what is wrong with it.
 pub fn needs(checkout: &Checkout, environment: Option<&str>) -> Option<Needs> {
     let files = Files::of(checkout);
+    // Most commits look nothing up, and need not be read a second time for it.
+    if !files.iter().any(|(_, text)| SOURCES.iter().any(|source| text.contains(source))) {
+        return None;
+    }
     let mut documents = read_documents(checkout, &files);
     let mut diagnostics = std::mem::take(&mut documents.diagnostics);
     let chosen = choose(&documents, environment, None, diagnostics.is_empty(), checkout, &mut diagnostics);

@@ -128,9 +128,11 @@ impl Places {
                 .nearest(&named)
                 .is_none_or(|around| around.line != span.line || *around.file != *files.path(span.file))
             {
-                origins.places.insert(named, origin(span));
+                origins.insert(&named, origin(span));
             }
         }
+        // What is not there any more has its origin in the words that took it away.
+        self.removed.iter().for_each(|(path, span)| origins.insert(path, origin(*span)));
         for (path, variables) in &self.variables {
             let names = variables.iter().filter_map(|variable| variable.looked_up.clone());
             let names: BTreeSet<String> = names.collect();
@@ -138,8 +140,6 @@ impl Places {
                 origins.looked_up.insert(self.named(path), names);
             }
         }
-        // What is not there any more has its origin in the words that took it away.
-        origins.places.extend(self.removed.iter().map(|(path, span)| (path.clone(), origin(*span))));
         origins
     }
 

@@ -1,8 +1,10 @@
 //! What this installation attempted for one service: the ledger's row.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
 
 use super::{
     DesiredService, Digest, EcsService, Failure, FieldPath, Hook, HookOutcome, Json, OpenHook, PastHook,
@@ -263,9 +265,16 @@ impl KeptDrift {
 }
 
 /// The parts of a service's spec that AWS changes in place, as Git had them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// They are read only where something differs, and as trees those of a thousand services would take ten
+/// times the memory of their text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedSpec(Arc<str>);
+
+/// What an [`AppliedSpec`] says.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AppliedSpec {
+pub struct SpecInPlace {
     pub service: Json,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,
@@ -273,7 +282,27 @@ pub struct AppliedSpec {
 
 impl AppliedSpec {
     pub fn of(service: &DesiredService) -> Self {
-        Self { service: service.service.clone(), scaling: service.scaling.clone() }
+        Self::write(&SpecInPlace { service: service.service.clone(), scaling: service.scaling.clone() })
+    }
+
+    fn write(spec: &SpecInPlace) -> Self {
+        Self(json!(spec).to_string().into())
+    }
+
+    pub fn read(&self) -> Option<SpecInPlace> {
+        serde_json::from_str(&self.0).ok()
+    }
+}
+
+impl Serialize for AppliedSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<Json>(&self.0).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AppliedSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        SpecInPlace::deserialize(deserializer).map(|spec| Self::write(&spec))
     }
 }
 
@@ -357,6 +386,8 @@ impl LastGood {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn past(number: usize, outcome: HookOutcome) -> PastHook {
@@ -378,6 +409,21 @@ mod tests {
             (record.hook_runs(&Digest::from_tag("2")), record.hook_runs(&Digest::from_tag("1"))),
             (2, 0)
         );
+    }
+
+    #[test]
+    fn what_was_applied_is_written_down_as_a_tree() {
+        let written = json!({
+            "service": {"desiredCount": 2, "launchType": "FARGATE"},
+            "scaling": {"minCapacity": 1, "maxCapacity": 4, "policies": {}, "scheduledActions": {}},
+        });
+        let spec: AppliedSpec = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(json!(spec), written);
+        let read = spec.read().unwrap();
+        assert_eq!((read.service["desiredCount"].as_i64(), read.scaling.unwrap().max_capacity), (Some(2), 4));
+        let unscaled = json!({"service": {"desiredCount": 2}});
+        assert_eq!(json!(serde_json::from_value::<AppliedSpec>(unscaled.clone()).unwrap()), unscaled);
+        assert!(serde_json::from_value::<AppliedSpec>(json!({"scaling": null})).is_err());
     }
 
     #[test]

@@ -177,6 +177,27 @@ async fn a_pass_that_changes_nothing_stays_within_its_allowance() {
 }
 
 #[tokio::test]
+async fn a_region_with_many_policies_is_read_page_by_page_in_vain_only_once() {
+    let stub = Stub::new(all_settled);
+    let observer = observer(&stub).await;
+    let mut pages = Vec::new();
+    // As services come to rest while a fleet is deployed: a few at a time, and all together in the end.
+    for numbers in [0..20, 20..40, 40..55, 100..300] {
+        let desired: Vec<_> = numbers.map(|number| scaled(&format!("s{number:03}"))).collect();
+        let before = stub.seen().len();
+        let live = observer.observe(&wants(&desired, None), NOW).await;
+        let has_its_policy =
+            |live: &LiveService| live.scaling.present().unwrap().policies.contains_key("cpu");
+        assert!(live.services.values().all(has_its_policy));
+        let page = |seen: &&Seen| {
+            seen.operation == "DescribeScalingPolicies" && !seen.json()["ResourceId"].is_string()
+        };
+        pages.push(stub.seen()[before..].iter().filter(page).count());
+    }
+    assert_eq!(pages, [20, 0, 0, 100]);
+}
+
+#[tokio::test]
 async fn our_own_write_makes_policies_be_read_again() {
     let stub = Stub::new(all_settled);
     let desired = [scaled("api")];

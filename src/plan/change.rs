@@ -372,9 +372,9 @@ pub(super) fn origin(origins: &Origins, path: &FieldPath) -> Option<Origin> {
         listed.0.push(Segment::Key(name));
     }
     // An overlay may set the value of an entry that stands in another file.
-    let value = || ["value", "valueFrom"].iter().find_map(|field| origins.places.get(&listed.field(*field)));
-    let entry = || origins.places.get(&listed);
-    origins.places.get(path).or_else(value).or_else(entry).or_else(|| origins.nearest(path)).cloned()
+    let value = || ["value", "valueFrom"].iter().find_map(|field| origins.get(&listed.field(*field)));
+    let entry = || origins.get(&listed);
+    origins.get(path).or_else(value).or_else(entry).or_else(|| origins.nearest(path)).cloned()
 }
 
 pub(super) fn paths(differences: &[Difference]) -> Vec<FieldPath> {

@@ -1,6 +1,7 @@
 //! What older commits said: which of them changed a field, and what was applied where no ledger tells.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::difference::{Rules, differences};
 use super::three_way::{applied_by_tags, touches};
@@ -14,7 +15,7 @@ use crate::model::{
 pub struct Past {
     /// In full.
     pub commit: String,
-    pub desired: Option<Desired>,
+    pub desired: Option<Arc<Desired>>,
 }
 
 /// Commits, the newest first.

@@ -5,7 +5,7 @@ use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::{Cause, Consequence, Difference, Kept, Quiet, Since, body};
 use crate::model::{
-    Applied, Digest, EcsService, FieldPath, Gate, Json, KeptDrift, LastGood, Ownership, Segment,
+    Applied, AppliedSpec, Digest, EcsService, FieldPath, Gate, Json, KeptDrift, LastGood, Ownership, Segment,
     TaskDefinitionArn, Timestamp, tag,
 };
 use crate::shape::rules::{Clear, Tree, tree};
@@ -141,7 +141,7 @@ pub(super) fn of_service(
     quiet: &mut [Quiet],
 ) {
     let Last::Other(applied) = last(look, Some(service)) else { return };
-    let Some(spec) = &applied.spec else { return };
+    let Some(spec) = applied.spec.as_ref().and_then(AppliedSpec::read) else { return };
     let ignore = &look.desired.sync.ignore;
     let (before, _) = with_ignored("service", &spec.service, sides.live, tree(Tree::Service), ignore);
     let sides = Sides { applied: Some(&before), ..sides };
@@ -231,7 +231,7 @@ fn tags_before(look: Look<'_>, service: &EcsService) -> Option<TagsBefore> {
     if look.comes_back() {
         return None;
     }
-    let tags = body::user_tags(&applied.spec.as_ref()?.service);
+    let tags = body::user_tags(&applied.spec.as_ref()?.read()?.service);
     Some(TagsBefore { revision: applied.revision, tags })
 }
 
@@ -308,8 +308,8 @@ pub(super) fn of_scaling(look: Look<'_>, sides: Sides<'_>, found: &mut [Differen
     if look.comes_back() {
         return;
     }
-    let before =
-        applied.spec.as_ref().and_then(|spec| spec.scaling.as_ref()).map(super::trees::desired_scaling);
+    let before = applied.spec.as_ref().and_then(AppliedSpec::read).and_then(|spec| spec.scaling);
+    let before = before.as_ref().map(super::trees::desired_scaling);
     blame(&Sides { applied: before.as_ref(), ..sides }, found);
 }
 

@@ -1,5 +1,7 @@
 //! The plan as a value that explains itself.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Action, Replacement, RevisionSource, Step};
@@ -315,6 +317,16 @@ pub enum Cause {
     LeftGit,
 }
 
+/// How much a plan tells of fields that differ and are left as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Explain {
+    /// Only what people are told of unasked; the rest of a thousand services would fill the memory.
+    #[default]
+    Differences,
+    /// `--explain`: all of them, each with the rule that kept it quiet.
+    QuietFields,
+}
+
 /// A field that differs and is left as it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quiet {
@@ -402,6 +414,12 @@ impl Plan {
 
     pub fn held(&self) -> impl Iterator<Item = &ServicePlan> {
         self.services.iter().filter(|service| matches!(service.decision, Decision::Held { .. }))
+    }
+
+    /// All but those that are as Git wants them.
+    pub fn differing(&self) -> BTreeSet<ServiceKey> {
+        let differ = self.services.iter().filter(|plan| !matches!(plan.decision, Decision::Unchanged));
+        differ.map(|plan| plan.service.clone()).collect()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -71,7 +71,7 @@ fn origins() -> Origins {
     let image = task.field("containerDefinitions").key("search").field("image");
     let lines = [(FieldPath::root(), 5), (task.field("memory"), 7), (image, 10)];
     let at = |line| Origin { file: "manifests/base/search.yaml".into(), line, column: 5 };
-    Origins { places: lines.into_iter().map(|(path, line)| (path, at(line))).collect(), ..Origins::default() }
+    lines.into_iter().map(|(path, line)| (path, at(line))).collect()
 }
 
 pub(super) fn difference(path: FieldPath, live: Json, desired: Json, consequence: Consequence) -> Difference {

@@ -13,7 +13,7 @@ use super::steps::{
 };
 use super::value::{sides, value_text};
 use crate::model::{Desired, HookStage, Json, OnFailure, ServiceKey, Timestamp};
-use crate::plan::{Decision, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
+use crate::plan::{Decision, Explain, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
 use crate::report::leaving::SCHEDULE_LEFT;
 
 /// What is said of a service that nobody managed so far and that runs what Git asks for.
@@ -30,15 +30,6 @@ pub struct PlanTextOptions {
     pub now: Timestamp,
     /// Columns of the terminal, if it is one.
     pub width: Option<usize>,
-}
-
-/// How much to say of fields that differ only in how they are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Explain {
-    #[default]
-    Differences,
-    /// `--explain`: the quiet fields too, each with the rule that kept it quiet.
-    QuietFields,
 }
 
 /// The whole plan, ending in a line of counts.

@@ -1,6 +1,7 @@
 //! What Git says, what was applied last, and what is live: who caused each difference.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -440,7 +441,7 @@ fn pasts(specs: &[Option<&DesiredService>]) -> Pasts {
     };
     let past = |(id, service): (&str, &Option<&DesiredService>)| Past {
         commit: id.repeat(40),
-        desired: service.map(|service| desired(id, service)),
+        desired: service.map(|service| Arc::new(desired(id, service))),
     };
     Pasts { commits: ["c", "b", "a"].into_iter().zip(specs).map(past).collect(), before: None }
 }
