@@ -299,6 +299,7 @@ impl Engine {
             extent: Extent::Whole,
             left_git: None,
             replaces: None,
+            kept_drift: Vec::new(),
         };
         let work = Work {
             plan: &plan,

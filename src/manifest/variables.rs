@@ -225,7 +225,8 @@ fn variable(name: &str, node: &Node, note: &str) -> Variable {
             format!("`${{{name}}}` is {}{note}", node.description())
         }
     };
-    Variable { set: node.anchor(), says }
+    let looked_up = (!note.is_empty()).then(|| name.to_owned());
+    Variable { set: node.anchor(), says, looked_up }
 }
 
 /// Takes text apart. `$${` is the text `${`.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
 use super::{
-    DesiredService, Digest, EcsService, Failure, Hook, HookOutcome, Json, OpenHook, Part, PastHook,
-    REVISION_ONLY, Scaling, TaskDefinitionArn, Timestamp, Workload,
+    DesiredService, Digest, EcsService, Failure, FieldPath, Hook, HookOutcome, Json, OpenHook, Part,
+    PastHook, REVISION_ONLY, Scaling, TaskDefinitionArn, Timestamp, Workload,
 };
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
@@ -243,6 +243,25 @@ pub struct Applied {
     /// Which values from elsewhere Git's variables stood for: `image from /jobs/image version 7`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looked_up: Vec<String>,
+    /// Drift that `sync.drift` let stay and that went into the task definition beside what Git asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_drift: Vec<KeptDrift>,
+}
+
+/// One field of a registered task definition that is not as Git had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptDrift {
+    /// JSON pointer from `spec`.
+    pub path: String,
+    /// Of the value that Git had there: enough to see whether Git changes it later, and no secret.
+    pub git: Digest,
+}
+
+impl KeptDrift {
+    pub fn of(path: &FieldPath, git: Option<&Json>) -> Self {
+        Self { path: path.pointer(), git: Digest::of(git.unwrap_or(&Json::Null)) }
+    }
 }
 
 /// The parts of a service's spec that AWS changes in place, as Git had them.

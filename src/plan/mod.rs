@@ -15,6 +15,7 @@ mod hooks;
 mod ignore;
 mod leaving;
 mod lists;
+mod lookups;
 mod once;
 mod overriding;
 mod replacing;

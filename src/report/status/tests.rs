@@ -332,6 +332,7 @@ fn nobody_knows_git() -> Status {
             prune: None,
             spec: None,
             looked_up: Vec::new(),
+            kept_drift: Vec::new(),
         }),
         ..ServiceRecord::default()
     };

@@ -53,6 +53,7 @@ fn service_status(key: &ServiceKey, live: Option<&LiveService>, record: &Service
         extent: Extent::Whole,
         left_git: None,
         replaces: None,
+        kept_drift: Vec::new(),
     };
     let mut status = conditions::service_status(&planned, live, record);
     let healthy = status.condition(ConditionKind::Healthy).filter(|healthy| healthy.truth == Truth::Unknown);
