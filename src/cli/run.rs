@@ -168,7 +168,7 @@ impl Standby<'_> {
             tokio::select! {
                 lost = ledger.keep() => Err(lost),
                 // What Git said last has to do where it can't be asked.
-                looked = tokio::time::timeout(LOOK_TIME_MAX, looks.fresh()) => Ok(drop(looked)),
+                _ = tokio::time::timeout(LOOK_TIME_MAX, looks.fresh()) => Ok(()),
             }
         };
         let Some(looked) = self.beside(fresh, &mut newest, wishes).await else {

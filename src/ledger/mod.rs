@@ -41,7 +41,7 @@ pub struct Ledger {
 
 #[derive(Debug)]
 enum Store {
-    Disk(Disk),
+    Disk(Box<Disk>),
     Table(Box<Held>),
 }
 
@@ -49,7 +49,7 @@ impl Ledger {
     /// Opens a ledger on disk and becomes the only one who holds it, until this value goes. One that is not
     /// there is empty; that of another place is refused. One in a table is taken by a [`Candidate`].
     pub fn open(path: impl Into<PathBuf>, place: &Place) -> Result<Self, Error> {
-        Ok(Self { store: Store::Disk(Disk::open(&path.into(), place)?) })
+        Ok(Self { store: Store::Disk(Box::new(Disk::open(&path.into(), place)?)) })
     }
 
     /// `None`: it is in a table.

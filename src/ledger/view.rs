@@ -20,6 +20,12 @@ impl LedgerView {
         Ok(Self { records: file::read(path.as_ref(), place)?.records, holder: None })
     }
 
+    /// The same where nothing but the file tells what place it is of; `None`: it is not there.
+    pub fn read_anywhere(path: impl AsRef<Path>) -> Result<Option<(Place, Self)>, Error> {
+        let found = file::read_anywhere(path.as_ref())?;
+        Ok(found.map(|found| (found.place, Self { records: found.records, holder: None })))
+    }
+
     /// Reads a partition of a table.
     pub async fn query(table: &TableReader, environment: &str, place: &Place) -> Result<Self, Error> {
         let found = item::read(table, &item::partition(place, environment), place).await?;
@@ -29,6 +35,10 @@ impl LedgerView {
 
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    pub fn into_records(self) -> Records {
+        self.records
     }
 
     /// Who holds it, or did last; `None` for a file, and where nobody ever has.

@@ -6,6 +6,7 @@ mod leaving;
 mod overriding;
 mod scheduled_task;
 mod text;
+mod without_git;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::plan::Plan;
 pub use json::{STATUS_VERSION, status_json};
 pub use overriding::OverrideStatus;
 pub use text::{Show, StatusTextOptions, status_text};
+pub use without_git::fold_without_git;
 
 /// One environment at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,10 +30,7 @@ pub struct Status {
     pub environment: String,
     pub region: String,
     pub cluster: String,
-    /// The commit in force.
-    pub revision: Revision,
-    /// When the branch was last seen to point there.
-    pub seen_at: Timestamp,
+    pub wanted: Wanted,
     pub now: Timestamp,
     /// Services and scheduled tasks, sorted by key.
     pub services: Vec<ServiceStatus>,
@@ -49,6 +48,15 @@ pub enum LedgerStatus {
     Held(Holder),
     /// Why, and what is not known therefore.
     Unreadable(String),
+}
+
+/// What Git asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// The commit in force, and when the branch was last seen to point there.
+    Commit { revision: Revision, seen_at: Timestamp },
+    /// It can't be told; this is what was said of that.
+    Unknown { why: String },
 }
 
 /// When a scheduled task runs, as AWS has it.
@@ -74,8 +82,8 @@ pub struct ServiceStatus {
     pub task_definition: Option<TaskDefinitionArn>,
     /// Of a scheduled task that is there.
     pub schedule: Option<ScheduleStatus>,
-    /// What Git wants.
-    pub digest: Digest,
+    /// What Git wants; `None`: that is not known.
+    pub digest: Option<Digest>,
     /// The digest that failed, while it is the one that Git wants.
     pub quarantine: Option<Quarantine>,
     pub last_good: Option<LastGood>,
@@ -194,8 +202,7 @@ pub fn fold(
         environment: desired.environment.name.clone(),
         region: desired.environment.region.clone(),
         cluster: desired.environment.cluster.clone(),
-        revision: desired.revision.clone(),
-        seen_at,
+        wanted: Wanted::Commit { revision: desired.revision.clone(), seen_at },
         now,
         services: services.collect(),
         schedules_left: plan.schedules_left.clone(),
