@@ -15,14 +15,16 @@ const BACK_OFF_MIN: Duration = Duration::from_secs(5);
 const BACK_OFF_MAX: Duration = Duration::from_secs(2 * 60);
 
 impl Engine {
-    pub(super) fn hook_succeeded(
+    pub(super) async fn hook_succeeded(
         &self,
         running: Running<'_>,
         open: &OpenHook,
         task: &HookTask,
     ) -> Result<Next, ledger::Error> {
         let now = (self.now)();
-        self.ledger.update(&running.service.key, |record| record.end_hook(HookOutcome::Succeeded, now))?;
+        self.ledger
+            .update(&running.service.key, |record| record.end_hook(HookOutcome::Succeeded, now))
+            .await?;
         let took = task.stopped.as_ref().zip(task.started_at.or(task.created_at));
         let took =
             took.map(|(stopped, start)| format!(" in {}", report::span(stopped.stopped_at.since(start))));
@@ -37,7 +39,7 @@ impl Engine {
         running.service.rollout.hook(&open.digest).is_some()
     }
 
-    pub(super) fn try_again(
+    pub(super) async fn try_again(
         &self,
         running: Running<'_>,
         open: &OpenHook,
@@ -57,7 +59,8 @@ impl Engine {
             open.failures += 1;
             open.since = now.plus(wait);
             open.again(now.plus(wait));
-        })?;
+        })
+        .await?;
         Ok(self.tried_again(running, open, sentence, wait))
     }
 
@@ -77,7 +80,9 @@ impl Engine {
     ) -> Result<Next, ledger::Error> {
         let now = (self.now)();
         if !self.may_try_again(running, open) {
-            self.ledger.update(&running.service.key, |record| record.end_hook(HookOutcome::Failed, now))?;
+            self.ledger
+                .update(&running.service.key, |record| record.end_hook(HookOutcome::Failed, now))
+                .await?;
             self.moved_on(running, open);
             return Ok(Next::Watch(SOON));
         }
@@ -91,7 +96,8 @@ impl Engine {
         self.update_hook(running.service, |open| {
             open.interruptions += 1;
             open.again(now.plus(wait));
-        })?;
+        })
+        .await?;
         Ok(self.tried_again(running, open, sentence, wait))
     }
 
@@ -121,22 +127,25 @@ impl Engine {
                     | Verdict::RolledBackByEcs(_)
                     | Verdict::Failed(_) => {
                         self.ledger
-                            .update(&service.key, |record| record.end_hook(HookOutcome::Failed, now))?;
+                            .update(&service.key, |record| record.end_hook(HookOutcome::Failed, now))
+                            .await?;
                         return Ok(Next::Watch(SOON));
                     }
                 }
                 let sentence = format!("{}: {cause} (gate: {})", rollout.task_definition, failure.gate);
                 // In one write with the end of the hook: a crash must not lead to another run.
-                self.ledger.update(&service.key, |record| {
-                    record.end_hook(HookOutcome::Failed, now);
-                    record.quarantine = Some(Quarantine {
-                        digest: rollout.digest.clone(),
-                        task_definition: Some(rollout.task_definition.clone()),
-                        deployment: rollout.deployment.clone(),
-                        revision: rollout.revision.clone(),
-                        failure: failure.clone(),
-                    });
-                })?;
+                self.ledger
+                    .update(&service.key, |record| {
+                        record.end_hook(HookOutcome::Failed, now);
+                        record.quarantine = Some(Quarantine {
+                            digest: rollout.digest.clone(),
+                            task_definition: Some(rollout.task_definition.clone()),
+                            deployment: rollout.deployment.clone(),
+                            revision: rollout.revision.clone(),
+                            failure: failure.clone(),
+                        });
+                    })
+                    .await?;
                 self.journal.moved_on(&service.key);
                 self.journal.tell(self.hook_event(running, open, Kind::Failed, sentence));
                 let case = Case { desired, service, live, rollout: &rollout };
@@ -144,21 +153,23 @@ impl Engine {
             }
             (HookStage::Before, _) if service.rollout.hook(&open.digest).is_some() => {
                 let sentence = format!("{cause} (gate: {}); nothing was deployed", failure.gate);
-                self.ledger.update(&service.key, |record| {
-                    record.end_hook(HookOutcome::Failed, now);
-                    record.quarantine = Some(Quarantine {
-                        digest: service.digest.clone(),
-                        task_definition: None,
-                        deployment: None,
-                        revision: desired.revision.id.clone(),
-                        failure,
-                    });
-                })?;
+                self.ledger
+                    .update(&service.key, |record| {
+                        record.end_hook(HookOutcome::Failed, now);
+                        record.quarantine = Some(Quarantine {
+                            digest: service.digest.clone(),
+                            task_definition: None,
+                            deployment: None,
+                            revision: desired.revision.id.clone(),
+                            failure,
+                        });
+                    })
+                    .await?;
                 self.journal.moved_on(&service.key);
                 self.journal.tell(self.hook_event(running, open, Kind::Failed, sentence));
             }
             (HookStage::Before | HookStage::After, _) => {
-                self.ledger.update(&service.key, |record| record.end_hook(HookOutcome::Failed, now))?;
+                self.ledger.update(&service.key, |record| record.end_hook(HookOutcome::Failed, now)).await?;
                 let mut event = self.hook_event(running, open, Kind::Hook, cause);
                 event.level = Level::Warn;
                 self.journal.tell(event);

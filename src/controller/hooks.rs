@@ -55,7 +55,7 @@ impl Engine {
         let wanted = service.rollout.hook(&open.digest);
         if open.asked_at.is_none() {
             if wanted.is_none() {
-                self.drop_hook(service, &open)?;
+                self.drop_hook(service, &open).await?;
             }
             return Ok(None);
         }
@@ -74,7 +74,8 @@ impl Engine {
             self.update_hook(service, |open| {
                 open.task = Some(task.arn.clone());
                 open.seen_at.get_or_insert(now);
-            })?;
+            })
+            .await?;
         }
         self.judge_hook(running, &open, task).await.map(Some)
     }
@@ -88,7 +89,7 @@ impl Engine {
     ) -> Result<Next, ledger::Error> {
         let Running { desired, service, live } = running;
         let record = self.ledger.record(&service.key).unwrap_or_default();
-        let (open, begun) = self.opened(running, &record, hook)?;
+        let (open, begun) = self.opened(running, &record, hook).await?;
         let now = (self.now)();
         if open.not_before > now {
             return Ok(Next::Watch(open.not_before.since(now)));
@@ -118,7 +119,7 @@ impl Engine {
             Err(next) => return Ok(next),
         };
         if open.task_definition.as_ref() != Some(&task_definition) {
-            self.update_hook(service, |open| open.task_definition = Some(task_definition.clone()))?;
+            self.update_hook(service, |open| open.task_definition = Some(task_definition.clone())).await?;
         }
         let environment = &desired.environment;
         let body = plan::run_task(hook, &open, &task_definition, service, environment, &self.installation);
@@ -126,7 +127,7 @@ impl Engine {
     }
 
     /// The open hook for `hook`, made now if need be; and whether it was made now.
-    fn opened(
+    async fn opened(
         &self,
         running: Running<'_>,
         record: &ServiceRecord,
@@ -142,15 +143,15 @@ impl Engine {
             open.spec = service.digest.clone();
             open.revision.clone_from(&desired.revision.id);
             let known = open.clone();
-            self.ledger.update(&service.key, |record| record.hook = Some(open))?;
+            self.ledger.update(&service.key, |record| record.hook = Some(open)).await?;
             return Ok((known, false));
         }
         if let Some(other) = &record.hook {
-            self.drop_hook(service, other)?;
+            self.drop_hook(service, other).await?;
         }
         let run = record.hook_runs(&hook.digest) + 1;
         let open = OpenHook::of(hook, &service.digest, &desired.revision.id, run, (self.now)());
-        self.ledger.update(&service.key, |record| record.hook = Some(open.clone()))?;
+        self.ledger.update(&service.key, |record| record.hook = Some(open.clone())).await?;
         Ok((open, true))
     }
 
@@ -218,7 +219,8 @@ impl Engine {
                 if open.asked_at.is_none() {
                     open.task_definition = None;
                 }
-            })?;
+            })
+            .await?;
         }
         let event = self.hook_event(running, open, Kind::Retry, message.clone());
         self.journal.tell_once(event.request(error.request_id.as_deref()));
@@ -236,7 +238,9 @@ impl Engine {
             if age < SETTLE {
                 return Ok(Next::Watch(WATCH_EVERY));
             }
-            self.ledger.update(&service.key, |record| record.end_hook(HookOutcome::Failed, (self.now)()))?;
+            self.ledger
+                .update(&service.key, |record| record.end_hook(HookOutcome::Failed, (self.now)()))
+                .await?;
             return Ok(Next::Watch(SOON));
         };
         if age >= TOKEN_LIFE {
@@ -273,13 +277,13 @@ impl Engine {
         match rollout::judge_hook(open, task, (self.now)()) {
             HookVerdict::Running => Ok(Next::Watch(WATCH_EVERY)),
             HookVerdict::Late => self.stop_late(running, open, task).await,
-            HookVerdict::Succeeded => self.hook_succeeded(running, open, task),
+            HookVerdict::Succeeded => self.hook_succeeded(running, open, task).await,
             HookVerdict::Interrupted { why } => self.interrupted(running, open, &why).await,
             HookVerdict::Hopeless(failure) => self.hook_failed(running, open, *failure).await,
             HookVerdict::Failed(failure) => {
                 let left = open.attempts.saturating_sub(open.failures + 1);
                 match left > 0 && self.may_try_again(running, open) {
-                    true => self.try_again(running, open, &failure),
+                    true => self.try_again(running, open, &failure).await,
                     false => self.hook_failed(running, open, *failure).await,
                 }
             }
@@ -310,24 +314,28 @@ impl Engine {
     }
 
     /// Lets go of a hook that was not asked for. What numbers it used stay used.
-    fn drop_hook(&self, service: &DesiredService, open: &OpenHook) -> Result<(), ledger::Error> {
+    async fn drop_hook(&self, service: &DesiredService, open: &OpenHook) -> Result<(), ledger::Error> {
         let now = (self.now)();
-        self.ledger.update(&service.key, |record| match open.run > record.hook_runs(&open.digest) + 1 {
-            true => record.end_hook(HookOutcome::Failed, now),
-            false => record.hook = None,
-        })
+        self.ledger
+            .update(&service.key, |record| match open.run > record.hook_runs(&open.digest) + 1 {
+                true => record.end_hook(HookOutcome::Failed, now),
+                false => record.hook = None,
+            })
+            .await
     }
 
-    pub(super) fn update_hook(
+    pub(super) async fn update_hook(
         &self,
         service: &DesiredService,
         change: impl FnOnce(&mut OpenHook),
     ) -> Result<(), ledger::Error> {
-        self.ledger.update(&service.key, |record| {
-            if let Some(open) = &mut record.hook {
-                change(open);
-            }
-        })
+        self.ledger
+            .update(&service.key, |record| {
+                if let Some(open) = &mut record.hook {
+                    change(open);
+                }
+            })
+            .await
     }
 
     /// What is wanted now is told afresh, once a hook of something else has ended.

@@ -32,10 +32,10 @@ impl Engine {
 
     /// Takes back that a service left Git, now that it is back. A deletion that has begun is forgotten
     /// only when all of the service is as Git wants it again.
-    pub(super) fn come_back(&self, key: &ServiceKey) -> Result<(), ledger::Error> {
+    pub(super) async fn come_back(&self, key: &ServiceKey) -> Result<(), ledger::Error> {
         let Some(leaving) = self.ledger.record(key).and_then(|record| record.leaving) else { return Ok(()) };
         if leaving.began_at.is_none() {
-            return self.ledger.update(key, |record| record.leaving = None);
+            return self.ledger.update(key, |record| record.leaving = None).await;
         }
         if leaving.replaces {
             // It never left: the plan says how it goes on.
@@ -53,7 +53,7 @@ impl Engine {
         live: &LiveService,
         around: &Circumstances,
     ) -> Result<Next, ledger::Error> {
-        let record = self.notice(desired, key)?;
+        let record = self.notice(desired, key).await?;
         let departure = Departure {
             key,
             record: &record,
@@ -66,22 +66,24 @@ impl Engine {
             now: (self.now)(),
         };
         match departure.plan() {
-            Ending::Gone => self.close(key, &record),
+            Ending::Gone => self.close(key, &record).await,
             Ending::Planned { plan, now } => self.end(desired, &plan, &now).await,
         }
     }
 
     /// Writes down since when Git does without it, once.
-    fn notice(&self, desired: &Desired, key: &ServiceKey) -> Result<ServiceRecord, ledger::Error> {
+    async fn notice(&self, desired: &Desired, key: &ServiceKey) -> Result<ServiceRecord, ledger::Error> {
         let now = (self.now)();
-        self.ledger.update(key, |record| {
-            record.leaving.get_or_insert_with(|| Leaving {
-                revision: desired.revision.id.clone(),
-                noticed_at: now,
-                began_at: None,
-                replaces: false,
-            });
-        })?;
+        self.ledger
+            .update(key, |record| {
+                record.leaving.get_or_insert_with(|| Leaving {
+                    revision: desired.revision.id.clone(),
+                    noticed_at: now,
+                    began_at: None,
+                    replaces: false,
+                });
+            })
+            .await?;
         Ok(self.ledger.record(key).unwrap_or_default())
     }
 
@@ -136,7 +138,7 @@ impl Engine {
     }
 
     /// The service is gone: of its row only that it was there is kept.
-    fn close(&self, key: &ServiceKey, record: &ServiceRecord) -> Result<Next, ledger::Error> {
+    async fn close(&self, key: &ServiceKey, record: &ServiceRecord) -> Result<Next, ledger::Error> {
         let now = (self.now)();
         let Some(leaving) = &record.leaving else { return Ok(Next::Gone) };
         let task_definition = record
@@ -149,16 +151,18 @@ impl Engine {
             revision: leaving.revision.clone(),
             task_definition: task_definition.cloned(),
         };
-        self.ledger.update(key, |record| {
-            *record = ServiceRecord {
-                deleted: Some(deleted),
-                // A migration that ran once did so for what it changed, not for the service: should that
-                // come back, it is not run again.
-                hook: record.hook.take(),
-                hooks: std::mem::take(&mut record.hooks),
-                ..ServiceRecord::default()
-            };
-        })?;
+        self.ledger
+            .update(key, |record| {
+                *record = ServiceRecord {
+                    deleted: Some(deleted),
+                    // A migration that ran once did so for what it changed, not for the service: should that
+                    // come back, it is not run again.
+                    hook: record.hook.take(),
+                    hooks: std::mem::take(&mut record.hooks),
+                    ..ServiceRecord::default()
+                };
+            })
+            .await?;
         let sentence = match leaving.began_at {
             Some(began) => format!("is gone, {} s after its deletion began", now.since(began).as_secs()),
             None => "is gone: somebody deleted it, and Git does not ask for it any more".to_owned(),

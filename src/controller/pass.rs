@@ -73,10 +73,10 @@ impl Engine {
         live: &LiveService,
         waiting_for: &BTreeSet<ServiceKey>,
     ) -> Result<Next, ledger::Error> {
-        let record = self.record_as(&service.key, Workload::Service)?;
+        let record = self.record_as(&service.key, Workload::Service).await?;
         // What a scheduled task left under this name is nothing that could be settled here.
         if record.workload.is_service() {
-            self.come_back(&service.key)?;
+            self.come_back(&service.key).await?;
             if let Some(next) = self.settle(desired, service, live).await? {
                 return Ok(next);
             }
@@ -107,7 +107,7 @@ impl Engine {
             plan.wait_for(first);
         }
         match &plan.decision {
-            Decision::Unchanged => self.unchanged(desired, service, live, &record),
+            Decision::Unchanged => self.unchanged(desired, service, live, &record).await,
             Decision::Held { reason, .. } => Ok(self.held(&plan, desired, &record, reason)),
             Decision::Change { differences, .. } => {
                 self.tell_tolerated(&plan);
@@ -119,7 +119,7 @@ impl Engine {
                     return self.replace(desired, &plan, replacement).await;
                 }
                 if live.service.present().is_none() {
-                    self.forget_the_old_one(&service.key, &record)?;
+                    self.forget_the_old_one(&service.key, &record).await?;
                 }
                 // With hooks before it, it was told when the first of them began.
                 if service.rollout.before.is_empty() {
@@ -186,7 +186,7 @@ impl Engine {
 
     /// Nothing differs. That is not yet health: a digest whose first deployment failed, with nothing
     /// to go back to, is live and quarantined at once.
-    fn unchanged(
+    async fn unchanged(
         &self,
         desired: &Desired,
         service: &DesiredService,
@@ -201,10 +201,12 @@ impl Engine {
             self.journal.tell(
                 event.of(&service.key).digest(&rollout.digest).deployment(rollout.deployment.as_deref()),
             );
-            self.ledger.update(&service.key, |record| {
-                record.intent = None;
-                record.rollout = Some(rollout);
-            })?;
+            self.ledger
+                .update(&service.key, |record| {
+                    record.intent = None;
+                    record.rollout = Some(rollout);
+                })
+                .await?;
             return Ok(Next::Watch(WATCH_EVERY));
         }
         // A deployment that completed may have failed the hooks after it.
@@ -222,7 +224,7 @@ impl Engine {
         let good = completed && known_good.is_none_or(|good| good.task_definition != task_definition);
         let untested = service.rollout.after.iter().any(|hook| !record.hook_is_done(&hook.digest));
         if good && untested && !record.knows_no_end() {
-            return self.test_what_runs(desired, service, live, ecs, record);
+            return self.test_what_runs(desired, service, live, ecs, record).await;
         }
         let spec = AppliedSpec::of(service);
         let applied = known_applied.is_none_or(|applied| {
@@ -238,29 +240,31 @@ impl Engine {
         let mut assumed = Vec::new();
         if left_over || good || applied || scaling != record.scaling {
             let at = (self.now)();
-            self.ledger.update(&service.key, |record| {
-                record.intent = None;
-                record.quarantine = None;
-                record.hook = None;
-                record.leaving = None;
-                record.deleted = None;
-                record.scaling = scaling;
-                let applied = Applied {
-                    digest: service.digest.clone(),
-                    task_definition_digest: service.task_definition_digest.clone(),
-                    task_definition: task_definition.clone(),
-                    revision: desired.revision.id.clone(),
-                    at,
-                    prune: service.sync.prune,
-                    spec: Some(spec),
-                    looked_up: desired.environment.looked_up(),
-                };
-                record.applied = Some(applied.since(record.applied.as_ref()));
-                if good {
-                    record.last_good = Some(LastGood::of(ecs, service.digest.clone(), at));
-                    assumed = record.assume_hooks(service.rollout.hooks(), at);
-                }
-            })?;
+            self.ledger
+                .update(&service.key, |record| {
+                    record.intent = None;
+                    record.quarantine = None;
+                    record.hook = None;
+                    record.leaving = None;
+                    record.deleted = None;
+                    record.scaling = scaling;
+                    let applied = Applied {
+                        digest: service.digest.clone(),
+                        task_definition_digest: service.task_definition_digest.clone(),
+                        task_definition: task_definition.clone(),
+                        revision: desired.revision.id.clone(),
+                        at,
+                        prune: service.sync.prune,
+                        spec: Some(spec),
+                        looked_up: desired.environment.looked_up(),
+                    };
+                    record.applied = Some(applied.since(record.applied.as_ref()));
+                    if good {
+                        record.last_good = Some(LastGood::of(ecs, service.digest.clone(), at));
+                        assumed = record.assume_hooks(service.rollout.hooks(), at);
+                    }
+                })
+                .await?;
         }
         if !assumed.is_empty() {
             let sentence = format!(
@@ -293,7 +297,7 @@ impl Engine {
 
     /// A deployment of what Git wants has completed, and nobody watched it: before it counts as good, the
     /// hooks after it are run.
-    fn test_what_runs(
+    async fn test_what_runs(
         &self,
         desired: &Desired,
         service: &DesiredService,
@@ -310,7 +314,7 @@ impl Engine {
             revision: desired.revision.id.clone(),
             back_to: rollout::last_good(live, Some(record), &service.rollout),
         };
-        self.ledger.update(&service.key, |record| record.rollout = Some(rollout))?;
+        self.ledger.update(&service.key, |record| record.rollout = Some(rollout)).await?;
         Ok(Next::Watch(SOON))
     }
 
@@ -359,7 +363,7 @@ impl Engine {
             Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
             Execution::Rejected { message } => {
                 let why = format!("AWS refuses it: {message}");
-                self.refuse(work, &why)?;
+                self.refuse(work, &why).await?;
                 let event =
                     Event::new((self.now)(), Kind::Failed, format!("{why}; held until Git changes it"));
                 self.journal.tell_once(event.of(key).digest(&work.plan.digest).revision(work.revision));
@@ -373,26 +377,28 @@ impl Engine {
     }
 
     /// AWS refused the input itself: asking again is pointless until Git asks for something else.
-    fn refuse(&self, work: &Work<'_>, why: &str) -> Result<(), ledger::Error> {
+    async fn refuse(&self, work: &Work<'_>, why: &str) -> Result<(), ledger::Error> {
         let at = (self.now)();
-        self.ledger.update(&work.plan.service, |record| {
-            record.intent = None;
-            record.quarantine = Some(Quarantine {
-                digest: work.plan.digest.clone(),
-                task_definition: None,
-                deployment: None,
-                revision: work.revision.to_owned(),
-                failure: Failure {
-                    at,
-                    gate: Gate::RefusedByAws,
-                    likely_cause: why.to_owned(),
-                    stopped_tasks: Vec::new(),
-                    unhealthy_targets: Vec::new(),
-                    events: Vec::new(),
-                    hook: None,
-                },
-            });
-        })
+        self.ledger
+            .update(&work.plan.service, |record| {
+                record.intent = None;
+                record.quarantine = Some(Quarantine {
+                    digest: work.plan.digest.clone(),
+                    task_definition: None,
+                    deployment: None,
+                    revision: work.revision.to_owned(),
+                    failure: Failure {
+                        at,
+                        gate: Gate::RefusedByAws,
+                        likely_cause: why.to_owned(),
+                        stopped_tasks: Vec::new(),
+                        unhealthy_targets: Vec::new(),
+                        events: Vec::new(),
+                        hook: None,
+                    },
+                });
+            })
+            .await
     }
 }
 

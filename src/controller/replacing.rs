@@ -51,7 +51,7 @@ impl Engine {
 
     /// The old service is gone, and with it the deployment to go back to: the new one may not even be
     /// able to run the old revision.
-    pub(super) fn forget_the_old_one(
+    pub(super) async fn forget_the_old_one(
         &self,
         key: &ServiceKey,
         record: &ServiceRecord,
@@ -60,6 +60,6 @@ impl Engine {
         if !replaced || record.last_good.is_none() {
             return Ok(());
         }
-        self.ledger.update(key, |record| record.last_good = None)
+        self.ledger.update(key, |record| record.last_good = None).await
     }
 }

@@ -115,7 +115,7 @@ impl Controller {
                 }
                 wish = wishes.recv(), if wishes_open => match wish {
                     Some(wish) => {
-                        if let Err(error) = self.engine.tell_schedules_left(&wish) {
+                        if let Err(error) = self.engine.tell_schedules_left(&wish).await {
                             break Outcome::Lost(error.to_string());
                         }
                         state.take(wish, &self.engine.ledger.records(), Instant::now());

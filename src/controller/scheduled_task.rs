@@ -34,9 +34,9 @@ impl Engine {
         waiting_for: &BTreeSet<ServiceKey>,
     ) -> Result<Next, ledger::Error> {
         let key = &task.key;
-        let record = self.record_as(key, Workload::ScheduledTask)?;
+        let record = self.record_as(key, Workload::ScheduledTask).await?;
         if !record.workload.is_service() {
-            self.come_back(key)?;
+            self.come_back(key).await?;
         }
         let mut plan = plan_scheduled_task(
             task,
@@ -50,7 +50,7 @@ impl Engine {
             plan.wait_for(first);
         }
         let differences = match &plan.decision {
-            Decision::Unchanged => return self.scheduled(desired, task, live, &record),
+            Decision::Unchanged => return self.scheduled(desired, task, live, &record).await,
             Decision::Held { reason, .. } => return Ok(self.held(&plan, desired, &record, reason)),
             Decision::Change { differences, .. } => differences,
         };
@@ -71,7 +71,7 @@ impl Engine {
         match self.execute(&work).await? {
             // What a service would be watched for does not come: the next run is the schedule's.
             Next::Watch(_) => {
-                self.ledger.update(key, |record| record.quarantine = None)?;
+                self.ledger.update(key, |record| record.quarantine = None).await?;
                 let runs = self.ledger.record(key).and_then(|record| record.applied);
                 self.tell_scheduled(task, runs.map(|applied| applied.task_definition), None);
                 Ok(Next::Settled)
@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// Says of each schedule that left Git, once, that it is left in place.
-    pub(super) fn tell_schedules_left(&self, desired: &Desired) -> Result<(), ledger::Error> {
+    pub(super) async fn tell_schedules_left(&self, desired: &Desired) -> Result<(), ledger::Error> {
         let group =
             schedule_group_name(&self.installation, &desired.environment.name, &desired.environment.cluster);
         for (key, record) in plan::schedules_left(desired, &self.ledger.records()) {
@@ -89,9 +89,11 @@ impl Engine {
                 continue;
             }
             let (revision, noticed_at) = (desired.revision.id.clone(), (self.now)());
-            self.ledger.update(key, |record| {
-                record.leaving = Some(Leaving { revision, noticed_at, began_at: None, replaces: false });
-            })?;
+            self.ledger
+                .update(key, |record| {
+                    record.leaving = Some(Leaving { revision, noticed_at, began_at: None, replaces: false });
+                })
+                .await?;
             let sentence = format!(
                 "left Git in {}; its schedule is left in place and goes on running. To end it: \
                  aws scheduler delete-schedule --group-name {group} --name {key}",
@@ -105,7 +107,7 @@ impl Engine {
 
     /// The record of a name. What something of the other kind left behind under it goes when that is gone
     /// itself, except for hooks: none that is done is to be done again.
-    pub(super) fn record_as(
+    pub(super) async fn record_as(
         &self,
         key: &ServiceKey,
         workload: Workload,
@@ -115,12 +117,12 @@ impl Engine {
             return Ok(record);
         }
         let fresh = ServiceRecord { workload, hooks: record.hooks, ..ServiceRecord::default() };
-        self.ledger.update(key, |record| record.clone_from(&fresh))?;
+        self.ledger.update(key, |record| record.clone_from(&fresh)).await?;
         Ok(fresh)
     }
 
     /// Nothing differs: the ledger learns so, and what was held is no longer.
-    fn scheduled(
+    async fn scheduled(
         &self,
         desired: &Desired,
         task: &DesiredScheduledTask,
@@ -132,20 +134,22 @@ impl Engine {
         let applied = record.applied.as_ref().is_none_or(|applied| applied.digest != task.digest);
         if record.intent.is_some() || record.quarantine.is_some() || applied {
             let at = (self.now)();
-            self.ledger.update(&task.key, |record| {
-                record.intent = None;
-                record.quarantine = None;
-                record.applied = Some(Applied {
-                    digest: task.digest.clone(),
-                    task_definition_digest: task.task_definition_digest.clone(),
-                    task_definition: runs.clone(),
-                    revision: desired.revision.id.clone(),
-                    at,
-                    prune: None,
-                    spec: None,
-                    looked_up: desired.environment.looked_up(),
-                });
-            })?;
+            self.ledger
+                .update(&task.key, |record| {
+                    record.intent = None;
+                    record.quarantine = None;
+                    record.applied = Some(Applied {
+                        digest: task.digest.clone(),
+                        task_definition_digest: task.task_definition_digest.clone(),
+                        task_definition: runs.clone(),
+                        revision: desired.revision.id.clone(),
+                        at,
+                        prune: None,
+                        spec: None,
+                        looked_up: desired.environment.looked_up(),
+                    });
+                })
+                .await?;
         }
         self.tell_scheduled(task, Some(runs), Some(schedule));
         Ok(Next::Settled)

@@ -43,7 +43,8 @@ impl Engine {
         let back_to = rollout::last_good(live, Some(&record), &service.rollout);
         // First, what became of a call that a crash cut off.
         let recovered =
-            execute::recover(service, live, back_to.as_ref(), &self.ledger, &self.journal, (self.now)())?;
+            execute::recover(service, live, back_to.as_ref(), &self.ledger, &self.journal, (self.now)())
+                .await?;
         let rollout = recovered.or(record.rollout);
         let stage = record.hook.as_ref().map(|open| open.stage);
         let hook = self.follow_hook(Running { desired, service, live }).await?;
@@ -69,16 +70,16 @@ impl Engine {
                 Ok(watch_on(service, rollout))
             }
             Verdict::Completed => match self.test(case).await? {
-                Tested::Passed => self.completed(case).map(|()| None),
+                Tested::Passed => self.completed(case).await.map(|()| None),
                 Tested::NotYet(next) => Ok(Some(next)),
                 Tested::MovedOn => {
-                    self.ledger.update(&service.key, |record| record.rollout = None)?;
+                    self.ledger.update(&service.key, |record| record.rollout = None).await?;
                     Ok(None)
                 }
             },
             Verdict::Superseded { sentence } => {
                 self.journal.tell(self.event(case, Kind::Drift, sentence));
-                self.ledger.update(&service.key, |record| record.rollout = None)?;
+                self.ledger.update(&service.key, |record| record.rollout = None).await?;
                 Ok(None)
             }
             Verdict::RolledBackByEcs(failure) | Verdict::Failed(failure) => {
@@ -119,28 +120,31 @@ impl Engine {
         self.start_hook(Running { desired, service, live }, hook, revision).await.map(Tested::NotYet)
     }
 
-    fn completed(&self, case: Case<'_>) -> Result<(), ledger::Error> {
+    async fn completed(&self, case: Case<'_>) -> Result<(), ledger::Error> {
         let Case { service, live, rollout, .. } = case;
         let now = (self.now)();
         self.journal.moved_on(&service.key);
-        self.ledger.update(&service.key, |record| {
-            record.rollout = None;
-            if rollout.kind == RolloutKind::Deploy {
-                // A refusal of a later step stands, whatever became of the deployment; so does that of
-                // what Git asks for by now.
-                record.quarantine = record.quarantine.take().filter(|it| match it.digest == rollout.digest {
-                    true => it.failure.gate == Gate::RefusedByAws,
-                    false => it.digest == service.digest,
-                });
-                if rollout.digest == service.digest {
-                    // Those before it came before it, whoever remembers.
-                    record.assume_hooks(service.rollout.hooks(), now);
+        self.ledger
+            .update(&service.key, |record| {
+                record.rollout = None;
+                if rollout.kind == RolloutKind::Deploy {
+                    // A refusal of a later step stands, whatever became of the deployment; so does that of
+                    // what Git asks for by now.
+                    record.quarantine =
+                        record.quarantine.take().filter(|it| match it.digest == rollout.digest {
+                            true => it.failure.gate == Gate::RefusedByAws,
+                            false => it.digest == service.digest,
+                        });
+                    if rollout.digest == service.digest {
+                        // Those before it came before it, whoever remembers.
+                        record.assume_hooks(service.rollout.hooks(), now);
+                    }
+                    if let Some(ecs) = live.service.present() {
+                        record.last_good = Some(LastGood::of(ecs, rollout.digest.clone(), now));
+                    }
                 }
-                if let Some(ecs) = live.service.present() {
-                    record.last_good = Some(LastGood::of(ecs, rollout.digest.clone(), now));
-                }
-            }
-        })?;
+            })
+            .await?;
         let took = now.since(rollout.started_at).as_secs();
         let (kind, again) = match rollout.kind {
             RolloutKind::Deploy => (Kind::Settled, ""),
@@ -157,7 +161,7 @@ impl Engine {
         let Case { service, live, rollout, .. } = case;
         let key = &service.key;
         if rollout.kind == RolloutKind::RollBack {
-            return self.roll_back_failed(case, &failure);
+            return self.roll_back_failed(case, &failure).await;
         }
         let before = self.ledger.record(key).unwrap_or_default();
         let told = before.quarantine.as_ref().is_some_and(|it| it.deployment == rollout.deployment);
@@ -167,15 +171,17 @@ impl Engine {
             self.journal.tell(self.event(case, Kind::Failed, sentence));
             // The failed rollout stays in the ledger until the way back has begun: after a crash in
             // between it is judged as failed once more, which leads to the same way back.
-            self.ledger.update(key, |record| {
-                record.quarantine = Some(Quarantine {
-                    digest: rollout.digest.clone(),
-                    task_definition: Some(rollout.task_definition.clone()),
-                    deployment: rollout.deployment.clone(),
-                    revision: rollout.revision.clone(),
-                    failure,
-                });
-            })?;
+            self.ledger
+                .update(key, |record| {
+                    record.quarantine = Some(Quarantine {
+                        digest: rollout.digest.clone(),
+                        task_definition: Some(rollout.task_definition.clone()),
+                        deployment: rollout.deployment.clone(),
+                        revision: rollout.revision.clone(),
+                        failure,
+                    });
+                })
+                .await?;
         }
         if let Some(why) = hands_off(live, &self.installation) {
             let sentence = format!("not taken back now: {why}");
@@ -190,8 +196,8 @@ impl Engine {
             back => back,
         };
         match back {
-            RollBack::Nowhere { why } => self.stay(case, &why),
-            RollBack::ByEcs => self.follow(case),
+            RollBack::Nowhere { why } => self.stay(case, &why).await,
+            RollBack::ByEcs => self.follow(case).await,
             RollBack::Update { steps } => self.go_back(case, steps).await,
             RollBack::Stop { arn } => {
                 let step = Step { action: Action::StopServiceDeployment { arn }, because: Vec::new() };
@@ -200,7 +206,7 @@ impl Engine {
                     Next::Held(_) => match live.service.present() {
                         Some(ecs) => match rollout::by_update(rollout, ecs, &before) {
                             RollBack::Update { steps } => self.go_back(case, steps).await,
-                            RollBack::Nowhere { why } => self.stay(case, &why),
+                            RollBack::Nowhere { why } => self.stay(case, &why).await,
                             RollBack::ByEcs | RollBack::Stop { .. } => Ok(Next::Watch(WATCH_EVERY)),
                         },
                         None => Ok(Next::Watch(WATCH_EVERY)),
@@ -213,28 +219,30 @@ impl Engine {
 
     /// The way back failed as well: a person has to look. The quarantine stays; what Git asks for next
     /// may replace the deployment.
-    fn roll_back_failed(&self, case: Case<'_>, failure: &Failure) -> Result<Next, ledger::Error> {
+    async fn roll_back_failed(&self, case: Case<'_>, failure: &Failure) -> Result<Next, ledger::Error> {
         let sentence = report::failure_sentence(case.rollout, failure);
         self.journal.tell(self.event(case, Kind::Failed, sentence));
-        self.ledger.update(&case.service.key, |record| {
-            record.rollout = None;
-            if let Some(quarantine) = &mut record.quarantine {
-                quarantine.deployment.clone_from(&case.rollout.deployment);
-            }
-        })?;
+        self.ledger
+            .update(&case.service.key, |record| {
+                record.rollout = None;
+                if let Some(quarantine) = &mut record.quarantine {
+                    quarantine.deployment.clone_from(&case.rollout.deployment);
+                }
+            })
+            .await?;
         Ok(Next::Held(format!("the roll-back failed too: {}", failure.likely_cause)))
     }
 
     /// Nothing to go back to, or not wanted: what runs is left as evidence.
-    fn stay(&self, case: Case<'_>, why: &str) -> Result<Next, ledger::Error> {
+    async fn stay(&self, case: Case<'_>, why: &str) -> Result<Next, ledger::Error> {
         let key = &case.service.key;
-        self.ledger.update(key, |record| record.rollout = None)?;
+        self.ledger.update(key, |record| record.rollout = None).await?;
         self.journal.tell(self.event(case, Kind::Rollback, format!("{key}: not taken back: {why}")));
         Ok(Next::Held(why.to_owned()))
     }
 
     /// ECS goes back by itself; that is watched like a roll-back of ours.
-    fn follow(&self, case: Case<'_>) -> Result<Next, ledger::Error> {
+    async fn follow(&self, case: Case<'_>) -> Result<Next, ledger::Error> {
         let Case { service, live, rollout, .. } = case;
         let to = rollout.back_to.clone().or_else(|| live.service.present().map(EcsService::task_definition));
         let Some(to) = to else { return Ok(Next::Watch(WATCH_EVERY)) };
@@ -248,7 +256,7 @@ impl Engine {
             back_to: None,
             ..rollout.clone()
         };
-        self.ledger.update(&service.key, |record| record.rollout = Some(watch))?;
+        self.ledger.update(&service.key, |record| record.rollout = Some(watch)).await?;
         Ok(Next::Watch(WATCH_EVERY))
     }
 

@@ -34,7 +34,7 @@ pub async fn delete(
     journal: &Journal,
     clock: &Clock,
 ) -> Result<Execution, ledger::Error> {
-    begin(work, ledger, clock)?;
+    begin(work, ledger, clock).await?;
     for step in work.steps {
         let Some(call) = call(work, &step.action) else {
             return Ok(Execution::Rejected { message: format!("{} deletes nothing", step.action.call()) });
@@ -49,7 +49,7 @@ pub async fn delete(
             }
             Err(error) => {
                 if !error.is_ambiguous() {
-                    ledger.update(work.service, |record| record.intent = None)?;
+                    ledger.update(work.service, |record| record.intent = None).await?;
                 }
                 let message = error.to_string();
                 let Some(after) = retry_after(error.kind) else {
@@ -64,30 +64,34 @@ pub async fn delete(
         let (kind, sentence) = told(work, &step.action);
         journal.tell(event(work, kind, sentence, clock).request(answer.request_id.as_deref()));
     }
-    ledger.update(work.service, |record| {
-        record.intent = None;
-        scaling::let_go(record, work.steps);
-    })?;
+    ledger
+        .update(work.service, |record| {
+            record.intent = None;
+            scaling::let_go(record, work.steps);
+        })
+        .await?;
     Ok(Execution::Done { started: None })
 }
 
-fn begin(work: &Deletion<'_>, ledger: &Ledger, clock: &Clock) -> Result<(), ledger::Error> {
+async fn begin(work: &Deletion<'_>, ledger: &Ledger, clock: &Clock) -> Result<(), ledger::Error> {
     let now = clock();
-    ledger.update(work.service, |record| {
-        let revision = work.revision.to_owned();
-        record.intent = Some(Intent { revision, ..Intent::of(IntentKind::Delete, work.digest, now) });
-        // Should it come back, it is a service like any other: nothing of its past stands in its way.
-        record.rollout = None;
-        record.quarantine = None;
-        let leaving = record.leaving.get_or_insert_with(|| Leaving {
-            revision: work.revision.to_owned(),
-            noticed_at: now,
-            began_at: None,
-            replaces: work.replaces,
-        });
-        leaving.began_at.get_or_insert(now);
-        leaving.replaces = work.replaces;
-    })
+    ledger
+        .update(work.service, |record| {
+            let revision = work.revision.to_owned();
+            record.intent = Some(Intent { revision, ..Intent::of(IntentKind::Delete, work.digest, now) });
+            // Should it come back, it is a service like any other: nothing of its past stands in its way.
+            record.rollout = None;
+            record.quarantine = None;
+            let leaving = record.leaving.get_or_insert_with(|| Leaving {
+                revision: work.revision.to_owned(),
+                noticed_at: now,
+                began_at: None,
+                replaces: work.replaces,
+            });
+            leaving.began_at.get_or_insert(now);
+            leaving.replaces = work.replaces;
+        })
+        .await
 }
 
 fn call(work: &Deletion<'_>, action: &Action) -> Option<Call> {

@@ -46,23 +46,25 @@ impl HookCalls<'_> {
             revision: self.revision.to_owned(),
             ..Intent::of(IntentKind::Register, self.spec, (self.clock)())
         };
-        self.ledger.update(self.service, |record| record.intent = Some(intent))?;
+        self.ledger.update(self.service, |record| record.intent = Some(intent)).await?;
         let permit = self.ledger.permit(turn)?;
         let answer = match self.writer.register_task_definition(permit, body).await {
             Ok(answer) => answer,
             Err(error) => {
-                self.forget_intent_unless_ambiguous(&error)?;
+                self.forget_intent_unless_ambiguous(&error).await?;
                 return Ok(Registered::Refused(error));
             }
         };
         let arn = answer.body["taskDefinition"]["taskDefinitionArn"].as_str().unwrap_or_default();
         let task_definition = TaskDefinitionArn(arn.to_owned());
-        self.ledger.update(self.service, |record| {
-            record.intent = None;
-            if let Some(open) = &mut record.hook {
-                open.task_definition = Some(task_definition.clone());
-            }
-        })?;
+        self.ledger
+            .update(self.service, |record| {
+                record.intent = None;
+                if let Some(open) = &mut record.hook {
+                    open.task_definition = Some(task_definition.clone());
+                }
+            })
+            .await?;
         Ok(Registered::As { task_definition, request_id: answer.request_id })
     }
 
@@ -71,12 +73,14 @@ impl HookCalls<'_> {
         let turn = self.writer.turn(Category::ClusterResourceModify).await;
         let now = (self.clock)();
         let mut first = true;
-        self.ledger.update(self.service, |record| {
-            if let Some(open) = &mut record.hook {
-                first = open.asked_at.is_none();
-                open.asked_at.get_or_insert(now);
-            }
-        })?;
+        self.ledger
+            .update(self.service, |record| {
+                if let Some(open) = &mut record.hook {
+                    first = open.asked_at.is_none();
+                    open.asked_at.get_or_insert(now);
+                }
+            })
+            .await?;
         let permit = self.ledger.permit(turn)?;
         let answer = match self.writer.run_task(permit, body).await {
             Ok(answer) => answer,
@@ -84,11 +88,13 @@ impl HookCalls<'_> {
                 // Certainly not started, unless an earlier call was never answered, or something else goes
                 // by this token: then it is looked for.
                 if first && !error.is_ambiguous() && !is_taken(&error) {
-                    self.ledger.update(self.service, |record| {
-                        if let Some(open) = &mut record.hook {
-                            open.asked_at = None;
-                        }
-                    })?;
+                    self.ledger
+                        .update(self.service, |record| {
+                            if let Some(open) = &mut record.hook {
+                                open.asked_at = None;
+                            }
+                        })
+                        .await?;
                 }
                 return Ok(Asked::Refused(error));
             }
@@ -98,11 +104,13 @@ impl HookCalls<'_> {
             let reason = reason.unwrap_or("ECS started no task and gave no reason").to_owned();
             return Ok(Asked::NoRoom { reason });
         };
-        self.ledger.update(self.service, |record| {
-            if let Some(open) = &mut record.hook {
-                open.task = Some(task.clone());
-            }
-        })?;
+        self.ledger
+            .update(self.service, |record| {
+                if let Some(open) = &mut record.hook {
+                    open.task = Some(task.clone());
+                }
+            })
+            .await?;
         Ok(Asked::Started { task, request_id: answer.request_id })
     }
 
@@ -115,19 +123,21 @@ impl HookCalls<'_> {
     ) -> Result<Result<(), aws::Error>, ledger::Error> {
         let turn = self.writer.turn(Category::ClusterResourceModify).await;
         let now = (self.clock)();
-        self.ledger.update(self.service, |record| {
-            if let Some(open) = &mut record.hook {
-                open.stopped_at.get_or_insert(now);
-            }
-        })?;
+        self.ledger
+            .update(self.service, |record| {
+                if let Some(open) = &mut record.hook {
+                    open.stopped_at.get_or_insert(now);
+                }
+            })
+            .await?;
         let permit = self.ledger.permit(turn)?;
         Ok(self.writer.stop_task(permit, cluster, task, reason).await.map(|_| ()))
     }
 
-    fn forget_intent_unless_ambiguous(&self, error: &aws::Error) -> Result<(), ledger::Error> {
+    async fn forget_intent_unless_ambiguous(&self, error: &aws::Error) -> Result<(), ledger::Error> {
         match error.is_ambiguous() {
             true => Ok(()),
-            false => self.ledger.update(self.service, |record| record.intent = None),
+            false => self.ledger.update(self.service, |record| record.intent = None).await,
         }
     }
 }

@@ -80,18 +80,18 @@ pub async fn execute(
     let mut run = Run { work, writer, ledger, journal, clock, outcome: Outcome::of(work), intended: None };
     let steps = match &work.plan.decision {
         Decision::Change { steps, .. } => steps,
-        Decision::Unchanged => return run.nothing_left(),
+        Decision::Unchanged => return run.nothing_left().await,
         Decision::Held { .. } => return Ok(Execution::Done { started: None }),
     };
     for step in steps {
         match run.take(step).await {
             Ok(()) => (),
-            Err(Stop::Call(error)) => return run.stopped(&error),
+            Err(Stop::Call(error)) => return run.stopped(&error).await,
             Err(Stop::Ledger(error)) => return Err(error),
             Err(Stop::Plan(message)) => return Ok(Execution::Rejected { message }),
         }
     }
-    run.finish()?;
+    run.finish().await?;
     Ok(Execution::Done { started: run.outcome.started })
 }
 
@@ -130,7 +130,7 @@ impl Run<'_> {
     async fn take(&mut self, step: &Step) -> Result<(), Stop> {
         let call = self.outcome.call(self.work, &step.action).map_err(Stop::Plan)?;
         let turn = self.writer.turn(call.category()).await;
-        self.intend(&step.action, &call)?;
+        self.intend(&step.action, &call).await?;
         let permit = self.ledger.permit(turn)?;
         let answer = match call.send(self.writer, permit).await {
             // What is not there need not go: what was read of a service's policies may be minutes old.
@@ -141,7 +141,7 @@ impl Run<'_> {
         };
         let told = self.outcome.learn(self.work, &step.action, &answer, (self.clock)());
         if told.starts_deployment {
-            self.record_rollout()?;
+            self.record_rollout().await?;
         }
         self.journal.moved_on(self.service());
         // Tags follow whatever was done, and are worth a line only where they are all there was to do.
@@ -163,7 +163,7 @@ impl Run<'_> {
     }
 
     /// On disk before the call: whoever comes after a crash knows that it may have been made.
-    fn intend(&mut self, action: &Action, call: &Call) -> Result<(), ledger::Error> {
+    async fn intend(&mut self, action: &Action, call: &Call) -> Result<(), ledger::Error> {
         let kind = match self.work.kind {
             RolloutKind::RollBack => IntentKind::RollBack,
             RolloutKind::Deploy => intent_kind(action),
@@ -181,41 +181,45 @@ impl Run<'_> {
             before: self.outcome.primary.clone(),
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };
-        self.ledger.update(self.service(), |record| {
-            record.intent = Some(intent);
-            if kind == IntentKind::Scale {
-                scaling::claim(record, self.planned());
-            }
-        })?;
+        self.ledger
+            .update(self.service(), |record| {
+                record.intent = Some(intent);
+                if kind == IntentKind::Scale {
+                    scaling::claim(record, self.planned());
+                }
+            })
+            .await?;
         self.intended = Some(kind);
         Ok(())
     }
 
     /// The deployment runs from here on, whatever becomes of the steps that are left.
-    fn record_rollout(&self) -> Result<(), ledger::Error> {
-        self.ledger.update(self.service(), |record| record.rollout.clone_from(&self.outcome.started))
+    async fn record_rollout(&self) -> Result<(), ledger::Error> {
+        self.ledger.update(self.service(), |record| record.rollout.clone_from(&self.outcome.started)).await
     }
 
     /// All is as Git wants it, so an intent that is left over has had its effect, or needs none.
-    fn nothing_left(&self) -> Result<Execution, ledger::Error> {
+    async fn nothing_left(&self) -> Result<Execution, ledger::Error> {
         let left_over = self.ledger.record(self.service()).is_some_and(|record| record.intent.is_some());
         if left_over {
-            self.ledger.update(self.service(), |record| record.intent = None)?;
+            self.ledger.update(self.service(), |record| record.intent = None).await?;
         }
         Ok(Execution::Done { started: None })
     }
 
-    fn finish(&self) -> Result<(), ledger::Error> {
+    async fn finish(&self) -> Result<(), ledger::Error> {
         let applied = self.applied();
-        self.ledger.update(self.service(), |record| {
-            record.intent = None;
-            scaling::let_go(record, self.planned());
-            if let Some(applied) = applied {
-                record.applied = Some(applied.since(record.applied.as_ref()));
-                record.leaving = None;
-                record.deleted = None;
-            }
-        })
+        self.ledger
+            .update(self.service(), |record| {
+                record.intent = None;
+                scaling::let_go(record, self.planned());
+                if let Some(applied) = applied {
+                    record.applied = Some(applied.since(record.applied.as_ref()));
+                    record.leaving = None;
+                    record.deleted = None;
+                }
+            })
+            .await
     }
 
     /// What is in force now; `None` for a roll-back, which applies nothing that Git asks for, and for a
@@ -236,11 +240,11 @@ impl Run<'_> {
         }
     }
 
-    fn stopped(&self, error: &aws::Error) -> Result<Execution, ledger::Error> {
+    async fn stopped(&self, error: &aws::Error) -> Result<Execution, ledger::Error> {
         let message = error.to_string();
         if !error.is_ambiguous() {
             // The call certainly did nothing, so nothing has to be looked up.
-            self.ledger.update(self.service(), |record| record.intent = None)?;
+            self.ledger.update(self.service(), |record| record.intent = None).await?;
         }
         // A roll-back has to know at once: there may be another way.
         let hopeless = self.work.kind == RolloutKind::RollBack

@@ -18,7 +18,7 @@ const CLOCK_SKEW_MAX: Duration = Duration::from_secs(60);
 /// A rollout that is known without the id of its deployment gets it.
 ///
 /// An intent that left no trace stays, since the call may still take effect; the next plan decides.
-pub fn recover(
+pub async fn recover(
     desired: &DesiredService,
     live: &LiveService,
     back_to: Option<&TaskDefinitionArn>,
@@ -28,7 +28,7 @@ pub fn recover(
 ) -> Result<Option<Rollout>, ledger::Error> {
     let record = ledger.record(&desired.key).unwrap_or_default();
     if record.intent.is_none() {
-        return complete(desired, live, record.rollout, ledger);
+        return complete(desired, live, record.rollout, ledger).await;
     }
     let (Some(intent), Part::Present(service)) = (&record.intent, &live.service) else { return Ok(None) };
     let Some(kind) = rollout_kind(intent.kind) else { return Ok(None) };
@@ -49,10 +49,12 @@ pub fn recover(
         back_to: back_to.filter(|_| kind == RolloutKind::Deploy).cloned(),
     };
     // Not yet `applied`: the steps after this one may not have been made.
-    ledger.update(&desired.key, |record| {
-        record.intent = None;
-        record.rollout = Some(rollout.clone());
-    })?;
+    ledger
+        .update(&desired.key, |record| {
+            record.intent = None;
+            record.rollout = Some(rollout.clone());
+        })
+        .await?;
     let sentence =
         format!("{} {} · deployment {} found started", desired.key, rollout.task_definition, primary.id());
     journal.tell(
@@ -66,7 +68,7 @@ pub fn recover(
 }
 
 /// Fills in the id of a rollout whose own answer did not show its deployment yet.
-fn complete(
+async fn complete(
     desired: &DesiredService,
     live: &LiveService,
     rollout: Option<Rollout>,
@@ -88,7 +90,7 @@ fn complete(
         return Ok(None);
     }
     rollout.deployment = Some(primary.id().to_owned());
-    ledger.update(&desired.key, |record| record.rollout = Some(rollout.clone()))?;
+    ledger.update(&desired.key, |record| record.rollout = Some(rollout.clone())).await?;
     Ok(Some(rollout))
 }
 

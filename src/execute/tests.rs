@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::*;
@@ -46,6 +47,11 @@ fn place() -> Place {
         region: "eu-west-1".to_owned(),
         cluster: "jobs".to_owned(),
     }
+}
+
+/// A ledger on disk never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().unwrap()
 }
 
 struct Stage {
@@ -136,12 +142,12 @@ impl Stage {
             before: Some("ecs-svc/0".to_owned()),
             at: Timestamp(at),
         };
-        self.ledger.update(&self.desired.key, |record| record.intent = Some(intent)).unwrap();
+        now(self.ledger.update(&self.desired.key, |record| record.intent = Some(intent))).unwrap();
     }
 
     fn recover(&self, live: &LiveService) -> Option<Rollout> {
-        let now = Timestamp(99_000_000);
-        recover(&self.desired, live, Some(&arn(1)), &self.ledger, &self.journal, now).unwrap()
+        let at = Timestamp(99_000_000);
+        now(recover(&self.desired, live, Some(&arn(1)), &self.ledger, &self.journal, at)).unwrap()
     }
 
     fn record(&self) -> ServiceRecord {
@@ -542,7 +548,7 @@ fn a_rollout_without_an_id_gets_it_once_its_deployment_shows() {
             revision: "4c1f9e2".to_owned(),
             back_to: None,
         };
-        stage.ledger.update(&stage.desired.key, |record| record.rollout = Some(rollout)).unwrap();
+        now(stage.ledger.update(&stage.desired.key, |record| record.rollout = Some(rollout))).unwrap();
         assert_eq!(stage.recover(&live()).is_some(), found, "{kind:?} of {number} at {started_at}");
         let id = stage.record().rollout.unwrap().deployment;
         assert_eq!(id.as_deref(), found.then_some("ecs-svc/1"));

@@ -71,7 +71,11 @@ impl Ledger {
 
     /// Changes one record and writes it down. If writing fails, or the lock is no longer ours, nothing
     /// has changed.
-    pub fn update(&self, service: &ServiceKey, change: impl FnOnce(&mut ServiceRecord)) -> Result<(), Error> {
+    pub async fn update(
+        &self,
+        service: &ServiceKey,
+        change: impl FnOnce(&mut ServiceRecord),
+    ) -> Result<(), Error> {
         let mut state = self.lock_state();
         let State { records, log } = &mut *state;
         let before = records.get(service);

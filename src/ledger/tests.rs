@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use futures_util::FutureExt as _;
+
 use super::*;
 use crate::model::{Digest, Intent, IntentKind, Timestamp};
 
@@ -47,8 +49,13 @@ fn on_disk(text: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
+/// A ledger on disk never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().unwrap()
+}
+
 fn set(ledger: &Ledger, service: &str, seconds: i64) -> Result<(), Error> {
-    ledger.update(&ServiceKey::new(service), |record| *record = at(seconds))
+    now(ledger.update(&ServiceKey::new(service), |record| *record = at(seconds)))
 }
 
 /// What is on disk, as `service=second`.
@@ -101,7 +108,7 @@ fn a_ledger_of_another_place_is_refused_and_only_what_is_known_is_compared() {
 fn the_account_is_not_forgotten_when_the_environment_no_longer_names_it() {
     let (_folder, path) = place_on_disk(&in_account("123456789012"));
     let ledger = Ledger::open(&path, &of("jobs")).unwrap();
-    ledger.update(&ServiceKey::new("web"), |record| record.intent = Some(intent())).unwrap();
+    now(ledger.update(&ServiceKey::new("web"), |record| record.intent = Some(intent()))).unwrap();
     drop(ledger);
     assert!(matches!(Ledger::open(&path, &in_account("111122223333")), Err(Error::Elsewhere { .. })));
 }
@@ -110,7 +117,7 @@ fn the_account_is_not_forgotten_when_the_environment_no_longer_names_it() {
 fn place_on_disk(of: &Place) -> (tempfile::TempDir, PathBuf) {
     let (folder, path) = place();
     let ledger = Ledger::open(&path, of).unwrap();
-    ledger.update(&ServiceKey::new("api"), |record| record.intent = Some(intent())).unwrap();
+    now(ledger.update(&ServiceKey::new("api"), |record| record.intent = Some(intent()))).unwrap();
     (folder, path)
 }
 
@@ -120,7 +127,7 @@ fn what_was_written_is_there_after_a_restart() {
     let api = ServiceKey::new("api");
     {
         let ledger = Ledger::open(&path, &of("jobs")).unwrap();
-        ledger.update(&api, |record| record.intent = Some(intent())).unwrap();
+        now(ledger.update(&api, |record| record.intent = Some(intent()))).unwrap();
     }
     let ledger = Ledger::open(&path, &of("jobs")).unwrap();
     assert_eq!(ledger.record(&api).unwrap().intent, Some(intent()));
@@ -150,12 +157,12 @@ fn a_torn_temporary_file_of_a_crash_is_ignored() {
     let (_folder, path) = place();
     let api = ServiceKey::new("api");
     let ledger = Ledger::open(&path, &of("jobs")).unwrap();
-    ledger.update(&api, |record| record.intent = Some(intent())).unwrap();
+    now(ledger.update(&api, |record| record.intent = Some(intent()))).unwrap();
     drop(ledger);
     fs::write(beside(&path, "new"), r#"{"version":2,"services":{"ap"#).unwrap();
     let ledger = Ledger::open(&path, &of("jobs")).unwrap();
     assert_eq!(ledger.record(&api).unwrap().intent, Some(intent()));
-    ledger.update(&api, |record| record.intent = None).unwrap();
+    now(ledger.update(&api, |record| record.intent = None)).unwrap();
     assert_eq!(LedgerView::read(&path, &of("jobs")).unwrap().records()[&api].intent, None);
 }
 
@@ -213,8 +220,8 @@ fn nothing_is_written_once_the_lock_file_is_gone() {
     let api = ServiceKey::new("api");
     fs::remove_file(beside(&path, "lock")).unwrap();
     let second = Ledger::open(&path, &of("jobs")).unwrap();
-    second.update(&api, |record| record.intent = Some(intent())).unwrap();
-    let refused = ledger.update(&ServiceKey::new("web"), |record| record.intent = Some(intent()));
+    now(second.update(&api, |record| record.intent = Some(intent()))).unwrap();
+    let refused = now(ledger.update(&ServiceKey::new("web"), |record| record.intent = Some(intent())));
     assert!(matches!(refused.unwrap_err(), Error::Lost { .. }));
     assert_eq!(LedgerView::read(&path, &of("jobs")).unwrap().records(), &second.records());
     assert_eq!(ledger.records(), Records::new());
@@ -227,7 +234,7 @@ fn a_change_that_cannot_be_written_is_not_kept_in_memory() {
     let api = ServiceKey::new("api");
     // A folder of that name can't be replaced by a file.
     fs::create_dir_all(path.join("in-the-way")).unwrap();
-    assert!(ledger.update(&api, |record| record.intent = Some(intent())).is_err());
+    assert!(now(ledger.update(&api, |record| record.intent = Some(intent()))).is_err());
     assert_eq!(ledger.record(&api), None);
 }
 
@@ -241,7 +248,7 @@ fn many_tasks_may_write_at_once() {
             scope.spawn(move || {
                 for number in 0..5 {
                     let key = ServiceKey::new(format!("service-{thread}-{number}"));
-                    ledger.update(&key, |record| record.intent = Some(intent())).unwrap();
+                    now(ledger.update(&key, |record| record.intent = Some(intent()))).unwrap();
                 }
             });
         }
