@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DesiredService, Digest, EcsService, Failure, Hook, HookOutcome, Json, OpenHook, PastHook, Scaling,
-    TaskDefinitionArn, Timestamp, Workload,
+    Course, DesiredService, Digest, EcsService, Failure, Hook, HookOutcome, Json, OpenHook, PastHook,
+    Scaling, TaskDefinitionArn, Timestamp, Workload,
 };
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
@@ -283,6 +283,9 @@ pub struct Rollout {
     pub revision: String,
     /// The revision to go back to: the last that completed a deployment, when this one started.
     pub back_to: Option<TaskDefinitionArn>,
+    /// How far ECS was seen to take it, where it shifts traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

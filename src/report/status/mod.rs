@@ -5,6 +5,7 @@ mod json;
 mod leaving;
 mod overriding;
 mod scheduled_task;
+mod stages;
 mod text;
 
 #[cfg(test)]
@@ -176,6 +177,7 @@ pub fn fold(
         if let Some(service) = desired.services.get(&planned.service) {
             overriding::add(&mut status, service, live, now);
         }
+        stages::add(&mut status, live, record, now);
         status
     });
     Status {

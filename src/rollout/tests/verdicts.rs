@@ -10,6 +10,7 @@ fn told(rollout: &Rollout, live: &LiveService, seconds_after: i64) -> String {
     match judge(rollout, &policy(), live, at(START + seconds_after)) {
         Verdict::Progressing { sentence } => format!("progressing: {sentence}"),
         Verdict::Failing { sentence } => format!("failing: {sentence}"),
+        Verdict::Paused { sentence } => format!("paused: {sentence}"),
         Verdict::Completed => "completed".to_owned(),
         Verdict::RolledBackByEcs(failure) => format!("rolled back by ECS, {}", failure.gate),
         Verdict::Failed(failure) => format!("failed, {}", failure.gate),
