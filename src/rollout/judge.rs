@@ -61,7 +61,7 @@ impl Case<'_> {
             return Some(self.rolled_back_by_ecs());
         }
         match status {
-            ServiceDeploymentStatus::RollbackFailed => Some(self.failed(Gate::EcsCircuitBreaker)),
+            ServiceDeploymentStatus::RollbackFailed => Some(self.failed(self.who_went_back())),
             // Stopped by its own failure, or by a newer deployment.
             ServiceDeploymentStatus::Stopped => {
                 let primary = service.primary().map(|primary| primary.task_definition());

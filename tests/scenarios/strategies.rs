@@ -164,7 +164,21 @@ async fn a_deployment_with_stages_costs_one_call_more_a_look_and_a_rolling_one_n
 async fn green_that_is_never_healthy_is_taken_back_at_the_deadline_and_had_no_traffic() {
     let (world, pair, wish) = next(BLUE_GREEN, "registry.invalid/app:2").await;
     world.settle(&wish).await;
-    insta::assert_snapshot!(since(&world, "new revision"), @"");
+    insta::assert_snapshot!(since(&world, "new revision"), @r#"
+    08:00:35  plan       ix: new revision (app image "app:1" -> "registry.invalid/app:2")
+    08:00:35  register   ix:2
+    08:00:35  update     ix -> ix:2 · deployment ecs-svc/8313…
+    08:00:40  progress   ix green 0 of 2 healthy · 0 % of production traffic
+    08:00:45  failing    ix 2 tasks stopped: CannotPullContainerError
+    08:00:55  failing    ix 4 tasks stopped: CannotPullContainerError
+    08:01:05  failing    ix 6 tasks stopped: CannotPullContainerError
+    08:01:15  failing    ix 8 tasks stopped: CannotPullContainerError
+    08:01:30  failing    ix 10 tasks stopped: CannotPullContainerError
+    08:02:35  failed     ix:2 did not come up: image registry.invalid/app:2 can't be pulled: not found (gate: deadline)
+    08:02:35  rollback   ix -> ix:1, the last that completed; the deployment is stopped
+    08:02:40  rollback   ix runs ix:1 again, 2 of 2 running, after 5 s
+    08:02:40  held       ix@8e26… until Git changes it; failed on 2027-01-15 08:02: image registry.invalid/app:2 can't be pulled: not found
+    "#);
     assert_eq!((pair.weights(&world), world.runs("ix").await), ((100, 0), "ix:1".to_owned()));
 }
 
@@ -220,7 +234,7 @@ async fn an_alarm_during_the_canary_quarantines_the_digest_and_names_the_alarm()
     08:00:50  progress   ix green 2 of 2 healthy · 0 % of production traffic
     08:00:55  progress   ix green 2 of 2 healthy · 100 % of test traffic, none of production
     08:01:05  progress   ix green 2 of 2 healthy · 10 % of production traffic · next step at 08:06
-    08:01:20  failed     ix:2 did not come up: CloudWatch alarm ix-errors is in ALARM (gate: ECS alarms)
+    08:01:20  failed     ix:2 did not go through: CloudWatch alarm ix-errors is in ALARM (gate: ECS alarms)
     08:01:20  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:01:25  rollback   ix runs ix:1 again, 2 of 2 running, after 5 s
     08:01:25  held       ix@1ffd… until Git changes it; failed on 2027-01-15 08:01: CloudWatch alarm ix-errors is in ALARM
@@ -270,7 +284,7 @@ async fn a_function_that_says_no_half_way_is_named_as_the_cause() {
     08:00:55  progress   ix green 2 of 2 healthy · 100 % of test traffic, none of production
     08:01:05  progress   ix green 2 of 2 healthy · 100 % of test traffic, none of production · lifecycle hook smoke runs at PRE_PRODUCTION_TRAFFIC_SHIFT
     08:01:35  progress   ix green 2 of 2 healthy · 50 % of production traffic · next step at 08:02
-    08:02:40  failed     ix:2 did not come up: lifecycle hook smoke failed (gate: lifecycle hook)
+    08:02:40  failed     ix:2 did not go through: lifecycle hook smoke failed (gate: lifecycle hook)
     08:02:40  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:02:45  progress   ix 2 of 2 new tasks healthy
     08:02:50  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
@@ -287,7 +301,7 @@ async fn a_pause_is_told_once_and_its_time_is_not_counted() {
     insta::assert_snapshot!(world.status(&wish).await, @r#"
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 stalled
 
-      Stalled      ix            runs :2 (2/2); waits for a person at POST_SCALE_UP (green 2 of 2 healthy · 0 % of production traffic): `reconciler continue ix`, or `reconciler abort ix` to go back; unanswered, ECS takes it back at 09:00
+      Stalled      ix            runs :2 (2/2); waits for a person at POST_SCALE_UP (green 2 of 2 healthy · 0 % of production traffic): `reconciler continue ix`, or `reconciler abort ix` to go back; unanswered, ECS takes it back at 08:30
     "#);
     world.run_for(&operator, &wish, Duration::from_secs(900)).await;
     assert_eq!(pair.weights(&world), (100, 0));
@@ -297,6 +311,7 @@ async fn a_pause_is_told_once_and_its_time_is_not_counted() {
     });
     world.ecs("ContinueServiceDeployment", input).await;
     // Another process: what was waited for is in the ledger.
+    drop(operator);
     world.settle(&wish).await;
     insta::assert_snapshot!(since(&world, "new revision"), @"");
 }
@@ -309,7 +324,14 @@ async fn an_aborted_deployment_is_quarantined_as_stopped_by_hand() {
     let input = json!({"serviceDeploymentArn": paused["serviceDeploymentArn"], "stopType": "ROLLBACK"});
     world.ecs("StopServiceDeployment", input).await;
     world.settle_with(&operator, &wish).await;
-    insta::assert_snapshot!(world.told_since("waits for a person"), @"");
+    insta::assert_snapshot!(world.told_since("waits for a person"), @r#"
+    08:00:55  held       ix@3e9b… waits for a person at POST_SCALE_UP (green 2 of 2 healthy · 0 % of production traffic): `reconciler continue ix`, or `reconciler abort ix` to go back; unanswered, ECS takes it back at 08:30
+    08:01:20  failed     ix:2 did not go through: stopped by hand (gate: by hand)
+    08:01:20  rollback   ix -> ix:1, the last that completed; ECS does it by itself
+    08:01:25  progress   ix 2 of 2 new tasks healthy
+    08:01:30  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
+    08:01:30  held       ix@3e9b… until Git changes it; failed on 2027-01-15 08:01: stopped by hand
+    "#);
     assert_eq!(world.runs("ix").await, "ix:1");
 }
 
@@ -317,6 +339,18 @@ async fn an_aborted_deployment_is_quarantined_as_stopped_by_hand() {
 async fn a_pause_that_nobody_answers_is_a_failure_of_its_own() {
     let (world, _, wish) = next(PAUSED, "app:2").await;
     world.settle(&wish).await;
-    insta::assert_snapshot!(since(&world, "new revision"), @"");
+    insta::assert_snapshot!(since(&world, "new revision"), @r#"
+    08:00:35  plan       ix: new revision (app image "app:1" -> "app:2", deploymentConfiguration.lifecycleHooks (absent) -> [{lifecycleStages: ["POST_SCALE_UP"], targetTyp…)
+    08:00:35  register   ix:2
+    08:00:35  update     ix -> ix:2 · deployment ecs-svc/8313…
+    08:00:40  progress   ix green 0 of 2 healthy · 0 % of production traffic
+    08:00:50  progress   ix green 2 of 2 healthy · 0 % of production traffic
+    08:00:55  held       ix@3e9b… waits for a person at POST_SCALE_UP (green 2 of 2 healthy · 0 % of production traffic): `reconciler continue ix`, or `reconciler abort ix` to go back; unanswered, ECS takes it back at 08:30
+    08:30:55  failed     ix:2 did not go through: nobody answered the pause until 08:30 (gate: lifecycle hook)
+    08:30:55  rollback   ix -> ix:1, the last that completed; ECS does it by itself
+    08:31:00  progress   ix 2 of 2 new tasks healthy
+    08:31:05  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
+    08:31:05  held       ix@3e9b… until Git changes it; failed on 2027-01-15 08:30: nobody answered the pause until 08:30
+    "#);
     assert_eq!(world.runs("ix").await, "ix:1");
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{START, at, live, old, ours, policy, rollout};
-use crate::model::{Course, Failure, LiveService, Part, Rollout, StagedDeployment};
-use crate::rollout::{Verdict, judge};
+use crate::model::{Course, Failure, LiveService, Part, Rollout, ServiceRecord, StagedDeployment};
+use crate::rollout::{RollBack, Verdict, judge, roll_back};
 
 /// Our deployment, IN_PROGRESS in this stage, with more members.
 fn staged(stage: &str, more: Value) -> LiveService {
@@ -146,6 +146,16 @@ fn the_judge_of_ecs_that_went_back_is_named() {
     assert!(
         gone_back(json!({"deploymentCircuitBreaker": {"status": "TRIGGERED"}})).contains("circuit breaker")
     );
+}
+
+#[test]
+fn what_ecs_takes_back_already_is_not_taken_back_once_more() {
+    let mut live = staged("BAKE_TIME", json!({}));
+    if let Part::Present(staged) = &mut live.staged {
+        staged.status = crate::model::ServiceDeploymentStatus::RollbackRequested;
+    }
+    let back = roll_back(&rollout(), &live, &ServiceRecord::default());
+    assert!(matches!(back, RollBack::ByEcs), "{back:?}");
 }
 
 #[test]
