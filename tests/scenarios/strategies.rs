@@ -313,7 +313,19 @@ async fn a_pause_is_told_once_and_its_time_is_not_counted() {
     // Another process: what was waited for is in the ledger.
     drop(operator);
     world.settle(&wish).await;
-    insta::assert_snapshot!(since(&world, "new revision"), @"");
+    insta::assert_snapshot!(since(&world, "new revision"), @r#"
+    08:00:35  plan       ix: new revision (app image "app:1" -> "app:2", deploymentConfiguration.lifecycleHooks (absent) -> [{lifecycleStages: ["POST_SCALE_UP"], targetTyp…)
+    08:00:35  register   ix:2
+    08:00:35  update     ix -> ix:2 · deployment ecs-svc/8313…
+    08:00:40  progress   ix green 0 of 2 healthy · 0 % of production traffic
+    08:00:50  progress   ix green 2 of 2 healthy · 0 % of production traffic
+    08:00:55  held       ix@3e9b… waits for a person at POST_SCALE_UP (green 2 of 2 healthy · 0 % of production traffic): `reconciler continue ix`, or `reconciler abort ix` to go back; unanswered, ECS takes it back at 08:30
+    08:16:25  progress   ix green 2 of 2 healthy · 100 % of test traffic, none of production
+    08:16:30  progress   ix green 2 of 2 healthy · 100 % of production traffic
+    08:16:35  progress   ix green 2 of 2 healthy · 100 % of production traffic · bakes until 08:17
+    08:17:35  progress   ix green 2 of 2 healthy · 100 % of production traffic · blue is stopped
+    08:17:45  settled    ix runs ix:2, 2 of 2 running, after 1030 s
+    "#);
 }
 
 #[tokio::test(start_paused = true)]
