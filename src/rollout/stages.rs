@@ -72,14 +72,15 @@ pub fn stage_sentence(
 
 fn state(staged: &StagedDeployment, healthy: Option<(usize, usize)>) -> Vec<String> {
     let green = &staged.green;
-    let up = match healthy {
+    let (up, how) = match healthy {
         // Targets are registered before their tasks count as running.
-        Some((healthy, _)) => i64::try_from(healthy).unwrap_or(i64::MAX).min(green.running),
-        None => green.running,
+        Some((healthy, _)) => (i64::try_from(healthy).unwrap_or(i64::MAX).min(green.running), "healthy"),
+        // Without targets, or where nobody asked for their health.
+        None => (green.running, "running"),
     };
     let mut parts = vec![match green.requested {
         0 => "green not started yet".to_owned(),
-        all => format!("green {} of {all} healthy", up.min(all)),
+        all => format!("green {} of {all} {how}", up.min(all)),
     }];
     match (green.production, green.test) {
         (Some(production), test) if production > 0.0 || test.is_none_or(|test| test == 0.0) => {

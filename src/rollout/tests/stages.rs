@@ -84,16 +84,16 @@ fn a_step_says_when_the_next_one_comes() {
         Course { stage: "PRODUCTION_TRAFFIC_SHIFT".to_owned(), since: at(START), ..Course::default() };
     assert_eq!(
         progress(&live, Some(course)),
-        "green 3 of 3 healthy · 12.5 % of production traffic · next step at 00:19"
+        "green 3 of 3 running · 12.5 % of production traffic · next step at 00:19"
     );
-    assert_eq!(progress(&live, None), "green 3 of 3 healthy · 12.5 % of production traffic");
+    assert_eq!(progress(&live, None), "green 3 of 3 running · 12.5 % of production traffic");
 }
 
 #[test]
 fn a_pause_says_who_must_do_what_until_when_and_what_happens_otherwise() {
     assert_eq!(
         progress(&paused(), None),
-        "waits for a person at POST_SCALE_UP (green 3 of 3 healthy · 0 % of production traffic): \
+        "waits for a person at POST_SCALE_UP (green 3 of 3 running · 0 % of production traffic): \
          `reconciler continue worker`, or `reconciler abort worker` to go back; unanswered, ECS takes it back \
          at 1970-01-02 00:16"
     );
