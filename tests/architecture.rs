@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
-use reconciler::aws::{Inspector, Reader, TableReader, TableWriter, Writer};
+use reconciler::aws::{Inspector, Reader, Requester, TableReader, TableWriter, Writer};
 use reconciler::config::Settings;
 use reconciler::manifest;
 use reconciler::model::{Checkout, Revision, Timestamp};
@@ -241,6 +241,11 @@ fn the_policy_for_apply_allows_what_is_called_and_nothing_else() {
     let asked_along = ["iam:PassRole", "scheduler:TagResource"];
     let ledger = [TableReader::ACTIONS, TableWriter::ACTIONS].concat();
     allows_exactly("apply.json", &[&Reader::ACTIONS, &Writer::ACTIONS, &ledger, &asked_along]);
+}
+
+#[test]
+fn the_policy_for_people_allows_what_their_verbs_call_and_nothing_else() {
+    allows_exactly("people.json", &[&Requester::ACTIONS]);
 }
 
 fn deployed() -> Value {

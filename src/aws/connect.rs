@@ -13,8 +13,8 @@ use aws_smithy_http_client::tls;
 use super::call::Line;
 use super::json_service::JsonService;
 use super::{
-    Budget, Credentials, Error, ErrorKind, Inspector, OnCall, Reader, SharedHttpClient, TableReader,
-    TableWriter, Writer,
+    Budget, Credentials, Error, ErrorKind, Inspector, OnCall, Reader, Requester, SharedHttpClient,
+    TableReader, TableWriter, Writer,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -55,6 +55,7 @@ impl Settings {
 pub struct Aws {
     reader: Reader,
     writer: Writer,
+    requester: Requester,
     inspector: Inspector,
     tables: Tables,
     line: Arc<Line>,
@@ -85,6 +86,11 @@ impl Aws {
     pub fn table_writer(&self, table: &str) -> TableWriter {
         let reader = TableReader::new(self.tables.writes.clone(), self.line.clone(), table);
         TableWriter::new(self.tables.writes.clone(), self.line.clone(), reader)
+    }
+
+    /// Only the verbs ask for it by which people decide something.
+    pub fn requester(&self) -> Requester {
+        self.requester.clone()
     }
 
     /// Calls made so far, each counted once however often the SDK repeated it.
@@ -174,6 +180,7 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
     Ok(Aws {
         inspector: Inspector::new(reads.ecs.clone(), line.clone(), &settings.region, shared.endpoint_url()),
         reader: Reader::new(reads, line.clone()),
+        requester: Requester::new(writes.clone(), line.clone()),
         writer: Writer::new(writes, line.clone()),
         tables,
         line,

@@ -27,5 +27,6 @@ mod scheduled_tasks;
 mod second_thoughts;
 mod steady;
 mod story;
+mod strategies;
 mod transcripts;
 mod unanswered;
