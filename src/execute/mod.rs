@@ -15,8 +15,8 @@ use crate::aws::{self, Answer, ErrorKind, Writer};
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, Rollout, RolloutKind, ServiceKey,
-    TaskDefinitionArn, Timestamp,
+    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, RegisteredRevision, Rollout, RolloutKind,
+    ServiceKey, TaskDefinitionArn, Timestamp,
 };
 use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
@@ -181,9 +181,16 @@ impl Run<'_> {
             before: self.outcome.primary.clone(),
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };
+        let registered = self.outcome.registered.clone().map(|task_definition| RegisteredRevision {
+            task_definition_digest: self.work.task_definition_digest.clone(),
+            task_definition,
+        });
         self.ledger
             .update(self.service(), |record| {
                 record.intent = Some(intent);
+                if registered.is_some() {
+                    record.registered = registered;
+                }
                 if kind == IntentKind::Scale {
                     scaling::claim(record, self.planned());
                 }
@@ -214,6 +221,7 @@ impl Run<'_> {
                 record.intent = None;
                 scaling::let_go(record, self.planned());
                 if let Some(applied) = applied {
+                    record.registered = None;
                     record.applied = Some(applied.since(record.applied.as_ref()));
                     record.leaving = None;
                     record.deleted = None;

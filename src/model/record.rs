@@ -17,6 +17,10 @@ pub struct ServiceRecord {
     /// A call that was about to be made and whose outcome is not known yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
+    /// The revision that was registered last, until what it is for is applied: the family's list may not
+    /// show it yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registered: Option<RegisteredRevision>,
     /// The spec that was applied last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied: Option<Applied>,
@@ -175,6 +179,14 @@ pub struct Deleted {
     /// What it ran last. Task definitions stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_definition: Option<TaskDefinitionArn>,
+}
+
+/// A revision, by what it was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisteredRevision {
+    pub task_definition_digest: Digest,
+    pub task_definition: TaskDefinitionArn,
 }
 
 /// Written before a mutating call, removed once its outcome is known.
