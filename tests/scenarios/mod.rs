@@ -25,5 +25,5 @@ mod scaling;
 mod scheduled_tasks;
 mod second_thoughts;
 mod steady;
-mod story;
+pub(crate) mod story;
 mod transcripts;
