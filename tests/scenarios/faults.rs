@@ -1,9 +1,11 @@
 //! AWS throttles, fails and keeps silent: the end is the same, without doubles.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use simulator::error::ApiError;
 use simulator::faults::Fault;
+use tokio::time::Instant;
 
 use super::story::{End, Story};
 use crate::world::{World, mutating};
@@ -136,4 +138,22 @@ async fn a_look_from_before_our_deployment_does_not_reject_the_commit() {
     assert_eq!(world.record("api").quarantine, None, "{}", world.told());
     assert_eq!(world.runs("api").await, "api:2");
     assert!(!world.told().contains("rollback"), "{}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_finds_no_room_after_aws_was_away_is_tried_again() {
+    let (expected, _) = Story::UpdateWithHooks.undisturbed().await;
+    let mut error = ApiError::new("ServerException", "Something went wrong.");
+    error.status = 500;
+    let mut began = None;
+    // Longer than the hook may take.
+    let (end, _) = played(Story::UpdateWithHooks, move |call| {
+        let away = began.get_or_insert_with(Instant::now).elapsed() < Duration::from_secs(12 * 60);
+        match call.operation == "RegisterTaskDefinition" && away {
+            true => Fault::RefuseBefore(error.clone()),
+            false => Fault::None,
+        }
+    })
+    .await;
+    assert_eq!(end, expected);
 }
