@@ -19,6 +19,7 @@ mod killed;
 mod page;
 mod releases;
 mod secrets;
+mod shifting;
 mod stopping;
 mod under_fire;
 mod uploads;

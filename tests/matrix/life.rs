@@ -245,7 +245,7 @@ impl Stage<'_> {
             sender.try_send(wish.clone()).unwrap();
         }
         let mut run: Running<'_> = Box::pin(operator.run(wishes, CancellationToken::new()));
-        let fate = loop {
+        loop {
             tokio::select! {
                 biased;
                 () = signals.kill.notified() => break Fate::Killed,
@@ -269,8 +269,7 @@ impl Stage<'_> {
                     }
                 }
             }
-        };
-        fate
+        }
     }
 
     /// Only one may act: the second is refused, and the first goes on.
