@@ -182,6 +182,11 @@ pub async fn inspector(account: &Account, desired: &Desired) -> anyhow::Result<(
     Ok((aws.inspector(), identity.account))
 }
 
+/// Connects likewise, for a verb that asks something of the operator; and says who asks.
+pub async fn connection(account: &Account, desired: &Desired) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
+    connect(account, &desired.environment).await
+}
+
 async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
     let mut settings = aws::Settings::new(&environment.region);
     settings.endpoint.clone_from(&account.endpoint_url);
@@ -315,6 +320,11 @@ pub fn records(account: &Account, desired: &Desired) -> anyhow::Result<BTreeMap<
     let environment = &desired.environment;
     let place = Place::of(&account.installation, environment);
     Ok(LedgerView::read(ledger_path(account, environment), &place)?.records().clone())
+}
+
+/// Whether there is a ledger at hand.
+pub fn has_ledger(account: &Account, environment: &Environment) -> bool {
+    ledger_path(account, environment).exists()
 }
 
 /// Says so where there is no ledger, and what is then not known here; answers whether there is one.

@@ -143,6 +143,8 @@ impl Engine {
                             deployment: rollout.deployment.clone(),
                             revision: rollout.revision.clone(),
                             failure: failure.clone(),
+                            again: None,
+                            by: None,
                         });
                     })
                     .await?;
@@ -162,6 +164,8 @@ impl Engine {
                             deployment: None,
                             revision: desired.revision.id.clone(),
                             failure,
+                            again: None,
+                            by: None,
                         });
                     })
                     .await?;

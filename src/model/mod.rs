@@ -9,6 +9,7 @@ mod live;
 mod lookup;
 mod path;
 mod record;
+mod request;
 mod revision;
 mod scaling_override;
 mod scheduled_task;
@@ -16,6 +17,7 @@ mod service_key;
 mod surroundings;
 mod tags;
 mod timestamp;
+mod window;
 
 pub use checkout::Checkout;
 pub use desired::{
@@ -32,9 +34,10 @@ pub use live::{
 pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
-    Applied, AppliedSpec, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind,
-    ScalingPut, ServiceRecord,
+    Again, Applied, AppliedSpec, Deleted, GoingBack, Intent, IntentKind, LastGood, Leaving, Quarantine,
+    Rollout, RolloutKind, ScalingPut, ServiceRecord,
 };
+pub use request::Request;
 pub use revision::{Revision, TaskDefinitionArn, is_dirty};
 pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};
 pub use scheduled_task::{
@@ -44,6 +47,7 @@ pub use service_key::ServiceKey;
 pub use surroundings::{Facts, ImageId, Repository, Subject};
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;
+pub use window::{WINDOW_MAX, Window, WindowDays, WindowKind};
 
 /// A JSON tree as AWS speaks it. Objects are sorted by key, so equal trees print alike.
 pub type Json = serde_json::Value;

@@ -83,7 +83,8 @@ impl Observer {
     ) {
         let decided = !is_leading(service, rollout)
             || is_late(want, rollout, now)
-            || rollout.digest != want.desired.digest;
+            || rollout.digest != want.desired.digest
+            || want.record.is_some_and(|record| record.going_back.is_some());
         let deployments = async {
             match decided {
                 true => self.service_deployments(want).await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::replacing::{End, end};
 use super::{
-    Decision, Extent, Held, Hooks, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Step,
+    Decision, Extent, Held, Hooks, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Step, Wave,
 };
 use crate::model::{
     Desired, Digest, EcsService, Environment, FieldPath, LiveService, Part, ServiceKey, ServiceRecord,
@@ -117,8 +117,8 @@ impl Departure<'_> {
 
     /// First match wins.
     fn guard(self, service: &EcsService) -> Option<Held> {
-        if let Some(text) = service.tag(tag::SUSPENDED) {
-            return Some(Held::Suspended { text: text.to_owned() });
+        if let Some(request) = service.suspended(self.now) {
+            return Some(Held::Suspended { request });
         }
         let desired = self.desired;
         let guard = self
@@ -136,7 +136,7 @@ impl Departure<'_> {
             .or_else(|| self.still_running(service));
         let waits = || {
             let service = self.waits_for.filter(|_| !self.has_begun())?.clone();
-            Some(Held::WaitsFor { service })
+            Some(Held::WaitsFor { service, wave: Wave::GoesOn })
         };
         guard.map(Held::NotPruned).or_else(|| self.hook_running()).or_else(waits)
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::change::{Change, creation, origin, paths};
-use super::decide::kind_changed;
+use super::decide::{closed, kind_changed};
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::task_definition::{Comparison, Wanted, compare_contents, source_of};
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::model::{
     DesiredScheduledTask, Digest, Environment, FieldPath, Json, LiveScheduledTask, Ownership, Part, Revision,
-    Schedule, ServiceRecord, Workload, schedule_group_name, tag,
+    Schedule, ServiceRecord, Timestamp, Workload, schedule_group_name, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -26,6 +26,7 @@ struct Look<'a> {
     environment: &'a Environment,
     installation: &'a str,
     revision: &'a Revision,
+    now: Timestamp,
 }
 
 /// Plans one scheduled task, knowing nothing of the others.
@@ -36,8 +37,9 @@ pub fn plan_scheduled_task(
     environment: &Environment,
     installation: &str,
     revision: &Revision,
+    now: Timestamp,
 ) -> ServicePlan {
-    let look = Look { desired, live, record, environment, installation, revision };
+    let look = Look { desired, live, record, environment, installation, revision, now };
     let (decision, quiet) = decide(look);
     ServicePlan {
         service: desired.key.clone(),
@@ -70,7 +72,9 @@ fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
         return (Decision::Unchanged, change.quiet);
     }
     let tolerated = || change.is_tolerated_drift(look.desired.sync.drift).then_some(Held::DriftTolerated);
-    let reason = suspended(look).or_else(|| quarantined(look)).or_else(tolerated);
+    let windows = look.desired.sync.windows(look.environment);
+    let outside = || closed(windows, look.record, &look.desired.digest, look.now);
+    let reason = suspended(look).or_else(|| quarantined(look)).or_else(tolerated).or_else(outside);
     let Change { differences, quiet, steps } = change;
     let decision = match reason {
         Some(reason) => Decision::Held { reason, differences },
@@ -106,7 +110,8 @@ fn suspended(look: Look<'_>) -> Option<Held> {
 
 fn quarantined(look: Look<'_>) -> Option<Held> {
     let quarantine = look.record?.quarantine.as_ref()?;
-    (quarantine.digest == look.desired.digest).then(|| Held::Quarantined(Box::new(quarantine.clone())))
+    let rejected = quarantine.digest == look.desired.digest && !quarantine.is_released(look.now);
+    rejected.then(|| Held::Quarantined(Box::new(quarantine.clone())))
 }
 
 fn of_absent(look: Look<'_>) -> Change {

@@ -1,9 +1,10 @@
 //! Why a change is held, and the way out, in words. The only place that words them.
 
 use crate::model::tag;
-use crate::plan::{Held, PruneGuard, Share};
+use crate::plan::{Held, PruneGuard, Share, Wave};
 
 use super::paint::plain;
+use super::requests::{quarantine_detail, quarantine_headline, suspended_sentence};
 
 /// A reason to hold a change, as every window tells it.
 pub(super) struct HeldText {
@@ -20,16 +21,13 @@ impl HeldText {
     pub(super) fn of(held: &Held) -> Self {
         match held {
             Held::Quarantined(quarantine) => {
-                let failure = &quarantine.failure;
-                let detail = format!(
-                    "digest {} failed on {} ({})",
-                    quarantine.digest.short(),
-                    failure.at.minute(),
-                    plain(&failure.likely_cause)
-                );
+                let way_out = match &quarantine.again {
+                    Some(_) => "to try now: `reconciler retry`, or commit a change",
+                    None => "to try again: commit a change, or `reconciler retry`",
+                };
                 Self {
-                    details: vec![detail],
-                    ..Self::new("Quarantined", "quarantined".to_owned(), "to try again: commit a change")
+                    details: vec![quarantine_detail(quarantine)],
+                    ..Self::new("Quarantined", quarantine_headline(quarantine), way_out)
                 }
             }
             Held::Unreadable { what, why } => Self::new(
@@ -45,10 +43,21 @@ impl HeldText {
             Held::HookRunning { hook } => {
                 Self::new("HookRunning", format!("runs {hook}"), "it is planned again when that has ended")
             }
-            Held::Suspended { text } => Self::new(
+            Held::Suspended { request } => Self::new(
                 "Suspended",
-                format!("suspended, \"{}\"", plain(text)),
-                &format!("to go on: remove the tag `{}` from the service", tag::SUSPENDED),
+                suspended_sentence(request),
+                &format!(
+                    "to go on: `reconciler resume`, or remove the tag `{}` from the service",
+                    tag::SUSPENDED
+                ),
+            ),
+            Held::OutsideWindow { opens } => Self::new(
+                "OutsideWindow",
+                match opens {
+                    Some(opens) => format!("outside its window, opens {}", opens.told),
+                    None => "outside its window, which does not open within weeks".to_owned(),
+                },
+                "to do it now: `reconciler sync`",
             ),
             Held::NotOwned { owner } => Self::new(
                 "NotOwned",
@@ -107,9 +116,12 @@ impl HeldText {
                     )
                 }
             }
-            Held::WaitsFor { service } => Self::new(
+            Held::WaitsFor { service, wave } => Self::new(
                 "WaitsFor",
-                format!("waits for {service}"),
+                match wave {
+                    Wave::GoesOn => format!("waits for {service}"),
+                    Wave::Stopped => format!("waits for {service}, which is held"),
+                },
                 &format!("it goes on when {service} has settled"),
             ),
             Held::NotPruned(guard) => Self::of_guard(guard),

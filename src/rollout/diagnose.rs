@@ -114,5 +114,6 @@ fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
         (Gate::Superseded, _) => "another deployment replaced it".to_owned(),
         (Gate::RefusedByAws, _) => "AWS refused it".to_owned(),
         (Gate::Hook, _) => "a hook failed".to_owned(),
+        (Gate::Person, _) => "a person took it back".to_owned(),
     }
 }

@@ -8,10 +8,12 @@ mod judge;
 mod roll_back;
 #[cfg(test)]
 mod tests;
+mod transient;
 mod types;
 
 pub use diagnose::diagnose;
 pub use hook::{HookVerdict, blamed, hook_failure, is_infrastructure, is_unplaceable, judge_hook};
 pub use judge::judge;
 pub use roll_back::{RollBack, by_update, last_good, roll_back};
+pub use transient::{again, ask_again, may_pass};
 pub use types::Verdict;

@@ -17,6 +17,7 @@ mod importing;
 mod jobs;
 mod page;
 mod releases;
+mod requests;
 mod secrets;
 mod stopping;
 mod under_fire;

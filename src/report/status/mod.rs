@@ -5,6 +5,7 @@ mod json;
 mod leaving;
 mod overriding;
 mod scheduled_task;
+mod suspended;
 mod text;
 
 #[cfg(test)]
@@ -175,6 +176,7 @@ pub fn fold(
         let mut status = conditions::service_status(planned, live, record);
         if let Some(service) = desired.services.get(&planned.service) {
             overriding::add(&mut status, service, live, now);
+            suspended::add(&mut status, live, now);
         }
         status
     });
