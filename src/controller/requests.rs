@@ -238,7 +238,12 @@ impl Engine {
             false => self.go_back(case, steps).await?,
         };
         if matches!(next, Next::Held(_)) {
-            next = self.go_back(case, self.way_back(case, &record).steps(&to)).await?;
+            let settings = match rollout::by_update(&taken_back, ecs, &live.service_revision, &record) {
+                RollBack::Update { steps } => steps,
+                RollBack::Nowhere { .. } | RollBack::ByEcs | RollBack::Stop { .. } => Vec::new(),
+            };
+            let steps = plan::with_settings(self.way_back(case, &record).steps(&to), settings);
+            next = self.go_back(case, steps).await?;
         }
         match next {
             Next::Watch(_) | Next::Held(_) => {
@@ -269,6 +274,7 @@ impl Engine {
             extent: Extent::Override,
             left_git: None,
             replaces: None,
+            kept_drift: Vec::new(),
         };
         let work = Work {
             plan: &plan,

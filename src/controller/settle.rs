@@ -7,9 +7,10 @@ use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
     AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood, LiveService,
-    OnFailure, Ownership, Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload,
+    OnFailure, Ownership, Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceRecord, Timestamp,
+    Workload,
 };
-use crate::plan::{Action, Decision, Extent, Hooks, ServicePlan, Step, WayBack};
+use crate::plan::{Action, Decision, Extent, Hooks, ServicePlan, Step, WayBack, with_settings};
 use crate::report;
 use crate::rollout::{self, RollBack, Verdict};
 
@@ -153,7 +154,8 @@ impl Engine {
                             true => Some(AppliedSpec::of(service)),
                             false => applied.and_then(|applied| applied.spec.clone()),
                         };
-                        record.note_good(LastGood::of(ecs, rollout.digest.clone(), spec, now));
+                        let revision = &live.service_revision;
+                        record.note_good(LastGood::of(ecs, revision, rollout.digest.clone(), spec, now));
                     }
                 }
             })
@@ -213,10 +215,37 @@ impl Engine {
                 return back;
             }
         }
-        let steps = self.way_back(case, record).steps(to);
+        let settings = match &back {
+            RollBack::Update { steps } => steps.clone(),
+            RollBack::Nowhere { .. } | RollBack::ByEcs | RollBack::Stop { .. } => Vec::new(),
+        };
+        let steps = with_settings(self.way_back(case, record).steps(to), settings);
         let deploys =
             |step: &Step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. });
         if steps.iter().any(deploys) { RollBack::Update { steps } } else { back }
+    }
+
+    /// Notes what a roll-back will have to put back, where a commit replaces what nobody noted before.
+    pub(super) async fn note_what_goes(
+        &self,
+        service: &DesiredService,
+        live: &LiveService,
+        record: &ServiceRecord,
+    ) -> Result<(), ledger::Error> {
+        let (Some(ecs), Some(revision)) = (live.service.present(), live.service_revision.present()) else {
+            return Ok(());
+        };
+        let concerns = |name: &str| service.service.get(name).is_some() || revision.get(name).is_some();
+        let unknown = record.last_good.as_ref().is_some_and(|good| good.lacks_revision_of(ecs));
+        if !unknown || !REVISION_ONLY.iter().any(|name| concerns(name)) {
+            return Ok(());
+        }
+        let note = |record: &mut ServiceRecord| {
+            if let Some(good) = &mut record.last_good {
+                good.note_revision(revision);
+            }
+        };
+        self.ledger.update(&service.key, note).await
     }
 
     /// Quarantines the digest and goes back, or follows ECS going back.
@@ -272,7 +301,8 @@ impl Engine {
                     // Refused, for example because it ended in between: there is another way.
                     Next::Held(_) => match live.service.present() {
                         Some(ecs) => {
-                            match self.whole(case, &before, rollout::by_update(rollout, ecs, &before)) {
+                            let back = rollout::by_update(rollout, ecs, &live.service_revision, &before);
+                            match self.whole(case, &before, back) {
                                 RollBack::Update { steps } => self.go_back(case, steps).await,
                                 RollBack::Nowhere { why } => self.stay(case, &why).await,
                                 RollBack::ByEcs | RollBack::Stop { .. } => Ok(Next::Watch(WATCH_EVERY)),
@@ -342,6 +372,7 @@ impl Engine {
             extent: Extent::Whole,
             left_git: None,
             replaces: None,
+            kept_drift: Vec::new(),
         };
         let work = Work {
             plan: &plan,

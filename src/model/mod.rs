@@ -34,8 +34,8 @@ pub use live::{
 pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
-    Again, Applied, AppliedSpec, Deleted, GoingBack, Intent, IntentKind, LastGood, Leaving, Quarantine,
-    Rollout, RolloutKind, ScalingPut, ServiceRecord,
+    Again, Applied, AppliedSpec, Deleted, GoingBack, Intent, IntentKind, KeptDrift, LastGood, Leaving,
+    Quarantine, Rollout, RolloutKind, ScalingPut, ServiceRecord,
 };
 pub use request::Request;
 pub use revision::{Revision, TaskDefinitionArn, is_dirty};

@@ -9,7 +9,7 @@ use super::ignore::with_ignored;
 use super::task_definition::{Comparison, Wanted, compare_contents, source_of};
 use super::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, Hooks, Quiet, RevisionSource,
-    ServicePlan, body,
+    ServicePlan, body, lookups, tolerance,
 };
 use crate::model::{
     DesiredScheduledTask, Digest, Environment, FieldPath, Json, LiveScheduledTask, Ownership, Part, Revision,
@@ -51,6 +51,7 @@ pub fn plan_scheduled_task(
         extent: Extent::Whole,
         left_git: None,
         replaces: None,
+        kept_drift: Vec::new(),
     }
 }
 
@@ -68,6 +69,9 @@ fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
         None => of_absent(look),
     };
     attribute(look, &mut change);
+    if look.live.schedule.present().is_some() {
+        tolerance::ignore(look.desired.sync.drift, &mut change);
+    }
     if change.differences.is_empty() && change.steps.is_empty() {
         return (Decision::Unchanged, change.quiet);
     }
@@ -75,7 +79,7 @@ fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
     let windows = look.desired.sync.windows(look.environment);
     let outside = || closed(windows, look.record, &look.desired.digest, look.now);
     let reason = suspended(look).or_else(|| quarantined(look)).or_else(tolerated).or_else(outside);
-    let Change { differences, quiet, steps } = change;
+    let Change { differences, quiet, steps, .. } = change;
     let decision = match reason {
         Some(reason) => Decision::Held { reason, differences },
         None => Decision::Change { differences, steps },
@@ -252,5 +256,10 @@ fn attribute(look: Look<'_>, change: &mut Change) {
     for difference in &mut change.differences {
         difference.cause = if drifted { Cause::BehindOurBack } else { Cause::Git };
         difference.origin = origin(&look.desired.origins, &difference.path);
+        if let Some(applied) =
+            look.record.and_then(|record| record.applied.as_ref()).filter(|it| it.digest != *wanted)
+        {
+            lookups::tell(applied, look.environment, &look.desired.origins, &look.revision.id, difference);
+        }
     }
 }

@@ -1,11 +1,9 @@
 //! The plan of a roll-back: a service brought back to what Git said of it when it was good.
 
-use serde_json::Value;
-
 use super::change::{Change, Look, update_service};
 use super::{Action, RevisionSource, Step, scale};
 use crate::model::{
-    DesiredService, Environment, LastGood, LiveService, Revision, ServiceRecord, TaskDefinitionArn, Timestamp,
+    DesiredService, Environment, LiveService, Revision, ServiceRecord, TaskDefinitionArn, Timestamp,
 };
 
 /// What a way back is planned from.
@@ -29,7 +27,7 @@ impl WayBack<'_> {
         let good = self.record.good(to);
         let source = (service.task_definition() != *to).then(|| RevisionSource::Existing(to.clone()));
         let mut change = Change::default();
-        match good.and_then(|good| good.spec.as_ref()) {
+        match good.and_then(|good| good.spec.as_ref()?.read()) {
             None => {
                 if source.is_some() {
                     let body = serde_json::json!({
@@ -43,8 +41,8 @@ impl WayBack<'_> {
             }
             Some(spec) => {
                 let mut then = self.desired.clone();
-                then.service = spec.service.clone();
-                then.scaling = spec.scaling.clone();
+                then.service = spec.service;
+                then.scaling = spec.scaling;
                 // What a person asks for now outlasts what was good then.
                 let look = Look {
                     desired: &then,
@@ -66,9 +64,6 @@ impl WayBack<'_> {
             }
         }
         let mut steps = change.steps;
-        if let Some(good) = good {
-            put_settings_back(good, service.0.as_object(), &mut steps, self);
-        }
         for step in &mut steps {
             step.because.clear();
         }
@@ -86,43 +81,30 @@ impl WayBack<'_> {
     }
 }
 
-/// Settings that Git did not mention then, and that the deployment had all the same.
-fn put_settings_back(
-    good: &LastGood,
-    live: Option<&serde_json::Map<String, Value>>,
-    steps: &mut Vec<Step>,
-    way: WayBack<'_>,
-) {
-    let (Some(settings), Some(live)) = (good.settings.as_object(), live) else { return };
-    let changed: Vec<(&String, &Value)> =
-        settings.iter().filter(|(name, value)| live.get(*name) != Some(value)).collect();
-    if changed.is_empty() {
-        return;
-    }
-    let update = steps.iter_mut().find_map(|step| match &mut step.action {
-        Action::UpdateService { body, starts_deployment, .. } => Some((body, starts_deployment)),
-        _ => None,
-    });
-    match update {
-        Some((body, starts_deployment)) => {
-            for (name, value) in changed {
-                if body.get(name).is_none() {
-                    body[name.as_str()] = value.clone();
+/// Puts the settings that a deployment had beside what Git said of it: those that Git did not mention.
+pub fn with_settings(mut steps: Vec<Step>, settings: Vec<Step>) -> Vec<Step> {
+    for step in settings {
+        let Action::UpdateService { body: back, starts_deployment, task_definition } = step.action else {
+            continue;
+        };
+        let update = steps.iter_mut().find_map(|step| match &mut step.action {
+            Action::UpdateService { body, starts_deployment, .. } => Some((body, starts_deployment)),
+            _ => None,
+        });
+        match update {
+            Some((body, deploys)) => {
+                for (name, value) in back.as_object().into_iter().flatten() {
+                    if body.get(name).is_none() && name != "taskDefinition" {
+                        body[name.as_str()] = value.clone();
+                        *deploys |= starts_deployment;
+                    }
                 }
             }
-            *starts_deployment = true;
-        }
-        None => {
-            let mut body = serde_json::json!({
-                "cluster": way.environment.cluster, "service": way.desired.key.name(),
-                "taskDefinition": good.task_definition.0,
-            });
-            for (name, value) in changed {
-                body[name.as_str()] = value.clone();
+            None => {
+                let action = Action::UpdateService { body: back, starts_deployment, task_definition };
+                steps.insert(0, Step { action, because: step.because });
             }
-            let task_definition = Some(RevisionSource::Existing(good.task_definition.clone()));
-            let action = Action::UpdateService { task_definition, body, starts_deployment: true };
-            steps.insert(0, Step { action, because: Vec::new() });
         }
     }
+    steps
 }
