@@ -232,6 +232,9 @@ impl Engine {
         if let Some(quarantine) =
             record.quarantine.as_ref().filter(|it| it.digest == service.digest && rejects(it))
         {
+            if quarantine.is_released(now) && plan::may_be_under_way(record, now) {
+                return Ok(Next::Watch(WATCH_EVERY));
+            }
             let sentence = report::held_sentence(&Held::Quarantined(Box::new(quarantine.clone())));
             let event = Event::new((self.now)(), Kind::Held, sentence.clone());
             self.journal.tell_once(event.of(&service.key).digest(&service.digest));

@@ -10,9 +10,9 @@ use crate::execute::{self, Work};
 use crate::journal::{Event, Kind, Level};
 use crate::ledger;
 use crate::model::{
-    Again, Desired, DesiredService, EcsService, Environment, Failure, Gate, GoingBack, LiveService,
-    Ownership, Part, Quarantine, Request, Rollout, RolloutKind, ServiceRecord, TaskDefinitionArn, Workload,
-    tag,
+    Again, Desired, DesiredService, EcsService, Environment, Failure, Gate, GoingBack, IntentKind,
+    LiveService, Ownership, Part, Quarantine, Request, Rollout, RolloutKind, ServiceRecord,
+    TaskDefinitionArn, Workload, tag,
 };
 use crate::plan::{self, Action, Decision, Extent, Gateway, Hooks, ServicePlan, Step};
 use crate::rollout::{self, RollBack};
@@ -50,7 +50,8 @@ impl Engine {
             over.push(key.to_owned());
         }
         // An intent that is open says what may have become of another call: it is not written over.
-        if !over.is_empty() && record.intent.is_none() {
+        let open = record.intent.as_ref().is_some_and(|intent| intent.kind != IntentKind::Tag);
+        if !over.is_empty() && !open {
             self.take_off(desired, service, ecs, over).await?;
         }
         Ok(())

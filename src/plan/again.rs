@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::change::{Change, Look};
 use super::{Action, Cause, Consequence, Difference};
-use crate::model::{EcsService, FieldPath, Gate};
+use crate::model::{EcsService, FieldPath, Gate, IntentKind, ServiceRecord, Timestamp};
 
 /// AWS accepts a signed request for so long: an unanswered call may still take effect.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
@@ -38,6 +38,14 @@ pub(super) fn deploy_again(look: Look<'_>, service: &EcsService, change: &mut Ch
     change.step(Action::UpdateService { task_definition: None, body, starts_deployment: true }, vec![path]);
 }
 
+/// Whether an update whose answer was lost may still start a deployment: another would be one too many.
+pub fn may_be_under_way(record: &ServiceRecord, now: Timestamp) -> bool {
+    record
+        .intent
+        .as_ref()
+        .is_some_and(|intent| intent.kind == IntentKind::Update && now.since(intent.at) < MAY_TAKE_EFFECT)
+}
+
 fn is_due(look: Look<'_>, service: &EcsService) -> bool {
     let Some(record) = look.record else { return false };
     let Some(failed) = record.quarantine.as_ref().filter(|it| it.digest == look.desired.digest) else {
@@ -45,11 +53,10 @@ fn is_due(look: Look<'_>, service: &EcsService) -> bool {
     };
     let leads = failed.deployment.is_some()
         && service.primary().is_some_and(|primary| Some(primary.id()) == failed.deployment.as_deref());
-    let open = record.intent.as_ref().is_some_and(|intent| look.now.since(intent.at) < MAY_TAKE_EFFECT);
     // One that failed the hooks after it has completed: those are what is tried again.
     failed.is_released(look.now)
         && failed.failure.gate != Gate::Hook
         && leads
-        && !open
+        && !may_be_under_way(record, look.now)
         && record.rollout.is_none()
 }

@@ -36,6 +36,7 @@ mod windows;
 use std::collections::BTreeMap;
 
 pub use action::{Action, RevisionSource, Step};
+pub use again::may_be_under_way;
 pub use credentials::is_credential;
 pub use decide::plan_service;
 pub use difference::{Around, Rules, differences, is_implied};

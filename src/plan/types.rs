@@ -233,6 +233,10 @@ pub enum PruneGuard {
     DependedOn {
         by: ServiceKey,
     },
+    /// Changes go out at certain times only, and nothing says that a deletion may go out at another.
+    OutsideWindow {
+        opens: Option<Opening>,
+    },
     /// Tasks still run, long after they were asked to stop.
     StillRunning {
         tasks: i64,

@@ -1,7 +1,7 @@
 //! Why a change is held, and the way out, in words. The only place that words them.
 
 use crate::model::tag;
-use crate::plan::{Held, PruneGuard, Share, Wave};
+use crate::plan::{Held, Opening, PruneGuard, Share, Wave};
 
 use super::paint::plain;
 use super::requests::{quarantine_detail, quarantine_headline, suspended_sentence};
@@ -51,14 +51,9 @@ impl HeldText {
                     tag::SUSPENDED
                 ),
             ),
-            Held::OutsideWindow { opens } => Self::new(
-                "OutsideWindow",
-                match opens {
-                    Some(opens) => format!("outside its window, opens {}", opens.told),
-                    None => "outside its window, which does not open within weeks".to_owned(),
-                },
-                "to do it now: `reconciler sync`",
-            ),
+            Held::OutsideWindow { opens } => {
+                Self::new("OutsideWindow", outside_window(opens.as_ref()), "to do it now: `reconciler sync`")
+            }
             Held::NotOwned { owner } => Self::new(
                 "NotOwned",
                 format!("it belongs to {}", plain(owner)),
@@ -154,6 +149,9 @@ impl HeldText {
             PruneGuard::DependedOn { by } => {
                 (format!("{by} depends on it"), format!("take it out of `dependsOn` of {by}"))
             }
+            PruneGuard::OutsideWindow { opens } => {
+                (outside_window(opens.as_ref()), "it goes when that opens".to_owned())
+            }
             PruneGuard::StillRunning { tasks, asked_at } => (
                 format!("tasks still run ({tasks}), asked to stop on {}", asked_at.minute()),
                 "it is deleted when the last has stopped; see what keeps them, such as task protection"
@@ -165,5 +163,12 @@ impl HeldText {
 
     fn new(reason: &'static str, headline: String, way_out: &str) -> Self {
         Self { reason, headline, details: Vec::new(), way_out: way_out.to_owned() }
+    }
+}
+
+fn outside_window(opens: Option<&Opening>) -> String {
+    match opens {
+        Some(opens) => format!("outside its window, opens {}", opens.told),
+        None => "outside its window, which does not open within weeks".to_owned(),
     }
 }

@@ -9,6 +9,7 @@ const STANDS_IN: &str = r#"
 cluster: jobs
 images:
   web: {command: sleep, args: ["600"], tags: ["1", "2"]}
+targetGroups: [{name: web, port: 8080}]
 "#;
 
 const ENVIRONMENT: &str = "

@@ -121,3 +121,19 @@ async fn a_change_of_a_schedule_waits_for_its_window_as_well() {
     world.run_for(&operator, &wish, 60 * MINUTE).await;
     assert_eq!(world.schedule("report").await["State"], "ENABLED", "{}", world.told());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_waits_for_its_window_as_well() {
+    let mut world = World::new().await;
+    let both = world.commit(&[service("api", "app:1"), service("old", "app:1")]);
+    world.settle(&both).await;
+    world.take_calls();
+    world.environment = AT_NINE.replace("sync: {", "sync: {prune: true, ");
+    let wish = world.commit(&[service("api", "app:1")]);
+    let operator = world.operator().await;
+    world.run_for(&operator, &wish, 50 * MINUTE).await;
+    assert_eq!(mutating(&world.take_calls()), NONE, "{}", world.told());
+    assert!(world.told().contains("outside its window, opens 10:00 Europe/Paris"), "{}", world.told());
+    world.run_for(&operator, &wish, 20 * MINUTE).await;
+    assert_eq!(world.service("old").await["status"], "INACTIVE", "{}", world.told());
+}
