@@ -144,7 +144,7 @@ fn hook_running(look: Look<'_>) -> Option<Held> {
 
 fn suspended(look: Look<'_>) -> Option<Held> {
     let request = look.live.service.present()?.suspended(look.now)?;
-    Some(Held::Suspended { request })
+    Some(Held::Suspended { request: Box::new(request) })
 }
 
 fn quarantined(look: Look<'_>) -> Option<Held> {

@@ -119,7 +119,7 @@ impl Departure<'_> {
     /// First match wins.
     fn guard(self, service: &EcsService) -> Option<Held> {
         if let Some(request) = service.suspended(self.now) {
-            return Some(Held::Suspended { request });
+            return Some(Held::Suspended { request: Box::new(request) });
         }
         let desired = self.desired;
         let guard = self

@@ -155,7 +155,7 @@ pub enum Held {
     /// This digest failed before.
     Quarantined(Box<Quarantine>),
     /// A person asked for it by a tag.
-    Suspended { request: Request },
+    Suspended { request: Box<Request> },
     /// Changes go out at certain times only. `opens`: the next one, if it comes within weeks.
     OutsideWindow { opens: Option<Opening> },
     /// Another owner holds the service.

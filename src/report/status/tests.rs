@@ -67,7 +67,7 @@ fn text(status: &Status, show: Show) -> String {
 #[test]
 fn what_needs_attention_comes_first() {
     let status = status_of(|plan, _| {
-        hold(plan, 0, Held::Suspended { request: Request::read("incident 4711") });
+        hold(plan, 0, Held::Suspended { request: Box::new(Request::read("incident 4711")) });
     });
     insta::assert_snapshot!(text(&status, Show::Attention), @r#"
     production   main@4c1f9e2, seen 12 s ago · 5 services: 1 ready, 1 suspended, 2 reconciling, 1 rolled back

@@ -40,7 +40,7 @@ fn service_status(
     let ecs = live.and_then(|live| live.service.present());
     let held = |reason| Decision::Held { reason, differences: Vec::new() };
     let decision = match (ecs.and_then(|ecs| ecs.suspended(now)), &record.quarantine) {
-        (Some(request), _) => held(Held::Suspended { request }),
+        (Some(request), _) => held(Held::Suspended { request: Box::new(request) }),
         (None, Some(quarantine)) => held(Held::Quarantined(Box::new(quarantine.clone()))),
         (None, None) => Decision::Unchanged,
     };
