@@ -244,7 +244,7 @@ fn the_policy_for_apply_allows_what_is_called_and_nothing_else() {
 
 #[test]
 fn the_policy_for_people_allows_what_their_verbs_call_and_nothing_else() {
-    allows_exactly("operate.json", &[&Requester::ACTIONS]);
+    allows_exactly("people.json", &[&Requester::ACTIONS]);
 }
 
 fn deployed() -> Value {

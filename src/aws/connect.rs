@@ -74,7 +74,7 @@ impl Aws {
         self.writer.clone()
     }
 
-    /// Only people's verbs ask for it.
+    /// Only the verbs ask for it by which people decide something.
     pub fn requester(&self) -> Requester {
         self.requester.clone()
     }

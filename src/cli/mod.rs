@@ -1,7 +1,10 @@
 //! One file per verb; this one only chooses.
 
+mod abort;
 mod apply;
+mod carry_on;
 mod import;
+mod in_flight;
 #[cfg(feature = "local")]
 pub mod local;
 mod plan;
@@ -80,6 +83,8 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
         Verb::Apply(settings) => apply::run(&settings, &surroundings).await,
         Verb::Run(settings) => run::run(&settings, &surroundings).await,
         Verb::Status(settings) => unless_stopped(stop, status::run(&settings, &surroundings)).await,
+        Verb::Continue(settings) => unless_stopped(stop, carry_on::run(&settings, &surroundings)).await,
+        Verb::Abort(settings) => unless_stopped(stop, abort::run(&settings, &surroundings)).await,
         Verb::Import(settings) => unless_stopped(stop, import::run(&settings, &surroundings)).await,
         Verb::Suspend(settings) => unless_stopped(stop, suspend::run(&settings, &surroundings)).await,
         Verb::Resume(settings) => unless_stopped(stop, resume::run(&settings, &surroundings)).await,

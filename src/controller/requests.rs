@@ -222,6 +222,7 @@ impl Engine {
             started_at: (self.now)(),
             revision,
             back_to: Some(to.clone()),
+            course: None,
         };
         let case = Case { desired, service, live, rollout: &taken_back };
         // StopServiceDeployment leads to where ECS came from, and nowhere else.

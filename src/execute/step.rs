@@ -392,6 +392,7 @@ fn rollout(
         started_at,
         revision: work.revision.to_owned(),
         back_to,
+        course: None,
     }
 }
 

@@ -18,7 +18,13 @@ const ASK_AGAIN_MAX: Duration = Duration::from_secs(60 * 60);
 pub fn may_pass(failure: &Failure) -> bool {
     match failure.gate {
         Gate::EcsCircuitBreaker | Gate::Deadline => {}
-        Gate::Superseded | Gate::RefusedByAws | Gate::Hook | Gate::Person => return false,
+        Gate::EcsAlarms
+        | Gate::LifecycleHook
+        | Gate::StoppedByHand
+        | Gate::Superseded
+        | Gate::RefusedByAws
+        | Gate::Hook
+        | Gate::Person => return false,
     }
     match failure.stopped_tasks.as_slice() {
         [] => failure.events.iter().any(|event| is_want_of_room(event)),

@@ -19,6 +19,7 @@ mod page;
 mod releases;
 mod requests;
 mod secrets;
+mod shifting;
 mod stopping;
 mod under_fire;
 mod uploads;

@@ -28,5 +28,6 @@ mod scheduled_tasks;
 mod second_thoughts;
 mod steady;
 mod story;
+mod strategies;
 mod transcripts;
 mod windows;

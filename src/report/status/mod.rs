@@ -5,6 +5,7 @@ mod json;
 mod leaving;
 mod overriding;
 mod scheduled_task;
+mod stages;
 mod suspended;
 mod text;
 mod without_git;
@@ -186,6 +187,7 @@ pub fn fold(
             overriding::add(&mut status, service, live, now);
             suspended::add(&mut status, live, now);
         }
+        stages::add(&mut status, live, record, now);
         status
     });
     Status {

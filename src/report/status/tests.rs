@@ -369,8 +369,8 @@ fn without_git_the_ledger_and_aws_are_told_and_nothing_is_called_ready() {
       RolledBack   job-worker    runs :41 (3/3), wants 7be1… (failed 2026-11-20 21:05)
                                  cause       container worker exited 137: out of memory
                                  last words  worker  loading batch of 20
-                                 next        commit a change
-      Suspended    job-api       runs :41 (3/3); suspended, "incident 4711"; to go on: remove the tag `reconciler/suspended` from the service
+                                 next        commit a change, or `reconciler retry job-worker`
+      Suspended    job-api       runs :41 (3/3); suspended, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
       Unknown      digest        what was applied last is from 4c1f9e2
       Unknown      job-search    access denied for ecs:DescribeServices; what was applied last is from 4c1f9e2
       Unknown      report-cron   runs :41 (3/3); what was applied last is from 4c1f9e2
