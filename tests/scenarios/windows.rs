@@ -44,7 +44,7 @@ async fn a_change_waits_for_its_window_and_goes_out_when_it_opens() {
     insta::assert_snapshot!(world.status(&wish).await, @"
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 reconciling
 
-      Reconciling  api           outside its window, opens 10:00 Europe/Paris
+      Reconciling  api           runs :1 (2/2); outside its window, opens 10:00 Europe/Paris
     ");
     world.run_for(&operator, &wish, 20 * MINUTE).await;
     assert_eq!(world.runs("api").await, "api:2", "{}", world.told());
