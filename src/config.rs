@@ -45,6 +45,16 @@ pub enum Verb {
     Run(RunSettings),
     /// Show how each service stands.
     Status(StatusSettings),
+    /// Leave a service alone, perhaps for a while.
+    Suspend(SuspendSettings),
+    /// End a suspension.
+    Resume(RequestSettings),
+    /// Try once more what is held after a failure.
+    Retry(OnceSettings),
+    /// Go back to an earlier revision, and hold what Git asks for.
+    Rollback(RollbackSettings),
+    /// Do now what waits for its window or for another try.
+    Sync(OnceSettings),
     /// Let a deployment go on that waits for a person at a lifecycle hook.
     Continue(DecideSettings),
     /// Stop a deployment that is under way: ECS takes the service back.
@@ -257,6 +267,61 @@ pub struct StatusSettings {
     pub all: bool,
 }
 
+/// What a person asks of the operator for one service. It is written onto the service as a tag.
+#[derive(Clone, Debug, Args)]
+pub struct RequestSettings {
+    /// The service, by `metadata.name`.
+    pub service: String,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub account: Account,
+    #[arg(short, long, default_value = "text")]
+    pub output: Output,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SuspendSettings {
+    #[command(flatten)]
+    pub about: RequestSettings,
+    /// Why; `plan` and `status` say so.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    /// For how long; until `resume` if it is left out.
+    #[arg(long = "for", value_parser = duration, value_name = "TIME")]
+    pub time: Option<Duration>,
+}
+
+/// A request that is heeded once.
+#[derive(Clone, Debug, Args)]
+pub struct OnceSettings {
+    #[command(flatten)]
+    pub about: RequestSettings,
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: Option<String>,
+    /// Wait until the operator has heeded it.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RollbackSettings {
+    #[command(flatten)]
+    pub about: RequestSettings,
+    /// Why; `plan` and `status` say so.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    /// The revision to go to, such as 41 or api:41; left out: the last other one that completed a deployment.
+    #[arg(long, value_name = "REVISION")]
+    pub to: Option<String>,
+    /// Go to a revision that was never seen completing a deployment.
+    #[arg(long, requires = "to")]
+    pub force: bool,
+    /// Wait until the operator has heeded it.
+    #[arg(long)]
+    pub wait: bool,
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct DecideSettings {
     /// Name of the service.
@@ -352,6 +417,14 @@ fn endpoint(text: &str) -> Result<String, String> {
     match host {
         Some(host) if !host.is_empty() => Ok(text.to_owned()),
         Some(_) | None => Err(format!("`{text}` is not a URL such as http://127.0.0.1:4566")),
+    }
+}
+
+/// Takes a reason: something that the next one on call can read.
+fn reason(text: &str) -> Result<String, String> {
+    match text.chars().any(char::is_alphanumeric) {
+        true => Ok(text.trim().to_owned()),
+        false => Err("a reason has words in it".to_owned()),
     }
 }
 

@@ -188,12 +188,15 @@ pub struct Sight {
 
 /// Connects to the environment's region, without the right to change anything.
 pub async fn sight(account: &Account, desired: &Desired) -> anyhow::Result<Sight> {
-    let aws = connect(account, &desired.environment).await?.0;
+    Ok(sight_of(account, &connect(account, &desired.environment).await?.0))
+}
+
+pub fn sight_of(account: &Account, aws: &aws::Aws) -> Sight {
     let table = match &account.ledger {
         LedgerPlace::File => None,
         LedgerPlace::Table(table) => Some(aws.table_reader(table)),
     };
-    Ok(Sight { reader: aws.reader(), table })
+    Sight { reader: aws.reader(), table }
 }
 
 /// Connects likewise, where no commit says what is wanted there.
@@ -211,6 +214,11 @@ pub async fn requester(account: &Account, environment: &Environment) -> anyhow::
 pub async fn inspector(account: &Account, desired: &Desired) -> anyhow::Result<(Inspector, String)> {
     let (aws, identity) = connect(account, &desired.environment).await?;
     Ok((aws.inspector(), identity.account))
+}
+
+/// Connects likewise, for a verb that asks something of the operator; and says who asks.
+pub async fn connection(account: &Account, desired: &Desired) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
+    connect(account, &desired.environment).await
 }
 
 async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
@@ -358,6 +366,14 @@ pub async fn memory(
     }
 }
 
+/// Whether there is a ledger where `memory` was read.
+pub fn has_ledger(account: &Account, environment: &Environment, memory: &LedgerView) -> bool {
+    match &account.ledger {
+        LedgerPlace::File => ledger_path(account, environment).exists(),
+        LedgerPlace::Table(_) => memory.holder().is_some() || !memory.records().is_empty(),
+    }
+}
+
 /// Says so where there is no ledger, and what is then not known here; answers whether there is one.
 pub fn note_missing_ledger(
     account: &Account,
@@ -365,14 +381,13 @@ pub fn note_missing_ledger(
     memory: &LedgerView,
     unknown: &str,
 ) -> bool {
-    let (exists, place, way_out) = match &account.ledger {
-        LedgerPlace::File => {
-            let path = ledger_path(account, environment);
-            let way_out = "`--state` names the folder of the installation that runs";
-            (path.exists(), format!("at {}", path.display()), way_out)
-        }
+    let exists = has_ledger(account, environment, memory);
+    let (place, way_out) = match &account.ledger {
+        LedgerPlace::File => (
+            format!("at {}", ledger_path(account, environment).display()),
+            "`--state` names the folder of the installation that runs",
+        ),
         LedgerPlace::Table(table) => (
-            memory.holder().is_some() || !memory.records().is_empty(),
             format!("of `{}/{}` in table `{table}`", account.installation, environment.name),
             "`--installation` and `--ledger` name what the one that runs goes by",
         ),

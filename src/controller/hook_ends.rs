@@ -145,6 +145,8 @@ impl Engine {
                             deployment: rollout.deployment.clone(),
                             revision: rollout.revision.clone(),
                             failure: failure.clone(),
+                            again: None,
+                            by: None,
                         });
                     })
                     .await?;
@@ -164,6 +166,8 @@ impl Engine {
                             deployment: None,
                             revision: desired.revision.id.clone(),
                             failure,
+                            again: None,
+                            by: None,
                         });
                     })
                     .await?;

@@ -239,8 +239,10 @@ impl Engine {
     async fn ask_again(&self, running: Running<'_>, open: &OpenHook) -> Result<Next, ledger::Error> {
         let Running { desired, service, live } = running;
         let age = (self.now)().since(open.asked_at.unwrap_or_default());
-        let hook =
-            service.rollout.hook(&open.digest).filter(|_| hands_off(live, &self.installation).is_none());
+        let hook = service
+            .rollout
+            .hook(&open.digest)
+            .filter(|_| hands_off(live, &self.installation, (self.now)()).is_none());
         let (Some(hook), Some(task_definition)) = (hook, &open.task_definition) else {
             if age < SETTLE {
                 return Ok(Next::Watch(WATCH_EVERY));

@@ -7,6 +7,7 @@ mod overriding;
 mod pass;
 mod queue;
 mod replacing;
+mod requests;
 mod run;
 mod scheduled_task;
 mod settle;

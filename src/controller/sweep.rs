@@ -1,6 +1,6 @@
 //! One batch of services: observed together, then each passed over on its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,12 +9,11 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::leaving::Circumstances;
-use super::overriding;
 use super::pass::{Engine, Next, stop};
 use super::state::Finished;
 use crate::model::{Desired, DesiredScheduledTask, DesiredService, Live, ServiceKey};
 use crate::observe::{Departing, Observer, Owner, Want, WantTask};
-use crate::plan;
+use crate::plan::{self, Wave};
 
 /// The part of a sweep that is about services which left Git.
 pub(super) struct Leave {
@@ -36,7 +35,7 @@ pub(super) struct Sweep {
     pub(super) engine: Arc<Engine>,
     pub(super) observer: Arc<Observer>,
     pub(super) desired: Arc<Desired>,
-    pub(super) waiting: BTreeMap<ServiceKey, BTreeSet<ServiceKey>>,
+    pub(super) waiting: BTreeMap<ServiceKey, BTreeMap<ServiceKey, Wave>>,
     pub(super) departure: Option<Leave>,
     pub(super) permits: Arc<Semaphore>,
     pub(super) results: mpsc::UnboundedSender<Finished>,
@@ -91,7 +90,7 @@ impl Sweep {
         if self.stop.is_cancelled() {
             return;
         }
-        let none = BTreeSet::new();
+        let none = BTreeMap::new();
         let waiting_for = self.waiting.get(&service.key).unwrap_or(&none);
         let live = live.services.get(&service.key).filter(|_| self.is_ready());
         let next = match live {
@@ -100,7 +99,8 @@ impl Sweep {
             Some(live) => Box::pin(self.engine.pass(&self.desired, service, live, waiting_for)).await,
             None => self.not_now(),
         };
-        let ends_after = live.and_then(|live| overriding::ends_after(live, (self.engine.now)()));
+        let environment = &self.desired.environment;
+        let ends_after = live.and_then(|live| self.engine.changes_after(service, live, environment, &next));
         self.tell(Finished {
             key: service.key.clone(),
             digest: Some(service.digest.clone()),
@@ -114,7 +114,7 @@ impl Sweep {
         if self.stop.is_cancelled() {
             return;
         }
-        let none = BTreeSet::new();
+        let none = BTreeMap::new();
         let waiting_for = self.waiting.get(&task.key).unwrap_or(&none);
         let next = match live.scheduled_tasks.get(&task.key).filter(|_| self.is_ready()) {
             Some(live) => {

@@ -37,7 +37,8 @@ pub async fn delete(
     begin(work, ledger, clock).await?;
     for step in work.steps {
         let Some(call) = call(work, &step.action) else {
-            return Ok(Execution::Rejected { message: format!("{} deletes nothing", step.action.call()) });
+            let message = format!("{} deletes nothing", step.action.call());
+            return Ok(Execution::Rejected { message, outside: false });
         };
         let turn = writer.turn(call.category()).await;
         let permit = ledger.permit(turn)?;
@@ -53,7 +54,7 @@ pub async fn delete(
                 }
                 let message = error.to_string();
                 let Some(after) = retry_after(error.kind) else {
-                    return Ok(Execution::Rejected { message });
+                    return Ok(Execution::Rejected { message, outside: false });
                 };
                 let event = event(work, Kind::Retry, message.clone(), clock);
                 journal.tell_once(event.request(error.request_id.as_deref()));

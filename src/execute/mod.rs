@@ -63,7 +63,11 @@ pub enum Execution {
     Retry { after: Duration, message: String },
     /// AWS refuses what Git asks for; it will do so until Git asks for something else. Holding the
     /// digest, and telling of it, is the caller's.
-    Rejected { message: String },
+    Rejected {
+        message: String,
+        /// What is wrong lies outside Git, so that it may be mended without a commit.
+        outside: bool,
+    },
 }
 
 /// Carries the plan out, up to the first step that fails. A plan that changes nothing removes the
@@ -78,6 +82,8 @@ pub async fn execute(
     clock: &Clock,
 ) -> Result<Execution, ledger::Error> {
     let mut run = Run { work, writer, ledger, journal, clock, outcome: Outcome::of(work), intended: None };
+    let record = ledger.record(&work.plan.service);
+    run.outcome.by_hand = record.is_some_and(|record| record.going_back.is_some());
     let steps = match &work.plan.decision {
         Decision::Change { steps, .. } => steps,
         Decision::Unchanged => return run.nothing_left().await,
@@ -88,7 +94,7 @@ pub async fn execute(
             Ok(()) => (),
             Err(Stop::Call(error)) => return run.stopped(&error).await,
             Err(Stop::Ledger(error)) => return Err(error),
-            Err(Stop::Plan(message)) => return Ok(Execution::Rejected { message }),
+            Err(Stop::Plan(message)) => return Ok(Execution::Rejected { message, outside: false }),
         }
     }
     run.finish().await?;
@@ -211,7 +217,7 @@ impl Run<'_> {
                 if registered.is_some() {
                     record.registered = registered;
                 }
-                if kind == IntentKind::Scale {
+                if matches!(kind, IntentKind::Scale | IntentKind::RollBack) {
                     scaling::claim(record, self.planned());
                 }
             })
@@ -295,7 +301,7 @@ impl Run<'_> {
         let hopeless = self.work.kind == RolloutKind::RollBack
             && (error.kind == ErrorKind::AccessDenied || message.contains("is inactive"));
         let Some(after) = retry_after(error.kind).filter(|_| !hopeless) else {
-            return Ok(Execution::Rejected { message });
+            return Ok(Execution::Rejected { message, outside: error.lies_outside() });
         };
         let event = self.event(Kind::Retry, message.clone()).request(error.request_id.as_deref());
         self.journal.tell_once(event);

@@ -63,6 +63,8 @@ pub enum Kind {
     Hook,
     /// An administrator's bounds stand in for Git's, or would if they were understood.
     Override,
+    /// What a person asks for, by a tag.
+    Request,
     /// A service that left Git goes, step by step.
     Delete,
     /// A rollout moves on.
@@ -99,6 +101,7 @@ impl Event {
             | Kind::Scale
             | Kind::Hook
             | Kind::Override
+            | Kind::Request
             | Kind::Delete
             | Kind::Progress
             | Kind::Settled => Level::Info,
@@ -166,6 +169,7 @@ impl Kind {
             Kind::Scale => "scale",
             Kind::Hook => "hook",
             Kind::Override => "override",
+            Kind::Request => "request",
             Kind::Delete => "delete",
             Kind::Progress => "progress",
             Kind::Failing => "failing",

@@ -42,6 +42,8 @@ pub enum Gate {
     RefusedByAws,
     /// A hook before or after the deployment.
     Hook,
+    /// Somebody asked for a roll-back.
+    Person,
 }
 
 impl fmt::Display for Gate {
@@ -55,6 +57,7 @@ impl fmt::Display for Gate {
             Gate::Superseded => "superseded",
             Gate::RefusedByAws => "refused by AWS",
             Gate::Hook => "hook",
+            Gate::Person => "a person",
         })
     }
 }

@@ -10,6 +10,7 @@ mod live;
 mod lookup;
 mod path;
 mod record;
+mod request;
 mod revision;
 mod scaling_override;
 mod scheduled_task;
@@ -18,6 +19,7 @@ mod stages;
 mod surroundings;
 mod tags;
 mod timestamp;
+mod window;
 
 pub use checkout::Checkout;
 pub use desired::{
@@ -35,9 +37,10 @@ pub use live::{
 pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
-    Applied, AppliedSpec, Deleted, Intent, IntentKind, KeptDrift, LastGood, Leaving, Quarantine,
-    RegisteredRevision, Rollout, RolloutKind, ScalingPut, ServiceRecord, UNANSWERED_FOR,
+    Again, Applied, AppliedSpec, Deleted, GoingBack, Intent, IntentKind, KeptDrift, LastGood, Leaving,
+    Quarantine, RegisteredRevision, Rollout, RolloutKind, ScalingPut, ServiceRecord, UNANSWERED_FOR,
 };
+pub use request::Request;
 pub use revision::{Revision, TaskDefinitionArn, is_dirty};
 pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};
 pub use scheduled_task::{
@@ -48,6 +51,7 @@ pub use stages::{Course, LifecycleHook, LifecycleHookStatus, Share, StagedDeploy
 pub use surroundings::{Facts, ImageId, Repository, Subject};
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;
+pub use window::{WINDOW_MAX, Window, WindowDays, WindowKind};
 
 /// A JSON tree as AWS speaks it. Objects are sorted by key, so equal trees print alike.
 pub type Json = serde_json::Value;

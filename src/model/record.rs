@@ -1,6 +1,6 @@
 //! What this installation attempted for one service: the ledger's row.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +55,23 @@ pub struct ServiceRecord {
     /// The service is gone; this is all that is kept of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Deleted>,
+    /// What was good before `last_good`, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<LastGood>,
+    /// A roll-back that a person asked for, until its first call is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub going_back: Option<GoingBack>,
+    /// The digest that need not wait for its window: a person asked for it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<Digest>,
+    /// The latest request of each kind that was heeded, as its tag has it: a tag that can't be taken off
+    /// is not heeded twice.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub heeded: BTreeMap<String, String>,
 }
+
+/// How many revisions that were good once are remembered, besides the last.
+const EARLIER_MAX: usize = 5;
 
 /// Contents of hooks that are remembered for a service. One that is forgotten would run again, should
 /// Git go back to it.
@@ -156,6 +172,28 @@ impl ServiceRecord {
             let (name, digest, runs) = (open.name, open.digest, open.run);
             self.note_hook(PastHook { name, digest, runs, outcome, at: now });
         }
+    }
+
+    /// Notes what is good now, and keeps what was good before it.
+    pub fn note_good(&mut self, good: LastGood) {
+        let before = self.last_good.take();
+        self.earlier.retain(|one| one.task_definition != good.task_definition);
+        if let Some(before) = before.filter(|before| before.task_definition != good.task_definition) {
+            self.earlier.retain(|one| one.task_definition != before.task_definition);
+            self.earlier.insert(0, before);
+            self.earlier.truncate(EARLIER_MAX);
+        }
+        self.last_good = Some(good);
+    }
+
+    /// What is remembered of a revision that was good.
+    pub fn good(&self, task_definition: &TaskDefinitionArn) -> Option<&LastGood> {
+        self.last_good.iter().chain(&self.earlier).find(|good| good.task_definition == *task_definition)
+    }
+
+    /// Whether a digest is not tried now.
+    pub fn is_quarantined(&self, digest: &Digest, now: Timestamp) -> bool {
+        self.quarantine.as_ref().is_some_and(|it| it.digest == *digest && !it.is_released(now))
     }
 
     /// Whether nothing is known that was ever brought to its end: the service was adopted, or the ledger
@@ -423,6 +461,44 @@ pub struct Quarantine {
     pub deployment: Option<String>,
     pub revision: String,
     pub failure: Failure,
+    /// When it is tried again, if it is before Git changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+    /// Who asked for the roll-back, where nothing had failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+impl Quarantine {
+    /// Whether its digest may be tried once more.
+    pub fn is_released(&self, now: Timestamp) -> bool {
+        self.again.as_ref().is_some_and(|again| again.at <= now)
+    }
+}
+
+/// Another try of a digest that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Again {
+    /// Not before.
+    pub at: Timestamp,
+    /// Which try it will be, from 1; those that a person asked for don't count.
+    pub attempt: u32,
+    /// How many there are; `None`: until it works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u32>,
+    /// Who asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// A roll-back that a person asked for and that has not begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoingBack {
+    pub to: TaskDefinitionArn,
+    /// The Git commit that is taken back.
+    pub revision: String,
 }
 
 /// The revision that completed a deployment last.
@@ -438,18 +514,28 @@ pub struct LastGood {
     /// puts back besides the task definition.
     #[serde(default)]
     pub settings: Json,
+    /// What Git said of it then, besides its task definition. `None`: it is not known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<AppliedSpec>,
     pub completed_at: Timestamp,
 }
 
 impl LastGood {
     /// Of the deployment that leads now, which has completed. `revision`: what only its service revision
     /// shows.
-    pub fn of(service: &EcsService, revision: &Part<Json>, digest: Digest, completed_at: Timestamp) -> Self {
+    pub fn of(
+        service: &EcsService,
+        revision: &Part<Json>,
+        digest: Digest,
+        spec: Option<AppliedSpec>,
+        completed_at: Timestamp,
+    ) -> Self {
         let mut good = Self {
             digest,
             task_definition: service.task_definition(),
             deployment: service.primary().map(|primary| primary.id().to_owned()),
             settings: service.deployed_settings(),
+            spec,
             completed_at,
         };
         if let Part::Present(revision) = revision {

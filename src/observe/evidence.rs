@@ -88,7 +88,8 @@ impl Observer {
         let decided = !is_leading(service, rollout)
             || ended
             || (!service.shifts_traffic() && is_late(want, rollout, None, now))
-            || rollout.digest != want.desired.digest;
+            || rollout.digest != want.desired.digest
+            || want.record.is_some_and(|record| record.going_back.is_some());
         let deployments = async {
             match decided {
                 true => self.service_deployments(want).await,

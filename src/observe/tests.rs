@@ -527,6 +527,8 @@ async fn a_quarantined_digest_costs_no_list_at_each_pass() {
         task_definition: Some(TaskDefinitionArn(arn("api", 2))),
         deployment: None,
         revision: "4c1f9e2".to_owned(),
+        again: None,
+        by: None,
         failure: crate::model::Failure {
             at: NOW,
             gate: crate::model::Gate::Deadline,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::change::{Change, creation, origin, paths};
-use super::decide::kind_changed;
+use super::decide::{closed, kind_changed};
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::task_definition::{Comparison, Wanted, compare_contents, source_of};
@@ -78,7 +78,10 @@ fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
     }
     let tolerated = || change.is_tolerated_drift(look.desired.sync.drift).then_some(Held::DriftTolerated);
     let unanswered = || held_by_unanswered(look.record, &change.steps, None, RolloutKind::Deploy, look.now);
-    let reason = suspended(look).or_else(|| quarantined(look)).or_else(tolerated).or_else(unanswered);
+    let windows = look.desired.sync.windows(look.environment);
+    let outside = || closed(windows, look.record, &look.desired.digest, look.now);
+    let reason =
+        suspended(look).or_else(|| quarantined(look)).or_else(tolerated).or_else(outside).or_else(unanswered);
     let Change { differences, quiet, steps, .. } = change;
     let decision = match reason {
         Some(reason) => Decision::Held { reason, differences },
@@ -114,7 +117,8 @@ fn suspended(look: Look<'_>) -> Option<Held> {
 
 fn quarantined(look: Look<'_>) -> Option<Held> {
     let quarantine = look.record?.quarantine.as_ref()?;
-    (quarantine.digest == look.desired.digest).then(|| Held::Quarantined(Box::new(quarantine.clone())))
+    let rejected = quarantine.digest == look.desired.digest && !quarantine.is_released(look.now);
+    rejected.then(|| Held::Quarantined(Box::new(quarantine.clone())))
 }
 
 fn of_absent(look: Look<'_>) -> Change {

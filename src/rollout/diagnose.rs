@@ -41,7 +41,12 @@ fn blamed(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) -> 
             stages::ours(rollout, live).map(|it| stages::blamed(it, now).1)
         }
         Gate::StoppedByHand => Some(stages::STOPPED_BY_HAND.to_owned()),
-        Gate::EcsCircuitBreaker | Gate::Deadline | Gate::Superseded | Gate::RefusedByAws | Gate::Hook => None,
+        Gate::EcsCircuitBreaker
+        | Gate::Deadline
+        | Gate::Superseded
+        | Gate::RefusedByAws
+        | Gate::Hook
+        | Gate::Person => None,
     }
 }
 
@@ -130,5 +135,6 @@ fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
         (Gate::Superseded, _) => "another deployment replaced it".to_owned(),
         (Gate::RefusedByAws, _) => "AWS refused it".to_owned(),
         (Gate::Hook, _) => "a hook failed".to_owned(),
+        (Gate::Person, _) => "a person took it back".to_owned(),
     }
 }

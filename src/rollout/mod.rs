@@ -9,6 +9,7 @@ mod roll_back;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod transient;
 mod types;
 
 pub use diagnose::diagnose;
@@ -16,4 +17,5 @@ pub use hook::{HookVerdict, blamed, hook_failure, is_infrastructure, is_unplacea
 pub use judge::judge;
 pub use roll_back::{RollBack, by_update, last_good, roll_back};
 pub use stages::{Pause, deadline, stage_sentence, under_way};
+pub use transient::{again, ask_again, may_pass};
 pub use types::Verdict;

@@ -18,6 +18,7 @@ mod jobs;
 mod killed;
 mod page;
 mod releases;
+mod requests;
 mod secrets;
 mod shifting;
 mod standby;

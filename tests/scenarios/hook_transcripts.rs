@@ -112,14 +112,14 @@ async fn a_hook_that_fails_reads_like_this() {
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:2"  service-0.yaml:12 · changed between 4c1f9e1 and 4c1f9e2
         digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid")
-        to try again: commit a change
+        to try again: commit a change, or `reconciler retry`
 
     1 held.
     "#);
     insta::assert_snapshot!(status(&world, &wish).await, @r#"
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 stalled
 
-      Stalled      api           runs :1 (2/2); quarantined; digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"); to try again: commit a change
+      Stalled      api           runs :1 (2/2); quarantined; digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"); to try again: commit a change, or `reconciler retry`
     "#);
 }
 
@@ -149,7 +149,7 @@ async fn a_smoke_test_that_fails_reads_like_this() {
       RolledBack   api           runs :1 (2/2), wants 725c… (failed 2027-01-15 08:00)
                                  cause       hook smoke: container smoke exited 1; its last words: "fatal: cannot start: configuration is not valid"
                                  last words  smoke  fatal: cannot start: configuration is not valid
-                                 next        commit a change
+                                 next        commit a change, or `reconciler retry api`
     "#);
 }
 

@@ -93,7 +93,7 @@ async fn a_roll_back_reads_like_this() {
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:crash"  service-0.yaml:12 · asked for in 4c1f9e2
         digest 1401… failed on 2027-01-15 08:00 (container app exited 1 soon after start)
-        to try again: commit a change
+        to try again: commit a change, or `reconciler retry`
 
     1 held.
     "#);
@@ -102,7 +102,7 @@ async fn a_roll_back_reads_like_this() {
 
       RolledBack   api           runs :1 (2/2), wants 1401… (failed 2027-01-15 08:00)
                                  cause       container app exited 1 soon after start
-                                 next        commit a change
+                                 next        commit a change, or `reconciler retry api`
     "#);
 }
 

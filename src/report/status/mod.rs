@@ -6,6 +6,7 @@ mod leaving;
 mod overriding;
 mod scheduled_task;
 mod stages;
+mod suspended;
 mod text;
 mod without_git;
 
@@ -196,6 +197,7 @@ pub fn fold(
         let mut status = conditions::service_status(planned, live, record);
         if let Some(service) = desired.services.get(&planned.service) {
             overriding::add(&mut status, service, live, now);
+            suspended::add(&mut status, live, now);
         }
         stages::add(&mut status, live, record, now);
         status

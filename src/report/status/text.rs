@@ -7,6 +7,7 @@ use crate::model::{Holder, Timestamp};
 use crate::report::failure::last_words;
 use crate::report::leaving::SCHEDULE_LEFT;
 use crate::report::paint::{Colour, Tone, counted, pad, plain, span};
+use crate::report::requests::quarantine_headline;
 
 /// Ready services up to this number are listed one by one.
 const READY_LISTED_MAX: usize = 5;
@@ -234,13 +235,21 @@ fn runs(service: &ServiceStatus) -> Option<String> {
 fn rolled_back(service: &ServiceStatus, runs: &str) -> Vec<String> {
     let Some(quarantine) = &service.quarantine else { return vec![runs.to_owned()] };
     let failure = &quarantine.failure;
+    let what = match &quarantine.by {
+        Some(by) => format!("taken back by {}", plain(by)),
+        None => "failed".to_owned(),
+    };
     let mut lines = vec![
-        format!("{runs}, wants {} (failed {})", quarantine.digest.short(), failure.at.minute()),
+        format!("{runs}, wants {} ({what} {})", quarantine.digest.short(), failure.at.minute()),
         format!("cause       {}", plain(&failure.likely_cause)),
     ];
     if let Some((container, line)) = last_words(failure) {
         lines.push(format!("last words  {container}  {line}"));
     }
-    lines.push("next        commit a change".to_owned());
+    let name = service.service.name();
+    lines.push(match quarantine.again {
+        Some(_) => format!("next        {}", quarantine_headline(quarantine)),
+        None => format!("next        commit a change, or `reconciler retry {name}`"),
+    });
     lines
 }

@@ -106,6 +106,7 @@ fn remembering(good: u64, rejected: Option<u64>) -> ServiceRecord {
             task_definition: arn(good),
             deployment: None,
             settings: crate::model::Json::Null,
+            spec: None,
             completed_at: at(0),
         }),
         quarantine: rejected.map(|number| Quarantine {
@@ -114,6 +115,8 @@ fn remembering(good: u64, rejected: Option<u64>) -> ServiceRecord {
             deployment: None,
             revision: String::new(),
             failure,
+            again: None,
+            by: None,
         }),
         ..ServiceRecord::default()
     }
