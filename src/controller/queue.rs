@@ -170,6 +170,14 @@ mod tests {
     }
 
     #[test]
+    fn services_that_failed_together_do_not_come_back_together() {
+        let now = Instant::now();
+        let mut queue = WorkQueue::new(now);
+        let mut wait = |jitter: f64| queue.failed(&key(&jitter.to_string()), Duration::ZERO, jitter, now);
+        assert_eq!([0.0, 0.5, 1.0].map(|jitter| wait(jitter).as_millis()), [1_000, 1_500, 2_000]);
+    }
+
+    #[test]
     fn services_that_are_due_about_now_are_taken_together() {
         let now = Instant::now();
         let mut queue = WorkQueue::new(now);
