@@ -1,5 +1,7 @@
 //! The stations that several verbs share: source, desired, AWS, ledger, controller.
 
+mod remembered;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,8 @@ use crate::plan;
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
 use crate::source::{Credentials, Fetched, GitSettings, GitSource, History, folder};
+
+pub use remembered::{Remembered, observe_remembered, remembered};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -75,8 +79,12 @@ pub async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout>
 
 /// Loads what the newest commit wants, with the values that stand in AWS.
 pub async fn desired(source: &Source, account: &Account) -> anyhow::Result<Desired> {
-    let checkout = checkout(source, &account.state).await?;
-    Ok(load(&checkout, source, account).await?.0)
+    loaded(&checkout(source, &account.state).await?, source, account).await
+}
+
+/// Loads likewise what a commit wants that was read before.
+pub async fn loaded(checkout: &Checkout, source: &Source, account: &Account) -> anyhow::Result<Desired> {
+    Ok(load(checkout, source, account).await?.0)
 }
 
 async fn load(checkout: &Checkout, source: &Source, account: &Account) -> anyhow::Result<(Desired, Answers)> {
@@ -312,7 +320,11 @@ fn unreadable<T>(part: &Part<T>) -> Option<&String> {
 }
 
 fn ledger_path(account: &Account, environment: &Environment) -> PathBuf {
-    account.state.join(format!("{}.ledger.json", environment.name))
+    ledger_path_of(account, &environment.name)
+}
+
+fn ledger_path_of(account: &Account, environment: &str) -> PathBuf {
+    account.state.join(format!("{environment}.ledger.json"))
 }
 
 /// What the ledger says, read beside whoever holds it.

@@ -31,7 +31,7 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use envelope::is_name;
 pub use files::FileId;
 pub use flat::{Flat, Line, render};
-pub use lookups::{Lookup, Needs, NotFound, needs, unanswered};
+pub use lookups::{Lookup, Needs, NotFound, needs, unanswered, unused};
 pub use node::Span;
 
 /// YAML as it is written, before anything is known of what it means.
@@ -175,7 +175,8 @@ fn desired(
         let lookups = variables.get(&environment.name).map_or(&[][..], |own| own.lookups.as_slice());
         // For a commit that is refused already nothing is looked up, and that is no mistake of its own.
         if diagnostics.is_empty() {
-            environment.looked_up = lookups::used(lookups, answers, files, &mut diagnostics);
+            let named = lookups::named_in(&documents.manifests, &environment.name);
+            environment.looked_up = lookups::used(lookups, &named, answers, files, &mut diagnostics);
         }
     }
     let manifests = std::mem::take(&mut documents.manifests);

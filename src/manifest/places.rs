@@ -133,6 +133,13 @@ impl Places {
         }
         // What is not there any more has its origin in the words that took it away.
         self.removed.iter().for_each(|(path, span)| origins.insert(path, origin(*span)));
+        for (path, variables) in &self.variables {
+            let names = variables.iter().filter_map(|variable| variable.looked_up.clone());
+            let names: BTreeSet<String> = names.collect();
+            if !names.is_empty() {
+                origins.looked_up.insert(self.named(path), names);
+            }
+        }
         origins
     }
 

@@ -1,6 +1,6 @@
 //! What the manifests of a commit say, after overlay and substitution.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -182,21 +182,25 @@ impl std::fmt::Display for Origin {
 ///
 /// A path is kept as one text: there are dozens for each of a thousand services.
 #[derive(Clone, Debug, Default)]
-pub struct Origins(BTreeMap<Box<str>, Origin>);
+pub struct Origins {
+    places: BTreeMap<Box<str>, Origin>,
+    /// The variables that put a value there, of those whose own value stands elsewhere than in Git.
+    pub looked_up: BTreeMap<FieldPath, BTreeSet<String>>,
+}
 
 impl Origins {
     pub fn insert(&mut self, path: &FieldPath, origin: Origin) {
-        self.0.insert(written(&path.0).into(), origin);
+        self.places.insert(written(&path.0).into(), origin);
     }
 
     /// The origin of the value itself.
     pub fn get(&self, path: &FieldPath) -> Option<&Origin> {
-        self.0.get(written(&path.0).as_str())
+        self.places.get(written(&path.0).as_str())
     }
 
     /// The origin of the value itself, or of the nearest value around it.
     pub fn nearest(&self, path: &FieldPath) -> Option<&Origin> {
-        (0..=path.0.len()).rev().find_map(|length| self.0.get(written(&path.0[..length]).as_str()))
+        (0..=path.0.len()).rev().find_map(|length| self.places.get(written(&path.0[..length]).as_str()))
     }
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
 use super::{
-    DesiredService, Digest, EcsService, Failure, Hook, HookOutcome, Json, OpenHook, PastHook, Scaling,
-    TaskDefinitionArn, Timestamp, Workload,
+    DesiredService, Digest, EcsService, Failure, FieldPath, Hook, HookOutcome, Json, OpenHook, Part,
+    PastHook, REVISION_ONLY, Scaling, TaskDefinitionArn, Timestamp, Workload,
 };
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
@@ -243,6 +243,25 @@ pub struct Applied {
     /// Which values from elsewhere Git's variables stood for: `image from /jobs/image version 7`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looked_up: Vec<String>,
+    /// Drift that `sync.drift` let stay and that went into the task definition beside what Git asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_drift: Vec<KeptDrift>,
+}
+
+/// One field of a registered task definition that is not as Git had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptDrift {
+    /// JSON pointer from `spec`.
+    pub path: String,
+    /// Of the value that Git had there: enough to see whether Git changes it later, and no secret.
+    pub git: Digest,
+}
+
+impl KeptDrift {
+    pub fn of(path: &FieldPath, git: Option<&Json>) -> Self {
+        Self { path: path.pointer(), git: Digest::of(git.unwrap_or(&Json::Null)) }
+    }
 }
 
 /// The parts of a service's spec that AWS changes in place, as Git had them.
@@ -353,15 +372,36 @@ pub struct LastGood {
 }
 
 impl LastGood {
-    /// Of the deployment that leads now, which has completed.
-    pub fn of(service: &EcsService, digest: Digest, completed_at: Timestamp) -> Self {
-        Self {
+    /// Of the deployment that leads now, which has completed. `revision`: what only its service revision
+    /// shows.
+    pub fn of(service: &EcsService, revision: &Part<Json>, digest: Digest, completed_at: Timestamp) -> Self {
+        let mut good = Self {
             digest,
             task_definition: service.task_definition(),
             deployment: service.primary().map(|primary| primary.id().to_owned()),
             settings: service.deployed_settings(),
             completed_at,
+        };
+        if let Part::Present(revision) = revision {
+            good.note_revision(revision);
         }
+        good
+    }
+
+    /// Notes what only the service revision shows; null stands for what is not there.
+    pub fn note_revision(&mut self, revision: &Json) {
+        for name in REVISION_ONLY {
+            self.settings[name] = revision.get(name).cloned().unwrap_or(Json::Null);
+        }
+    }
+
+    /// Whether what runs now is this deployment, of which it is not noted yet what only the service
+    /// revision shows. It is read at rest only where Git mentions it: a roll-back of a commit that brings
+    /// one along has to know what was there before.
+    pub fn lacks_revision_of(&self, service: &EcsService) -> bool {
+        let runs = service.primary().is_some_and(|primary| self.deployment.as_deref() == Some(primary.id()));
+        runs && self.settings.is_object()
+            && REVISION_ONLY.iter().any(|name| self.settings.get(*name).is_none())
     }
 }
 

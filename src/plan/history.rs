@@ -81,7 +81,8 @@ impl Pasts {
             Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack => {}
             Cause::Overridden(_) | Cause::OverrideEnded(_) | Cause::LeftGit => return None,
         }
-        if difference.consequence == Consequence::Creates {
+        let by_no_commit = matches!(difference.since, Some(Since::LookedUp { .. } | Since::NoCommit));
+        if difference.consequence == Consequence::Creates || by_no_commit {
             return None;
         }
         let mut newer: Option<(&str, &DesiredService)> = None;

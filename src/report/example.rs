@@ -185,6 +185,7 @@ pub(super) fn plan() -> Plan {
         extent: Extent::Whole,
         left_git: None,
         replaces: None,
+        kept_drift: Vec::new(),
     });
     Plan {
         revision: revision(),

@@ -8,7 +8,9 @@ use super::held::HeldText;
 use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
 use super::replacing;
-use super::steps::{Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens};
+use super::steps::{
+    Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens, what_plan_does,
+};
 use super::value::{sides, value_text};
 use crate::model::{Desired, HookStage, Json, OnFailure, ServiceKey, Timestamp};
 use crate::plan::{Decision, Explain, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
@@ -112,7 +114,7 @@ impl Window<'_> {
             Decision::Change { differences, steps } => {
                 let (sign, tone, what) = match &service.replaces {
                     Some(replacement) => ("±", Tone::Bad, replacing::headline(replacement)),
-                    None if creates(steps) => ("+", Tone::Good, what_happens(steps)),
+                    None if creates(steps) => ("+", Tone::Good, what_plan_does(service, steps)),
                     None => ("~", Tone::Change, what_happens(steps)),
                 };
                 self.headline(text, sign, tone, &service.service, &what);
@@ -194,7 +196,7 @@ impl Window<'_> {
             let Quiet { path, live, desired, rule, source, kept } = field;
             let rule = plain(rule);
             let (line, tone) = match kept {
-                Kept::ByRule | Kept::NotMentioned => {
+                Kept::ByRule | Kept::NotMentioned | Kept::IgnoredDrift => {
                     let sides = match (desired, live) {
                         (None, None) => String::new(),
                         _ => format!("  {}", sides(desired.as_ref(), live.as_ref())),

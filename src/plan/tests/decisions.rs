@@ -372,6 +372,7 @@ fn the_ledger_knows_drift_where_the_tag_is_gone() {
         prune: None,
         spec: None,
         looked_up: Vec::new(),
+        kept_drift: Vec::new(),
     };
     let record = ServiceRecord { applied: Some(applied), ..ServiceRecord::default() };
     assert_eq!(found(&plan(&desired, &account.look(), Some(&record)))[0].cause, Cause::BehindOurBack);
