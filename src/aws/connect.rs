@@ -127,6 +127,7 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
 
     let line = Arc::new(Line::new(&settings.region, settings.budget, settings.on_call));
     let timeouts = |operation| {
+        planted!("no-time-out" => return TimeoutConfig::disabled());
         TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -145,6 +146,7 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(ATTEMPT_TIMEOUT))
         .build();
+    let writes = if planted!("sdk-repeats-writes") { reads.clone() } else { writes };
     let reads = clients(&reads);
     Ok(Aws {
         inspector: Inspector::new(reads.ecs.clone(), line.clone(), &settings.region, shared.endpoint_url()),

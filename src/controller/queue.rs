@@ -108,6 +108,8 @@ impl WorkQueue {
         let back_off = BACK_OFF_MIN.saturating_mul(1 << (*failures).min(8)).min(BACK_OFF_MAX);
         *failures += 1;
         // Full jitter over the upper half, so that many services don't come back together.
+        let jitter = if planted!("all-come-back-together") { 1.0 } else { jitter };
+        let back_off = if planted!("no-back-off") { BACK_OFF_MIN } else { back_off };
         let wait = back_off.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0)).max(at_least);
         self.put_back(key, now + wait, now);
         wait

@@ -87,7 +87,7 @@ impl State {
     pub(super) fn finished(&mut self, pass: Finished, resync: Duration, now: Instant) {
         let Finished { key, digest, next, ends_after } = pass;
         let wanted = self.desired.as_ref().and_then(|it| it.digest(&key));
-        if wanted != digest.as_ref() {
+        if wanted != digest.as_ref() && !planted!("takes-old-news-for-new") {
             // Git has moved on meanwhile: what was found out is about something else.
             self.queue.done(&key, Duration::ZERO, now);
             if wanted.is_none() && !self.leaving.contains(&key) {

@@ -125,6 +125,7 @@ fn draining(look: Look<'_>) -> Option<Held> {
 }
 
 fn not_owned(look: Look<'_>) -> Option<Held> {
+    planted!("touches-what-others-own" => return None);
     match look.live.service.present()?.ownership(look.installation) {
         Ownership::Foreign { owner } => Some(Held::NotOwned { owner }),
         Ownership::Ours | Ownership::Unclaimed => None,
@@ -138,13 +139,16 @@ fn hook_running(look: Look<'_>) -> Option<Held> {
 }
 
 fn suspended(look: Look<'_>) -> Option<Held> {
+    planted!("suspension-ignored" => return None);
     let text = look.live.service.present()?.tag(tag::SUSPENDED)?;
     Some(Held::Suspended { text: text.to_owned() })
 }
 
 fn quarantined(look: Look<'_>) -> Option<Held> {
     let quarantine = look.record?.quarantine.as_ref()?;
-    (quarantine.digest == look.desired.digest).then(|| Held::Quarantined(Box::new(quarantine.clone())))
+    planted!("quarantine-forgotten" => return None);
+    let rejected = quarantine.digest == look.desired.digest || planted!("quarantine-of-the-whole-service");
+    rejected.then(|| Held::Quarantined(Box::new(quarantine.clone())))
 }
 
 /// What ECS can't change in place is replaced only where the manifest says that it may be.
@@ -179,6 +183,7 @@ fn tolerated(look: Look<'_>, change: &Change) -> Option<Held> {
 /// A change that would start a deployment waits for the one that is going on; unless that is our own
 /// and Git has moved on from it, for a fix must not wait for what it fixes.
 fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
+    planted!("deploys-over-a-deployment" => return None);
     let ours = look.record.and_then(|record| record.rollout.as_ref());
     let Some(service) = look.live.service.present() else {
         // For some seconds after CreateService AWS may not show the service: it is not made twice.

@@ -30,6 +30,7 @@ pub fn judge(rollout: &Rollout, policy: &RolloutPolicy, live: &LiveService, now:
     if service.status() == "DRAINING" {
         return Verdict::Superseded { sentence: "the service is being deleted".to_owned() };
     }
+    planted!("stable-is-success" => if service.running_count() == service.desired_count() { return Verdict::Completed; });
     if let Some(verdict) = case.by_service_deployment(service) {
         return verdict;
     }
@@ -96,7 +97,7 @@ impl Case<'_> {
             None if self.looks_complete(service, ours) => return Verdict::Completed,
             Some(_) | None => {}
         }
-        if self.now >= self.deadline(ours) {
+        if self.now >= self.deadline(ours) && !planted!("no-deadline-of-our-own") {
             // Some emulators never move the rollout state, however healthy the tasks.
             return match self.looks_complete(service, ours) && bad_tasks(self.live, self.rollout).is_empty() {
                 true => Verdict::Completed,
@@ -191,6 +192,7 @@ impl Case<'_> {
     /// From ECS's own clock, so that a restart of this program gives nobody more time. A roll-back may
     /// revive a deployment made long ago: that one counts from when it was asked for.
     fn deadline(&self, ours: Deployment<'_>) -> Timestamp {
+        planted!("deadline-by-our-own-clock" => return self.rollout.started_at.plus(self.policy.timeout));
         let start = match self.rollout.kind {
             // One that we adopted may be old: it gets its time from then on.
             RolloutKind::Deploy => {
