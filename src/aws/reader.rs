@@ -60,11 +60,12 @@ const SERVICE_PAGES_MAX: usize = 100;
 /// Most tasks per DescribeTasks.
 const TASKS_MAX: usize = 100;
 
-const ACTIONS: [&str; 20] = [
+const ACTIONS: [&str; 21] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "cloudformation:ListExports",
+    "ecs:DescribeServiceDeployments",
     "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
     "ecs:DescribeTaskDefinition",
@@ -98,7 +99,7 @@ mod schedules;
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 20] = ACTIONS;
+    pub const ACTIONS: [&str; 21] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -211,6 +212,18 @@ impl Reader {
         let body = json!({"cluster": cluster, "service": service, "maxResults": max});
         let mut answer = send!(self, ecs.list_service_deployments, call, &body)?;
         Ok(list(&mut answer.body["serviceDeployments"]))
+    }
+
+    /// One service deployment in full, with its stage; `None`: ECS does not know it.
+    pub async fn describe_service_deployment(&self, arn: &str) -> Result<Option<Json>, Error> {
+        let call = Call::new(
+            "ecs:DescribeServiceDeployments",
+            Category::ServiceDeployment,
+            format!("read the service deployment `{arn}`"),
+        );
+        let body = json!({"serviceDeploymentArns": [arn]});
+        let mut answer = send!(self, ecs.describe_service_deployments, call, &body)?;
+        Ok(list(&mut answer.body["serviceDeployments"]).into_iter().next())
     }
 
     /// Tasks of a service that stopped. ECS keeps them for an hour or so.

@@ -337,6 +337,7 @@ impl Engine {
             started_at: (self.now)(),
             revision: desired.revision.id.clone(),
             back_to: rollout::last_good(live, Some(record), &service.rollout),
+            course: None,
         };
         self.ledger.update(&service.key, |record| record.rollout = Some(rollout)).await?;
         Ok(Next::Watch(SOON))

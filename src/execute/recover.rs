@@ -48,6 +48,7 @@ pub async fn recover(
         },
         revision: intent.revision.clone(),
         back_to: back_to.filter(|_| kind == RolloutKind::Deploy).cloned(),
+        course: None,
     };
     // Not yet `applied`: the steps after this one may not have been made.
     ledger

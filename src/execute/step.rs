@@ -388,6 +388,7 @@ fn rollout(
         started_at,
         revision: work.revision.to_owned(),
         back_to,
+        course: None,
     }
 }
 

@@ -26,8 +26,14 @@ pub struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Gate {
-    /// ECS's own deployment circuit breaker, or its alarms.
+    /// ECS's own deployment circuit breaker, or another judge of ECS's that it does not name.
     EcsCircuitBreaker,
+    /// CloudWatch alarms of the deployment configuration.
+    EcsAlarms,
+    /// A lifecycle hook of the deployment configuration failed, or nobody answered it.
+    LifecycleHook,
+    /// Somebody stopped the deployment.
+    StoppedByHand,
     /// `rollout.timeout` passed.
     Deadline,
     /// The service went back, or away, under us.
@@ -42,6 +48,9 @@ impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Gate::EcsCircuitBreaker => "ECS circuit breaker",
+            Gate::EcsAlarms => "ECS alarms",
+            Gate::LifecycleHook => "lifecycle hook",
+            Gate::StoppedByHand => "by hand",
             Gate::Deadline => "deadline",
             Gate::Superseded => "superseded",
             Gate::RefusedByAws => "refused by AWS",

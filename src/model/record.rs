@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
 use super::{
-    DesiredService, Digest, EcsService, Failure, FieldPath, Hook, HookOutcome, Json, OpenHook, Part,
+    Course, DesiredService, Digest, EcsService, Failure, FieldPath, Hook, HookOutcome, Json, OpenHook, Part,
     PastHook, REVISION_ONLY, Scaling, TaskDefinitionArn, Timestamp, Workload,
 };
 
@@ -331,6 +331,9 @@ pub struct Rollout {
     pub revision: String,
     /// The revision to go back to: the last that completed a deployment, when this one started.
     pub back_to: Option<TaskDefinitionArn>,
+    /// How far ECS was seen to take it, where it shifts traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::parallel::{in_parallel, read};
 use super::redact::redact;
-use super::{Observer, Want};
+use super::{Observer, Want, stages};
 use crate::model::{
     EcsService, Json, LiveService, LiveTaskDefinition, Part, Rollout, ServiceDeployment,
-    ServiceDeploymentStatus, ServiceKey, StoppedContainer, StoppedTask, Timestamp, UnhealthyTarget,
+    ServiceDeploymentStatus, ServiceKey, StagedDeployment, StoppedContainer, StoppedTask, Timestamp,
+    UnhealthyTarget,
 };
+use crate::rollout;
 
 const DEPLOYMENTS_MAX: usize = 5;
 /// ECS's own quota per service.
@@ -81,8 +83,11 @@ impl Observer {
         now: Timestamp,
         live: &mut LiveService,
     ) {
+        // Where traffic is shifted, nothing but the service deployments tells the end of one from its middle.
+        let ended = service.shifts_traffic() && stages::current(service).is_none();
         let decided = !is_leading(service, rollout)
-            || is_late(want, rollout, now)
+            || ended
+            || (!service.shifts_traffic() && is_late(want, rollout, None, now))
             || rollout.digest != want.desired.digest;
         let deployments = async {
             match decided {
@@ -91,10 +96,27 @@ impl Observer {
                 false => Part::Absent,
             }
         };
-        let (deployments, ()) = tokio::join!(deployments, self.target_health(service, live));
-        live.deployments = deployments;
-        if is_going_wrong(want, service, rollout, now, &live.deployments) {
-            let counted = (!decided).then(|| counted(service, rollout)).flatten();
+        if service.shifts_traffic() {
+            live.deployments = deployments.await;
+            live.staged = self.staged(service, rollout, &live.deployments).await;
+            let staged = live.staged.present().filter(|staged| !staged.status.is_terminal());
+            let green = match staged {
+                Some(staged) => self.green_groups(want, staged).await,
+                None => Vec::new(),
+            };
+            self.target_health(green.iter().map(String::as_str).collect(), live).await;
+        } else {
+            let groups = target_groups(service);
+            let (deployments, ()) = tokio::join!(deployments, self.target_health(groups, live));
+            live.deployments = deployments;
+        }
+        let late = is_late(want, rollout, live.staged.present(), now);
+        if late && !matches!(live.deployments, Part::Present(_)) {
+            // A way back begins with what can be stopped.
+            live.deployments = self.service_deployments(want).await;
+        }
+        if is_going_wrong(late, service, rollout, &live.deployments) {
+            let counted = (!decided && !late).then(|| counted(service, rollout)).flatten();
             live.stopped_tasks = self.stopped_tasks_once(want, rollout, counted, now).await;
         }
     }
@@ -129,14 +151,8 @@ impl Observer {
     }
 
     /// Leaves `target_health` empty if a target group can't be read: a part of it would mislead.
-    async fn target_health(&self, service: &EcsService, live: &mut LiveService) {
-        let mut groups: Vec<&str> = service.0["loadBalancers"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|balancer| balancer["targetGroupArn"].as_str())
-            .take(TARGET_GROUPS_MAX)
-            .collect();
+    async fn target_health(&self, mut groups: Vec<&str>, live: &mut LiveService) {
+        groups.truncate(TARGET_GROUPS_MAX);
         groups.dedup();
         if groups.is_empty() {
             return;
@@ -210,17 +226,23 @@ fn counted<'a>(service: &'a EcsService, rollout: &'a Rollout) -> Option<Counted<
 }
 
 /// Most of the time is gone.
-fn is_late(want: &Want<'_>, rollout: &Rollout, now: Timestamp) -> bool {
-    now.since(rollout.started_at) >= want.desired.rollout.timeout.mul_f64(0.8)
+fn is_late(want: &Want<'_>, rollout: &Rollout, staged: Option<&StagedDeployment>, now: Timestamp) -> bool {
+    let policy = &want.desired.rollout;
+    let deadline = rollout::deadline(rollout, policy, rollout.started_at, staged, now);
+    deadline.is_some_and(|deadline| now.plus(policy.timeout.mul_f64(0.2)) >= deadline)
+}
+
+fn target_groups(service: &EcsService) -> Vec<&str> {
+    let balancers = service.0["loadBalancers"].as_array().into_iter().flatten();
+    balancers.filter_map(|balancer| balancer["targetGroupArn"].as_str()).collect()
 }
 
 /// Whether stopped tasks are worth two more calls: tasks fail, the deployment lost its place, or most
 /// of the time is gone.
 fn is_going_wrong(
-    want: &Want<'_>,
+    late: bool,
     service: &EcsService,
     rollout: &Rollout,
-    now: Timestamp,
     deployments: &Part<Vec<ServiceDeployment>>,
 ) -> bool {
     let Some(id) = rollout.deployment.as_deref() else { return false };
@@ -239,7 +261,6 @@ fn is_going_wrong(
                     | ServiceDeploymentStatus::Successful
             )
     });
-    let late = is_late(want, rollout, now);
     let completed = ours.is_some_and(|deployment| deployment.rollout_state() == Some("COMPLETED"));
     failing || rolled_back || (late && !completed)
 }

@@ -13,6 +13,7 @@ mod schedule_tests;
 mod scheduled_tasks;
 mod service_revisions;
 mod services;
+mod stages;
 mod surroundings;
 mod survey;
 mod task_definitions;
@@ -92,6 +93,7 @@ pub struct Observer {
     revisions: RevisionMemory,
     missing: MissingMemory,
     stopped: StoppedMemory,
+    green: stages::GreenMemory,
 }
 
 impl Observer {
@@ -105,6 +107,7 @@ impl Observer {
             revisions: RevisionMemory::default(),
             missing: MissingMemory::default(),
             stopped: StoppedMemory::default(),
+            green: stages::GreenMemory::default(),
         }
     }
 

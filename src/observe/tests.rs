@@ -479,6 +479,7 @@ fn rolling_record() -> ServiceRecord {
         started_at: NOW,
         revision: "4c1f9e2".to_owned(),
         back_to: None,
+        course: None,
     };
     ServiceRecord { rollout: Some(rollout), ..applied() }
 }

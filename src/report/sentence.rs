@@ -6,7 +6,7 @@ use super::replacing;
 use super::steps::{DELETED, ScheduleChange, schedule};
 use super::value::{change, value_text};
 use super::why;
-use crate::model::{Failure, Rollout, RolloutKind, Segment};
+use crate::model::{Failure, Gate, Rollout, RolloutKind, Segment};
 use crate::plan::{Action, Cause, Decision, Difference, Held, Kept, ServicePlan, Step};
 
 /// Differences that a sentence names; the rest are counted.
@@ -185,10 +185,24 @@ pub fn held_sentence(held: &Held) -> String {
 /// Why a rollout failed, on one line.
 pub fn failure_sentence(rollout: &Rollout, failure: &Failure) -> String {
     let what = match rollout.kind {
+        // It came up, and was stopped for another reason.
+        RolloutKind::Deploy if is_about_traffic(failure.gate) => {
+            format!("{} did not go through", rollout.task_definition)
+        }
         RolloutKind::Deploy => format!("{} did not come up", rollout.task_definition),
         RolloutKind::RollBack => format!("the way back to {} failed", rollout.task_definition),
     };
     format!("{what}: {} (gate: {})", failure.likely_cause, failure.gate)
+}
+
+/// Whether the judge looks at more than whether tasks come up.
+fn is_about_traffic(gate: Gate) -> bool {
+    match gate {
+        Gate::EcsAlarms | Gate::LifecycleHook | Gate::StoppedByHand => true,
+        Gate::EcsCircuitBreaker | Gate::Deadline | Gate::Superseded | Gate::RefusedByAws | Gate::Hook => {
+            false
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::cause::{self, Cause};
 use super::find::{not_before, our_service_deployment, ours};
+use super::stages;
 use crate::model::{EcsService, Failure, Gate, LiveService, Rollout, StoppedTask, Timestamp};
 
 /// Events kept in a report.
@@ -16,8 +17,9 @@ pub fn diagnose(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestam
         seen => seen.to_vec(),
     };
     let events: Vec<String> = told().take(EVENTS_MAX).map(str::to_owned).collect();
-    let likely_cause = commonest(&stopped)
-        .map(|cause| cause.sentence(&unhealthy_targets))
+    let blamed = blamed(live, rollout, gate, now);
+    let likely_cause = blamed
+        .or_else(|| commonest(&stopped).map(|cause| cause.sentence(&unhealthy_targets)))
         .or_else(|| unhealthy_targets.first().map(cause::target))
         .or_else(|| events.iter().find_map(|event| cause::event(event)))
         .unwrap_or_else(|| last_resort(live, rollout, gate));
@@ -29,6 +31,17 @@ pub fn diagnose(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestam
         unhealthy_targets,
         events,
         hook: None,
+    }
+}
+
+/// What a judge says that does not look at tasks.
+fn blamed(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) -> Option<String> {
+    match gate {
+        Gate::EcsAlarms | Gate::LifecycleHook => {
+            stages::ours(rollout, live).map(|it| stages::blamed(it, now).1)
+        }
+        Gate::StoppedByHand => Some(stages::STOPPED_BY_HAND.to_owned()),
+        Gate::EcsCircuitBreaker | Gate::Deadline | Gate::Superseded | Gate::RefusedByAws | Gate::Hook => None,
     }
 }
 
@@ -111,6 +124,9 @@ fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
         (Gate::EcsCircuitBreaker, _) => {
             "ECS gave up on the deployment; its tasks are no longer shown".to_owned()
         }
+        (Gate::EcsAlarms, _) => "an alarm of the deployment rang".to_owned(),
+        (Gate::LifecycleHook, _) => "a lifecycle hook failed".to_owned(),
+        (Gate::StoppedByHand, _) => stages::STOPPED_BY_HAND.to_owned(),
         (Gate::Superseded, _) => "another deployment replaced it".to_owned(),
         (Gate::RefusedByAws, _) => "AWS refused it".to_owned(),
         (Gate::Hook, _) => "a hook failed".to_owned(),

@@ -6,6 +6,7 @@ mod find;
 mod hook;
 mod judge;
 mod roll_back;
+mod stages;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -14,4 +15,5 @@ pub use diagnose::diagnose;
 pub use hook::{HookVerdict, blamed, hook_failure, is_infrastructure, is_unplaceable, judge_hook};
 pub use judge::judge;
 pub use roll_back::{RollBack, by_update, last_good, roll_back};
+pub use stages::{Pause, deadline, stage_sentence, under_way};
 pub use types::Verdict;

@@ -26,4 +26,5 @@ mod scheduled_tasks;
 mod second_thoughts;
 mod steady;
 mod story;
+mod strategies;
 mod transcripts;

@@ -40,6 +40,7 @@ fn rollout(kind: RolloutKind, digest: &Digest) -> Rollout {
         started_at: Timestamp(0),
         revision: "a".repeat(40),
         back_to: None,
+        course: None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod causes;
 mod hooks;
+mod stages;
 mod verdicts;
 mod ways_back;
 
@@ -41,6 +42,7 @@ fn rollout() -> Rollout {
         started_at: at(START),
         revision: "a".repeat(40),
         back_to: Some(arn(41)),
+        course: None,
     }
 }
 
