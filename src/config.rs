@@ -129,6 +129,13 @@ pub struct Account {
     /// Folder for the ledger and the copy of the repository.
     #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler", value_name = "FOLDER")]
     pub state: PathBuf,
+    /// Where the ledger is: `file`, in the folder of `--state`, or `dynamodb:TABLE`, where several
+    /// operators may stand by.
+    #[arg(long, env = "RECONCILER_LEDGER", default_value = "file", value_name = "PLACE", value_parser = ledger_place)]
+    pub ledger: LedgerPlace,
+    /// What this machine is called where the ledger says who holds it.
+    #[arg(long, env = "HOSTNAME", hide = true)]
+    pub host: Option<String>,
     /// Where AWS is; for the simulator and other emulators. AWS_ENDPOINT_URL is honoured as well.
     #[arg(long, value_name = "URL", value_parser = endpoint)]
     pub endpoint_url: Option<String>,
@@ -138,6 +145,16 @@ pub struct Account {
     /// Set by `reconciler local`: any credentials will do.
     #[arg(skip)]
     pub simulated: bool,
+}
+
+/// Where what was attempted is remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LedgerPlace {
+    /// A file in the state folder.
+    #[default]
+    File,
+    /// A DynamoDB table of the environment's region.
+    Table(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -297,6 +314,8 @@ impl ImportSettings {
         Account {
             installation: self.installation.clone(),
             state: PathBuf::new(),
+            ledger: LedgerPlace::File,
+            host: None,
             endpoint_url: self.endpoint_url.clone(),
             api_budget: self.api_budget,
             simulated: false,
@@ -376,6 +395,18 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads `file` or `dynamodb:TABLE`.
+fn ledger_place(text: &str) -> Result<LedgerPlace, String> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
+    match (text, text.strip_prefix("dynamodb:")) {
+        ("file", _) => Ok(LedgerPlace::File),
+        (_, Some(table)) if (3..=255).contains(&table.len()) && table.chars().all(allowed) => {
+            Ok(LedgerPlace::Table(table.to_owned()))
+        }
+        _ => Err(format!("`{text}` is neither `file` nor `dynamodb:TABLE`")),
+    }
+}
+
 /// Reads `half` or `unlimited`.
 fn budget(text: &str) -> Result<Budget, String> {
     match text {
@@ -426,6 +457,15 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert!(duration("10").is_err_and(|it| it.contains("unit")));
         assert!(duration("m").is_err());
+    }
+
+    #[test]
+    fn the_ledger_is_a_file_or_a_table() {
+        assert_eq!(ledger_place("file"), Ok(LedgerPlace::File));
+        assert_eq!(ledger_place("dynamodb:reconciler"), Ok(LedgerPlace::Table("reconciler".to_owned())));
+        for wrong in ["dynamodb", "dynamodb:", "dynamodb:a/b", "s3:bucket", ""] {
+            assert!(ledger_place(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

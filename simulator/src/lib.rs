@@ -18,6 +18,7 @@ pub mod balancer;
 pub mod cloud_map;
 pub mod cloudformation;
 pub mod cloudwatch;
+pub mod dynamodb;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;

@@ -18,13 +18,13 @@ use tokio::time::Instant;
 
 use crate::error::Answer;
 use crate::{
-    Shared, autoscaling, cloud_map, cloudformation, cloudwatch, ec2, ecr, ecs, elb, iam, lock, logs,
-    scheduler, secrets, sqs, ssm, sts,
+    Shared, autoscaling, cloud_map, cloudformation, cloudwatch, dynamodb, ec2, ecr, ecs, elb, iam, lock,
+    logs, scheduler, secrets, sqs, ssm, sts,
 };
 use envelope::{Envelope, Protocol, Service};
 
 const GREETING: &str = "This is a simulated AWS account: ECS, ECR, ELBv2, Application Auto Scaling, \
-    EventBridge Scheduler, S3, SQS, Secrets Manager, SSM, CloudWatch, CloudWatch Logs, STS, and what there is \
+    EventBridge Scheduler, S3, SQS, DynamoDB, Secrets Manager, SSM, CloudWatch, CloudWatch Logs, STS, and what there is \
     to see of IAM, EC2 and Cloud Map on one endpoint.\n\
     Point an AWS client at it, for example: AWS_ENDPOINT_URL=http://HOST:PORT aws ecs list-clusters\n";
 
@@ -129,6 +129,7 @@ fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
         Service::Iam => iam::call,
         Service::Ec2 => ec2::call,
         Service::CloudMap => cloud_map::call,
+        Service::DynamoDb => dynamodb::call,
     };
     call(&mut world, runtime, &envelope.operation, &envelope.input)
 }

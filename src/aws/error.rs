@@ -158,6 +158,7 @@ fn of_answer(operation: &str, status: u16, code: Option<&str>, message: &str) ->
         | "RequestLimitExceeded"
         | "RequestThrottled"
         | "RequestThrottledException"
+        | "ProvisionedThroughputExceededException"
         | "SlowDown" => ErrorKind::Throttled,
         "ExpiredToken"
         | "ExpiredTokenException"
@@ -177,6 +178,8 @@ fn of_answer(operation: &str, status: u16, code: Option<&str>, message: &str) ->
         "ConflictException"
         | "ConcurrentUpdateException"
         | "ResourceInUseException"
+        | "TransactionConflictException"
+        | "TransactionInProgressException"
         | "UpdateInProgressException"
         | "ServiceNotActiveException" => ErrorKind::Conflict,
         // DescribeTaskDefinition says "Unable to describe task definition." of one that is not there.

@@ -18,6 +18,7 @@ mod permit;
 mod reader;
 mod requester;
 mod secret_shape;
+mod table;
 mod writer;
 mod xml;
 
@@ -44,4 +45,5 @@ pub use reader::{
 };
 pub use requester::Requester;
 pub use secret_shape::SecretShape;
+pub use table::{Condition, Put, TableReader, TableWriter, Unmet};
 pub use writer::Writer;

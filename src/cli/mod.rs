@@ -12,6 +12,7 @@ mod resume;
 mod road;
 mod run;
 pub mod schema;
+mod seat;
 mod status;
 pub mod validate;
 mod verify;

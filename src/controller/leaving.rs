@@ -159,6 +159,8 @@ impl Engine {
                     // come back, it is not run again.
                     hook: record.hook.take(),
                     hooks: std::mem::take(&mut record.hooks),
+                    // A revision that comes late is one of its content all the same.
+                    unanswered: std::mem::take(&mut record.unanswered),
                     ..ServiceRecord::default()
                 };
             })

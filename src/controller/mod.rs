@@ -17,4 +17,4 @@ mod watch;
 pub use pass::{Engine, Next};
 pub use queue::WorkQueue;
 pub use run::{Controller, Outcome, Standing, Timing};
-pub use watch::{LookUp, SourceWatch, Wish};
+pub use watch::{LookUp, Looks, SourceWatch, Wish};

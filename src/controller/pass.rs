@@ -22,6 +22,9 @@ use crate::rollout;
 /// How long until a rollout is judged again. ECS moves in steps of several seconds.
 pub(super) const WATCH_EVERY: Duration = Duration::from_secs(5);
 
+/// How long until it is looked again what became of a call without an answer, while that holds a change.
+pub(super) const WATCH_UNANSWERED_EVERY: Duration = Duration::from_secs(15);
+
 /// How a service at rest stands to Git.
 pub(super) const AS_WANTED: &str = "as Git wants it";
 pub(super) const AS_WANTED_BUT_FOR_DRIFT: &str = "as Git wants it, but for drift that it says to ignore";
@@ -216,9 +219,10 @@ impl Engine {
             self.journal.tell(
                 event.of(&service.key).digest(&rollout.digest).deployment(rollout.deployment.as_deref()),
             );
+            let now = (self.now)();
             self.ledger
                 .update(&service.key, |record| {
-                    record.intent = None;
+                    record.conclude_intent(&service.digest, now);
                     record.rollout = Some(rollout);
                 })
                 .await?;
@@ -257,7 +261,7 @@ impl Engine {
             let at = (self.now)();
             self.ledger
                 .update(&service.key, |record| {
-                    record.intent = None;
+                    record.conclude_intent(&service.digest, at);
                     record.quarantine = None;
                     record.hook = None;
                     record.leaving = None;
@@ -365,6 +369,7 @@ impl Engine {
             Held::RolloutInFlight { .. } | Held::Draining | Held::HookRunning { .. } => {
                 Next::Watch(WATCH_EVERY)
             }
+            Held::Unanswered { .. } => Next::Watch(WATCH_UNANSWERED_EVERY),
             Held::WaitsFor { service } => Next::Waits(service.clone()),
             // Told, and left as Git's author wants it: nobody has to wait for that.
             Held::DriftTolerated => Next::Settled,
@@ -432,6 +437,10 @@ pub(super) fn running(service: &EcsService) -> String {
     format!("{} of {} running", service.running_count(), service.desired_count())
 }
 
+/// What an error of the ledger means for a pass, which it ended like a crash in between would have.
 pub(super) fn stop(error: ledger::Error) -> Next {
-    Next::Stop(error.to_string())
+    match error.passes() {
+        true => Next::Retry { at_least: WATCH_EVERY, why: error.to_string() },
+        false => Next::Stop(error.to_string()),
+    }
 }

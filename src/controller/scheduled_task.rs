@@ -45,6 +45,7 @@ impl Engine {
             &desired.environment,
             &self.installation,
             &desired.revision,
+            (self.now)(),
         );
         if let Some(first) = waiting_for.first() {
             plan.wait_for(first);
@@ -140,7 +141,7 @@ impl Engine {
             let at = (self.now)();
             self.ledger
                 .update(&task.key, |record| {
-                    record.intent = None;
+                    record.conclude_intent(&task.digest, at);
                     record.quarantine = None;
                     if ignoring {
                         return;

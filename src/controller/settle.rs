@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::hooks::{Running, ServiceRevision};
-use super::pass::{Engine, Next, WATCH_EVERY, running};
+use super::pass::{Engine, Next, WATCH_EVERY, WATCH_UNANSWERED_EVERY, running};
 use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Kind};
 use crate::ledger;
@@ -11,7 +11,7 @@ use crate::model::{
     Course, Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood, LiveService, OnFailure,
     Ownership, Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload, tag,
 };
-use crate::plan::{Action, Decision, Extent, Hooks, ServicePlan, Step};
+use crate::plan::{self, Action, Decision, Extent, Hooks, ServicePlan, Step};
 use crate::report;
 use crate::rollout::{self, RollBack, Verdict};
 
@@ -325,6 +325,13 @@ impl Engine {
     /// Makes the calls of a roll-back. [`Next::Held`]: AWS refuses them.
     async fn go_back(&self, case: Case<'_>, steps: Vec<Step>) -> Result<Next, ledger::Error> {
         let Case { desired, service, live, rollout } = case;
+        let (record, ecs) = (self.ledger.record(&service.key), live.service.present());
+        let (kind, now) = (RolloutKind::RollBack, (self.now)());
+        if let Some(held) = plan::held_by_unanswered(record.as_ref(), &steps, ecs, kind, now) {
+            let sentence = format!("not taken back yet: {}", report::held_sentence(&held));
+            self.journal.tell_once(self.event(case, Kind::Held, sentence));
+            return Ok(Next::Watch(WATCH_UNANSWERED_EVERY));
+        }
         let plan = ServicePlan {
             service: service.key.clone(),
             workload: Workload::Service,

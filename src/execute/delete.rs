@@ -78,6 +78,7 @@ async fn begin(work: &Deletion<'_>, ledger: &Ledger, clock: &Clock) -> Result<()
     ledger
         .update(work.service, |record| {
             let revision = work.revision.to_owned();
+            record.set_intent_aside(now);
             record.intent = Some(Intent { revision, ..Intent::of(IntentKind::Delete, work.digest, now) });
             // Should it come back, it is a service like any other: nothing of its past stands in its way.
             record.rollout = None;

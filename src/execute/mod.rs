@@ -133,7 +133,15 @@ impl Run<'_> {
         if !planted!("intent-after-the-call") {
             self.intend(&step.action, &call).await?;
         }
-        let permit = self.ledger.permit(turn)?;
+        let permit = match self.ledger.permit(turn) {
+            Ok(permit) => permit,
+            Err(error) => {
+                // The call was certainly not made. Without a lease this can't be written down; then the intent
+                // stays, and costs a look.
+                let _ = self.ledger.update(self.service(), |record| record.intent = None).await;
+                return Err(error.into());
+            }
+        };
         let answer = match call.send(self.writer, permit).await {
             // What is not there need not go: what was read of a service's policies may be minutes old.
             Err(error) if error.kind == ErrorKind::NotFound && deletes(&step.action) => {
@@ -173,8 +181,13 @@ impl Run<'_> {
             RolloutKind::Deploy => intent_kind(action),
         };
         planted!("no-intent-before-a-registration" => if kind == IntentKind::Register { return Ok(()); });
-        // Calls of one kind in a row are looked up alike: one intent covers them.
-        if self.intended == Some(kind) {
+        let (content, body) = match (action, call) {
+            (Action::RegisterTaskDefinition { digest, .. }, _) => (Some(digest.clone()), None),
+            (_, Call::UpdateService(body)) => (None, Some(body.clone())),
+            _ => (None, None),
+        };
+        // Calls of one kind in a row are looked up alike: one intent covers them, where none may come late.
+        if self.intended == Some(kind) && content.is_none() && body.is_none() {
             return Ok(());
         }
         let intent = Intent {
@@ -184,10 +197,17 @@ impl Run<'_> {
                 RolloutKind::Deploy => self.outcome.task_definition.clone(),
             }),
             before: self.outcome.primary.clone(),
+            content,
+            body,
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };
+        let left_over = self.intended.is_none();
         self.ledger
             .update(self.service(), |record| {
+                if left_over && !record.intent.as_ref().is_some_and(|before| self.has_had_its_effect(before))
+                {
+                    record.set_intent_aside(intent.at);
+                }
                 record.intent = Some(intent);
                 if kind == IntentKind::Scale {
                     scaling::claim(record, self.planned());
@@ -196,6 +216,20 @@ impl Run<'_> {
             .await?;
         self.intended = Some(kind);
         Ok(())
+    }
+
+    /// Whether the plan shows that a call of an earlier run did what it should: it is for the same spec, and has
+    /// no such step any more.
+    fn has_had_its_effect(&self, before: &Intent) -> bool {
+        let again = |step: &Step| match &step.action {
+            Action::RegisterTaskDefinition { .. } => before.content.is_some(),
+            Action::UpdateService { .. } => before.body.is_some(),
+            _ => false,
+        };
+        self.work.kind == RolloutKind::Deploy
+            && self.work.plan.extent == Extent::Whole
+            && before.digest == self.work.plan.digest
+            && !self.planned().iter().any(again)
     }
 
     /// The deployment runs from here on, whatever becomes of the steps that are left.
@@ -207,16 +241,18 @@ impl Run<'_> {
     async fn nothing_left(&self) -> Result<Execution, ledger::Error> {
         let left_over = self.ledger.record(self.service()).is_some_and(|record| record.intent.is_some());
         if left_over {
-            self.ledger.update(self.service(), |record| record.intent = None).await?;
+            let (digest, now) = (&self.work.plan.digest, (self.clock)());
+            self.ledger.update(self.service(), |record| record.conclude_intent(digest, now)).await?;
         }
         Ok(Execution::Done { started: None })
     }
 
     async fn finish(&self) -> Result<(), ledger::Error> {
-        let applied = self.applied();
+        let (applied, now) = (self.applied(), (self.clock)());
         self.ledger
             .update(self.service(), |record| {
                 record.intent = None;
+                record.forget_what_is_too_late(now);
                 scaling::let_go(record, self.planned());
                 if let Some(applied) = applied {
                     record.applied = Some(applied.since(record.applied.as_ref()));

@@ -42,6 +42,8 @@ pub enum Kind {
     /// The operator starts or stops.
     Start,
     Stop,
+    /// The right to act: waited for, taken, not renewed, let go.
+    Lease,
     /// A commit came into force.
     Commit,
     /// A commit was refused; the one before stays in force.
@@ -87,6 +89,7 @@ impl Event {
             }
             Kind::Start
             | Kind::Stop
+            | Kind::Lease
             | Kind::Commit
             | Kind::Plan
             | Kind::Register
@@ -150,6 +153,7 @@ impl Kind {
         match self {
             Kind::Start => "start",
             Kind::Stop => "stop",
+            Kind::Lease => "lease",
             Kind::Commit => "commit",
             Kind::Refused => "refused",
             Kind::Source => "source",

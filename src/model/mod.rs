@@ -4,6 +4,7 @@ mod checkout;
 mod desired;
 mod digest;
 mod failure;
+mod holder;
 mod hook;
 mod live;
 mod lookup;
@@ -25,6 +26,7 @@ pub use desired::{
 };
 pub use digest::Digest;
 pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget};
+pub use holder::Holder;
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
@@ -34,7 +36,7 @@ pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
     Applied, AppliedSpec, Deleted, Intent, IntentKind, KeptDrift, LastGood, Leaving, Quarantine, Rollout,
-    RolloutKind, ScalingPut, ServiceRecord,
+    RolloutKind, ScalingPut, ServiceRecord, UNANSWERED_FOR,
 };
 pub use revision::{Revision, TaskDefinitionArn, is_dirty};
 pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};

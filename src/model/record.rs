@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
@@ -19,6 +20,9 @@ pub struct ServiceRecord {
     /// A call that was about to be made and whose outcome is not known yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
+    /// Earlier calls whose outcome is not known either, and that may still take effect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<Intent>,
     /// The spec that was applied last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied: Option<Applied>,
@@ -53,7 +57,50 @@ pub struct ServiceRecord {
 /// Git go back to it.
 const PAST_HOOKS_MAX: usize = 64;
 
+/// For so long a call that was not answered may still take effect. AWS takes a request, in most cases, for
+/// five minutes after its signature; the rest is for clocks that differ.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
+pub const UNANSWERED_FOR: Duration = Duration::from_secs(5 * 60 + 30);
+/// Calls of that kind that are remembered for a service; no two of them are the same.
+const UNANSWERED_MAX: usize = 16;
+
 impl ServiceRecord {
+    /// Calls whose outcome is not known, and that may still take effect.
+    pub fn unanswered(&self, now: Timestamp) -> impl Iterator<Item = &Intent> {
+        let all = self.intent.iter().chain(&self.unanswered);
+        all.filter(move |intent| now < intent.at.plus(UNANSWERED_FOR))
+    }
+
+    /// Makes room for another intent: what may still become of the one before is remembered for as long as it
+    /// may.
+    pub fn set_intent_aside(&mut self, now: Timestamp) {
+        let before = self.intent.take();
+        let same = |one: &Intent, other: &Intent| (&one.content, &one.body) == (&other.content, &other.body);
+        self.unanswered.retain(|one| {
+            now < one.at.plus(UNANSWERED_FOR) && before.as_ref().is_none_or(|before| !same(one, before))
+        });
+        self.unanswered
+            .extend(before.filter(|it| {
+                (it.content.is_some() || it.body.is_some()) && now < it.at.plus(UNANSWERED_FOR)
+            }));
+        let surplus = self.unanswered.len().saturating_sub(UNANSWERED_MAX);
+        self.unanswered.drain(..surplus);
+    }
+
+    /// Forgets calls that can't take effect any more.
+    pub fn forget_what_is_too_late(&mut self, now: Timestamp) {
+        self.unanswered.retain(|one| now < one.at.plus(UNANSWERED_FOR));
+    }
+
+    /// What this digest asks for is live: a call for it has had its effect, one for another has not.
+    pub fn conclude_intent(&mut self, digest: &Digest, now: Timestamp) {
+        match &self.intent {
+            Some(intent) if intent.digest == *digest => self.intent = None,
+            Some(_) => self.set_intent_aside(now),
+            None => {}
+        }
+    }
+
     /// Whether a content of a hook is done, and never to be run again.
     pub fn hook_is_done(&self, digest: &Digest) -> bool {
         self.past_hook(digest).is_some_and(|past| past.outcome != HookOutcome::Failed)
@@ -192,6 +239,12 @@ pub struct Intent {
     /// The revision that the service will point to, where the call says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_definition: Option<TaskDefinitionArn>,
+    /// Of the task definition that the call registers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Digest>,
+    /// The input of UpdateService: while this one may come late, no other may go before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Json>,
     /// The PRIMARY deployment before the call: whatever became of the call, it did not start this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
@@ -206,6 +259,8 @@ impl Intent {
             digest: digest.clone(),
             revision: String::new(),
             task_definition: None,
+            content: None,
+            body: None,
             before: None,
             at,
         }

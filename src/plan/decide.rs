@@ -2,6 +2,7 @@
 
 use super::change::{Change, Look, Unknown, of_absent};
 use super::tolerance::of_existing;
+use super::unanswered::held_by_unanswered;
 use super::{
     Consequence, Decision, Difference, Extent, Held, Hooks, Quiet, Replacement, ServicePlan, hooks,
     overriding, replacing,
@@ -91,7 +92,8 @@ fn decide(look: Look<'_>) -> Decided {
         .or_else(|| refused(&change))
         .or(not_replaced)
         .or_else(|| tolerated(look, &change))
-        .or_else(|| in_flight(look, &change));
+        .or_else(|| in_flight(look, &change))
+        .or_else(|| unanswered(look, &change));
     // An override begins and ends when it says so, whatever else has to wait.
     let (reason, extent) = match (suspended, deferred) {
         (Some(reason), _) => (Some(reason), Extent::Whole),
@@ -178,6 +180,11 @@ fn refused(change: &Change) -> Option<Held> {
 
 fn tolerated(look: Look<'_>, change: &Change) -> Option<Held> {
     change.is_tolerated_drift(look.desired.sync.drift).then_some(Held::DriftTolerated)
+}
+
+fn unanswered(look: Look<'_>, change: &Change) -> Option<Held> {
+    let service = look.live.service.present();
+    held_by_unanswered(look.record, &change.steps, service, RolloutKind::Deploy, look.now)
 }
 
 /// A change that would start a deployment waits for the one that is going on; unless that is our own

@@ -28,6 +28,7 @@ mod three_way;
 mod tolerance;
 mod trees;
 mod types;
+mod unanswered;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ pub use types::{
     Cause, Consequence, Decision, Difference, Explain, Extent, Held, HookRevision, Hooks, Kept, LeftGit,
     Plan, PlannedHook, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Since,
 };
+pub use unanswered::{content_of, held_by_unanswered, registration_held_by_unanswered};
 
 use crate::model::{
     Desired, DesiredScheduledTask, EcsService, Live, LiveScheduledTask, LiveService, Part, ServiceKey,
@@ -136,6 +138,7 @@ fn scheduled_tasks(desired: &Desired, live: &Live, context: &Context<'_>) -> Vec
             &desired.environment,
             context.installation,
             &desired.revision,
+            live.read_at,
         ))
     };
     desired.scheduled_tasks.values().map(plan).collect()

@@ -7,13 +7,14 @@ use super::decide::kind_changed;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::task_definition::{Comparison, Wanted, compare_contents, source_of};
+use super::unanswered::held_by_unanswered;
 use super::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, Hooks, Quiet, RevisionSource,
     ServicePlan, body, lookups, tolerance,
 };
 use crate::model::{
     DesiredScheduledTask, Digest, Environment, FieldPath, Json, LiveScheduledTask, Ownership, Part, Revision,
-    Schedule, ServiceRecord, Workload, schedule_group_name, tag,
+    RolloutKind, Schedule, ServiceRecord, Timestamp, Workload, schedule_group_name, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -26,6 +27,7 @@ struct Look<'a> {
     environment: &'a Environment,
     installation: &'a str,
     revision: &'a Revision,
+    now: Timestamp,
 }
 
 /// Plans one scheduled task, knowing nothing of the others.
@@ -36,8 +38,9 @@ pub fn plan_scheduled_task(
     environment: &Environment,
     installation: &str,
     revision: &Revision,
+    now: Timestamp,
 ) -> ServicePlan {
-    let look = Look { desired, live, record, environment, installation, revision };
+    let look = Look { desired, live, record, environment, installation, revision, now };
     let (decision, quiet) = decide(look);
     ServicePlan {
         service: desired.key.clone(),
@@ -74,7 +77,8 @@ fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
         return (Decision::Unchanged, change.quiet);
     }
     let tolerated = || change.is_tolerated_drift(look.desired.sync.drift).then_some(Held::DriftTolerated);
-    let reason = suspended(look).or_else(|| quarantined(look)).or_else(tolerated);
+    let unanswered = || held_by_unanswered(look.record, &change.steps, None, RolloutKind::Deploy, look.now);
+    let reason = suspended(look).or_else(|| quarantined(look)).or_else(tolerated).or_else(unanswered);
     let Change { differences, quiet, steps, .. } = change;
     let decision = match reason {
         Some(reason) => Decision::Held { reason, differences },

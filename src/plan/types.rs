@@ -172,6 +172,8 @@ pub enum Held {
     NeedsReplacement { fields: Vec<(FieldPath, Option<&'static str>)> },
     /// ECS would refuse this, each for a reason.
     RefusedByEcs { fields: Vec<(FieldPath, &'static str)> },
+    /// An earlier call was never answered: should it come late, it would undo this one, or double it.
+    Unanswered { call: &'static str, asked_at: Timestamp, until: Timestamp },
     /// A service it depends on is not settled yet.
     WaitsFor { service: ServiceKey },
     /// It left Git, and may not go (yet).

@@ -107,6 +107,14 @@ impl HeldText {
                     )
                 }
             }
+            Held::Unanswered { call, asked_at, until } => Self::new(
+                "Unanswered",
+                format!("{call} at {} was never answered, and may still take effect", asked_at.time_of_day()),
+                &format!(
+                    "it goes on by itself when its effect shows, and else at {}, when AWS no longer takes it",
+                    until.time_of_day()
+                ),
+            ),
             Held::WaitsFor { service } => Self::new(
                 "WaitsFor",
                 format!("waits for {service}"),

@@ -19,6 +19,7 @@ mod page;
 mod releases;
 mod secrets;
 mod shifting;
+mod standby;
 mod stopping;
 mod under_fire;
 mod uploads;

@@ -38,6 +38,7 @@ pub(super) enum Service {
     Iam,
     Ec2,
     CloudMap,
+    DynamoDb,
 }
 
 impl Service {
@@ -58,6 +59,7 @@ impl Service {
             Service::Iam => "iam",
             Service::Ec2 => "ec2",
             Service::CloudMap => "servicediscovery",
+            Service::DynamoDb => "dynamodb",
         }
     }
 }
@@ -98,6 +100,7 @@ fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
         "AmazonSSM" => (Service::Ssm, Protocol::Json11),
         "Logs_20140328" => (Service::Logs, Protocol::Json11),
         "Route53AutoNaming_v20170314" => (Service::CloudMap, Protocol::Json11),
+        "DynamoDB_20120810" => (Service::DynamoDb, Protocol::Json10),
         CLOUDWATCH => (Service::CloudWatch, Protocol::Json10),
         _ => return Err(unknown()),
     };

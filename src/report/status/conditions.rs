@@ -179,6 +179,7 @@ impl<'a> Facts<'a> {
                 Held::RolloutInFlight { .. }
                 | Held::HookRunning { .. }
                 | Held::Draining
+                | Held::Unanswered { .. }
                 | Held::WaitsFor { .. } => {
                     let text = HeldText::of(reason);
                     (text.reason, text.headline)
@@ -220,6 +221,7 @@ impl<'a> Facts<'a> {
             | Held::GroupSuspended { .. }
             | Held::Draining
             | Held::DriftTolerated
+            | Held::Unanswered { .. }
             | Held::WaitsFor { .. } => false,
         };
         stalls.then(|| waiting_for_a_person(ConditionKind::Stalled, held))
@@ -311,6 +313,7 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         | Held::HookRunning { .. }
         | Held::Draining
         | Held::DriftTolerated
+        | Held::Unanswered { .. }
         | Held::WaitsFor { .. } => None,
     }
 }

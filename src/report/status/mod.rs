@@ -15,7 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Desired, Digest, LastGood, Live, OpenHook, Quarantine, Revision, ServiceKey, ServiceRecord,
+    Desired, Digest, Holder, LastGood, Live, OpenHook, Quarantine, Revision, ServiceKey, ServiceRecord,
     TaskDefinitionArn, Timestamp, Workload,
 };
 use crate::plan::Plan;
@@ -37,6 +37,18 @@ pub struct Status {
     pub services: Vec<ServiceStatus>,
     /// Schedules of ours that Git no longer has; they go on running.
     pub schedules_left: Vec<ServiceKey>,
+    pub ledger: LedgerStatus,
+}
+
+/// What is to be said of the ledger itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LedgerStatus {
+    /// It is a file, which does not say who holds it; or there is none.
+    #[default]
+    Untold,
+    Held(Holder),
+    /// Why, and what is not known therefore.
+    Unreadable(String),
 }
 
 /// What Git asks for.
@@ -196,5 +208,6 @@ pub fn fold(
         now,
         services: services.collect(),
         schedules_left: plan.schedules_left.clone(),
+        ledger: LedgerStatus::Untold,
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{ConditionKind, ServiceStatus, Status, Truth, Wanted};
+use super::{ConditionKind, LedgerStatus, ServiceStatus, Status, Truth, Wanted};
+use crate::model::{Holder, Timestamp};
 use crate::report::failure::last_words;
 use crate::report::leaving::SCHEDULE_LEFT;
 use crate::report::paint::{Colour, Tone, counted, pad, plain, span};
@@ -166,7 +167,24 @@ fn header(status: &Status, options: &StatusTextOptions, number: &dyn Fn(Word) ->
         }
     };
     let environment = options.colour.paint(Tone::Strong, &status.environment);
-    format!("{environment}   {wanted} · {counts}\n\n")
+    let (holder, unreadable) = match &status.ledger {
+        LedgerStatus::Untold => (String::new(), String::new()),
+        LedgerStatus::Held(holder) => (format!(" · {}", held_by(holder, status.now)), String::new()),
+        LedgerStatus::Unreadable(why) => {
+            let label = options.colour.paint(Tone::Bad, "the ledger is not to be read");
+            (String::new(), format!("  {label}: {}\n\n", plain(why)))
+        }
+    };
+    format!("{environment}   {wanted}{holder} · {counts}\n\n{unreadable}")
+}
+
+/// `epoch 7: run on ip-10-0-3-7, process 1, since 18:40`
+fn held_by(holder: &Holder, now: Timestamp) -> String {
+    let Holder { name, epoch, since, released } = holder;
+    match released {
+        false => format!("epoch {epoch}: {}, since {}", plain(name), since.minute_seen_from(now)),
+        true => format!("nobody leads; {} let go of epoch {epoch}", plain(name)),
+    }
 }
 
 fn lines(word: Word, service: &ServiceStatus) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::conditions::{self, condition};
-use super::{Condition, ConditionKind, ServiceStatus, Status, Truth, Wanted};
+use super::{Condition, ConditionKind, LedgerStatus, ServiceStatus, Status, Truth, Wanted};
 use crate::model::{
     Digest, Environment, Live, LiveService, ServiceKey, ServiceRecord, Timestamp, Workload, tag,
 };
@@ -30,6 +30,7 @@ pub fn fold_without_git(
         now,
         services: services.collect(),
         schedules_left: Vec::new(),
+        ledger: LedgerStatus::Untold,
     }
 }
 
