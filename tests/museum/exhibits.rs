@@ -49,6 +49,8 @@ const POISON: &str = "Cloudflare, November 2025, argo-workflows CVE-2026-40886: 
 const ONE_BAD_ITEM: &str = "argoproj/applicationset #435: one bad item stopped the rest";
 const HERD: &str = "Google Cloud, June 2025, dask-cloudprovider #459: all came back at once";
 const TWO_HEADS: &str = "kubernetes #23731, cilium #42920: an old leader was never told";
+const OWN_CONFLICT: &str =
+    "amazon-kinesis-client: a write that succeeded, and failed its condition when repeated";
 const CLOCK: &str = "fdb-kubernetes-operator #241: a moment counted by the wrong clock";
 const HALF_DONE: &str = "Knight Capital 2012, nomad GH-28307: half a change taken for all of it";
 const FLOOD: &str = "redpanda #9781, pravega #5823: one line, ten thousand times a day";
@@ -509,6 +511,24 @@ pub const EXHIBITS: &[Exhibit] = &[
         "a second process takes the ledger while the first one lives",
         &["a_second_holder_is_refused_and_told_who_holds_it"],
     ),
+    exhibit(
+        "calls-after-the-lease",
+        TWO_HEADS,
+        "calls are made after a lease has ended that nobody could renew",
+        &["one_that_was_frozen_changes_nothing_when_it_wakes_and_ends_whenever_that_was"],
+    ),
+    exhibit(
+        "lease-taken-from-the-living",
+        TWO_HEADS,
+        "a lease is taken over from a holder who renews it",
+        &["a_second_operator_stands_by_until_the_first_is_gone_and_then_ends_its_rollout"],
+    ),
+    exhibit(
+        "own-lease-is-somebody-elses",
+        OWN_CONFLICT,
+        "a lease that was taken by a write whose answer was lost is somebody else's",
+        &["a_take_over_whose_answer_was_lost_is_found_to_be_one_s_own"],
+    ),
 ];
 
 /// Mistakes of others that can't be planted here, and why.
@@ -526,6 +546,5 @@ pub const NOT_HERE: &[(&str, &str)] = &[
         "no subprocess: `only_named_places_touch_the_outside`",
     ),
     ("webhooks: a body before its signature, times that tell (CVE-2026-42294)", "there is no webhook"),
-    ("conflicts of a lease with itself (amazon-kinesis-client)", "the lease is a lock of the kernel"),
     ("a branch that was forced back", "followed on purpose: `a_forced_push_backwards_is_followed`"),
 ];
