@@ -8,6 +8,7 @@ mod editor;
 mod end_to_end;
 mod fields;
 mod fuzzing;
+mod matrix;
 mod museum;
 mod scenarios;
 mod world;

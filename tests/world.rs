@@ -434,6 +434,11 @@ impl World {
         plan_text(&plan, wish, &options)
     }
 
+    /// Whether another process could take the ledger now, while an operator holds it.
+    pub fn is_open_for_another(&self) -> bool {
+        Ledger::open(self.ledger_path(), &self.place()).is_ok()
+    }
+
     /// Lines of the ledger; the first says what it is for.
     pub fn ledger_lines(&self) -> usize {
         lines_of(&self.ledger_path())
@@ -460,8 +465,11 @@ impl World {
     }
 
     pub fn record(&self, service: &str) -> ServiceRecord {
-        let records = LedgerView::read(self.ledger_path(), &self.place()).unwrap();
-        records.records().get(&ServiceKey::new(service)).cloned().unwrap_or_default()
+        self.records().remove(&ServiceKey::new(service)).unwrap_or_default()
+    }
+
+    pub fn records(&self) -> BTreeMap<ServiceKey, ServiceRecord> {
+        LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone()
     }
 
     pub async fn aws(&self) -> aws::Aws {

@@ -15,8 +15,8 @@ use crate::aws::{self, Answer, ErrorKind, Writer};
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, Rollout, RolloutKind, ServiceKey,
-    TaskDefinitionArn, Timestamp,
+    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, RegisteredRevision, Rollout, RolloutKind,
+    ServiceKey, TaskDefinitionArn, Timestamp,
 };
 use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
@@ -202,6 +202,10 @@ impl Run<'_> {
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };
         let left_over = self.intended.is_none();
+        let registered = self.outcome.registered.clone().map(|task_definition| RegisteredRevision {
+            task_definition_digest: self.work.task_definition_digest.clone(),
+            task_definition,
+        });
         self.ledger
             .update(self.service(), |record| {
                 if left_over && !record.intent.as_ref().is_some_and(|before| self.has_had_its_effect(before))
@@ -209,6 +213,9 @@ impl Run<'_> {
                     record.set_intent_aside(intent.at);
                 }
                 record.intent = Some(intent);
+                if registered.is_some() {
+                    record.registered = registered;
+                }
                 if kind == IntentKind::Scale {
                     scaling::claim(record, self.planned());
                 }
@@ -255,6 +262,7 @@ impl Run<'_> {
                 record.forget_what_is_too_late(now);
                 scaling::let_go(record, self.planned());
                 if let Some(applied) = applied {
+                    record.registered = None;
                     record.applied = Some(applied.since(record.applied.as_ref()));
                     record.leaving = None;
                     record.deleted = None;

@@ -12,7 +12,7 @@ use crate::plan::{Action, RevisionSource};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     /// What the register step of this plan made.
-    registered: Option<TaskDefinitionArn>,
+    pub(super) registered: Option<TaskDefinitionArn>,
     /// What the service points to.
     pub(super) task_definition: Option<TaskDefinitionArn>,
     service_arn: Option<String>,

@@ -35,8 +35,8 @@ pub use live::{
 pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
-    Applied, AppliedSpec, Deleted, Intent, IntentKind, KeptDrift, LastGood, Leaving, Quarantine, Rollout,
-    RolloutKind, ScalingPut, ServiceRecord, UNANSWERED_FOR,
+    Applied, AppliedSpec, Deleted, Intent, IntentKind, KeptDrift, LastGood, Leaving, Quarantine,
+    RegisteredRevision, Rollout, RolloutKind, ScalingPut, ServiceRecord, UNANSWERED_FOR,
 };
 pub use revision::{Revision, TaskDefinitionArn, is_dirty};
 pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};

@@ -23,6 +23,10 @@ pub struct ServiceRecord {
     /// Earlier calls whose outcome is not known either, and that may still take effect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<Intent>,
+    /// The revision that was registered last, until what it is for is applied: the family's list may not
+    /// show it yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registered: Option<RegisteredRevision>,
     /// The spec that was applied last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied: Option<Applied>,
@@ -224,6 +228,14 @@ pub struct Deleted {
     /// What it ran last. Task definitions stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_definition: Option<TaskDefinitionArn>,
+}
+
+/// A revision, by what it was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisteredRevision {
+    pub task_definition_digest: Digest,
+    pub task_definition: TaskDefinitionArn,
 }
 
 /// Written before a mutating call, removed once its outcome is known.

@@ -15,6 +15,7 @@ mod drift;
 mod hooks;
 mod importing;
 mod jobs;
+mod killed;
 mod page;
 mod releases;
 mod secrets;

@@ -26,7 +26,7 @@ mod scaling;
 mod scheduled_tasks;
 mod second_thoughts;
 mod steady;
-mod story;
+pub(crate) mod story;
 mod strategies;
 mod transcripts;
 mod unanswered;

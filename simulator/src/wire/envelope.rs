@@ -42,6 +42,28 @@ pub(super) enum Service {
 }
 
 impl Service {
+    const ALL: [Service; 14] = [
+        Service::Ecs,
+        Service::Autoscaling,
+        Service::Ecr,
+        Service::Sqs,
+        Service::SecretsManager,
+        Service::Ssm,
+        Service::Logs,
+        Service::Sts,
+        Service::Elb,
+        Service::CloudWatch,
+        Service::CloudFormation,
+        Service::Scheduler,
+        Service::Iam,
+        Service::CloudMap,
+    ];
+
+    /// The one of this short name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.name() == name)
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Service::Ecs => "ecs",
