@@ -132,6 +132,7 @@ impl Engine {
         if rollout.kind == RolloutKind::RollBack {
             return Ok(Tested::Passed);
         }
+        planted!("untested-is-good" => return Ok(Tested::Passed));
         let record = self.ledger.record(&service.key).unwrap_or_default();
         let rejected = record.quarantine.filter(|quarantine| {
             quarantine.failure.gate == Gate::Hook
@@ -170,7 +171,7 @@ impl Engine {
         self.ledger
             .update(&service.key, |record| {
                 record.rollout = None;
-                if rollout.kind == RolloutKind::Deploy {
+                if rollout.kind == RolloutKind::Deploy || planted!("roll-back-counts-as-success") {
                     // A refusal of a later step stands, whatever became of the deployment; so does that of
                     // what Git asks for by now.
                     record.quarantine =
@@ -456,6 +457,7 @@ fn watch_on(service: &DesiredService, rollout: &Rollout) -> Option<Next> {
 
 /// Why even a failed rollout is left alone: a person is looking at it, or it is no longer ours.
 pub(super) fn hands_off(live: &LiveService, installation: &str, now: Timestamp) -> Option<String> {
+    planted!("rolls-back-what-is-suspended" => return None);
     let service = live.service.present()?;
     if let Ownership::Foreign { owner } = service.ownership(installation) {
         return Some(format!("it belongs to {owner}"));
