@@ -1,4 +1,6 @@
 //! What becomes of a rollout: watched until it is judged, then recorded as good, or taken back.
+//!
+//! What a step waits for is boxed: a pass is many futures deep, and on the stack each would hold the next one whole.
 
 use std::time::Duration;
 
@@ -60,7 +62,7 @@ impl Engine {
         match rollout {
             // A hook after a deployment is followed instead of it, one before the next beside it.
             Some(rollout) if hook.is_none() || stage == Some(HookStage::Before) => {
-                let judged = self.judge(Case { desired, service, live, rollout: &rollout }).await?;
+                let judged = Box::pin(self.judge(Case { desired, service, live, rollout: &rollout })).await?;
                 Ok(judged.or(hook))
             }
             Some(_) | None => Ok(hook),
@@ -85,7 +87,7 @@ impl Engine {
                 self.journal.tell_once(self.event(case, Kind::Failing, sentence));
                 Ok(watch_on(service, rollout))
             }
-            Verdict::Completed => match self.test(case).await? {
+            Verdict::Completed => match Box::pin(self.test(case)).await? {
                 Tested::Passed => self.completed(case).await,
                 Tested::NotYet(next) => Ok(Some(next)),
                 Tested::MovedOn => {
@@ -99,7 +101,7 @@ impl Engine {
                 Ok(None)
             }
             Verdict::RolledBackByEcs(failure) | Verdict::Failed(failure) => {
-                self.failed(case, *failure).await.map(Some)
+                Box::pin(self.failed(case, *failure)).await.map(Some)
             }
         }
     }
@@ -140,7 +142,7 @@ impl Engine {
                 && quarantine.deployment == rollout.deployment
         });
         if let Some(quarantine) = rejected {
-            return self.failed(case, quarantine.failure).await.map(Tested::NotYet);
+            return Box::pin(self.failed(case, quarantine.failure)).await.map(Tested::NotYet);
         }
         let after = &service.rollout.after;
         if rollout.digest != service.digest && !after.is_empty() {
@@ -156,7 +158,9 @@ impl Engine {
             return Ok(Tested::NotYet(Next::Held(sentence)));
         }
         let revision = ServiceRevision::Known(rollout.task_definition.clone());
-        self.start_hook(Running { desired, service, live }, hook, revision).await.map(Tested::NotYet)
+        Box::pin(self.start_hook(Running { desired, service, live }, hook, revision))
+            .await
+            .map(Tested::NotYet)
     }
 
     async fn completed(&self, case: Case<'_>) -> Result<Option<Next>, ledger::Error> {
@@ -219,7 +223,7 @@ impl Engine {
         if foreign || steps.is_empty() {
             return Ok(None);
         }
-        Ok(match self.go_back(case, steps).await? {
+        Ok(match Box::pin(self.go_back(case, steps)).await? {
             Next::Watch(_) | Next::Held(_) => None,
             next => Some(next),
         })
@@ -329,16 +333,16 @@ impl Engine {
         match back {
             RollBack::Nowhere { why } => self.stay(case, &why).await,
             RollBack::ByEcs => self.follow(case).await,
-            RollBack::Update { steps } => self.go_back(case, steps).await,
+            RollBack::Update { steps } => Box::pin(self.go_back(case, steps)).await,
             RollBack::Stop { arn } => {
                 let step = Step { action: Action::StopServiceDeployment { arn }, because: Vec::new() };
-                match self.go_back(case, vec![step]).await? {
+                match Box::pin(self.go_back(case, vec![step])).await? {
                     // Refused, for example because it ended in between: there is another way.
                     Next::Held(_) => match live.service.present() {
                         Some(ecs) => {
                             let back = rollout::by_update(rollout, ecs, &live.service_revision, &before);
                             match self.whole(case, &before, back) {
-                                RollBack::Update { steps } => self.go_back(case, steps).await,
+                                RollBack::Update { steps } => Box::pin(self.go_back(case, steps)).await,
                                 RollBack::Nowhere { why } => self.stay(case, &why).await,
                                 RollBack::ByEcs | RollBack::Stop { .. } => Ok(Next::Watch(WATCH_EVERY)),
                             }
@@ -429,7 +433,9 @@ impl Engine {
             kind: RolloutKind::RollBack,
             back_to: rollout.back_to.as_ref(),
         };
-        match execute::execute(&work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await? {
+        match Box::pin(execute::execute(&work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()))
+            .await?
+        {
             Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
             Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
             Execution::Rejected { message, .. } => {

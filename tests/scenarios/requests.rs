@@ -434,7 +434,7 @@ async fn what_aws_refuses_for_something_outside_git_is_asked_again_until_it_is_t
     }));
     world.run_for(&operator, &wish, 10 * MINUTE).await;
     insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
-    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 5 calls
 
     ! api           held: asked again at 2027-01-15 08:15, until AWS takes it
         taskDefinition.containerDefinitions[app]

@@ -287,6 +287,7 @@ async fn a_function_that_says_no_half_way_is_named_as_the_cause() {
     08:02:40  failed     ix:2 did not go through: lifecycle hook smoke failed (gate: lifecycle hook)
     08:02:40  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:02:45  progress   ix 2 of 2 new tasks healthy
+    08:02:50  update     ix in place: deploymentConfiguration set, no deployment
     08:02:50  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
     08:02:50  held       ix@bc57… until Git changes it; failed on 2027-01-15 08:02: lifecycle hook smoke failed
     "#);
@@ -341,6 +342,7 @@ async fn an_aborted_deployment_is_quarantined_as_stopped_by_hand() {
     08:01:20  failed     ix:2 did not go through: stopped by hand (gate: by hand)
     08:01:20  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:01:25  progress   ix 2 of 2 new tasks healthy
+    08:01:30  update     ix in place: deploymentConfiguration set, no deployment
     08:01:30  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
     08:01:30  held       ix@3e9b… until Git changes it; failed on 2027-01-15 08:01: stopped by hand
     "#);
@@ -361,6 +363,7 @@ async fn a_pause_that_nobody_answers_is_a_failure_of_its_own() {
     08:30:55  failed     ix:2 did not go through: nobody answered the pause until 08:30 (gate: lifecycle hook)
     08:30:55  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:31:00  progress   ix 2 of 2 new tasks healthy
+    08:31:05  update     ix in place: deploymentConfiguration set, no deployment
     08:31:05  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
     08:31:05  held       ix@3e9b… until Git changes it; failed on 2027-01-15 08:30: nobody answered the pause until 08:30
     "#);
