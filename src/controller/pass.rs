@@ -387,15 +387,7 @@ impl Engine {
                     task_definition: None,
                     deployment: None,
                     revision: work.revision.to_owned(),
-                    failure: Failure {
-                        at,
-                        gate: Gate::RefusedByAws,
-                        likely_cause: why.to_owned(),
-                        stopped_tasks: Vec::new(),
-                        unhealthy_targets: Vec::new(),
-                        events: Vec::new(),
-                        hook: None,
-                    },
+                    failure: Failure::new(at, Gate::RefusedByAws, why),
                 });
             })
             .await

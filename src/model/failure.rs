@@ -13,6 +13,16 @@ pub struct Failure {
     pub gate: Gate,
     /// One sentence without a full stop: `container api exited 1: "bind: address in use"`.
     pub likely_cause: String,
+    /// The cause lies in what may pass, and not in what Git asks for: capacity, addresses, throttling, Spot,
+    /// a host that was lost. Then the same content may be tried again later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transient: bool,
+    /// What the gate measured: `2 of 3 targets healthy for 10 m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<String>,
+    /// What the commit changed, the first few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangedField>,
     pub stopped_tasks: Vec<StoppedTask>,
     pub unhealthy_targets: Vec<UnhealthyTarget>,
     /// The newest ECS events that belong to the rollout, newest first, at most five.
@@ -20,6 +30,44 @@ pub struct Failure {
     /// The hook that said no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<FailedHook>,
+}
+
+impl Failure {
+    /// A failure without any evidence yet.
+    pub fn new(at: Timestamp, gate: Gate, likely_cause: impl Into<String>) -> Self {
+        Self {
+            at,
+            gate,
+            likely_cause: likely_cause.into(),
+            transient: false,
+            figures: None,
+            changes: Vec::new(),
+            stopped_tasks: Vec::new(),
+            unhealthy_targets: Vec::new(),
+            events: Vec::new(),
+            hook: None,
+        }
+    }
+}
+
+/// One difference that a rollout brings about, as people read it; no value that may be secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedField {
+    /// From `spec`, as a plan writes it: `taskDefinition.containerDefinitions[worker].image`.
+    pub path: String,
+    /// What it was and is: `1024 -> 2048`, `(absent) -> "20"`.
+    pub change: String,
+    /// The file that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+impl ChangedField {
+    /// The last part of the path: `memory`, `BATCH`.
+    pub fn name(&self) -> &str {
+        self.path.rsplit(['.', '[']).next().unwrap_or(&self.path).trim_end_matches(']')
+    }
 }
 
 /// Which judge said no.
@@ -69,8 +117,16 @@ pub struct StoppedContainer {
     pub name: String,
     pub exit_code: Option<i64>,
     pub reason: Option<String>,
-    /// Its last output line, if its log could be read. Redacted.
-    pub last_line: Option<String>,
+    /// Its newest output lines, oldest first, if its log could be read. Redacted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_lines: Vec<String>,
+}
+
+impl StoppedContainer {
+    /// The last line that it wrote.
+    pub fn last_line(&self) -> Option<&str> {
+        self.last_lines.last().map(String::as_str).filter(|line| !line.trim().is_empty())
+    }
 }
 
 /// A target that fails its health check, by DescribeTargetHealth.

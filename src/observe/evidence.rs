@@ -18,6 +18,8 @@ const TARGET_GROUPS_MAX: usize = 5;
 const STOPPED_TASKS_MAX: usize = 10;
 /// Tasks whose logs are read; those that follow rarely say anything new.
 const LAST_WORDS_TASKS_MAX: usize = 2;
+/// Lines that are kept of each container.
+const LAST_LINES_MAX: usize = 5;
 
 /// While ECS counts no further failed task, those that were read serve for so long.
 const STOPPED_TASKS_SERVE: Duration = Duration::from_secs(60);
@@ -190,8 +192,8 @@ impl Observer {
         for container in task.containers.iter_mut().filter(|container| container.exit_code.is_some()) {
             let Some((group, prefix)) = log_of(revision, &container.name) else { continue };
             let stream = format!("{prefix}/{}/{id}", container.name);
-            let lines = self.reader.last_log_lines(group, &stream, 1).await.unwrap_or_default();
-            container.last_line = lines.last().map(|line| redact(line));
+            let lines = self.reader.last_log_lines(group, &stream, LAST_LINES_MAX).await.unwrap_or_default();
+            container.last_lines = lines.iter().map(|line| redact(line)).collect();
         }
     }
 }
@@ -269,7 +271,7 @@ pub(super) fn stopped_task(task: &Json) -> StoppedTask {
                 name: container["name"].as_str().unwrap_or_default().to_owned(),
                 exit_code: container["exitCode"].as_i64(),
                 reason: container["reason"].as_str().map(str::to_owned),
-                last_line: None,
+                last_lines: Vec::new(),
             })
             .collect(),
         stopped_at: task["stoppedAt"].as_f64().map(Timestamp::from_seconds).unwrap_or_default(),

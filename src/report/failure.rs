@@ -153,8 +153,9 @@ fn unhealthy(failure: &Failure) -> Vec<String> {
 pub(super) fn last_words(failure: &Failure) -> Option<(&str, String)> {
     let newest = failure.stopped_tasks.iter().rev().max_by_key(|task| task.stopped_at);
     let all = newest.into_iter().chain(&failure.stopped_tasks);
-    let container = all.flat_map(|task| &task.containers).find(|container| container.last_line.is_some())?;
-    let line = cut(&plain(container.last_line.as_deref()?), LAST_LINE_MAX);
+    let container =
+        all.flat_map(|task| &task.containers).find(|container| container.last_line().is_some())?;
+    let line = cut(&plain(container.last_line()?), LAST_LINE_MAX);
     Some((&container.name, line))
 }
 

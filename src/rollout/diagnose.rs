@@ -16,19 +16,23 @@ pub fn diagnose(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestam
         seen => seen.to_vec(),
     };
     let events: Vec<String> = told().take(EVENTS_MAX).map(str::to_owned).collect();
-    let likely_cause = commonest(&stopped)
-        .map(|cause| cause.sentence(&unhealthy_targets))
-        .or_else(|| unhealthy_targets.first().map(cause::target))
-        .or_else(|| events.iter().find_map(|event| cause::event(event)))
-        .unwrap_or_else(|| last_resort(live, rollout, gate));
+    let causes: Vec<Cause> = stopped.iter().filter_map(|task| cause::task(task)).collect();
+    let cause = commonest(&causes)
+        .cloned()
+        .or_else(|| unhealthy_targets.first().map(|_| Cause::LoadBalancerHealth { target_group: None }))
+        .or_else(|| events.iter().find_map(|event| cause::event(event)));
+    let likely_cause = match &cause {
+        Some(cause) => cause.sentence(&unhealthy_targets),
+        None => last_resort(live, rollout, gate),
+    };
+    // One task that failed by its own fault is enough to doubt the content.
+    let transient = cause.is_some_and(|it| it.is_transient()) && causes.iter().all(Cause::is_transient);
     Failure {
-        at: now,
-        gate,
-        likely_cause,
+        transient,
         stopped_tasks: stopped.into_iter().cloned().collect(),
         unhealthy_targets,
         events,
-        hook: None,
+        ..Failure::new(now, gate, likely_cause)
     }
 }
 
@@ -60,11 +64,10 @@ pub(super) fn summary(stopped: &[&StoppedTask]) -> String {
 }
 
 /// The cause that most tasks share; of equally common ones, the newest.
-fn commonest(stopped: &[&StoppedTask]) -> Option<Cause> {
-    let causes: Vec<Cause> = stopped.iter().filter_map(|task| cause::task(task)).collect();
+fn commonest(causes: &[Cause]) -> Option<&Cause> {
     let count = |cause: &Cause| causes.iter().filter(|other| other.kind() == cause.kind()).count();
     let most = causes.iter().map(count).max()?;
-    causes.iter().find(|cause| count(cause) == most).cloned()
+    causes.iter().find(|cause| count(cause) == most)
 }
 
 /// The newest events of our deployment, or of no deployment in particular, since it started.

@@ -10,8 +10,9 @@ mod roll_back;
 mod tests;
 mod types;
 
+pub use cause::{Cause, is_infrastructure};
 pub use diagnose::diagnose;
-pub use hook::{HookVerdict, blamed, hook_failure, is_infrastructure, is_unplaceable, judge_hook};
+pub use hook::{HookVerdict, blamed, hook_failure, is_unplaceable, judge_hook};
 pub use judge::judge;
 pub use roll_back::{RollBack, by_update, last_good, roll_back};
 pub use types::Verdict;

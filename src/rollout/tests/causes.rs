@@ -24,7 +24,7 @@ const EXITED: &str = "Essential container in task exited";
 #[test]
 fn a_program_that_crashes_is_quoted() {
     let mut task = stopped(Some(1), "", EXITED);
-    task.containers[0].last_line = Some("bind: address in use".to_owned());
+    task.containers[0].last_lines = vec!["bind: address in use".to_owned()];
     check(task, "container worker exited 1 soon after start; its last words: \"bind: address in use\"");
     check(stopped(Some(2), "", EXITED), "container worker exited 2 soon after start");
 }
@@ -229,4 +229,74 @@ fn with_no_evidence_left_it_says_what_ecs_said_or_that_there_is_none() {
         cause(&live, Gate::Deadline),
         "only 0 of 3 new tasks came up in time, and AWS shows no reason"
     );
+}
+
+#[test]
+fn what_may_pass_is_told_apart_from_what_git_has_to_change() {
+    let not_pulled =
+        |why: &str| stopped(None, &format!("CannotPullContainerError: {why}"), "Task failed to start");
+    let not_set_up = |why: &str| stopped(None, "", &format!("ResourceInitializationError: {why}"));
+    let with_code =
+        |code: &str, reason: &str| StoppedTask { stop_code: code.to_owned(), ..stopped(None, "", reason) };
+    let cases = [
+        (stopped(Some(1), "", EXITED), false),
+        (stopped(Some(137), "OutOfMemoryError: Container killed due to memory usage", EXITED), false),
+        (not_pulled("ref job-api:9: not found"), false),
+        (not_pulled("dial tcp 10.0.0.1:443: i/o timeout"), false),
+        (not_pulled("429 toomanyrequests: rate exceeded"), true),
+        (not_pulled("unexpected status from HEAD request: 503 Service Unavailable"), true),
+        (not_set_up("unable to pull secrets: AccessDeniedException"), false),
+        (not_set_up("unable to pull secrets: ThrottlingException: Rate exceeded"), true),
+        (with_code("SpotInterruption", "Your Spot Task was interrupted."), true),
+        (with_code("TerminationNotice", "The instance is being terminated"), true),
+        (with_code("InfrastructureHealth", "unhealthy infrastructure"), true),
+        (with_code("EssentialContainerExited", "Host EC2 (instance i-0f3a) terminated."), true),
+        (
+            with_code("TaskFailedToStart", "Timeout waiting for network interface provisioning to complete."),
+            true,
+        ),
+        (
+            with_code(
+                "TaskFailedToStart",
+                "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-1': \
+                 InsufficientFreeAddressesInSubnet",
+            ),
+            true,
+        ),
+        (
+            with_code(
+                "TaskFailedToStart",
+                "Unexpected EC2 error while attempting to Create Network Interface: InvalidSubnetID.NotFound",
+            ),
+            false,
+        ),
+        (stopped(Some(143), "", "Task failed ELB health checks in (target-group arn)"), false),
+    ];
+    for (task, transient) in cases {
+        let words = format!("{} {:?}", task.stopped_reason, task.containers[0].reason);
+        let spot = with_code("SpotInterruption", "Your Spot Task was interrupted.");
+        for tasks in [vec![task.clone()], vec![task, spot]] {
+            let failure = diagnose(&failing(tasks, Vec::new()), &rollout(), Gate::Deadline, at(START + 90));
+            assert_eq!(failure.transient, transient, "{words}: {}", failure.likely_cause);
+        }
+    }
+    for (event, transient) in [
+        ("(service worker) was unable to place a task. Reason: Capacity is unavailable at this time.", true),
+        ("(service worker) operations are being throttled on elb. Will try again later.", true),
+        (
+            "(service worker) was unable to place a task because no container instance met all of its \
+             requirements. The closest matching container-instance 1 has insufficient CPU units available.",
+            true,
+        ),
+        (
+            "(service worker) was unable to place a task because no container instance met all of its \
+             requirements. The closest matching container-instance 1 is missing an attribute required by your task.",
+            false,
+        ),
+    ] {
+        let mut live = failing(Vec::new(), Vec::new());
+        set(&mut live, "/events", json!([{"createdAt": (START + 60) as f64, "message": event}]));
+        let failure = diagnose(&live, &rollout(), Gate::Deadline, at(START + 600));
+        assert_eq!(failure.transient, transient, "{}", failure.likely_cause);
+    }
 }

@@ -104,7 +104,7 @@ fn stopped(exit_code: Option<i64>, reason: &str, stopped_reason: &str) -> Stoppe
             name: "worker".to_owned(),
             exit_code,
             reason: (!reason.is_empty()).then(|| reason.to_owned()),
-            last_line: None,
+            last_lines: Vec::new(),
         }],
         stopped_at: at(START + 30),
     }
