@@ -92,6 +92,7 @@ pub(super) struct Clients {
     pub(super) logs: aws_sdk_ecs::Client,
     pub(super) parameters: aws_sdk_ecs::Client,
     pub(super) cloudformation: aws_sdk_sts::Client,
+    pub(super) alarms: aws_sdk_sts::Client,
 }
 
 /// Prepares the clients. Nothing is sent; missing credentials show at the first call.
@@ -174,11 +175,13 @@ fn clients(config: &SdkConfig) -> Clients {
     let parameters = ecs.clone().endpoint_resolver(other("ssm"));
     let sts = aws_sdk_sts::config::Builder::from(config).retry_partition(partition.clone());
     let cloudformation = sts.clone().endpoint_resolver(other("cloudformation"));
+    let alarms = sts.clone().endpoint_resolver(other("monitoring"));
     Clients {
         ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
         logs: aws_sdk_ecs::Client::from_conf(logs.build()),
         parameters: aws_sdk_ecs::Client::from_conf(parameters.build()),
         cloudformation: aws_sdk_sts::Client::from_conf(cloudformation.build()),
+        alarms: aws_sdk_sts::Client::from_conf(alarms.build()),
         scaling: aws_sdk_applicationautoscaling::Client::from_conf(
             aws_sdk_applicationautoscaling::config::Builder::from(config)
                 .retry_partition(partition.clone())

@@ -17,6 +17,7 @@ mod json_service;
 mod permit;
 mod reader;
 mod secret_shape;
+mod web;
 mod writer;
 mod xml;
 
@@ -39,7 +40,8 @@ pub use inspector::{
 pub use permit::{Permit, Turn};
 pub use reader::{
     CallerIdentity, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICE_REVISIONS_MAX, SERVICES_MAX,
-    TargetHealth, resource_id,
+    TASKS_MAX, TargetHealth, resource_id,
 };
 pub use secret_shape::SecretShape;
+pub use web::{Loopback, Web};
 pub use writer::Writer;

@@ -209,8 +209,8 @@ impl Engine {
                 .await?;
             return Ok(Next::Watch(WATCH_EVERY));
         }
-        // A deployment that completed may have failed the hooks after it.
-        let rejects = |it: &Quarantine| !completed || it.failure.gate == Gate::Hook;
+        // A deployment that completed may have failed the gates or hooks after it.
+        let rejects = |it: &Quarantine| !completed || it.failure.gate.judges_what_completed();
         if let Some(quarantine) =
             record.quarantine.as_ref().filter(|it| it.digest == service.digest && rejects(it))
         {
@@ -223,7 +223,9 @@ impl Engine {
         let (known_good, known_applied) = (record.last_good.as_ref(), record.applied.as_ref());
         let good = completed && known_good.is_none_or(|good| good.task_definition != task_definition);
         let untested = service.rollout.after.iter().any(|hook| !record.hook_is_done(&hook.digest));
-        if good && untested && !record.knows_no_end() {
+        // What ran before anything was known of it was judged by somebody else.
+        let ungated = !service.rollout.gates.is_empty() && known_good.is_some();
+        if good && (untested || ungated) && !record.knows_no_end() {
             return self.test_what_runs(desired, service, live, ecs, record).await;
         }
         let spec = AppliedSpec::of(service);
@@ -313,6 +315,8 @@ impl Engine {
             started_at: (self.now)(),
             revision: desired.revision.id.clone(),
             back_to: rollout::last_good(live, Some(record), &service.rollout),
+            changes: Vec::new(),
+            watched: crate::model::Watched::default(),
         };
         self.ledger.update(&service.key, |record| record.rollout = Some(rollout)).await?;
         Ok(Next::Watch(SOON))

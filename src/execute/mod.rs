@@ -179,6 +179,10 @@ impl Run<'_> {
                 RolloutKind::Deploy => self.outcome.task_definition.clone(),
             }),
             before: self.outcome.primary.clone(),
+            changes: match kind {
+                IntentKind::Create | IntentKind::Update => step::changes(self.work),
+                _ => Vec::new(),
+            },
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };
         self.ledger

@@ -11,13 +11,13 @@ use crate::model::{Drift, EnvironmentSync, Json, OnFailure, RolloutPolicy, SyncP
 use crate::shape::api::{Api, Shape, Type};
 use crate::shape::layout::{DRIFT, ON_FAILURE};
 
-pub const ROLLOUT_FIELDS: [&str; 4] = ["timeout", "onFailure", "before", "after"];
+pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
 pub const SYNC_FIELDS: [&str; 4] = ["drift", "prune", "replace", "ignore"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 2] = ["prune", "pruneMaxPercent"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Reads all of `rollout` but its hooks.
+/// Reads all of `rollout` but its hooks and gates.
 pub fn rollout(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> RolloutPolicy {
     let mut policy = RolloutPolicy::default();
     let fields = Fields::read(node, "`rollout`", &ROLLOUT_FIELDS, key.span, diagnostics);
@@ -131,7 +131,7 @@ pub fn environment_sync(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic
 }
 
 /// `1h30m` and the like: whole hours, minutes and seconds, in that order.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut seconds: u64 = 0;
     for (unit, length) in [('h', 3600), ('m', 60), ('s', 1)] {

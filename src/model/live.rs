@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, Json, LiveScheduledTask, Overriding, Ownership, ServiceKey, StoppedTask, TaskDefinitionArn,
-    Timestamp, UnhealthyTarget, tag, tags,
+    Digest, Json, LiveGates, LiveScheduledTask, Overriding, Ownership, ServiceKey, StoppedTask,
+    TaskDefinitionArn, Timestamp, UnhealthyTarget, tag, tags,
 };
 
 /// A part of the world that was read, is not there, or could not be read.
@@ -68,6 +68,8 @@ pub struct LiveService {
     pub target_health: Option<(usize, usize)>,
     /// Read only while a hook is under way.
     pub hook: LiveHook,
+    /// Read only for a rollout that gates judge.
+    pub gates: LiveGates,
 }
 
 impl LiveService {
@@ -85,6 +87,7 @@ impl LiveService {
             unhealthy_targets: Vec::new(),
             target_health: None,
             hook: LiveHook { revision: None, task: Part::Absent },
+            gates: LiveGates::default(),
         }
     }
 }

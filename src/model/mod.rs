@@ -1,9 +1,11 @@
 //! The nouns that travel from a commit to a settled service. Data only: no I/O, no decisions.
 
+mod address;
 mod checkout;
 mod desired;
 mod digest;
 mod failure;
+mod gate;
 mod hook;
 mod live;
 mod lookup;
@@ -17,13 +19,20 @@ mod surroundings;
 mod tags;
 mod timestamp;
 
+pub use address::AddressKind;
 pub use checkout::Checkout;
 pub use desired::{
     Desired, DesiredService, Drift, Environment, EnvironmentSync, OnFailure, Origin, Origins, RolloutPolicy,
     Scaling, SyncPolicy,
 };
 pub use digest::Digest;
-pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget};
+pub use failure::{
+    ChangedField, FAILURE_BYTES_MAX, Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget,
+};
+pub use gate::{
+    AlarmState, AlarmsGate, GateNote, GatePolicy, HttpAnswer, HttpCheck, HttpGate, LiveAlarm, LiveGates,
+    LiveTarget, RunningTask, Watched,
+};
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,

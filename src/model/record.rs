@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DesiredService, Digest, EcsService, Failure, Hook, HookOutcome, Json, OpenHook, PastHook, Scaling,
-    TaskDefinitionArn, Timestamp, Workload,
+    ChangedField, DesiredService, Digest, EcsService, Failure, Hook, HookOutcome, Json, OpenHook, PastHook,
+    Scaling, TaskDefinitionArn, Timestamp, Watched, Workload,
 };
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
@@ -193,6 +193,9 @@ pub struct Intent {
     /// The PRIMARY deployment before the call: whatever became of the call, it did not start this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
+    /// What the rollout changes that the call starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangedField>,
     pub at: Timestamp,
 }
 
@@ -205,6 +208,7 @@ impl Intent {
             revision: String::new(),
             task_definition: None,
             before: None,
+            changes: Vec::new(),
             at,
         }
     }
@@ -283,6 +287,12 @@ pub struct Rollout {
     pub revision: String,
     /// The revision to go back to: the last that completed a deployment, when this one started.
     pub back_to: Option<TaskDefinitionArn>,
+    /// What it changes, the first few, for the report should it fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangedField>,
+    /// What its gates remember.
+    #[serde(default, skip_serializing_if = "Watched::is_empty")]
+    pub watched: Watched,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

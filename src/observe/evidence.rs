@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::parallel::{in_parallel, read};
 use super::redact::redact;
-use super::{Observer, Want};
+use super::{Observer, Want, gates};
 use crate::model::{
-    EcsService, Json, LiveService, LiveTaskDefinition, Part, Rollout, ServiceDeployment,
+    EcsService, Json, LiveService, LiveTarget, LiveTaskDefinition, Part, Rollout, ServiceDeployment,
     ServiceDeploymentStatus, ServiceKey, StoppedContainer, StoppedTask, Timestamp, UnhealthyTarget,
 };
 
@@ -83,9 +83,12 @@ impl Observer {
         now: Timestamp,
         live: &mut LiveService,
     ) {
+        let gated = gates::is_gated(want, service, rollout);
         let decided = !is_leading(service, rollout)
             || is_late(want, rollout, now)
-            || rollout.digest != want.desired.digest;
+            || rollout.digest != want.desired.digest
+            // When it completed, by ECS's clock, is told there alone.
+            || (gated && rollout.watched.completed_at.is_none());
         let deployments = async {
             match decided {
                 true => self.service_deployments(want).await,
@@ -95,7 +98,11 @@ impl Observer {
         };
         let (deployments, ()) = tokio::join!(deployments, self.target_health(service, live));
         live.deployments = deployments;
-        if is_going_wrong(want, service, rollout, now, &live.deployments) {
+        if gated {
+            self.for_gates(want, rollout, now, live).await;
+        }
+        let bakes = gated && gates::tasks_came_and_went(want, service, rollout, now);
+        if bakes || is_going_wrong(want, service, rollout, now, &live.deployments) {
             let counted = (!decided).then(|| counted(service, rollout)).flatten();
             live.stopped_tasks = self.stopped_tasks_once(want, rollout, counted, now).await;
         }
@@ -139,6 +146,7 @@ impl Observer {
             .filter_map(|balancer| balancer["targetGroupArn"].as_str())
             .take(TARGET_GROUPS_MAX)
             .collect();
+        groups.sort_unstable();
         groups.dedup();
         if groups.is_empty() {
             return;
@@ -146,8 +154,22 @@ impl Observer {
         let reads = groups.iter().map(|group| read(self.reader.describe_target_health(group))).collect();
         let health = in_parallel(reads).await;
         let (mut healthy, mut all) = (0, 0);
+        let mut seen = Vec::new();
         for (group, targets) in groups.iter().zip(health) {
-            let Ok(targets) = targets else { return };
+            let targets = match targets {
+                Ok(targets) => targets,
+                Err(error) => {
+                    live.gates.targets = Some(Part::Unreadable(error.to_string()));
+                    return;
+                }
+            };
+            seen.extend(targets.iter().map(|target| LiveTarget {
+                target_group: (*group).to_owned(),
+                target: target.target.clone(),
+                state: target.state.clone(),
+                reason: target.reason.clone(),
+                description: target.description.clone(),
+            }));
             // Old tasks on their way out say nothing about the new ones.
             for target in targets.into_iter().filter(|it| it.state != "draining" && it.state != "unused") {
                 all += 1;
@@ -163,6 +185,7 @@ impl Observer {
             }
         }
         live.target_health = Some((healthy, all));
+        live.gates.targets = Some(Part::Present(seen));
     }
 
     /// The stopped tasks of our own deployment, newest first.

@@ -425,6 +425,8 @@ fn rolling_record() -> ServiceRecord {
         started_at: NOW,
         revision: "4c1f9e2".to_owned(),
         back_to: None,
+        changes: Vec::new(),
+        watched: crate::model::Watched::default(),
     };
     ServiceRecord { rollout: Some(rollout), ..applied() }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::paint::{count, cut, plain, span};
 use super::value::change;
-use crate::model::{Failure, HookStage, Revision, ServiceKey, StoppedTask, TaskDefinitionArn};
+use crate::model::{ChangedField, Failure, HookStage, ServiceKey, StoppedTask, TaskDefinitionArn};
 use crate::plan::Difference;
 
 /// Changed fields that are named on one line.
@@ -30,47 +30,65 @@ pub enum Aftermath {
     Stays { why: String },
 }
 
-/// The report, as it is told to people: the first line says what is, the rest why.
-pub fn failure_text(
-    service: &ServiceKey,
-    revision: &Revision,
-    failure: &Failure,
-    differences: &[Difference],
-    aftermath: &Aftermath,
-) -> String {
-    let what = match &failure.hook {
-        Some(hook) if hook.stage == HookStage::Before => {
-            format!("was not deployed with {revision}, because {} failed", hook.name)
+/// The report, as it is told to people: the first line says what is, the rest why. `commit`: as people know it,
+/// `main@4c1f9e2`.
+pub fn failure_text(service: &ServiceKey, commit: &str, failure: &Failure, aftermath: &Aftermath) -> String {
+    let what = match (&failure.hook, failure.gate) {
+        (Some(hook), _) if hook.stage == HookStage::Before => {
+            format!("was not deployed with {commit}, because {} failed", hook.name)
         }
-        Some(hook) => format!("did not pass {} with {revision}", hook.name),
-        None => format!("did not come up with {revision}"),
+        (Some(hook), _) => format!("did not pass {} with {commit}", hook.name),
+        (None, gate) if gate.judges_what_completed() => {
+            format!("did not pass the gate `{}` with {commit}", gate.field())
+        }
+        (None, _) => format!("did not come up with {commit}"),
     };
     let mut text = format!("{service} {what}. {}\n\n", aftermath.sentence());
-    let mut row = |name: &str, value: &str| {
+    for (name, value) in failure_rows(service, failure) {
         let _ = writeln!(text, "  {name:<13}  {value}");
-    };
-    row("likely cause", &plain(&failure.likely_cause));
-    if !differences.is_empty() {
-        row("what changed", &changes(differences));
     }
-    for line in stopped(&failure.stopped_tasks).into_iter().chain(unhealthy(failure)) {
-        row("what we saw", &line);
-    }
-    match (last_words(failure), failure.hook.as_ref().map(|hook| hook.last_words.as_slice())) {
-        (Some((container, _)), Some(lines @ [_, ..])) => {
-            for line in &lines[lines.len().saturating_sub(LAST_WORDS_MAX)..] {
-                row("last words", &format!("{container}  {}", cut(&plain(line), LAST_LINE_MAX)));
-            }
-        }
-        (Some((container, line)), _) => row("last words", &format!("{container}  {line}")),
-        (None, _) => {}
-    }
-    if let Some(event) = failure.events.first() {
-        row("ECS says", &plain(event));
-    }
-    row("gate", &format!("{}, {}", failure.gate, failure.at.minute()));
-    row("next", &next(differences));
     text
+}
+
+/// What is known of a failure, row by row, in the order in which a person on call needs it.
+pub(super) fn failure_rows(service: &ServiceKey, failure: &Failure) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("likely cause", plain(&failure.likely_cause))];
+    if !failure.changes.is_empty() {
+        rows.push(("what changed", changes(&failure.changes)));
+    }
+    let seen = stopped(&failure.stopped_tasks).into_iter().chain(unhealthy(failure));
+    rows.extend(seen.map(|line| ("what we saw", line)));
+    rows.extend(last_lines(failure).into_iter().map(|line| ("last words", line)));
+    if let Some(event) = failure.events.first() {
+        rows.push(("ECS says", plain(event)));
+    }
+    let figures = failure.figures.iter().filter(|figures| **figures != failure.likely_cause);
+    let gate: Vec<String> =
+        std::iter::once(failure.gate.to_string()).chain(figures.map(|it| plain(it))).collect();
+    rows.push(("gate", format!("{}, {}", gate.join(", "), failure.at.minute())));
+    rows.push(("next", next(service, failure)));
+    rows
+}
+
+/// The last lines of the container to blame, with its name.
+fn last_lines(failure: &Failure) -> Vec<String> {
+    let Some((container, line)) = last_words(failure) else { return Vec::new() };
+    let of_hook = failure.hook.as_ref().map(|hook| hook.last_words.as_slice()).unwrap_or_default();
+    let lines = match of_hook {
+        [_, _, ..] => of_hook,
+        [] | [_] => words_of(failure, container),
+    };
+    if lines.len() < 2 {
+        return vec![format!("{container}  {line}")];
+    }
+    let newest = &lines[lines.len().saturating_sub(LAST_WORDS_MAX)..];
+    newest.iter().map(|line| format!("{container}  {}", cut(&plain(line), LAST_LINE_MAX))).collect()
+}
+
+fn words_of<'a>(failure: &'a Failure, container: &str) -> &'a [String] {
+    let containers = failure.stopped_tasks.iter().flat_map(|task| &task.containers);
+    let mut named = containers.filter(|it| it.name == container && it.last_line().is_some());
+    named.next().map(|it| it.last_lines.as_slice()).unwrap_or_default()
 }
 
 impl Aftermath {
@@ -88,19 +106,23 @@ impl Aftermath {
     }
 }
 
-fn changes(differences: &[Difference]) -> String {
-    let mut parts: Vec<String> = differences
-        .iter()
-        .take(FIELDS_NAMED_MAX)
-        .map(|difference| {
-            let path = difference.path.to_string();
-            // The whole path stands in the plan; here its last part is enough to recognise it.
-            let name = path.rsplit(['.', '[']).next().unwrap_or(&path).trim_end_matches(']');
-            format!("{name} {}", change(difference))
-        })
-        .collect();
-    if let Some(more) = differences.len().checked_sub(FIELDS_NAMED_MAX).filter(|more| *more > 0) {
-        parts.push(format!("and {more} more"));
+/// What a rollout changes, for the ledger: the first few, and nothing that may be secret.
+pub fn changed_fields(differences: &[Difference]) -> Vec<ChangedField> {
+    const KEPT_MAX: usize = 6;
+    let field = |difference: &Difference| ChangedField {
+        path: difference.path.to_string(),
+        change: change(difference),
+        file: difference.origin.as_ref().map(|origin| origin.file.to_string()),
+    };
+    differences.iter().take(KEPT_MAX).map(field).collect()
+}
+
+/// The whole path stands in the plan; here its last part is enough to recognise it.
+fn changes(changes: &[ChangedField]) -> String {
+    let named = changes.iter().take(FIELDS_NAMED_MAX);
+    let mut parts: Vec<String> = named.map(|it| format!("{} {}", it.name(), plain(&it.change))).collect();
+    if changes.len() > FIELDS_NAMED_MAX {
+        parts.push("and more".to_owned());
     }
     parts.join(", ")
 }
@@ -159,10 +181,14 @@ pub(super) fn last_words(failure: &Failure) -> Option<(&str, String)> {
     Some((&container.name, line))
 }
 
-fn next(differences: &[Difference]) -> String {
-    match differences.iter().find_map(|difference| difference.origin.as_ref()) {
-        Some(origin) => format!("commit a change to {}", origin.file),
-        None => "commit a change".to_owned(),
+fn next(service: &ServiceKey, failure: &Failure) -> String {
+    let fix = match failure.changes.iter().find_map(|change| change.file.as_ref()) {
+        Some(file) => format!("commit a change to {file}"),
+        None => format!("commit a change of {service}"),
+    };
+    match failure.transient {
+        true => format!("nothing in Git seems to be wrong: it may do well later; or {fix}"),
+        false => fix,
     }
 }
 
@@ -180,9 +206,8 @@ mod tests {
             Aftermath::RunsAgain { task_definition: example::arn("job-worker:41"), healthy: 3, desired: 3 };
         let text = failure_text(
             &ServiceKey::new("job-worker"),
-            &example::revision(),
-            &example::failure(),
-            &example::worker_differences(),
+            "main@4c1f9e2",
+            &Failure { changes: changed_fields(&example::worker_differences()), ..example::failure() },
             &aftermath,
         );
         insta::assert_snapshot!(text, @r#"
@@ -219,7 +244,7 @@ mod tests {
         let api = ServiceKey::new("job-api");
         let aftermath =
             Aftermath::Untouched { task_definition: example::arn("job-api:41"), healthy: 3, desired: 3 };
-        let text = failure_text(&api, &example::revision(), &failure, &[], &aftermath);
+        let text = failure_text(&api, "main@4c1f9e2", &failure, &aftermath);
         insta::assert_snapshot!(text, @r#"
         job-api was not deployed with main@4c1f9e2, because migrate failed. It runs job-api:41 as before, 3 of 3 healthy.
 
@@ -228,11 +253,11 @@ mod tests {
           last words     worker  adding column priority
           last words     worker  relation "jobs" does not exist
           gate           hook, 2026-11-20 21:05
-          next           commit a change
+          next           commit a change of job-api
         "#);
         failure.hook.as_mut().unwrap().stage = HookStage::After;
         let aftermath = Aftermath::GoingBack { to: example::arn("job-api:41") };
-        let text = failure_text(&api, &example::revision(), &failure, &[], &aftermath);
+        let text = failure_text(&api, "main@4c1f9e2", &failure, &aftermath);
         assert!(
             text.starts_with("job-api did not pass migrate with main@4c1f9e2. It is going back"),
             "{text}"
@@ -253,13 +278,8 @@ mod tests {
             ..example::failure()
         };
         let why = "there is no revision that ever completed".to_owned();
-        let text = failure_text(
-            &ServiceKey::new("job-api"),
-            &example::revision(),
-            &failure,
-            &[],
-            &Aftermath::Stays { why },
-        );
+        let text =
+            failure_text(&ServiceKey::new("job-api"), "main@4c1f9e2", &failure, &Aftermath::Stays { why });
         assert!(
             text.contains("2 targets unhealthy: Health checks failed with these codes: [500] (Target.Resp"),
             "{text}"

@@ -184,6 +184,9 @@ pub fn held_sentence(held: &Held) -> String {
 /// Why a rollout failed, on one line.
 pub fn failure_sentence(rollout: &Rollout, failure: &Failure) -> String {
     let what = match rollout.kind {
+        RolloutKind::Deploy if failure.gate.judges_what_completed() && failure.hook.is_none() => {
+            format!("{} did not pass", rollout.task_definition)
+        }
         RolloutKind::Deploy => format!("{} did not come up", rollout.task_definition),
         RolloutKind::RollBack => format!("the way back to {} failed", rollout.task_definition),
     };

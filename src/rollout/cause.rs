@@ -114,6 +114,75 @@ impl Cause {
         }
     }
 
+    /// Fields of a manifest that may bring it about.
+    pub(super) fn suspects(&self) -> &'static [&'static str] {
+        match self {
+            Cause::OutOfMemory { .. } => {
+                &["memory", "memoryReservation", "environment", "command", "image", "sharedMemorySize"]
+            }
+            Cause::CantPull { .. } => &[
+                "image",
+                "executionRoleArn",
+                "repositoryCredentials",
+                "subnets",
+                "securityGroups",
+                "assignPublicIp",
+            ],
+            Cause::CantInitialise { .. } => &[
+                "secrets",
+                "secretOptions",
+                "logConfiguration",
+                "executionRoleArn",
+                "volumes",
+                "environmentFiles",
+                "subnets",
+                "securityGroups",
+            ],
+            Cause::CantStart { .. } => &[
+                "command",
+                "entryPoint",
+                "image",
+                "mountPoints",
+                "user",
+                "workingDirectory",
+                "linuxParameters",
+            ],
+            Cause::LoadBalancerHealth { .. } => &[
+                "containerPort",
+                "portMappings",
+                "loadBalancers",
+                "healthCheckGracePeriodSeconds",
+                "securityGroups",
+                "image",
+                "environment",
+                "command",
+            ],
+            Cause::ContainerHealth => &["healthCheck", "image", "environment", "command"],
+            Cause::Exited { .. } => &[
+                "command",
+                "entryPoint",
+                "environment",
+                "environmentFiles",
+                "secrets",
+                "image",
+                "taskRoleArn",
+            ],
+            Cause::Infrastructure { .. } | Cause::Other { .. } => &[
+                "subnets",
+                "securityGroups",
+                "cpu",
+                "memory",
+                "placementConstraints",
+                "placementStrategy",
+                "capacityProviderStrategy",
+                "launchType",
+                "hostPort",
+                "maximumPercent",
+                "minimumHealthyPercent",
+            ],
+        }
+    }
+
     /// Tells causes apart without their details.
     pub(super) fn kind(&self) -> (std::mem::Discriminant<Cause>, i64) {
         let code = match self {

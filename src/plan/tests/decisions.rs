@@ -41,6 +41,8 @@ fn rollout(kind: RolloutKind, digest: &Digest) -> Rollout {
         started_at: Timestamp(0),
         revision: "a".repeat(40),
         back_to: None,
+        changes: Vec::new(),
+        watched: crate::model::Watched::default(),
     }
 }
 

@@ -73,9 +73,12 @@ fn what_needs_attention_comes_first() {
     production   main@4c1f9e2, seen 12 s ago · 5 services: 1 ready, 1 suspended, 2 reconciling, 1 rolled back
 
       RolledBack   report-cron   runs :41 (1/1), wants 7be1… (failed 2026-11-20 21:05)
-                                 cause       container worker exited 137: out of memory
-                                 last words  worker  loading batch of 20
-                                 next        commit a change
+                                 likely cause container worker exited 137: out of memory
+                                 what we saw  3 tasks stopped in 86 s: worker exited 137, "OutOfMemoryError: Container killed due to memory usage"
+                                 last words   worker  loading batch of 20
+                                 ECS says     (service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start.
+                                 gate         ECS circuit breaker, 2026-11-20 21:05
+                                 next         commit a change of report-cron
       Reconciling  job-search    new service, starts a deployment
       Reconciling  job-worker    runs :41 (3/3); new revision, starts a deployment
       Suspended    job-api       runs :7 (3/3); suspended, "incident 4711"; to go on: remove the tag `reconciler/suspended` from the service

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod causes;
+mod gates;
 mod hooks;
 mod verdicts;
 mod ways_back;
@@ -41,6 +42,8 @@ fn rollout() -> Rollout {
         started_at: at(START),
         revision: "a".repeat(40),
         back_to: Some(arn(41)),
+        changes: Vec::new(),
+        watched: crate::model::Watched::default(),
     }
 }
 
