@@ -9,4 +9,5 @@ mod end_to_end;
 mod fields;
 mod fuzzing;
 mod scenarios;
+mod web;
 mod world;

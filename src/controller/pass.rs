@@ -118,6 +118,11 @@ impl Engine {
                 if let Some(replacement) = &plan.replaces {
                     return self.replace(desired, &plan, replacement).await;
                 }
+                if let Some(why) = without_its_alarms(&plan, live) {
+                    let event = Event::new((self.now)(), Kind::Held, why.clone());
+                    self.journal.tell_once(event.of(&service.key).digest(&service.digest));
+                    return Ok(Next::Held(why));
+                }
                 if live.service.present().is_none() {
                     self.forget_the_old_one(&service.key, &record).await?;
                 }
@@ -396,6 +401,24 @@ impl Engine {
             })
             .await
     }
+}
+
+/// Why a deployment does not begin that no gate could judge: an alarm that it names is not there.
+fn without_its_alarms(plan: &ServicePlan, live: &LiveService) -> Option<String> {
+    let deploys = plan.steps().iter().any(|step| match &step.action {
+        Action::CreateService { .. } => true,
+        Action::UpdateService { starts_deployment, .. } => *starts_deployment,
+        _ => false,
+    });
+    let missing = live.gates.alarms.iter().filter(|(_, alarm)| **alarm == Part::Absent);
+    let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+    (deploys && !missing.is_empty()).then(|| {
+        format!(
+            "its gate `alarms` names what is not in CloudWatch: {}; to go on: create it, or name another in \
+             `rollout.gates`",
+            missing.join(", ")
+        )
+    })
 }
 
 /// `2 of 2 running`

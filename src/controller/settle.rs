@@ -7,7 +7,7 @@ use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
     Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood, LiveService, OnFailure,
-    Ownership, Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload, tag,
+    Ownership, Part, Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload, tag,
 };
 use crate::plan::{Action, Decision, Extent, Hooks, ServicePlan, Step};
 use crate::report::{self, Aftermath};
@@ -257,6 +257,11 @@ impl Engine {
             self.journal.tell_once(self.event(case, Kind::Held, sentence.clone()));
             return Ok(Next::Held(sentence));
         }
+        // While ECS is still at it, it may be stopped, and then ECS goes back to all that was before. Whether it
+        // can be is read only once there is a reason to.
+        if !told && live.deployments == Part::Absent && is_at_work(case) {
+            return Ok(Next::Watch(SOON));
+        }
         let back = match rollout::roll_back(rollout, live, &before) {
             RollBack::ByEcs => RollBack::ByEcs,
             _ if service.rollout.on_failure == OnFailure::Hold => {
@@ -393,6 +398,13 @@ impl Engine {
             .revision(&case.rollout.revision)
             .deployment(case.rollout.deployment.as_deref())
     }
+}
+
+fn is_at_work(case: Case<'_>) -> bool {
+    let primary = case.live.service.present().and_then(EcsService::primary);
+    primary.is_some_and(|it| {
+        it.rollout_state() == Some("IN_PROGRESS") && Some(it.id()) == case.rollout.deployment.as_deref()
+    })
 }
 
 /// Whether gates have a say: only those that Git asked for with this very content.

@@ -1,7 +1,7 @@
 //! Which addresses a URL of a manifest may lead to. A committer may name a URL, and must not reach with it
 //! what only this process can: its own machine, and the credentials of its task.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What an address means to whoever asks a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

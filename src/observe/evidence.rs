@@ -87,7 +87,9 @@ impl Observer {
         let decided = !is_leading(service, rollout)
             || is_late(want, rollout, now)
             || rollout.digest != want.desired.digest
-            // When it completed, by ECS's clock, is told there alone.
+            // Found to be no good while ECS is at it: whether it can be stopped is told there alone.
+            || gates::is_rejected(want, rollout)
+            // When it completed, by ECS's clock, likewise.
             || (gated && rollout.watched.completed_at.is_none());
         let deployments = async {
             match decided {
@@ -297,7 +299,12 @@ pub(super) fn stopped_task(task: &Json) -> StoppedTask {
                 last_lines: Vec::new(),
             })
             .collect(),
-        stopped_at: task["stoppedAt"].as_f64().map(Timestamp::from_seconds).unwrap_or_default(),
+        // ECS lists a task as stopped when it is asked to be, which may be minutes before it is.
+        stopped_at: ["stoppedAt", "executionStoppedAt", "stoppingAt"]
+            .into_iter()
+            .find_map(|member| task[member].as_f64())
+            .map(Timestamp::from_seconds)
+            .unwrap_or_default(),
     }
 }
 

@@ -53,6 +53,12 @@ pub(super) fn is_gated(want: &Want<'_>, service: &EcsService, rollout: &Rollout)
         && ours.is_some_and(|it| it.status() == "PRIMARY" && it.rollout_state() != Some("IN_PROGRESS"))
 }
 
+/// Whether a gate has said no to this very deployment.
+pub(super) fn is_rejected(want: &Want<'_>, rollout: &Rollout) -> bool {
+    let quarantine = want.record.and_then(|record| record.quarantine.as_ref());
+    quarantine.is_some_and(|it| it.deployment.is_some() && it.deployment == rollout.deployment)
+}
+
 /// Whether stopped tasks have to be looked at in bake time: where none is missing and ECS started none, none
 /// has stopped. At its end they are looked at in any case.
 pub(super) fn tasks_came_and_went(

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::paint::{count, cut, plain, span};
 use super::value::change;
-use crate::model::{ChangedField, Failure, HookStage, ServiceKey, StoppedTask, TaskDefinitionArn};
+use crate::model::{ChangedField, Failure, HookStage, ServiceKey, StoppedTask, TaskDefinitionArn, Timestamp};
 use crate::plan::Difference;
 
 /// Changed fields that are named on one line.
@@ -136,7 +136,8 @@ fn stopped(tasks: &[StoppedTask]) -> Vec<String> {
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|(_, tasks)| std::cmp::Reverse(tasks.len()));
     let line = |(end, tasks): (String, Vec<&StoppedTask>)| {
-        let times = || tasks.iter().map(|task| task.stopped_at);
+        let known = |at: &Timestamp| *at > Timestamp::default();
+        let times = || tasks.iter().map(|task| task.stopped_at).filter(known);
         let within = match (times().min(), times().max()) {
             (Some(first), Some(last)) if last > first => format!(" in {}", span(last.since(first))),
             _ => String::new(),

@@ -28,7 +28,8 @@ pub fn terminal_line(event: &Event, colour: Colour) -> String {
     let lines_max = if matches!(event.event, Kind::Refused | Kind::Report) { usize::MAX } else { 1 };
     let mut lines = event.reason.trim_end().splitn(lines_max, '\n').map(plain);
     let first = lines.next().unwrap_or_default();
-    let rest: String = lines.map(|line| format!("\n{}{line}", " ".repeat(INDENT))).collect();
+    let indent = " ".repeat(INDENT);
+    let rest: String = lines.map(|line| format!("\n{}", format!("{indent}{line}").trim_end())).collect();
     format!("{time}  {word}  {}{rest}", sentence(event, &first))
 }
 

@@ -42,7 +42,8 @@ fn report(
         [] => told().filter_map(cause::told_target).collect(),
         seen => seen.to_vec(),
     };
-    let events: Vec<String> = told().take(EVENTS_MAX).map(str::to_owned).collect();
+    let events: Vec<String> =
+        told().filter(|message| !is_routine(message)).take(EVENTS_MAX).map(str::to_owned).collect();
     let causes: Vec<Cause> = stopped.iter().filter_map(|task| cause::task(task)).collect();
     let cause = commonest(&causes)
         .cloned()
@@ -75,6 +76,19 @@ fn report(
         ..Failure::new(now, gate, likely_cause)
     }
     .bounded()
+}
+
+/// What ECS tells of any deployment, also of one that does well.
+fn is_routine(message: &str) -> bool {
+    const ROUTINE: [&str; 6] = [
+        " has started ",
+        " has stopped ",
+        " has begun draining connections",
+        " registered ",
+        " deregistered ",
+        "deployment completed",
+    ];
+    ROUTINE.iter().any(|words| message.contains(words))
 }
 
 /// What the judge counted.

@@ -94,6 +94,14 @@ impl Walk<'_> {
                 self.need(&at, What::Alarm(name.to_owned()));
             }
         }
+        for (place, gate) in desired.rollout.gates.iter().enumerate() {
+            if let GatePolicy::Alarms(alarms) = gate {
+                let at = FieldPath::root().field("rollout").field("gates").index(place);
+                for name in &alarms.names {
+                    self.need(&at, What::Alarm(name.clone()));
+                }
+            }
+        }
         let mode = network_mode(definition);
         for (at, registry) in elements(tree, &path, "serviceRegistries", "registryArn") {
             let registry_of = |arn: String| What::Registry(arn, mode.to_owned());

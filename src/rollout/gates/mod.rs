@@ -252,9 +252,8 @@ fn judge_health(case: &Case<'_>, health: Health, since: Timestamp, minimum: Dura
         Health::Whole if case.now.since(since) >= minimum => Opinion::Pass,
         Health::Whole => Opinion::Wait {
             sentence: format!(
-                "{what} healthy since {}, for {} it has to be",
-                since.time_of_day(),
-                spoken(minimum)
+                "{what} healthy, and have to stay so until {}",
+                since.plus(minimum).time_of_day()
             ),
             until: Some(since.plus(minimum)),
         },

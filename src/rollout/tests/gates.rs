@@ -96,7 +96,7 @@ fn targets_have_to_be_healthy_for_so_long_by_ecs_clock() {
     let healthy = with_targets(&HEALTHY);
     assert_eq!(
         watch.look(&healthy, DONE + 10),
-        "wait: all targets are healthy since 00:18:20, for 30 s it has to be"
+        "wait: all targets are healthy, and have to stay so until 00:18:50"
     );
     assert_eq!(watch.look(&healthy, DONE + 30), "pass");
     assert_eq!(watch.writes, 1, "nothing but when it completed");

@@ -111,7 +111,7 @@ fn the_end_of_a_task_says_whether_the_hook_did_its_work() {
         assert_eq!(said(&open(), &task, 60), expected, "{code} {exit_code:?} {stopped_reason}");
     }
     let task = ended("TaskFailedToStart", stopped(None, "", network));
-    assert!(said(&open(), &task, 60).starts_with("interrupted: the subnet has no free address for the task"));
+    assert!(said(&open(), &task, 60).starts_with("interrupted: no network interface for the task"));
 }
 
 #[test]
