@@ -9,5 +9,4 @@ mod end_to_end;
 mod fields;
 mod fuzzing;
 mod scenarios;
-mod web;
 mod world;

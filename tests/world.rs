@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::web::Pages;
 use reconciler::aws;
 use reconciler::controller::{Controller, Engine, Outcome, Standing, Timing, Wish};
 use reconciler::journal::Journal;
@@ -14,8 +13,8 @@ use reconciler::ledger::{Ledger, LedgerView, Place};
 use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
 use reconciler::observe::{Departing, Observer, Owner, Want, WantTask};
-use reconciler::plan::{self, Plan};
-use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text, status};
+use reconciler::plan::{self, Explain, Plan};
+use reconciler::report::{Colour, PlanTextOptions, plan_text, status};
 use reconciler::shape::api::Api;
 use serde_json::{Value, json};
 use simulator::Simulator;
@@ -27,6 +26,11 @@ use simulator::runtime::scripted::Scripted;
 use simulator::world::World as Account;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+#[path = "web.rs"]
+pub mod web;
+
+use web::Pages;
 
 /// 2027-01-15T08:00:00Z
 const EPOCH: u64 = 1_800_000_000_000;
@@ -366,14 +370,18 @@ impl World {
             Memory::Nothing => BTreeMap::new(),
         };
         let live = self.look(wish, &records).await;
-        plan::plan(wish, &live, &plan::Context { installation: "reconciler", records: &records })
+        let explain = Explain::QuietFields;
+        let context = plan::Context { installation: "reconciler", records: &records, explain };
+        plan::plan(wish, &live, &context)
     }
 
     /// What `status` says.
     pub async fn status(&self, wish: &Wish) -> String {
         let records = LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone();
         let live = self.look(wish, &records).await;
-        let plan = plan::plan(wish, &live, &plan::Context { installation: "reconciler", records: &records });
+        let explain = Explain::Differences;
+        let context = plan::Context { installation: "reconciler", records: &records, explain };
+        let plan = plan::plan(wish, &live, &context);
         let status = status::fold(wish, &live, &records, &plan, self.now(), self.now());
         let options = status::StatusTextOptions { colour: Colour::Plain, show: status::Show::Attention };
         status::status_text(&status, &options)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reconciler::manifest::{Diagnostics, load};
 use reconciler::model::{Checkout, Desired, Live, LiveService, Revision, Timestamp};
-use reconciler::plan::{Context, plan};
+use reconciler::plan::{Context, Explain, plan};
 use reconciler::shape::api::Api;
 
 const ENVIRONMENT: &str = "\
@@ -70,7 +70,7 @@ fn accepted(checkout: &Checkout, environment: Option<&str>, desired: &Desired) {
     }
     let services = desired.services.keys().map(|key| (key.clone(), LiveService::absent())).collect();
     let live = Live { services, ..Live::default() };
-    let context = Context { installation: "fuzz", records: &BTreeMap::new() };
+    let context = Context { installation: "fuzz", records: &BTreeMap::new(), explain: Explain::QuietFields };
     let planned = plan(desired, &live, &context);
     assert_eq!(planned.services.len(), desired.services.len() + desired.scheduled_tasks.len());
 }

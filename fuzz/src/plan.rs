@@ -9,7 +9,7 @@ use reconciler::model::{
     LiveTaskDefinition, Part, Revision, Schedule, ScheduleGroup, ServiceKey, ServiceRecord,
     TaskDefinitionArn, Timestamp, tag,
 };
-use reconciler::plan::{Context, Decision, plan};
+use reconciler::plan::{Context, Decision, Explain, plan};
 use reconciler::shape::api::Api;
 use serde_json::json;
 
@@ -43,7 +43,11 @@ pub fn run(bytes: &[u8]) {
     if choices.one_in(2) {
         records.insert(web, ServiceRecord::default());
     }
-    let planned = plan(&DESIRED, &live, &Context { installation: "fuzz", records: &records });
+    let planned = plan(
+        &DESIRED,
+        &live,
+        &Context { installation: "fuzz", records: &records, explain: Explain::QuietFields },
+    );
     assert_eq!(planned.services.len(), 2);
     for plan in &planned.services {
         if let Decision::Change { steps, differences } = &plan.decision {

@@ -3,8 +3,8 @@
 use super::{Exit, Surroundings, road};
 use crate::config::{Output, PlanSettings};
 use crate::model::Desired;
-use crate::plan::{self, Plan};
-use crate::report::{self, Explain};
+use crate::plan::{self, Explain, Plan};
+use crate::report;
 
 /// Prints what `apply` would do.
 pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
@@ -25,7 +25,7 @@ pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow
         Output::Text => {
             let options = report::PlanTextOptions {
                 colour: surroundings.colour,
-                explain: if settings.explain { Explain::QuietFields } else { Explain::Differences },
+                explain: explain(settings),
                 now: (surroundings.now)(),
                 width: None,
             };
@@ -39,6 +39,10 @@ pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow
     })
 }
 
+fn explain(settings: &PlanSettings) -> Explain {
+    if settings.explain { Explain::QuietFields } else { Explain::Differences }
+}
+
 async fn look(
     settings: &PlanSettings,
     surroundings: &Surroundings,
@@ -49,13 +53,14 @@ async fn look(
     let mut records = road::records(&settings.account, desired)?;
     let live = road::observe(&reader, &settings.account, desired, &records, (surroundings.now)()).await?;
     let installation = &settings.account.installation;
-    let plan = |records: &_| plan::plan(desired, &live, &plan::Context { installation, records });
+    let explain = explain(settings);
+    let plan = |records: &_| plan::plan(desired, &live, &plan::Context { installation, records, explain });
     let first = plan(&records);
     if first.is_empty() {
         return Ok(first);
     }
     // What differs is worth asking older commits about.
-    let pasts = remembering.pasts().await?;
+    let pasts = remembering.pasts(first.differing()).await?;
     pasts.complete(&mut records, &live, installation);
     let mut plan = plan(&records);
     pasts.date(&mut plan);

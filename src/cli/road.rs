@@ -1,6 +1,8 @@
 //! The stations that several verbs share: source, desired, AWS, ledger, controller.
 
-use std::collections::BTreeMap;
+mod remembered;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,8 @@ use crate::plan;
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
 use crate::source::{Credentials, Fetched, GitSettings, GitSource, History, folder};
+
+pub use remembered::{Remembered, observe_remembered, remembered};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -76,8 +80,12 @@ pub async fn checkout(source: &Source, state: &Path) -> anyhow::Result<Checkout>
 
 /// Loads what the newest commit wants, with the values that stand in AWS.
 pub async fn desired(source: &Source, account: &Account) -> anyhow::Result<Desired> {
-    let checkout = checkout(source, &account.state).await?;
-    Ok(load(&checkout, source, account).await?.0)
+    loaded(&checkout(source, &account.state).await?, source, account).await
+}
+
+/// Loads likewise what a commit wants that was read before.
+pub async fn loaded(checkout: &Checkout, source: &Source, account: &Account) -> anyhow::Result<Desired> {
+    Ok(load(checkout, source, account).await?.0)
 }
 
 async fn load(checkout: &Checkout, source: &Source, account: &Account) -> anyhow::Result<(Desired, Answers)> {
@@ -122,7 +130,7 @@ pub fn lookups(account: &Account) -> LookUp {
 
 /// What the newest commit wants, and what older ones did, should anybody ask.
 pub struct Remembering {
-    pub desired: Desired,
+    pub desired: Arc<Desired>,
     answers: Answers,
     history: Box<dyn FnOnce() -> History + Send>,
 }
@@ -131,22 +139,27 @@ pub struct Remembering {
 pub async fn remembering(source: &Source, account: &Account) -> anyhow::Result<Remembering> {
     let Read { checkout, history } = read(source, &account.state).await?;
     let (desired, answers) = load(&checkout, source, account).await?;
-    Ok(Remembering { desired, answers, history })
+    Ok(Remembering { desired: Arc::new(desired), answers, history })
 }
 
 impl Remembering {
-    /// Reads the older commits. The newest comes first, whether it is committed or not.
-    pub async fn pasts(self) -> anyhow::Result<plan::Pasts> {
+    /// Reads what older commits said of some services. The newest comes first, whether it is committed or not.
+    pub async fn pasts(self, services: BTreeSet<ServiceKey>) -> anyhow::Result<plan::Pasts> {
         let Self { desired, answers, history } = self;
         tokio::task::spawn_blocking(move || {
             let History { commits, before } = history();
             let name = desired.environment.name.clone();
             let committed = commits.first().is_some_and(|newest| newest.revision.id == desired.revision.id);
-            let older = commits.iter().skip(usize::from(committed)).map(|checkout| plan::Past {
-                commit: checkout.revision.id.clone(),
-                desired: manifest::load_with(checkout, Some(&name), Api::builtin(), &answers).ok(),
-            });
-            let newest = plan::Past { commit: desired.revision.id.clone(), desired: Some(desired.clone()) };
+            let load = |checkout| {
+                // Many commits of many services would fill the memory.
+                let past = manifest::load_some(checkout, Some(&name), Api::builtin(), &answers, &services);
+                past.ok().map(Arc::new)
+            };
+            let older = commits
+                .iter()
+                .skip(usize::from(committed))
+                .map(|checkout| plan::Past { commit: checkout.revision.id.clone(), desired: load(checkout) });
+            let newest = plan::Past { commit: desired.revision.id.clone(), desired: Some(desired) };
             plan::Pasts { commits: std::iter::once(newest).chain(older).collect(), before }
         })
         .await
@@ -308,14 +321,18 @@ fn unreadable<T>(part: &Part<T>) -> Option<&String> {
 }
 
 fn ledger_path(account: &Account, environment: &Environment) -> PathBuf {
-    account.state.join(format!("{}.ledger.json", environment.name))
+    ledger_path_of(account, &environment.name)
+}
+
+fn ledger_path_of(account: &Account, environment: &str) -> PathBuf {
+    account.state.join(format!("{environment}.ledger.json"))
 }
 
 /// What the ledger says, read beside whoever holds it.
 pub fn records(account: &Account, desired: &Desired) -> anyhow::Result<BTreeMap<ServiceKey, ServiceRecord>> {
     let environment = &desired.environment;
     let place = Place::of(&account.installation, environment);
-    Ok(LedgerView::read(ledger_path(account, environment), &place)?.records().clone())
+    Ok(LedgerView::read(ledger_path(account, environment), &place)?.into_records())
 }
 
 /// Says so where there is no ledger, and what is then not known here; answers whether there is one.

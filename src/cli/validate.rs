@@ -40,7 +40,8 @@ pub fn run(checkout: &Checkout, environment: Option<&str>, api: &Api, colour: bo
         Some(errors) => Outcome { text: format!("{}\n", errors.render(colour)), exit_code: 1 },
         None => {
             let unknown: Vec<String> = valid.iter().filter_map(|it| unknown(checkout, it)).collect();
-            Outcome { text: summary(&valid) + &unknown.concat(), exit_code: 0 }
+            let unused: Vec<String> = valid.iter().flat_map(|it| unused(checkout, it)).collect();
+            Outcome { text: summary(&valid) + &unknown.concat() + &unused.concat(), exit_code: 0 }
         }
     }
 }
@@ -58,6 +59,15 @@ fn unknown(checkout: &Checkout, desired: &Desired) -> Option<String> {
     ))
 }
 
+/// Variables that would be looked up for nothing, each with its line.
+pub fn unused(checkout: &Checkout, desired: &Desired) -> Vec<String> {
+    let name = &desired.environment.name;
+    let line = |(variable, origin)| {
+        format!("warning: {origin}: no manifest of {name} uses `{variable}`, so it is not looked up\n")
+    };
+    manifest::unused(checkout, name).into_iter().map(line).collect()
+}
+
 /// `production (eu-west-1, cluster jobs): 12 services, valid.`
 fn summary(valid: &[Desired]) -> String {
     let line = |desired: &Desired| {
@@ -72,7 +82,6 @@ fn summary(valid: &[Desired]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Revision, Timestamp};
 
     const STAGING: &str = "\
 apiVersion: reconciler/v1
@@ -91,23 +100,11 @@ spec:
   service: {desiredCount: 1}
 ";
 
-    fn checkout(files: &[(&str, &str)]) -> Checkout {
-        let revision = Revision {
-            id: "4c1f9e2000000000000000000000000000000000".to_owned(),
-            branch: "main".to_owned(),
-            author: String::new(),
-            subject: String::new(),
-            committed_at: Timestamp(0),
-        };
-        let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-        Checkout { revision, files }
-    }
-
     #[test]
     fn a_valid_commit_is_told_environment_by_environment() {
         let production = STAGING.replace("staging", "production");
         let files = [("a.yaml", STAGING), ("b.yaml", &production), ("web.yaml", SERVICE)];
-        let outcome = run(&checkout(&files), None, Api::builtin(), false);
+        let outcome = run(&Checkout::of(&files), None, Api::builtin(), false);
         assert_eq!(
             outcome.text,
             "staging (eu-west-1, cluster jobs): 1 service, valid.\n\
@@ -120,16 +117,29 @@ spec:
     fn an_error_of_one_environment_only_is_found() {
         let production = STAGING.replace("staging", "production").replace("tag: 1", "other: 1");
         let files = [("a.yaml", STAGING), ("b.yaml", &production), ("web.yaml", SERVICE)];
-        let outcome = run(&checkout(&files), None, Api::builtin(), false);
+        let outcome = run(&Checkout::of(&files), None, Api::builtin(), false);
         assert!(outcome.text.contains("unknown variable `tag`"), "{}", outcome.text);
         assert!(outcome.text.ends_with("1 error in 1 of 3 files.\n"), "{}", outcome.text);
         assert_eq!(outcome.exit_code, 1);
-        assert_eq!(run(&checkout(&files), Some("staging"), Api::builtin(), false).exit_code, 0);
+        assert_eq!(run(&Checkout::of(&files), Some("staging"), Api::builtin(), false).exit_code, 0);
+    }
+
+    #[test]
+    fn a_variable_that_is_looked_up_for_nothing_is_a_warning() {
+        let staging = STAGING.replace("tag: 1", "tag: 1, old: {ssm: /jobs/old}");
+        let outcome =
+            run(&Checkout::of(&[("a.yaml", &staging), ("web.yaml", SERVICE)]), None, Api::builtin(), false);
+        assert_eq!(
+            outcome.text,
+            "staging (eu-west-1, cluster jobs): 1 service, valid.\n\
+             warning: a.yaml:4: no manifest of staging uses `old`, so it is not looked up\n"
+        );
+        assert_eq!(outcome.exit_code, 0);
     }
 
     #[test]
     fn nothing_to_validate_is_an_error() {
-        let outcome = run(&checkout(&[("README.md", "")]), None, Api::builtin(), false);
+        let outcome = run(&Checkout::of(&[("README.md", "")]), None, Api::builtin(), false);
         assert!(outcome.text.starts_with("error: no manifest in main@4c1f9e2\n"), "{}", outcome.text);
         assert_eq!(outcome.exit_code, 1);
     }

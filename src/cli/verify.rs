@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 
-use super::{Exit, Surroundings, road};
+use super::{Exit, Surroundings, road, validate};
 use crate::config::{Output, VerifySettings};
 use crate::model::{Desired, Part, ServiceKey, schedule_group_name};
 use crate::observe;
@@ -13,7 +13,9 @@ use crate::verify::{self, Context, Level};
 
 /// Prints everything that was found; exits with an error if something will not work.
 pub async fn run(settings: &VerifySettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
-    let desired = road::desired(&settings.source, &settings.account).await?;
+    let checkout = road::checkout(&settings.source, &settings.account.state).await?;
+    let desired = road::loaded(&checkout, &settings.source, &settings.account).await?;
+    validate::unused(&checkout, &desired).iter().for_each(|warning| eprint!("{warning}"));
     let only = chosen(&settings.services, &desired)?;
     let (inspector, account) = road::inspector(&settings.account, &desired).await?;
     let environment = &desired.environment;

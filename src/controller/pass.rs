@@ -10,7 +10,7 @@ use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService,
+    Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, Part,
     Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{
@@ -21,6 +21,10 @@ use crate::rollout;
 
 /// How long until a rollout is judged again. ECS moves in steps of several seconds.
 pub(super) const WATCH_EVERY: Duration = Duration::from_secs(5);
+
+/// How a service at rest stands to Git.
+pub(super) const AS_WANTED: &str = "as Git wants it";
+pub(super) const AS_WANTED_BUT_FOR_DRIFT: &str = "as Git wants it, but for drift that it says to ignore";
 
 /// What a pass needs besides what it looks at.
 pub struct Engine {
@@ -107,7 +111,7 @@ impl Engine {
             plan.wait_for(first);
         }
         match &plan.decision {
-            Decision::Unchanged => self.unchanged(desired, service, live, &record).await,
+            Decision::Unchanged => self.unchanged(desired, service, live, &record, &plan).await,
             Decision::Held { reason, .. } => Ok(self.held(&plan, desired, &record, reason)),
             Decision::Change { differences, .. } => {
                 self.tell_tolerated(&plan);
@@ -133,6 +137,7 @@ impl Engine {
                 } else {
                     self.journal.tell_unless_known(told);
                 }
+                self.note_what_goes(service, live, &record).await?;
                 let back_to = rollout::last_good(live, Some(&record), &service.rollout);
                 let work = Work {
                     plan: &plan,
@@ -197,10 +202,20 @@ impl Engine {
         service: &DesiredService,
         live: &LiveService,
         record: &ServiceRecord,
+        plan: &ServicePlan,
     ) -> Result<Next, ledger::Error> {
         let Some(ecs) = live.service.present() else { return Ok(Next::Settled) };
+        let task_definition = ecs.task_definition();
+        // What somebody else put there and Git ignores is neither a deployment of ours nor good for going
+        // back to; while the service runs what was applied, only its settings are theirs.
+        let ignoring = plan.ignores_drift();
+        let known = || record.applied.as_ref().map(|it| it.task_definition.clone());
+        let before = || known().or_else(|| ecs.tagged_revision()).unwrap_or_else(|| task_definition.clone());
+        let applied_revision = if ignoring { before() } else { task_definition.clone() };
+        let theirs = applied_revision != task_definition;
         let completed = ecs.primary().is_some_and(|it| it.rollout_state() == Some("COMPLETED"));
-        if let Some(rollout) = super::settle::adoptable(desired, service, live, record, (self.now)()) {
+        let adoptable = super::settle::adoptable(desired, service, live, record, (self.now)());
+        if let Some(rollout) = adoptable.filter(|_| !ignoring) {
             let event =
                 Event::new((self.now)(), Kind::Progress, "watches a deployment that it did not see start");
             self.journal.tell(
@@ -224,9 +239,9 @@ impl Engine {
             self.journal.tell_once(event.of(&service.key).digest(&service.digest));
             return Ok(Next::Held(sentence));
         }
-        let task_definition = ecs.task_definition();
         let (known_good, known_applied) = (record.last_good.as_ref(), record.applied.as_ref());
-        let good = completed && known_good.is_none_or(|good| good.task_definition != task_definition);
+        let good =
+            !theirs && completed && known_good.is_none_or(|good| good.task_definition != task_definition);
         let untested = service.rollout.after.iter().any(|hook| !record.hook_is_done(&hook.digest));
         // What ran before anything was known of it was judged by somebody else.
         let ungated = !service.rollout.gates.is_empty() && known_good.is_some();
@@ -258,16 +273,24 @@ impl Engine {
                     let applied = Applied {
                         digest: service.digest.clone(),
                         task_definition_digest: service.task_definition_digest.clone(),
-                        task_definition: task_definition.clone(),
+                        task_definition: applied_revision.clone(),
                         revision: desired.revision.id.clone(),
                         at,
                         prune: service.sync.prune,
                         spec: Some(spec),
                         looked_up: desired.environment.looked_up(),
+                        // The revision that was applied stays what it is.
+                        kept_drift: record
+                            .applied
+                            .as_ref()
+                            .filter(|before| before.task_definition == applied_revision)
+                            .map(|before| before.kept_drift.clone())
+                            .unwrap_or_default(),
                     };
                     record.applied = Some(applied.since(record.applied.as_ref()));
                     if good {
-                        record.last_good = Some(LastGood::of(ecs, service.digest.clone(), at));
+                        record.last_good =
+                            Some(LastGood::of(ecs, &live.service_revision, service.digest.clone(), at));
                         assumed = record.assume_hooks(service.rollout.hooks(), at);
                     }
                 })
@@ -281,7 +304,8 @@ impl Engine {
             let event = Event::new((self.now)(), Kind::Hook, sentence);
             self.journal.tell(event.of(&service.key).digest(&service.digest));
         }
-        let sentence = format!("runs {task_definition}, {}, as Git wants it", running(ecs));
+        let as_wanted = if ignoring { AS_WANTED_BUT_FOR_DRIFT } else { AS_WANTED };
+        let sentence = format!("runs {task_definition}, {}, {as_wanted}", running(ecs));
         let event = Event::new((self.now)(), Kind::Settled, sentence);
         self.journal.tell_unless_known(event.of(&service.key).digest(&service.digest));
         Ok(Next::Settled)

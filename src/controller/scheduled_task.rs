@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::pass::{Engine, Next, stop};
+use super::pass::{AS_WANTED, AS_WANTED_BUT_FOR_DRIFT, Engine, Next, stop};
 use crate::execute::Work;
 use crate::journal::{Event, Kind};
 use crate::ledger;
@@ -10,7 +10,7 @@ use crate::model::{
     Applied, Desired, DesiredScheduledTask, Leaving, LiveScheduledTask, RolloutKind, Schedule, ServiceKey,
     ServiceRecord, TaskDefinitionArn, Workload, schedule_group_name,
 };
-use crate::plan::{self, Decision, plan_scheduled_task};
+use crate::plan::{self, Decision, ServicePlan, plan_scheduled_task};
 
 impl Engine {
     /// Looks at one scheduled task once.
@@ -50,7 +50,7 @@ impl Engine {
             plan.wait_for(first);
         }
         let differences = match &plan.decision {
-            Decision::Unchanged => return self.scheduled(desired, task, live, &record).await,
+            Decision::Unchanged => return self.scheduled(desired, task, live, &record, &plan).await,
             Decision::Held { reason, .. } => return Ok(self.held(&plan, desired, &record, reason)),
             Decision::Change { differences, .. } => differences,
         };
@@ -73,7 +73,7 @@ impl Engine {
             Next::Watch(_) => {
                 self.ledger.update(key, |record| record.quarantine = None).await?;
                 let runs = self.ledger.record(key).and_then(|record| record.applied);
-                self.tell_scheduled(task, runs.map(|applied| applied.task_definition), None);
+                self.tell_scheduled(task, runs.map(|applied| applied.task_definition), None, AS_WANTED);
                 Ok(Next::Settled)
             }
             next => Ok(next),
@@ -128,16 +128,23 @@ impl Engine {
         task: &DesiredScheduledTask,
         live: &LiveScheduledTask,
         record: &ServiceRecord,
+        plan: &ServicePlan,
     ) -> Result<Next, ledger::Error> {
         let Some(schedule) = live.schedule.present() else { return Ok(Next::Settled) };
         let Some(runs) = schedule.task_definition() else { return Ok(Next::Settled) };
-        let applied = record.applied.as_ref().is_none_or(|applied| applied.digest != task.digest);
+        let ignoring = plan.ignores_drift();
+        // What somebody else put there is not what was applied.
+        let applied =
+            !ignoring && record.applied.as_ref().is_none_or(|applied| applied.digest != task.digest);
         if record.intent.is_some() || record.quarantine.is_some() || applied {
             let at = (self.now)();
             self.ledger
                 .update(&task.key, |record| {
                     record.intent = None;
                     record.quarantine = None;
+                    if ignoring {
+                        return;
+                    }
                     record.applied = Some(Applied {
                         digest: task.digest.clone(),
                         task_definition_digest: task.task_definition_digest.clone(),
@@ -147,11 +154,13 @@ impl Engine {
                         prune: None,
                         spec: None,
                         looked_up: desired.environment.looked_up(),
+                        kept_drift: Vec::new(),
                     });
                 })
                 .await?;
         }
-        self.tell_scheduled(task, Some(runs), Some(schedule));
+        let as_wanted = if ignoring { AS_WANTED_BUT_FOR_DRIFT } else { AS_WANTED };
+        self.tell_scheduled(task, Some(runs), Some(schedule), as_wanted);
         Ok(Next::Settled)
     }
 
@@ -160,6 +169,7 @@ impl Engine {
         task: &DesiredScheduledTask,
         runs: Option<TaskDefinitionArn>,
         live: Option<&Schedule>,
+        as_wanted: &str,
     ) {
         let runs = runs.as_ref().map(ToString::to_string).unwrap_or_default();
         let enabled = live.map_or(task.schedule["State"] != "DISABLED", Schedule::is_enabled);
@@ -167,7 +177,7 @@ impl Engine {
             true => task.expression(),
             false => "no time: its schedule is disabled".to_owned(),
         };
-        let sentence = format!("runs {runs} at {when}, as Git wants it");
+        let sentence = format!("runs {runs} at {when}, {as_wanted}");
         let event = Event::new((self.now)(), Kind::Settled, sentence);
         self.journal.tell_unless_known(event.of(&task.key).digest(&task.digest));
     }

@@ -7,7 +7,8 @@ use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
     Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood, LiveService, OnFailure,
-    Ownership, Part, Quarantine, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload, tag,
+    Ownership, Part, Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload,
+    tag,
 };
 use crate::plan::{Action, Decision, Extent, Hooks, ServicePlan, Step};
 use crate::report::{self, Aftermath};
@@ -201,7 +202,8 @@ impl Engine {
                         record.assume_hooks(service.rollout.hooks(), now);
                     }
                     if let Some(ecs) = live.service.present() {
-                        record.last_good = Some(LastGood::of(ecs, rollout.digest.clone(), now));
+                        record.last_good =
+                            Some(LastGood::of(ecs, &live.service_revision, rollout.digest.clone(), now));
                     }
                 }
             })
@@ -223,6 +225,29 @@ impl Engine {
             self.report(case.desired, service, &aftermath);
         }
         Ok(())
+    }
+
+    /// Notes what a roll-back will have to put back, where a commit replaces what nobody noted before.
+    pub(super) async fn note_what_goes(
+        &self,
+        service: &DesiredService,
+        live: &LiveService,
+        record: &ServiceRecord,
+    ) -> Result<(), ledger::Error> {
+        let (Some(ecs), Some(revision)) = (live.service.present(), live.service_revision.present()) else {
+            return Ok(());
+        };
+        let concerns = |name: &str| service.service.get(name).is_some() || revision.get(name).is_some();
+        let unknown = record.last_good.as_ref().is_some_and(|good| good.lacks_revision_of(ecs));
+        if !unknown || !REVISION_ONLY.iter().any(|name| concerns(name)) {
+            return Ok(());
+        }
+        let note = |record: &mut ServiceRecord| {
+            if let Some(good) = &mut record.last_good {
+                good.note_revision(revision);
+            }
+        };
+        self.ledger.update(&service.key, note).await
     }
 
     /// Quarantines the digest and goes back, or follows ECS going back.
@@ -278,11 +303,13 @@ impl Engine {
                 match self.go_back(case, vec![step]).await? {
                     // Refused, for example because it ended in between: there is another way.
                     Next::Held(_) => match live.service.present() {
-                        Some(ecs) => match rollout::by_update(rollout, ecs, &before) {
-                            RollBack::Update { steps } => self.go_back(case, steps).await,
-                            RollBack::Nowhere { why } => self.stay(case, &why).await,
-                            RollBack::ByEcs | RollBack::Stop { .. } => Ok(Next::Watch(WATCH_EVERY)),
-                        },
+                        Some(ecs) => {
+                            match rollout::by_update(rollout, ecs, &live.service_revision, &before) {
+                                RollBack::Update { steps } => self.go_back(case, steps).await,
+                                RollBack::Nowhere { why } => self.stay(case, &why).await,
+                                RollBack::ByEcs | RollBack::Stop { .. } => Ok(Next::Watch(WATCH_EVERY)),
+                            }
+                        }
                         None => Ok(Next::Watch(WATCH_EVERY)),
                     },
                     next => Ok(next),
@@ -367,6 +394,7 @@ impl Engine {
             extent: Extent::Whole,
             left_git: None,
             replaces: None,
+            kept_drift: Vec::new(),
         };
         let work = Work {
             plan: &plan,

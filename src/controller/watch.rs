@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Event, Journal, Kind, Level};
 use crate::manifest::{self, Needs};
-use crate::model::{Answers, Checkout, Desired, LookedUp, Timestamp};
+use crate::model::{Answers, Checkout, Desired, LookedUp, Revision, Timestamp};
 use crate::report;
 use crate::shape::api::Api;
 use crate::source::{Fetched, GitSource};
@@ -105,7 +105,7 @@ impl SourceWatch {
             Some(needs) => match (self.look_up)(checkout.clone(), needs).await {
                 Ok(answers) => answers,
                 Err(why) => {
-                    let sentence = format!("{}; {}\n\n{why}\n", checkout.revision, force.stays());
+                    let sentence = format!("{}\n\n{why}\n", force.stays_instead_of(&checkout.revision));
                     if force.unknown.as_ref() != Some(&sentence) {
                         self.journal.tell(self.event(Kind::Source, sentence.clone()));
                         force.unknown = Some(sentence);
@@ -133,7 +133,7 @@ impl SourceWatch {
             Err(diagnostics) => {
                 force.refused = true;
                 force.answers = answers;
-                let sentence = format!("{}; {}\n\n{diagnostics}\n", checkout.revision, force.stays());
+                let sentence = format!("{}\n\n{diagnostics}\n", force.stays_instead_of(&checkout.revision));
                 self.journal.tell(self.event(Kind::Refused, sentence).revision(&checkout.revision.id));
                 None
             }
@@ -183,6 +183,14 @@ struct Force {
 }
 
 impl Force {
+    /// `main@91aa0c3; main@4c1f9e2 stays in force`
+    fn stays_instead_of(&self, refused: &Revision) -> String {
+        match self.wish.as_ref().filter(|wish| wish.revision.id == refused.id) {
+            Some(_) => format!("{refused} stays in force with the values that were looked up before"),
+            None => format!("{refused}; {}", self.stays()),
+        }
+    }
+
     fn stays(&self) -> String {
         match &self.wish {
             Some(wish) => format!("{} stays in force", wish.revision),
@@ -321,7 +329,7 @@ spec: {region: eu-west-1, cluster: jobs, variables: {image: {ssm: /jobs/image}}}
         let service = SERVICE.replace("image: web", "image: \"${image}\"");
         commit_files(&path, &[("environment.yaml", LOOKING_UP), ("web.yaml", &service)]);
         // What each look finds, one after the other; the last one stays.
-        let found = ["1", "1", "denied", "denied", "2", "2"];
+        let found = ["1", "1", "denied", "denied", "a list", "a list", "2", "2"];
         let looks = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let count = looks.clone();
         let look_up: LookUp = Arc::new(move |_, needs| {
@@ -330,7 +338,11 @@ spec: {region: eu-west-1, cluster: jobs, variables: {image: {ssm: /jobs/image}}}
             let answer = match version {
                 "denied" => Err("error: access denied for ssm:GetParameters".to_owned()),
                 version => {
-                    let value = LookupValue::Text(format!("web:{version}"));
+                    let text = format!("web:{version}");
+                    let value = match version {
+                        "a list" => LookupValue::List(vec![text]),
+                        _ => LookupValue::Text(text),
+                    };
                     let found = Found { value, version: format!("version {version}") };
                     Ok(Answers::from([(needs.lookups[0].source.clone(), found)]))
                 }
@@ -371,8 +383,9 @@ spec: {region: eu-west-1, cluster: jobs, variables: {image: {ssm: /jobs/image}}}
             reasons,
             [
                 format!("{commit} by ada: Start · 1 of 1 service to look at"),
-                format!("{commit}; {commit} stays in force"),
+                format!("{commit} stays in force with the values that were looked up before"),
                 "the variables can be looked up again".to_owned(),
+                format!("{commit} stays in force with the values that were looked up before"),
                 format!(
                     "{commit}: image from /jobs/image is version 2 now, after version 1 · 1 of 1 service asked to change"
                 ),

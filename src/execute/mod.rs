@@ -240,6 +240,7 @@ impl Run<'_> {
                 prune: self.work.prune,
                 spec: self.work.spec.cloned(),
                 looked_up: self.work.looked_up.to_vec(),
+                kept_drift: self.work.plan.kept_drift.clone(),
             }),
         }
     }

@@ -115,6 +115,7 @@ impl Stage {
             extent: Extent::Whole,
             left_git: None,
             replaces: None,
+            kept_drift: Vec::new(),
         };
         let back_to = arn(1);
         let work = Work {
@@ -427,6 +428,7 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
         extent: Extent::Whole,
         left_git: None,
         replaces: None,
+        kept_drift: Vec::new(),
     };
     let live = live();
     let work = Work {
@@ -462,6 +464,7 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
         extent: Extent::Whole,
         left_git: None,
         replaces: None,
+        kept_drift: Vec::new(),
     };
     let live = live();
     let work = Work {

@@ -7,7 +7,7 @@ use super::{Home, LeftOut, Reason};
 use crate::manifest::document::{self, Node, Span, Value};
 use crate::manifest::{self, Diagnostic, Diagnostics};
 use crate::model::{Checkout, Desired, FieldPath, Live, LiveService, Revision, ServiceKey, Timestamp};
-use crate::plan::{self, Action, Context, Decision, ServicePlan};
+use crate::plan::{self, Action, Context, Decision, Explain, ServicePlan};
 use crate::shape::api::Api;
 
 /// Differences of one service that are named.
@@ -81,7 +81,8 @@ pub(super) fn differences(
 ) -> Vec<Remark> {
     let records = BTreeMap::new();
     let live = Live { services: services.clone(), ..Live::default() };
-    let plan = plan::plan(desired, &live, &Context { installation, records: &records });
+    let context = Context { installation, records: &records, explain: Explain::Differences };
+    let plan = plan::plan(desired, &live, &context);
     plan.services.iter().filter_map(remark).collect()
 }
 

@@ -84,9 +84,8 @@ pub(super) fn credentials(service: &ServiceKey, spec: &Tree) -> Option<Remark> {
         let name = volume.get("name").and_then(Tree::as_text).unwrap_or("?");
         let options = volume.get("dockerVolumeConfiguration").and_then(|it| it.get("driverOpts"));
         let Some(Tree::Map(members)) = options else { continue };
-        let is = |(name, value): &&(String, Tree)| {
-            looks_so(name, Some(value)) || value.as_text().is_some_and(assigns_a_credential)
-        };
+        let is =
+            |(name, value): &&(String, Tree)| looks_so(name, Some(value)) || hands_over_a_credential(value);
         let names: Vec<&str> = members.iter().filter(is).map(|(name, _)| name.as_str()).collect();
         if !names.is_empty() {
             found.push(format!("{} of volume {name}", names.join(", ")));
@@ -129,22 +128,41 @@ fn looks_so(name: &str, value: Option<&Tree>) -> bool {
     is_credential(name, &Json::from(text)) && !text.starts_with("arn:") && !is_reference(text)
 }
 
-/// Whether the words of a command have a credential among them: `--password=x`, `PASSWORD=x` or
-/// `postgres://user:x@host`.
+/// Whether the words of a command have a credential among them: `--password=x`, `--password x`,
+/// `PASSWORD=x` or `postgres://user:x@host`.
 fn hands_over_a_credential(command: &Tree) -> bool {
-    match command {
-        Tree::List(words) => words.iter().filter_map(Tree::as_text).any(assigns_a_credential),
-        Tree::Text(text) => assigns_a_credential(text),
-        Tree::Flag(_) | Tree::Number(_) | Tree::Map(_) | Tree::Missing(_) => false,
-    }
+    let texts: Vec<&str> = match command {
+        Tree::List(words) => words.iter().filter_map(Tree::as_text).collect(),
+        Tree::Text(text) => vec![text.as_str()],
+        Tree::Flag(_) | Tree::Number(_) | Tree::Map(_) | Tree::Missing(_) => Vec::new(),
+    };
+    let ends = |letter: char| letter.is_whitespace() || matches!(letter, '\'' | '"' | ',' | ';');
+    let words: Vec<&str> =
+        texts.iter().flat_map(|text| text.split(ends)).filter(|word| !word.is_empty()).collect();
+    let follows = |pair: &[&str]| match pair {
+        [option, value] => takes_a_credential(option) && is_one(option, value),
+        _ => false,
+    };
+    words.iter().any(|word| assigns_a_credential(word)) || words.windows(2).any(follows)
 }
 
-fn assigns_a_credential(text: &str) -> bool {
-    let words = text.split(|letter: char| letter.is_whitespace() || matches!(letter, '\'' | '"' | ',' | ';'));
-    words.into_iter().any(|word| {
-        let (name, value) = word.split_once('=').unwrap_or(("", word));
-        // What the shell fills in, a file and a variable of the Environment are no credentials themselves.
-        let stands_elsewhere = value.starts_with(['$', '/']) || is_reference(value);
-        !stands_elsewhere && looks_so(name, Some(&Tree::text(value)))
-    })
+fn assigns_a_credential(word: &str) -> bool {
+    let (name, value) = word.split_once('=').unwrap_or(("", word));
+    is_one(name, value)
+}
+
+/// Whether an option says its value in the next word: `--password`, but neither `--no-password` nor
+/// `--password-file`.
+fn takes_a_credential(option: &str) -> bool {
+    let name = option.trim_start_matches('-');
+    name != option
+        && !name.contains('=')
+        && !name.starts_with("no-")
+        && !["file", "path"].iter().any(|end| name.ends_with(end))
+}
+
+/// What the shell fills in, a file, another option and a variable of the Environment are no credentials
+/// themselves.
+fn is_one(name: &str, value: &str) -> bool {
+    !value.starts_with(['$', '/', '-']) && !is_reference(value) && looks_so(name, Some(&Tree::text(value)))
 }

@@ -19,14 +19,26 @@ const CHANGES_BESIDES_MAX: usize = 1_000;
 /// Reads without touching the file, which may be in the middle of growing. One that is not there holds
 /// no records.
 pub(super) fn read(path: &Path, wanted: &Place) -> Result<Found, Error> {
+    match bytes_of(path)? {
+        Some(bytes) => Found::read(path, &bytes, Some(wanted)),
+        None => Ok(Found::nothing(wanted)),
+    }
+}
+
+/// The same of whatever place the file is; `None`: it is not there.
+pub(super) fn read_anywhere(path: &Path) -> Result<Option<Found>, Error> {
+    bytes_of(path)?.map(|bytes| Found::read(path, &bytes, None)).transpose()
+}
+
+fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) => {
             bounded(path, bytes.len() as u64)?;
-            Found::read(path, &bytes, wanted)
+            Ok(Some(bytes))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::nothing(wanted)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::unreadable(path, source)),
     }
 }

@@ -86,8 +86,8 @@ impl Found {
         Self { place: wanted.clone(), records: Records::new(), log: None }
     }
 
-    /// Reads the bytes of the file at `path`.
-    pub fn read(path: &Path, bytes: &[u8], wanted: &Place) -> Result<Self, Error> {
+    /// Reads the bytes of the file at `path`; without a wanted place, whatever it is of.
+    pub fn read(path: &Path, bytes: &[u8], wanted: Option<&Place>) -> Result<Self, Error> {
         let malformed = |error| malformed(path, error, 0);
         // The version first, and nothing behind the first value: a later one may look like anything.
         let Version { version } =
@@ -103,7 +103,7 @@ impl Found {
         }
     }
 
-    fn read_log(path: &Path, bytes: &[u8], wanted: &Place) -> Result<Self, Error> {
+    fn read_log(path: &Path, bytes: &[u8], wanted: Option<&Place>) -> Result<Self, Error> {
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate().peekable();
         let first = lines.next().map_or(bytes, |(_, line)| line);
         let header: Header = serde_json::from_slice(first).map_err(|error| malformed(path, error, 0))?;
@@ -142,7 +142,8 @@ fn is_json(line: &[u8]) -> bool {
 }
 
 /// The wanted place, with the account that the environment no longer names.
-fn ours(path: &Path, found: &Place, wanted: &Place) -> Result<Place, Error> {
+fn ours(path: &Path, found: &Place, wanted: Option<&Place>) -> Result<Place, Error> {
+    let Some(wanted) = wanted else { return Ok(found.clone()) };
     if !found.may_be(wanted) {
         return Err(Error::Elsewhere {
             path: path.to_owned(),

@@ -124,8 +124,18 @@ impl LedgerView {
         Ok(Self { records: file::read(path.as_ref(), place)?.records })
     }
 
+    /// The same where nothing but the file tells what place it is of; `None`: it is not there.
+    pub fn read_anywhere(path: impl AsRef<Path>) -> Result<Option<(Place, Self)>, Error> {
+        let found = file::read_anywhere(path.as_ref())?;
+        Ok(found.map(|found| (found.place, Self { records: found.records })))
+    }
+
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    pub fn into_records(self) -> Records {
+        self.records
     }
 }
 

@@ -45,7 +45,7 @@ pub fn render(
     let mut documents = read_documents(checkout, &files);
     let mut flat = Vec::new();
     let mut visit = |manifest: &Manifest, spec: &Node| flat.push(flatten(manifest, spec, &files));
-    let setting = (environment, Some(answers));
+    let setting = (environment, Some(answers), None);
     let desired = desired(checkout, &files, &mut documents, setting, api, &mut visit);
     match desired {
         Some(_) if documents.diagnostics.is_empty() => {

@@ -1,7 +1,7 @@
 //! `rollout.gates`: what else than ECS judges a deployment, as it was written.
 
-use std::collections::BTreeSet;
 use core::net::IpAddr;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::diagnostic::Diagnostic;

@@ -1,12 +1,14 @@
 //! Variables whose values stand in AWS: which they are, and what is wrong where one can't be had.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::envelope::{self, Manifest};
 use super::fields::{Fields, diagnostic};
 use super::files::Files;
 use super::node::{Key, Kind, Node, Scalar, Span, Value};
 use super::suggest::did_you_mean;
+use super::variables::Variables;
 use super::{choose, read_documents, scalar};
 use crate::model::{Answers, Checkout, Environment, Found, LookedUp, LookupSource, LookupValue, Origin};
 
@@ -54,13 +56,56 @@ pub struct NotFound {
 /// What has to be looked up for a commit; `None`: nothing, or loading it says what is wrong with it.
 pub fn needs(checkout: &Checkout, environment: Option<&str>) -> Option<Needs> {
     let files = Files::of(checkout);
+    // Most commits look nothing up, and need not be read a second time for it.
+    if !files.iter().any(|(_, text)| SOURCES.iter().any(|source| text.contains(source))) {
+        return None;
+    }
     let mut documents = read_documents(checkout, &files);
     let mut diagnostics = std::mem::take(&mut documents.diagnostics);
     let chosen = choose(&documents, environment, None, diagnostics.is_empty(), checkout, &mut diagnostics);
     let (environment, mut variables) = chosen?;
-    let lookups = std::mem::take(&mut variables.get_mut(&environment.name)?.lookups);
+    let mut lookups = std::mem::take(&mut variables.get_mut(&environment.name)?.lookups);
+    let named = named_in(&documents.manifests, &environment.name);
+    lookups.retain(|lookup| named.contains(&lookup.variable));
     let needed = diagnostics.is_empty() && !lookups.is_empty();
     needed.then_some(Needs { environment, lookups })
+}
+
+/// Variables of an environment that would be looked up if any manifest of it used them, and where they
+/// stand.
+pub fn unused(checkout: &Checkout, environment: &str) -> Vec<(String, Origin)> {
+    let files = Files::of(checkout);
+    let documents = read_documents(checkout, &files);
+    let chosen = choose(&documents, Some(environment), None, true, checkout, &mut Vec::new());
+    let Some((_, mut variables)) = chosen else { return Vec::new() };
+    let named = named_in(&documents.manifests, environment);
+    let lookups = variables.remove(environment).map(|own| own.lookups).unwrap_or_default();
+    let unused = lookups.into_iter().filter(|lookup| !named.contains(&lookup.variable));
+    unused.map(|lookup| (lookup.variable, origin(lookup.place, &files))).collect()
+}
+
+/// The variables that manifests and overlays of an environment name. What an overlay replaces is counted:
+/// whether it does may depend on a value.
+pub(super) fn named_in(manifests: &[Manifest], environment: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut open: Vec<&Node> = manifests
+        .iter()
+        .filter(|manifest| manifest.kind != envelope::Kind::Environment && manifest.is_for(environment))
+        .map(|manifest| &manifest.spec)
+        .collect();
+    while let Some(node) = open.pop() {
+        match &node.value {
+            Value::Scalar(scalar) => names.extend(Variables::named_in(&scalar.text).map(str::to_owned)),
+            Value::List(items) => open.extend(items),
+            Value::Map(entries) => open.extend(entries.iter().map(|(_, node)| node)),
+            Value::Refused => {}
+        }
+    }
+    names
+}
+
+fn origin(place: Span, files: &Files<'_>) -> Origin {
+    Origin { file: files.path(place.file), line: place.line, column: place.column }
 }
 
 /// Why a commit can't be loaded now: each variable whose value could not be had, where it is written.
@@ -139,22 +184,24 @@ pub(super) fn node(found: &Found, place: Span) -> Node {
     }
 }
 
-/// What was looked up for an environment. Reports what should have been and was not.
+/// What was looked up for an environment. Reports what should have been and was not. `named`: the
+/// variables that anything uses.
 pub(super) fn used(
     lookups: &[Lookup],
+    named: &BTreeSet<String>,
     answers: &Answers,
     files: &Files<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<LookedUp> {
     let mut used = Vec::new();
-    for lookup in lookups {
+    for lookup in lookups.iter().filter(|lookup| named.contains(&lookup.variable)) {
         let Lookup { variable, source, place } = lookup;
         match answers.get(source) {
             Some(found) => used.push(LookedUp {
                 variable: variable.clone(),
                 source: source.clone(),
                 version: found.version.clone(),
-                origin: Origin { file: files.path(place.file), line: place.line, column: place.column },
+                origin: origin(*place, files),
             }),
             None => {
                 let title = format!("variable `{variable}` was not looked up");

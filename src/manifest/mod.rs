@@ -32,7 +32,7 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use envelope::is_name;
 pub use files::FileId;
 pub use flat::{Flat, Line, render};
-pub use lookups::{Lookup, Needs, NotFound, needs, unanswered};
+pub use lookups::{Lookup, Needs, NotFound, needs, unanswered, unused};
 pub use node::Span;
 
 /// YAML as it is written, before anything is known of what it means.
@@ -46,7 +46,7 @@ pub mod document {
     }
 }
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use envelope::{Kind, Manifest};
 use files::Files;
@@ -55,7 +55,7 @@ use suggest::{any_of, did_you_mean};
 use variables::Variables;
 use workloads::{Setting, Workloads};
 
-use crate::model::{Answers, Checkout, Desired, Environment};
+use crate::model::{Answers, Checkout, Desired, Environment, ServiceKey};
 use crate::shape::api::Api;
 use crate::shape::layout::API_VERSION;
 
@@ -74,25 +74,33 @@ pub fn load_with(
     api: &Api,
     answers: &Answers,
 ) -> Result<Desired, Diagnostics> {
-    read(checkout, environment, api, Some(answers))
+    read(checkout, (environment, Some(answers), None), api)
+}
+
+/// The same of a commit that is only asked about some services: the others are checked, and let go.
+pub fn load_some(
+    checkout: &Checkout,
+    environment: Option<&str>,
+    api: &Api,
+    answers: &Answers,
+    services: &BTreeSet<ServiceKey>,
+) -> Result<Desired, Diagnostics> {
+    read(checkout, (environment, Some(answers), Some(services)), api)
 }
 
 /// Checks a commit without any of those values: what depends on one is not checked, and the result is
 /// not to be planned with.
 pub fn check(checkout: &Checkout, environment: Option<&str>, api: &Api) -> Result<Desired, Diagnostics> {
-    read(checkout, environment, api, None)
+    read(checkout, (environment, None, None), api)
 }
 
-fn read(
-    checkout: &Checkout,
-    environment: Option<&str>,
-    api: &Api,
-    answers: Option<&Answers>,
-) -> Result<Desired, Diagnostics> {
+/// The environment to load, the values that were looked up for it, and the services that are asked about.
+type Asked<'a> = (Option<&'a str>, Option<&'a Answers>, Option<&'a BTreeSet<ServiceKey>>);
+
+fn read(checkout: &Checkout, asked: Asked<'_>, api: &Api) -> Result<Desired, Diagnostics> {
     let files = Files::of(checkout);
     let mut documents = read_documents(checkout, &files);
-    let setting = (environment, answers);
-    let desired = desired(checkout, &files, &mut documents, setting, api, &mut |_, _| {});
+    let desired = desired(checkout, &files, &mut documents, asked, api, &mut |_, _| {});
     match desired {
         Some(desired) if documents.diagnostics.is_empty() => Ok(desired),
         _ => Err(Diagnostics::new(documents.diagnostics, &files)),
@@ -156,7 +164,7 @@ fn desired(
     checkout: &Checkout,
     files: &Files<'_>,
     documents: &mut Documents,
-    (environment, answers): (Option<&str>, Option<&Answers>),
+    (environment, answers, only): Asked<'_>,
     api: &Api,
     visit: &mut dyn FnMut(&Manifest, &Node),
 ) -> Option<Desired> {
@@ -168,7 +176,8 @@ fn desired(
         let lookups = variables.get(&environment.name).map_or(&[][..], |own| own.lookups.as_slice());
         // For a commit that is refused already nothing is looked up, and that is no mistake of its own.
         if diagnostics.is_empty() {
-            environment.looked_up = lookups::used(lookups, answers, files, &mut diagnostics);
+            let named = lookups::named_in(&documents.manifests, &environment.name);
+            environment.looked_up = lookups::used(lookups, &named, answers, files, &mut diagnostics);
         }
     }
     let manifests = std::mem::take(&mut documents.manifests);
@@ -176,7 +185,7 @@ fn desired(
         let chosen = environment.name.as_str();
         let is_it = |it: &&Manifest| it.kind == Kind::Environment && it.name == chosen;
         manifests.iter().find(is_it).into_iter().for_each(|it| visit(it, &it.spec));
-        let setting = Setting { environments, chosen, complete, api, files };
+        let setting = Setting { environments, chosen, only, complete, api, files };
         workloads::read(manifests, &setting, visit, &mut diagnostics)
     });
     documents.diagnostics = diagnostics;

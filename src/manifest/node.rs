@@ -32,6 +32,8 @@ pub struct Variable {
     pub set: Span,
     /// `${replicas}` is `3`
     pub says: String,
+    /// Its name, where its value stands elsewhere than in Git.
+    pub looked_up: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

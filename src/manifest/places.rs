@@ -128,11 +128,18 @@ impl Places {
                 .nearest(&named)
                 .is_none_or(|around| around.line != span.line || *around.file != *files.path(span.file))
             {
-                origins.0.insert(named, origin(span));
+                origins.insert(&named, origin(span));
             }
         }
         // What is not there any more has its origin in the words that took it away.
-        origins.0.extend(self.removed.iter().map(|(path, span)| (path.clone(), origin(*span))));
+        self.removed.iter().for_each(|(path, span)| origins.insert(path, origin(*span)));
+        for (path, variables) in &self.variables {
+            let names = variables.iter().filter_map(|variable| variable.looked_up.clone());
+            let names: BTreeSet<String> = names.collect();
+            if !names.is_empty() {
+                origins.looked_up.insert(self.named(path), names);
+            }
+        }
         origins
     }
 

@@ -15,7 +15,6 @@ mod schema;
 mod values;
 
 use super::*;
-use crate::model::{Revision, Timestamp};
 
 pub(super) const ENVIRONMENT: &str = "\
 apiVersion: reconciler/v1
@@ -71,16 +70,7 @@ spec:
 ";
 
 pub(super) fn checkout(files: &[(&str, &str)]) -> Checkout {
-    Checkout {
-        revision: Revision {
-            id: "4c1f9e2000000000000000000000000000000000".to_owned(),
-            branch: "main".to_owned(),
-            author: "someone".to_owned(),
-            subject: "Change it".to_owned(),
-            committed_at: Timestamp(0),
-        },
-        files: files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect(),
-    }
+    Checkout::of(files)
 }
 
 pub(super) fn load_service(service: &str) -> Result<Desired, Diagnostics> {

@@ -67,6 +67,14 @@ impl Variables {
         pieces(text).into_iter().map(part).collect()
     }
 
+    /// The variables that a text refers to.
+    pub fn named_in(text: &str) -> impl Iterator<Item = &str> {
+        pieces(text).into_iter().filter_map(|piece| match piece {
+            Piece::Name(name) => Some(name),
+            Piece::Text(_) | Piece::Open => None,
+        })
+    }
+
     /// Whether no variable in a text still has to be looked up.
     pub fn knows(&self, text: &str) -> bool {
         let refused = |name: &str| self.values.get(name).is_some_and(|node| node.value == Value::Refused);
@@ -217,7 +225,8 @@ fn variable(name: &str, node: &Node, note: &str) -> Variable {
             format!("`${{{name}}}` is {}{note}", node.description())
         }
     };
-    Variable { set: node.anchor(), says }
+    let looked_up = (!note.is_empty()).then(|| name.to_owned());
+    Variable { set: node.anchor(), says, looked_up }
 }
 
 /// Takes text apart. `$${` is the text `${`.

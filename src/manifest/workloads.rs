@@ -1,6 +1,6 @@
 //! The services and scheduled tasks of a commit, as one environment has them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::Diagnostic;
 use super::envelope::{Kind, Manifest};
@@ -27,6 +27,8 @@ pub struct Setting<'a> {
     pub environments: &'a BTreeMap<String, Variables>,
     /// The one that is asked for, among them.
     pub chosen: &'a str,
+    /// The services that are asked about; `None`: all, and scheduled tasks.
+    pub only: Option<&'a BTreeSet<ServiceKey>>,
     /// Whether all documents could be read: only then is what is missing known to be missing.
     pub complete: bool,
     pub api: &'a Api,
@@ -82,12 +84,16 @@ pub fn read(
         let depends_on = match read {
             Some(Read::Service(draft)) => {
                 let depends_on = draft.depends_on.clone();
-                workloads.services.insert(draft.key.clone(), draft.finish(setting.files));
+                if setting.only.is_none_or(|only| only.contains(&draft.key)) {
+                    workloads.services.insert(draft.key.clone(), draft.finish(setting.files));
+                }
                 depends_on
             }
             Some(Read::ScheduledTask(draft)) => {
                 let depends_on = draft.depends_on.clone();
-                workloads.scheduled_tasks.insert(draft.key.clone(), draft.finish(setting.files));
+                if setting.only.is_none() {
+                    workloads.scheduled_tasks.insert(draft.key.clone(), draft.finish(setting.files));
+                }
                 depends_on
             }
             None => Vec::new(),

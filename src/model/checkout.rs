@@ -12,3 +12,19 @@ pub struct Checkout {
     /// Path from the root of the repository (with `/`) -> text.
     pub files: BTreeMap<String, String>,
 }
+
+#[cfg(test)]
+impl Checkout {
+    /// A commit of these files.
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        let revision = Revision {
+            id: "4c1f9e2000000000000000000000000000000000".to_owned(),
+            branch: "main".to_owned(),
+            author: "someone".to_owned(),
+            subject: "Change it".to_owned(),
+            committed_at: super::Timestamp(0),
+        };
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        Self { revision, files }
+    }
+}

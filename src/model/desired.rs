@@ -1,13 +1,13 @@
 //! What the manifests of a commit say, after overlay and substitution.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DesiredScheduledTask, Digest, FieldPath, GatePolicy, Hook, Json, LookedUp, Revision, ServiceKey,
+    DesiredScheduledTask, Digest, FieldPath, GatePolicy, Hook, Json, LookedUp, Revision, Segment, ServiceKey,
 };
 
 /// Everything one commit wants of one environment.
@@ -190,12 +190,45 @@ impl std::fmt::Display for Origin {
 }
 
 /// Where each value of a service was written, by its path from `spec`.
+///
+/// A path is kept as one text: there are dozens for each of a thousand services.
 #[derive(Clone, Debug, Default)]
-pub struct Origins(pub BTreeMap<FieldPath, Origin>);
+pub struct Origins {
+    places: BTreeMap<Box<str>, Origin>,
+    /// The variables that put a value there, of those whose own value stands elsewhere than in Git.
+    pub looked_up: BTreeMap<FieldPath, BTreeSet<String>>,
+}
 
 impl Origins {
+    pub fn insert(&mut self, path: &FieldPath, origin: Origin) {
+        self.places.insert(written(&path.0).into(), origin);
+    }
+
+    /// The origin of the value itself.
+    pub fn get(&self, path: &FieldPath) -> Option<&Origin> {
+        self.places.get(written(&path.0).as_str())
+    }
+
     /// The origin of the value itself, or of the nearest value around it.
     pub fn nearest(&self, path: &FieldPath) -> Option<&Origin> {
-        (0..=path.0.len()).rev().find_map(|length| self.0.get(&FieldPath(path.0[..length].to_vec())))
+        (0..=path.0.len()).rev().find_map(|length| self.places.get(written(&path.0[..length]).as_str()))
     }
+}
+
+impl FromIterator<(FieldPath, Origin)> for Origins {
+    fn from_iter<T: IntoIterator<Item = (FieldPath, Origin)>>(written: T) -> Self {
+        let mut origins = Self::default();
+        written.into_iter().for_each(|(path, origin)| origins.insert(&path, origin));
+        origins
+    }
+}
+
+/// A path as one text, the kind of each segment before it. No name has a NUL in it.
+fn written(path: &[Segment]) -> String {
+    let segment = |segment: &Segment| match segment {
+        Segment::Field(name) => format!(".{name}\0"),
+        Segment::Key(name) => format!("[{name}\0"),
+        Segment::Index(index) => format!("#{index}\0"),
+    };
+    path.iter().map(segment).collect()
 }

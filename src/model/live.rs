@@ -172,7 +172,8 @@ impl EcsService {
     /// The revision that was applied last, if the service's tags say so.
     pub fn tagged_revision(&self) -> Option<TaskDefinitionArn> {
         let runs = self.task_definition();
-        let tagged = self.tag(tag::TASK_DEFINITION)?;
+        // What follows the revision is a remark.
+        let tagged = self.tag(tag::TASK_DEFINITION)?.split(' ').next()?;
         let place = runs.0.rsplit_once('/').map(|(place, _)| place).unwrap_or_default();
         Some(TaskDefinitionArn(format!("{place}/{tagged}")))
     }

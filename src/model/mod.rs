@@ -41,8 +41,8 @@ pub use live::{
 pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
-    Applied, AppliedSpec, Deleted, Intent, IntentKind, LastGood, Leaving, Quarantine, Rollout, RolloutKind,
-    ScalingPut, ServiceRecord,
+    Applied, AppliedSpec, Deleted, Intent, IntentKind, KeptDrift, LastGood, Leaving, Quarantine, Rollout,
+    RolloutKind, ScalingPut, ServiceRecord,
 };
 pub use revision::{Revision, TaskDefinitionArn, is_dirty};
 pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};

@@ -1,12 +1,14 @@
 //! What this installation attempted for one service: the ledger's row.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
 
 use super::{
-    ChangedField, DesiredService, Digest, EcsService, Failure, Hook, HookOutcome, Json, OpenHook, PastHook,
-    Scaling, TaskDefinitionArn, Timestamp, Watched, Workload,
+    ChangedField, DesiredService, Digest, EcsService, Failure, FieldPath, Hook, HookOutcome, Json, OpenHook,
+    Part, PastHook, REVISION_ONLY, Scaling, TaskDefinitionArn, Timestamp, Watched, Workload,
 };
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
@@ -245,12 +247,38 @@ pub struct Applied {
     /// Which values from elsewhere Git's variables stood for: `image from /jobs/image version 7`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looked_up: Vec<String>,
+    /// Drift that `sync.drift` let stay and that went into the task definition beside what Git asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_drift: Vec<KeptDrift>,
+}
+
+/// One field of a registered task definition that is not as Git had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptDrift {
+    /// JSON pointer from `spec`.
+    pub path: String,
+    /// Of the value that Git had there: enough to see whether Git changes it later, and no secret.
+    pub git: Digest,
+}
+
+impl KeptDrift {
+    pub fn of(path: &FieldPath, git: Option<&Json>) -> Self {
+        Self { path: path.pointer(), git: Digest::of(git.unwrap_or(&Json::Null)) }
+    }
 }
 
 /// The parts of a service's spec that AWS changes in place, as Git had them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// They are read only where something differs, and as trees those of a thousand services would take ten
+/// times the memory of their text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedSpec(Arc<str>);
+
+/// What an [`AppliedSpec`] says.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AppliedSpec {
+pub struct SpecInPlace {
     pub service: Json,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,
@@ -258,7 +286,27 @@ pub struct AppliedSpec {
 
 impl AppliedSpec {
     pub fn of(service: &DesiredService) -> Self {
-        Self { service: service.service.clone(), scaling: service.scaling.clone() }
+        Self::write(&SpecInPlace { service: service.service.clone(), scaling: service.scaling.clone() })
+    }
+
+    fn write(spec: &SpecInPlace) -> Self {
+        Self(json!(spec).to_string().into())
+    }
+
+    pub fn read(&self) -> Option<SpecInPlace> {
+        serde_json::from_str(&self.0).ok()
+    }
+}
+
+impl Serialize for AppliedSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<Json>(&self.0).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AppliedSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        SpecInPlace::deserialize(deserializer).map(|spec| Self::write(&spec))
     }
 }
 
@@ -334,20 +382,43 @@ pub struct LastGood {
 }
 
 impl LastGood {
-    /// Of the deployment that leads now, which has completed.
-    pub fn of(service: &EcsService, digest: Digest, completed_at: Timestamp) -> Self {
-        Self {
+    /// Of the deployment that leads now, which has completed. `revision`: what only its service revision
+    /// shows.
+    pub fn of(service: &EcsService, revision: &Part<Json>, digest: Digest, completed_at: Timestamp) -> Self {
+        let mut good = Self {
             digest,
             task_definition: service.task_definition(),
             deployment: service.primary().map(|primary| primary.id().to_owned()),
             settings: service.deployed_settings(),
             completed_at,
+        };
+        if let Part::Present(revision) = revision {
+            good.note_revision(revision);
         }
+        good
+    }
+
+    /// Notes what only the service revision shows; null stands for what is not there.
+    pub fn note_revision(&mut self, revision: &Json) {
+        for name in REVISION_ONLY {
+            self.settings[name] = revision.get(name).cloned().unwrap_or(Json::Null);
+        }
+    }
+
+    /// Whether what runs now is this deployment, of which it is not noted yet what only the service
+    /// revision shows. It is read at rest only where Git mentions it: a roll-back of a commit that brings
+    /// one along has to know what was there before.
+    pub fn lacks_revision_of(&self, service: &EcsService) -> bool {
+        let runs = service.primary().is_some_and(|primary| self.deployment.as_deref() == Some(primary.id()));
+        runs && self.settings.is_object()
+            && REVISION_ONLY.iter().any(|name| self.settings.get(*name).is_none())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn past(number: usize, outcome: HookOutcome) -> PastHook {
@@ -369,6 +440,21 @@ mod tests {
             (record.hook_runs(&Digest::from_tag("2")), record.hook_runs(&Digest::from_tag("1"))),
             (2, 0)
         );
+    }
+
+    #[test]
+    fn what_was_applied_is_written_down_as_a_tree() {
+        let written = json!({
+            "service": {"desiredCount": 2, "launchType": "FARGATE"},
+            "scaling": {"minCapacity": 1, "maxCapacity": 4, "policies": {}, "scheduledActions": {}},
+        });
+        let spec: AppliedSpec = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(json!(spec), written);
+        let read = spec.read().unwrap();
+        assert_eq!((read.service["desiredCount"].as_i64(), read.scaling.unwrap().max_capacity), (Some(2), 4));
+        let unscaled = json!({"service": {"desiredCount": 2}});
+        assert_eq!(json!(serde_json::from_value::<AppliedSpec>(unscaled.clone()).unwrap()), unscaled);
+        assert!(serde_json::from_value::<AppliedSpec>(json!({"scaling": null})).is_err());
     }
 
     #[test]

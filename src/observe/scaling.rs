@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::parallel::{in_parallel, read};
@@ -17,7 +18,11 @@ const SWEEP_MIN: usize = 8;
 
 /// Policies and scheduled actions as they were read last.
 #[derive(Debug, Default)]
-pub(super) struct ScalingMemory(Mutex<BTreeMap<ServiceKey, Remembered>>);
+pub(super) struct ScalingMemory {
+    rules: Mutex<BTreeMap<ServiceKey, Remembered>>,
+    /// For so many services the region's lists were longer than would have been cheaper.
+    too_few: AtomicUsize,
+}
 
 #[derive(Clone, Debug)]
 struct Remembered {
@@ -49,7 +54,7 @@ type RulesRead = BTreeMap<ServiceKey, Result<Rules, String>>;
 impl Observer {
     /// Forgets what is remembered of a service's scaling, so that the next look reads it.
     pub fn forget(&self, service: &ServiceKey) {
-        self.scaling.0.lock().unwrap_or_else(PoisonError::into_inner).remove(service);
+        self.scaling.rules.lock().unwrap_or_else(PoisonError::into_inner).remove(service);
     }
 
     pub(super) async fn scaling(
@@ -132,18 +137,18 @@ impl Observer {
         let (mut known, unread, stale) = self.remembered(asked);
         let mut read = self.read_unread(&unread).await;
         read.extend(self.read_one_by_one(&keys_of(&stale)).await);
-        let mut memory = self.scaling.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = self.scaling.rules.lock().unwrap_or_else(PoisonError::into_inner);
         for (want, service) in unread.into_iter().chain(stale) {
             let key = want.key();
-            let Some(rules) = read.get(key) else { continue };
-            match rules {
+            let Some(rules) = read.remove(key) else { continue };
+            match &rules {
                 Ok(rules) => {
                     let read_under = ReadUnder::of(want, service);
                     memory.insert(key.clone(), Remembered { read_under, rules: rules.clone(), uses: 0 });
                 }
                 Err(_) => drop(memory.remove(key)),
             }
-            known.insert(key.clone(), rules.clone());
+            known.insert(key.clone(), rules);
         }
         known
     }
@@ -151,7 +156,7 @@ impl Observer {
     /// Splits into what memory still answers, what has to be read now, and what is read again because
     /// it is its turn.
     fn remembered<'a>(&self, asked: &[Asked<'a>]) -> (RulesRead, Vec<Asked<'a>>, Vec<Asked<'a>>) {
-        let mut memory = self.scaling.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = self.scaling.rules.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = RulesRead::new();
         let mut unread = Vec::new();
         let mut stale = Vec::new();
@@ -180,9 +185,10 @@ impl Observer {
     }
 
     async fn read_all(&self, keys: &[&ServiceKey]) -> RulesRead {
-        if keys.len() >= SWEEP_MIN
-            && let Some(swept) = self.sweep(keys).await
-        {
+        // While a fleet is deployed, its services come to rest a few at a time, and the region fills with the
+        // policies of the others: trying it in vain each time would cost half as much again.
+        let is_enough = keys.len() >= SWEEP_MIN && keys.len() > self.scaling.too_few.load(Relaxed);
+        if is_enough && let Some(swept) = self.sweep(keys).await {
             return swept;
         }
         self.read_one_by_one(keys).await
@@ -209,6 +215,9 @@ impl Observer {
         );
         let (Ok(policies), Ok(actions)) = (policies, actions) else { return None };
         let complete = policies.complete && actions.complete;
+        if !complete {
+            self.scaling.too_few.fetch_max(keys.len(), Relaxed);
+        }
         complete.then(|| {
             let rules = |key| Rules::of(&self.cluster, key, &policies, &actions);
             keys.iter().map(|key| ((*key).clone(), Ok(rules(key)))).collect()

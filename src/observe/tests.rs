@@ -111,6 +111,7 @@ fn applied() -> ServiceRecord {
         prune: None,
         spec: None,
         looked_up: Vec::new(),
+        kept_drift: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }
@@ -173,6 +174,27 @@ async fn a_pass_that_changes_nothing_stays_within_its_allowance() {
     let one_by_one = stub.seen().iter().filter(|it| it.json()["ResourceId"].is_string()).count();
     assert!(operations.iter().any(|it| it == "DescribeScalingPolicies"));
     assert!(one_by_one > 0, "policies must be read again in turn");
+}
+
+#[tokio::test]
+async fn a_region_with_many_policies_is_read_page_by_page_in_vain_only_once() {
+    let stub = Stub::new(all_settled);
+    let observer = observer(&stub).await;
+    let mut pages = Vec::new();
+    // As services come to rest while a fleet is deployed: a few at a time, and all together in the end.
+    for numbers in [0..20, 20..40, 40..55, 100..300] {
+        let desired: Vec<_> = numbers.map(|number| scaled(&format!("s{number:03}"))).collect();
+        let before = stub.seen().len();
+        let live = observer.observe(&wants(&desired, None), NOW).await;
+        let has_its_policy =
+            |live: &LiveService| live.scaling.present().unwrap().policies.contains_key("cpu");
+        assert!(live.services.values().all(has_its_policy));
+        let page = |seen: &&Seen| {
+            seen.operation == "DescribeScalingPolicies" && !seen.json()["ResourceId"].is_string()
+        };
+        pages.push(stub.seen()[before..].iter().filter(page).count());
+    }
+    assert_eq!(pages, [20, 0, 0, 100]);
 }
 
 #[tokio::test]

@@ -6,13 +6,13 @@ use super::scale::{self, Fate};
 use super::task_definition::{self, Comparison, source_of};
 use super::three_way::{self, Last, Sides};
 use super::{
-    Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, consequences, overriding,
-    trees,
+    Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, consequences, lookups,
+    overriding, trees,
 };
 use crate::model::{
-    DesiredService, Digest, Drift, EcsService, Environment, FieldPath, Json, LiveScaling, LiveService,
-    Origin, Origins, Overriding, Ownership, Part, REVISION_ONLY, Revision, Segment, ServiceRecord, Timestamp,
-    tag,
+    DesiredService, Digest, Drift, EcsService, Environment, FieldPath, Json, KeptDrift, LiveScaling,
+    LiveService, Origin, Origins, Overriding, Ownership, Part, REVISION_ONLY, Revision, Segment,
+    ServiceRecord, Timestamp, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -67,6 +67,8 @@ pub(super) struct Change {
     pub differences: Vec<Difference>,
     pub quiet: Vec<Quiet>,
     pub steps: Vec<Step>,
+    /// Drift that goes into the task definition.
+    pub kept_drift: Vec<KeptDrift>,
 }
 
 impl Change {
@@ -173,6 +175,11 @@ pub(super) fn of_absent(look: Look<'_>) -> Change {
         scale::scale(look, wanted, None, &mut change);
     }
     attribute(look, None, &mut change);
+    // The ledger knows a service that nobody finds any more.
+    if look.record.is_some_and(ServiceRecord::is_of_a_service) && !look.comes_back() {
+        let deleted = change.differences.iter_mut().filter(|one| one.cause == Cause::Git);
+        deleted.for_each(|one| one.cause = Cause::GitAndBehindOurBack);
+    }
     change
 }
 
@@ -247,7 +254,9 @@ fn update_service(
     }
     change.quiet.extend(quiet);
     change.quiet.extend(trees::outputs(service));
-    change.quiet.extend(trees::foreign_tags(service, &desired.service));
+    let left = three_way::left_tags(look, service);
+    change.quiet.extend(trees::foreign_tags(service, &desired.service, &left));
+    change.quiet.extend(left);
     change.quiet.extend(ignored);
 
     let in_the_update: Vec<&Difference> =
@@ -266,13 +275,17 @@ fn update_service(
 /// commit's own tag is refreshed only along with another.
 fn tag_service(look: Look<'_>, service: &EcsService, source: RevisionSource, change: &mut Change) {
     let desired = look.desired;
-    let user = body::user_tags(&desired.service);
-    let user_differs: Vec<Difference> = user
+    let tags = FieldPath::root().field("service").field("tags");
+    let is_ignored = |key: &str| desired.sync.ignore.iter().any(|it| covers(it, &tags.field(key)));
+    // One that is left alone in the diff is left alone in the write.
+    let user: Vec<(String, String)> =
+        body::user_tags(&desired.service).into_iter().filter(|(key, _)| !is_ignored(key)).collect();
+    let mut user_differs: Vec<Difference> = user
         .iter()
         .filter(|(key, value)| service.tag(key) != Some(value))
         .map(|(key, value)| tag_difference(service, key, value))
-        .filter(|one| !desired.sync.ignore.iter().any(|pointer| covers(pointer, &one.path)))
         .collect();
+    three_way::of_tags(look, service, &mut user_differs);
     let drift = if look.drift_in_revision { three_way::WITH_DRIFT } else { "" };
     let runs = match &source {
         // Not known yet, and certainly not what the tag says.
@@ -333,7 +346,14 @@ fn covers(pointer: &str, path: &FieldPath) -> bool {
 /// Says of each difference who caused it and where Git asks for it.
 fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) {
     three_way::finish(look, service, &mut change.differences);
+    let applied = match three_way::last(look, service) {
+        Last::Other(applied) => Some(applied),
+        Last::Unknown | Last::Same { .. } => None,
+    };
     for difference in &mut change.differences {
+        if let Some(applied) = &applied {
+            lookups::tell(applied, look.environment, &look.desired.origins, &look.revision.id, difference);
+        }
         if difference.cause != Cause::LeftGit || difference.desired.is_some() {
             difference.origin = origin(&look.desired.origins, &difference.path);
         }
@@ -352,9 +372,9 @@ pub(super) fn origin(origins: &Origins, path: &FieldPath) -> Option<Origin> {
         listed.0.push(Segment::Key(name));
     }
     // An overlay may set the value of an entry that stands in another file.
-    let value = || ["value", "valueFrom"].iter().find_map(|field| origins.0.get(&listed.field(*field)));
-    let entry = || origins.0.get(&listed);
-    origins.0.get(path).or_else(value).or_else(entry).or_else(|| origins.nearest(path)).cloned()
+    let value = || ["value", "valueFrom"].iter().find_map(|field| origins.get(&listed.field(*field)));
+    let entry = || origins.get(&listed);
+    origins.get(path).or_else(value).or_else(entry).or_else(|| origins.nearest(path)).cloned()
 }
 
 pub(super) fn paths(differences: &[Difference]) -> Vec<FieldPath> {

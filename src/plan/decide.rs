@@ -7,8 +7,8 @@ use super::{
     overriding, replacing,
 };
 use crate::model::{
-    Deployment, DesiredService, EcsService, Environment, LiveScaling, LiveService, Ownership, Part, Revision,
-    RolloutKind, ServiceDeploymentStatus, ServiceRecord, Timestamp, Workload, tag,
+    Deployment, DesiredService, EcsService, Environment, KeptDrift, LiveScaling, LiveService, Ownership,
+    Part, Revision, RolloutKind, ServiceDeploymentStatus, ServiceRecord, Timestamp, Workload, tag,
 };
 
 /// Plans one service, knowing nothing of the others.
@@ -23,7 +23,7 @@ pub fn plan_service(
 ) -> ServicePlan {
     let look =
         Look { desired, live, record, environment, installation, revision, now, drift_in_revision: false };
-    let Decided { decision, quiet, extent, replaces } = decide(look);
+    let Decided { decision, quiet, extent, replaces, kept_drift } = decide(look);
     let hooks = match (&decision, extent) {
         (Decision::Change { steps, .. }, Extent::Whole) => hooks::due(look, steps),
         // Scaling bounds are nothing that a hook goes with, and the rest is held.
@@ -40,6 +40,7 @@ pub fn plan_service(
         extent,
         left_git: None,
         replaces,
+        kept_drift,
     }
 }
 
@@ -48,11 +49,12 @@ struct Decided {
     quiet: Vec<Quiet>,
     extent: Extent,
     replaces: Option<Replacement>,
+    kept_drift: Vec<KeptDrift>,
 }
 
 impl Decided {
     fn of(decision: Decision, quiet: Vec<Quiet>) -> Self {
-        Self { decision, quiet, extent: Extent::Whole, replaces: None }
+        Self { decision, quiet, extent: Extent::Whole, replaces: None, kept_drift: Vec::new() }
     }
 }
 
@@ -96,13 +98,13 @@ fn decide(look: Look<'_>) -> Decided {
         (None, Some(_)) if overriding::leave_only_its_own(&mut change) => (None, Extent::Override),
         (None, deferred) => (deferred, Extent::Whole),
     };
-    let Change { differences, quiet, steps } = change;
+    let Change { differences, quiet, steps, kept_drift } = change;
     let decision = match reason {
         Some(reason) => Decision::Held { reason, differences },
         None => Decision::Change { differences, steps },
     };
     let replaces = replaces.filter(|_| matches!(decision, Decision::Change { .. }));
-    Decided { decision, quiet, extent, replaces }
+    Decided { decision, quiet, extent, replaces, kept_drift }
 }
 
 pub(super) fn kind_changed(record: Option<&ServiceRecord>, workload: Workload) -> Option<Held> {

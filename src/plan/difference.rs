@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Map;
 
-use super::credentials::{is_credential, masked};
+use super::credentials::{MASK, is_credential, masked};
 use super::defaults::{Place, Side, fill, selected};
 use super::elements::contradicts_namespace;
 use super::equality::{is_arn, is_blank, same_scalar};
@@ -350,6 +350,10 @@ impl Walk<'_> {
         rule: String,
         source: Option<Source>,
     ) {
+        // What is hidden on both sides may differ.
+        if desired.is_some() && desired == live && desired.is_none_or(|one| *one != MASK) {
+            return;
+        }
         let (live, desired) = (live.map(masked), desired.map(masked));
         self.quiet.push(Quiet { path: path.clone(), live, desired, rule, source, kept });
     }

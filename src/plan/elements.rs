@@ -25,7 +25,7 @@ pub(super) fn by_name(list: &[Json], member: &str) -> Object {
 
 /// What tells an element from its siblings: `worker`, `8080/tcp`, `api:8080`. The same for all
 /// spellings of a key.
-pub(super) fn key_of(element: &Json, keys: &[&str], node: Option<&Node>) -> String {
+pub fn key_of(element: &Json, keys: &[&str], node: Option<&Node>) -> String {
     let separator = if keys.contains(&"protocol") { "/" } else { ":" };
     keys.iter()
         .filter_map(|key| {

@@ -1,6 +1,7 @@
 //! What older commits said: which of them changed a field, and what was applied where no ledger tells.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::difference::{Rules, differences};
 use super::three_way::{applied_by_tags, touches};
@@ -14,7 +15,7 @@ use crate::model::{
 pub struct Past {
     /// In full.
     pub commit: String,
-    pub desired: Option<Desired>,
+    pub desired: Option<Arc<Desired>>,
 }
 
 /// Commits, the newest first.
@@ -80,7 +81,8 @@ impl Pasts {
             Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack => {}
             Cause::Overridden(_) | Cause::OverrideEnded(_) | Cause::LeftGit => return None,
         }
-        if difference.consequence == Consequence::Creates {
+        let by_no_commit = matches!(difference.since, Some(Since::LookedUp { .. } | Since::NoCommit));
+        if difference.consequence == Consequence::Creates || by_no_commit {
             return None;
         }
         let mut newer: Option<(&str, &DesiredService)> = None;

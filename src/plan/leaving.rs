@@ -232,6 +232,7 @@ impl Departure<'_> {
                 draining: service.is_some_and(|service| service.status() == "DRAINING"),
             }),
             replaces: None,
+            kept_drift: Vec::new(),
         }
     }
 }

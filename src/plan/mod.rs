@@ -15,6 +15,7 @@ mod hooks;
 mod ignore;
 mod leaving;
 mod lists;
+mod lookups;
 mod once;
 mod overriding;
 mod replacing;
@@ -35,6 +36,7 @@ pub use action::{Action, RevisionSource, Step};
 pub use credentials::is_credential;
 pub use decide::plan_service;
 pub use difference::{Around, Rules, differences, is_implied};
+pub use elements::key_of;
 pub use history::{Past, Pasts};
 pub use hooks::{register_hook, run_task};
 pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_left, share};
@@ -42,8 +44,8 @@ pub use replacing::Replacement;
 pub use scheduled_task::plan_scheduled_task;
 pub use trees::{live_scaling, service_as_input};
 pub use types::{
-    Cause, Consequence, Decision, Difference, Extent, Held, HookRevision, Hooks, Kept, LeftGit, Plan,
-    PlannedHook, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Since,
+    Cause, Consequence, Decision, Difference, Explain, Extent, Held, HookRevision, Hooks, Kept, LeftGit,
+    Plan, PlannedHook, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Since,
 };
 
 use crate::model::{
@@ -56,6 +58,17 @@ pub struct Context<'a> {
     /// Name of this installation: the value of our ownership tag.
     pub installation: &'a str,
     pub records: &'a BTreeMap<ServiceKey, ServiceRecord>,
+    pub explain: Explain,
+}
+
+impl Context<'_> {
+    fn explained(&self, mut plan: ServicePlan) -> ServicePlan {
+        if self.explain == Explain::Differences {
+            plan.quiet.retain(|quiet| quiet.kept.is_told());
+            plan.quiet.shrink_to_fit();
+        }
+        plan
+    }
 }
 
 const NOT_READ: &str = "it was not read";
@@ -69,7 +82,7 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
         .services
         .values()
         .map(|service| {
-            plan_service(
+            context.explained(plan_service(
                 service,
                 live.services.get(&service.key).unwrap_or(&unseen),
                 context.records.get(&service.key),
@@ -77,7 +90,7 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
                 context.installation,
                 &desired.revision,
                 live.read_at,
-            )
+            ))
         })
         .collect();
     services.extend(scheduled_tasks(desired, live, context));
@@ -116,14 +129,14 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
 fn scheduled_tasks(desired: &Desired, live: &Live, context: &Context<'_>) -> Vec<ServicePlan> {
     let unseen = LiveScheduledTask::unreadable("it was not read");
     let plan = |task: &DesiredScheduledTask| {
-        plan_scheduled_task(
+        context.explained(plan_scheduled_task(
             task,
             live.scheduled_tasks.get(&task.key).unwrap_or(&unseen),
             context.records.get(&task.key),
             &desired.environment,
             context.installation,
             &desired.revision,
-        )
+        ))
     };
     desired.scheduled_tasks.values().map(plan).collect()
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::change::{Change, Look, of_absent};
-use super::{Action, Consequence, Held, PruneGuard, RevisionSource, Step, body};
+use super::{Action, Consequence, Held, Kept, PruneGuard, RevisionSource, Step, body};
 use crate::model::{EcsService, FieldPath, Json, LiveScaling, LiveService, Part, ServiceKey, tag};
 
 /// A service that goes so that another can be made under its name.
@@ -86,6 +86,8 @@ pub(super) fn replace(
     let nothing = LiveService { service: Part::Absent, reusable, ..LiveService::absent() };
     let created = of_absent(Look { live: &nothing, ..look });
     change.steps = all.into_iter().chain(created.steps).collect();
+    // The new service has what Git says, and nothing of the old one.
+    change.quiet.retain(|one| one.kept != Kept::LeftInPlace);
     Ok(Replacement {
         fields: fields(change),
         tasks: service.tasks(),

@@ -9,7 +9,7 @@ use super::ignore::with_ignored;
 use super::task_definition::{Comparison, Wanted, compare_contents, source_of};
 use super::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, Hooks, Quiet, RevisionSource,
-    ServicePlan, body,
+    ServicePlan, body, lookups, tolerance,
 };
 use crate::model::{
     DesiredScheduledTask, Digest, Environment, FieldPath, Json, LiveScheduledTask, Ownership, Part, Revision,
@@ -49,6 +49,7 @@ pub fn plan_scheduled_task(
         extent: Extent::Whole,
         left_git: None,
         replaces: None,
+        kept_drift: Vec::new(),
     }
 }
 
@@ -66,12 +67,15 @@ fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
         None => of_absent(look),
     };
     attribute(look, &mut change);
+    if look.live.schedule.present().is_some() {
+        tolerance::ignore(look.desired.sync.drift, &mut change);
+    }
     if change.differences.is_empty() && change.steps.is_empty() {
         return (Decision::Unchanged, change.quiet);
     }
     let tolerated = || change.is_tolerated_drift(look.desired.sync.drift).then_some(Held::DriftTolerated);
     let reason = suspended(look).or_else(|| quarantined(look)).or_else(tolerated);
-    let Change { differences, quiet, steps } = change;
+    let Change { differences, quiet, steps, .. } = change;
     let decision = match reason {
         Some(reason) => Decision::Held { reason, differences },
         None => Decision::Change { differences, steps },
@@ -247,5 +251,10 @@ fn attribute(look: Look<'_>, change: &mut Change) {
     for difference in &mut change.differences {
         difference.cause = if drifted { Cause::BehindOurBack } else { Cause::Git };
         difference.origin = origin(&look.desired.origins, &difference.path);
+        if let Some(applied) =
+            look.record.and_then(|record| record.applied.as_ref()).filter(|it| it.digest != *wanted)
+        {
+            lookups::tell(applied, look.environment, &look.desired.origins, &look.revision.id, difference);
+        }
     }
 }

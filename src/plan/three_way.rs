@@ -3,10 +3,10 @@
 use super::change::Look;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
-use super::{Cause, Consequence, Difference, Kept, Quiet, Since};
+use super::{Cause, Consequence, Difference, Kept, Quiet, Since, body};
 use crate::model::{
-    Applied, Digest, EcsService, FieldPath, Gate, Json, LastGood, Ownership, TaskDefinitionArn, Timestamp,
-    tag,
+    Applied, AppliedSpec, Digest, EcsService, FieldPath, Gate, Json, KeptDrift, LastGood, Ownership, Segment,
+    TaskDefinitionArn, Timestamp, tag,
 };
 use crate::shape::rules::{Clear, Tree, tree};
 
@@ -71,6 +71,7 @@ pub(super) fn applied_by_tags(service: &EcsService, installation: &str) -> Optio
         task_definition_digest: Digest::from_tag(""),
         spec: None,
         looked_up: Vec::new(),
+        kept_drift: Vec::new(),
         task_definition: service.tagged_revision().unwrap_or_else(|| TaskDefinitionArn(String::new())),
         revision: service.tag(tag::REVISION).unwrap_or_default().to_owned(),
         at: Timestamp(0),
@@ -140,7 +141,7 @@ pub(super) fn of_service(
     quiet: &mut [Quiet],
 ) {
     let Last::Other(applied) = last(look, Some(service)) else { return };
-    let Some(spec) = &applied.spec else { return };
+    let Some(spec) = applied.spec.as_ref().and_then(AppliedSpec::read) else { return };
     let ignore = &look.desired.sync.ignore;
     let (before, _) = with_ignored("service", &spec.service, sides.live, tree(Tree::Service), ignore);
     let sides = Sides { applied: Some(&before), ..sides };
@@ -169,6 +170,9 @@ pub(super) fn of_service(
                 sensitive: false,
                 why: None,
             }),
+            None if gives_way(&quiet.path, sides.wanted) => {
+                quiet.rule = "a capacityProviderStrategy takes its place".to_owned();
+            }
             None => {
                 quiet.kept = Kept::LeftInPlace;
                 quiet.rule = "Git no longer mentions it, and ECS has no call that clears it".to_owned();
@@ -177,9 +181,75 @@ pub(super) fn of_service(
     }
 }
 
+/// Whether ECS takes a field away by itself for something else that Git asks for: a service has either a
+/// launch type or a capacity provider strategy.
+///
+/// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
+fn gives_way(path: &FieldPath, wanted: &Json) -> bool {
+    let strategy = wanted["capacityProviderStrategy"].as_array().is_some_and(|items| !items.is_empty());
+    strategy && *path == FieldPath::root().field("service").field("launchType")
+}
+
+/// The differences of the service's own tags.
+pub(super) fn of_tags(look: Look<'_>, service: &EcsService, found: &mut [Difference]) {
+    let Some(TagsBefore { tags: before, .. }) = tags_before(look, service) else { return };
+    for one in found {
+        let Some((_, was)) =
+            before.iter().find(|(key, _)| one.path.0.last() == Some(&Segment::Field(key.clone())))
+        else {
+            continue;
+        };
+        let was = Some(Json::from(was.as_str()));
+        one.cause = match (one.desired == was, one.live == was) {
+            (true, _) => Cause::BehindOurBack,
+            (false, true) => Cause::Git,
+            (false, false) => Cause::GitAndBehindOurBack,
+        };
+    }
+}
+
+/// Tags that Git asked for when the service was applied last and does not any more: they stay, since
+/// nobody but their author knows who else reads them.
+pub(super) fn left_tags(look: Look<'_>, service: &EcsService) -> Vec<Quiet> {
+    let Some(TagsBefore { revision, tags: before }) = tags_before(look, service) else { return Vec::new() };
+    let now = body::user_tags(&look.desired.service);
+    let path = FieldPath::root().field("service").field("tags");
+    let left = before.iter().filter(|(key, _)| !now.iter().any(|(other, _)| other == key));
+    let there = left.filter_map(|(key, _)| Some((key, service.tag(key)?)));
+    let commit = revision.get(..7).unwrap_or(&revision);
+    there
+        .map(|(key, value)| Quiet {
+            path: path.field(key),
+            live: Some(value.into()),
+            desired: None,
+            rule: format!(
+                "it was Git's in {commit}, which was applied last, and no longer is; to end it, untag the service"
+            ),
+            source: None,
+            kept: Kept::LeftInPlace,
+        })
+        .collect()
+}
+
+/// Git's own tags of a service when it was applied last, and the commit.
+struct TagsBefore {
+    revision: String,
+    tags: Vec<(String, String)>,
+}
+
+/// What there is to compare tags with, where another spec was.
+fn tags_before(look: Look<'_>, service: &EcsService) -> Option<TagsBefore> {
+    let Last::Other(applied) = last(look, Some(service)) else { return None };
+    if look.comes_back() {
+        return None;
+    }
+    let tags = body::user_tags(&applied.spec.as_ref()?.read()?.service);
+    Some(TagsBefore { revision: applied.revision, tags })
+}
+
 /// What clearing a member of a service does, if UpdateService has a value for it that is no default.
 fn cleared_by_a_call(path: &FieldPath) -> Option<Consequence> {
-    let [_, crate::model::Segment::Field(name)] = path.0.as_slice() else { return None };
+    let [_, Segment::Field(name)] = path.0.as_slice() else { return None };
     let node = tree(Tree::Service).members.get(name.as_str())?;
     match node.rule?.clear {
         Clear::Send(_) => Some(Consequence::of(node.effect)),
@@ -196,12 +266,19 @@ pub(super) fn of_task_definition(
     found: &mut [Difference],
 ) {
     let Last::Other(applied) = last(look, Some(service)) else { return };
-    let runs_what_was_applied =
-        applied.task_definition.family_and_revision() == service.task_definition().family_and_revision();
-    if runs_what_was_applied || went_back(look, service, &applied.digest).is_some() || look.comes_back() {
+    if look.comes_back() {
         return;
     }
-    if applied.task_definition_digest == look.desired.task_definition_digest {
+    of_kept_drift(&applied, found);
+    let same = applied.task_definition_digest == look.desired.task_definition_digest;
+    let runs_what_was_applied =
+        applied.task_definition.family_and_revision() == service.task_definition().family_and_revision();
+    // A ledger of an older release does not say what the drift is that the service's tag speaks of.
+    let is_told = !applied.kept_drift.is_empty() || !carries_drift(service);
+    if runs_what_was_applied && (is_told || !same) || went_back(look, service, &applied.digest).is_some() {
+        return;
+    }
+    if same {
         found.iter_mut().for_each(|one| one.cause = Cause::BehindOurBack);
         return;
     }
@@ -212,14 +289,39 @@ pub(super) fn of_task_definition(
     blame(&Sides { applied: before.map(|it| &it.body), wanted, live, rules: &rules }, found);
 }
 
+/// Differences where drift was left in the revision that we registered: nobody's wish but that of whoever
+/// changed it by hand, unless Git says something else there now.
+fn of_kept_drift(applied: &Applied, found: &mut [Difference]) {
+    for one in found {
+        let pointer = one.path.pointer();
+        let is_around = |outer: &str, inner: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut touched = applied
+            .kept_drift
+            .iter()
+            .filter(|it| is_around(&it.path, &pointer) || is_around(&pointer, &it.path));
+        let Some(first) = touched.next() else { continue };
+        one.cause = match *first == KeptDrift::of(&one.path, one.desired.as_ref()) {
+            true => Cause::BehindOurBack,
+            false => Cause::GitAndBehindOurBack,
+        };
+    }
+}
+
+/// Whether the service's tag says that its revision is not all Git's.
+pub(super) fn carries_drift(service: &EcsService) -> bool {
+    service.tag(tag::TASK_DEFINITION).is_some_and(|tagged| tagged.ends_with(WITH_DRIFT))
+}
+
 /// The differences of scaling.
 pub(super) fn of_scaling(look: Look<'_>, sides: Sides<'_>, found: &mut [Difference]) {
     let Last::Other(applied) = last(look, look.live.service.present()) else { return };
     if look.comes_back() {
         return;
     }
-    let before =
-        applied.spec.as_ref().and_then(|spec| spec.scaling.as_ref()).map(super::trees::desired_scaling);
+    let before = applied.spec.as_ref().and_then(AppliedSpec::read).and_then(|spec| spec.scaling);
+    let before = before.as_ref().map(super::trees::desired_scaling);
     blame(&Sides { applied: before.as_ref(), ..sides }, found);
 }
 

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::change::{Change, Look, Unknown, wholly};
+use super::change::{Change, Look, Unknown, was_applied, wholly};
 use super::{Cause, Difference, Kept, Quiet};
-use crate::model::{Digest, Drift, EcsService, FieldPath, LiveScaling};
+use crate::model::{Digest, Drift, EcsService, FieldPath, KeptDrift, LiveScaling};
 use crate::shape::rules::IGNORED;
 
 /// The change that makes a service which exists what Git wants, but for drift that may stay.
@@ -16,11 +16,16 @@ pub(super) fn of_existing(
     service: &EcsService,
     scaling: Option<&LiveScaling>,
 ) -> Result<Change, Unknown> {
-    let whole = wholly(look, service, scaling)?;
+    let mut whole = wholly(look, service, scaling)?;
     let policy = look.desired.sync.drift;
+    // What was applied before needs no note either that Git asks for something else now.
+    if was_applied(look, Some(service)) && ignore(policy, &mut whole) {
+        return Ok(whole);
+    }
     let is_left = |one: &Difference| one.cause == Cause::BehindOurBack;
     let left: Vec<Difference> = whole.differences.iter().filter(|one| is_left(one)).cloned().collect();
-    if policy == Drift::Correct || left.is_empty() || whole.is_tolerated_drift(policy) {
+    let held = whole.is_tolerated_drift(policy) && !(policy == Drift::Ignore && is_only_drift(&whole));
+    if policy == Drift::Correct || left.is_empty() || held {
         return Ok(whole);
     }
     let task_definition = FieldPath::root().field("taskDefinition");
@@ -36,13 +41,38 @@ pub(super) fn of_existing(
     change.quiet.retain(|quiet| {
         quiet.rule != IGNORED || !left.iter().any(|one| one.path.pointer() == quiet.path.pointer())
     });
-    change.quiet.extend(left.into_iter().map(|one| Quiet {
+    let in_revision = left.iter().filter(|one| one.path.starts_with(&task_definition));
+    change.kept_drift = in_revision.map(|one| KeptDrift::of(&one.path, one.desired.as_ref())).collect();
+    change.quiet.extend(left.into_iter().map(|one| stays(one, policy)));
+    Ok(change)
+}
+
+/// Makes nothing of a change that is nothing but drift, where `sync.drift` says to ignore that; false, and
+/// nothing changed, if it is more or has to be told.
+pub(super) fn ignore(policy: Drift, change: &mut Change) -> bool {
+    if policy != Drift::Ignore || change.differences.is_empty() || !is_only_drift(change) {
+        return false;
+    }
+    change.steps.clear();
+    change.quiet.extend(change.differences.drain(..).map(|one| stays(one, policy)));
+    true
+}
+
+fn is_only_drift(change: &Change) -> bool {
+    change.differences.iter().all(|one| one.cause == Cause::BehindOurBack)
+}
+
+fn stays(one: Difference, policy: Drift) -> Quiet {
+    let (kept, says) = match policy {
+        Drift::Ignore => (Kept::IgnoredDrift, "ignore"),
+        Drift::Warn | Drift::Correct => (Kept::Tolerated, "leave"),
+    };
+    Quiet {
         path: one.path,
         live: one.live.filter(|_| !one.sensitive),
         desired: one.desired.filter(|_| !one.sensitive),
-        rule: "changed behind our back, and `sync.drift` says to leave it".to_owned(),
+        rule: format!("changed behind our back, and `sync.drift` says to {says} it"),
         source: None,
-        kept: Kept::Tolerated,
-    }));
-    Ok(change)
+        kept,
+    }
 }

@@ -27,15 +27,19 @@ pub(super) fn outputs(service: &EcsService) -> Option<Quiet> {
 }
 
 /// Tags that are neither Git's nor ours: AWS's own, and those that somebody else keeps there.
-pub(super) fn foreign_tags(service: &EcsService, desired: &Json) -> Option<Quiet> {
+///
+/// `told` are those of which more is said.
+pub(super) fn foreign_tags(service: &EcsService, desired: &Json, told: &[Quiet]) -> Option<Quiet> {
     let ours = body::user_tags(desired);
+    let tags = FieldPath::root().field("service").field("tags");
     let live = service.0["tags"].as_array().into_iter().flatten().filter_map(|entry| entry["key"].as_str());
     let mut foreign: Vec<&str> = live
         .filter(|key| !key.starts_with("reconciler/") && !ours.iter().any(|(own, _)| own == key))
+        .filter(|key| !told.iter().any(|quiet| quiet.path == tags.field(*key)))
         .collect();
     foreign.sort_unstable();
     (!foreign.is_empty()).then(|| Quiet {
-        path: FieldPath::root().field("service").field("tags"),
+        path: tags,
         live: None,
         desired: None,
         rule: format!("Git does not mention {}, so they are not ours", foreign.join(", ")),

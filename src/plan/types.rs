@@ -1,11 +1,13 @@
 //! The plan as a value that explains itself.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Action, Replacement, RevisionSource, Step};
 use crate::model::{
-    Digest, FieldPath, HookStage, Json, LookedUp, Origin, Quarantine, Revision, ScalingOverride, Segment,
-    ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
+    Digest, FieldPath, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Revision, ScalingOverride,
+    Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
 };
 use crate::shape::rules::{Effect, Source};
 
@@ -45,6 +47,8 @@ pub struct ServicePlan {
     pub left_git: Option<LeftGit>,
     /// The service goes, so that what ECS can't change of it can be made anew.
     pub replaces: Option<Replacement>,
+    /// Drift that goes into the task definition that the service gets, or is in it already.
+    pub kept_drift: Vec<KeptDrift>,
 }
 
 /// The hooks of a change that are not done yet, in order.
@@ -290,6 +294,10 @@ pub enum Since {
     Between { after: String, until: String },
     /// It was applied with this one, and may be older.
     AtLatest(String),
+    /// No commit did: a value that was looked up is another now.
+    LookedUp { source: String, version: String, before: String },
+    /// No commit did: the one that is planned was applied before.
+    NoCommit,
 }
 
 /// Who caused a difference.
@@ -307,6 +315,16 @@ pub enum Cause {
     OverrideEnded(ScalingOverride),
     /// It is ours, and Git no longer mentions it.
     LeftGit,
+}
+
+/// How much a plan tells of fields that differ and are left as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Explain {
+    /// Only what people are told of unasked; the rest of a thousand services would fill the memory.
+    #[default]
+    Differences,
+    /// `--explain`: all of them, each with the rule that kept it quiet.
+    QuietFields,
 }
 
 /// A field that differs and is left as it is.
@@ -333,6 +351,8 @@ pub enum Kept {
     NotMentioned,
     /// Changed behind Git's back, and `sync.drift` says to leave it, while something else goes through.
     Tolerated,
+    /// The same where `sync.drift` says to ignore it: told where somebody asks (`--explain`).
+    IgnoredDrift,
     /// Git's value waits for the end of an administrator's override.
     Overridden,
     /// An administrator's override that says nothing that could be done.
@@ -347,7 +367,7 @@ impl Kept {
     /// Whether people are told although they did not ask why.
     pub fn is_told(self) -> bool {
         match self {
-            Kept::ByRule | Kept::NotMentioned => false,
+            Kept::ByRule | Kept::NotMentioned | Kept::IgnoredDrift => false,
             Kept::Tolerated | Kept::Overridden | Kept::NotHonoured | Kept::Scheduled | Kept::LeftInPlace => {
                 true
             }
@@ -362,6 +382,20 @@ impl ServicePlan {
         let owner = FieldPath::root().field("service").field("tags").field(tag::MANAGED_BY);
         steps.iter().all(|step| matches!(step.action, Action::TagService { .. }))
             && differences.iter().any(|one| one.path == owner && one.live.is_none())
+    }
+
+    /// Whether something was changed behind Git's back, and stays because `sync.drift` says to ignore it.
+    pub fn ignores_drift(&self) -> bool {
+        self.quiet.iter().any(|quiet| quiet.kept == Kept::IgnoredDrift)
+    }
+
+    /// Whether what would be made was there already, and somebody else deleted it.
+    pub fn was_deleted(&self) -> bool {
+        let Decision::Change { differences, .. } = &self.decision else { return false };
+        differences.iter().any(|one| {
+            one.consequence == Consequence::Creates
+                && matches!(one.cause, Cause::BehindOurBack | Cause::GitAndBehindOurBack)
+        })
     }
 
     /// What would be done now; nothing where nothing is, or may be.
@@ -380,6 +414,12 @@ impl Plan {
 
     pub fn held(&self) -> impl Iterator<Item = &ServicePlan> {
         self.services.iter().filter(|service| matches!(service.decision, Decision::Held { .. }))
+    }
+
+    /// All but those that are as Git wants them.
+    pub fn differing(&self) -> BTreeSet<ServiceKey> {
+        let differ = self.services.iter().filter(|plan| !matches!(plan.decision, Decision::Unchanged));
+        differ.map(|plan| plan.service.clone()).collect()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -22,7 +22,7 @@ impl ServicePlan {
         self.hooks = Hooks::default();
         self.replaces = None;
         let (differences, steps) = (std::mem::take(differences), std::mem::take(steps));
-        let mut change = Change { differences, steps, quiet: Vec::new() };
+        let mut change = Change { differences, steps, ..Change::default() };
         if overriding::leave_only_its_own(&mut change) {
             self.decision = Decision::Change { differences: change.differences, steps: change.steps };
             self.extent = Extent::Override;

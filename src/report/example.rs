@@ -71,7 +71,7 @@ fn origins() -> Origins {
     let image = task.field("containerDefinitions").key("search").field("image");
     let lines = [(FieldPath::root(), 5), (task.field("memory"), 7), (image, 10)];
     let at = |line| Origin { file: "manifests/base/search.yaml".into(), line, column: 5 };
-    Origins(lines.into_iter().map(|(path, line)| (path, at(line))).collect())
+    lines.into_iter().map(|(path, line)| (path, at(line))).collect()
 }
 
 pub(super) fn difference(path: FieldPath, live: Json, desired: Json, consequence: Consequence) -> Difference {
@@ -182,6 +182,7 @@ pub(super) fn plan() -> Plan {
         extent: Extent::Whole,
         left_git: None,
         replaces: None,
+        kept_drift: Vec::new(),
     });
     Plan {
         revision: revision(),

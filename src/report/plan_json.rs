@@ -8,7 +8,7 @@ use super::paint::plain;
 use super::steps::{Doing, in_order};
 use crate::model::{FieldPath, Json, LookedUp, Origin, ServiceKey};
 use crate::plan::{
-    Action, Cause, Decision, Difference, Held, Kept, LeftGit, Plan, PlannedHook, Quiet, Replacement,
+    Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, Replacement,
     RevisionSource, ServicePlan, Since, Step,
 };
 
@@ -63,9 +63,8 @@ pub fn plan_json(plan: &Plan) -> Json {
 /// The same with `--explain`: also every field that differs and is no difference.
 pub fn plan_json_explained(plan: &Plan) -> Json {
     let quiet = plan.services.iter().flat_map(|service| {
-        let by_rule =
-            service.quiet.iter().filter(|quiet| matches!(quiet.kept, Kept::ByRule | Kept::NotMentioned));
-        by_rule.map(|quiet| quiet_json(&service.service, quiet))
+        let untold = service.quiet.iter().filter(|quiet| !quiet.kept.is_told());
+        untold.map(|quiet| quiet_json(&service.service, quiet))
     });
     let mut object = plan_json(plan);
     object["quiet"] = quiet.collect();
@@ -246,6 +245,10 @@ fn since_json(since: &Since) -> Json {
         Since::Commit(commit) => json!({"commit": commit}),
         Since::Between { after, until } => json!({"after": after, "until": until}),
         Since::AtLatest(commit) => json!({"atLatest": commit}),
+        Since::LookedUp { source, version, before } => {
+            json!({"source": plain(source), "version": plain(version), "before": plain(before)})
+        }
+        Since::NoCommit => json!({}),
     }
 }
 
@@ -254,6 +257,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::plan::Kept;
     use crate::report::example;
 
     #[test]

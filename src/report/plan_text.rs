@@ -8,10 +8,12 @@ use super::held::HeldText;
 use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
 use super::replacing;
-use super::steps::{Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens};
+use super::steps::{
+    Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens, what_plan_does,
+};
 use super::value::{sides, value_text};
 use crate::model::{Desired, HookStage, Json, OnFailure, ServiceKey, Timestamp};
-use crate::plan::{Decision, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
+use crate::plan::{Decision, Explain, Kept, LeftGit, Plan, Quiet, ServicePlan, Step};
 use crate::report::leaving::SCHEDULE_LEFT;
 
 /// What is said of a service that nobody managed so far and that runs what Git asks for.
@@ -28,15 +30,6 @@ pub struct PlanTextOptions {
     pub now: Timestamp,
     /// Columns of the terminal, if it is one.
     pub width: Option<usize>,
-}
-
-/// How much to say of fields that differ only in how they are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Explain {
-    #[default]
-    Differences,
-    /// `--explain`: the quiet fields too, each with the rule that kept it quiet.
-    QuietFields,
 }
 
 /// The whole plan, ending in a line of counts.
@@ -121,7 +114,7 @@ impl Window<'_> {
             Decision::Change { differences, steps } => {
                 let (sign, tone, what) = match &service.replaces {
                     Some(replacement) => ("±", Tone::Bad, replacing::headline(replacement)),
-                    None if creates(steps) => ("+", Tone::Good, what_happens(steps)),
+                    None if creates(steps) => ("+", Tone::Good, what_plan_does(service, steps)),
                     None => ("~", Tone::Change, what_happens(steps)),
                 };
                 self.headline(text, sign, tone, &service.service, &what);
@@ -203,7 +196,7 @@ impl Window<'_> {
             let Quiet { path, live, desired, rule, source, kept } = field;
             let rule = plain(rule);
             let (line, tone) = match kept {
-                Kept::ByRule | Kept::NotMentioned => {
+                Kept::ByRule | Kept::NotMentioned | Kept::IgnoredDrift => {
                     let sides = match (desired, live) {
                         (None, None) => String::new(),
                         _ => format!("  {}", sides(desired.as_ref(), live.as_ref())),

@@ -3,7 +3,7 @@
 use super::held::HeldText;
 use super::paint::{count, cut, plain};
 use super::replacing;
-use super::steps::{ScheduleChange, schedule};
+use super::steps::{DELETED, ScheduleChange, schedule};
 use super::value::{change, value_text};
 use super::why;
 use crate::model::{Failure, Rollout, RolloutKind, Segment};
@@ -30,14 +30,15 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
             SENTENCE_MAX,
         );
     }
+    let before = if plan.was_deleted() { format!("{DELETED}, ") } else { String::new() };
     if has("CreateService") {
-        return format!("new service{}", size(differences, steps));
+        return cut(&format!("{before}new service{}", size(differences, steps)), SENTENCE_MAX);
     }
     let schedule = schedule(steps);
     if let Some((schedule, ScheduleChange::New)) = &schedule {
         let images = images(differences);
         let of = if images.is_empty() { String::new() } else { format!(" of {}", images.join(" + ")) };
-        return cut(&format!("new schedule ({}{of})", schedule.expression()), SENTENCE_MAX);
+        return cut(&format!("{before}new schedule ({}{of})", schedule.expression()), SENTENCE_MAX);
     }
     if let Some(headline) = overridden(differences) {
         return cut(&format!("{headline} ({})", all_named(differences)), SENTENCE_MAX);

@@ -35,6 +35,14 @@ pub(super) fn starts_deployment(steps: &[Step]) -> bool {
 }
 
 /// The headline: what a reviewer must know before merging.
+pub(super) fn what_plan_does(plan: &ServicePlan, steps: &[Step]) -> String {
+    if plan.was_deleted() { format!("{DELETED}, {}", what_happens(steps)) } else { what_happens(steps) }
+}
+
+/// What is said of a service that the ledger knows, and that is made anew.
+pub(super) const DELETED: &str = "deleted behind our back";
+
+/// What the steps alone come to.
 pub(super) fn what_happens(steps: &[Step]) -> String {
     if let Some((schedule, change)) = schedule(steps) {
         return schedule_text(steps, &schedule, change);

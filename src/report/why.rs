@@ -1,5 +1,6 @@
 //! Who caused a difference, and since which commit Git says what it says.
 
+use super::paint::plain;
 use super::value::value_text;
 use crate::model::{Json, Revision, is_dirty, tag};
 use crate::plan::{Difference, Since};
@@ -16,7 +17,7 @@ pub(super) fn behind_our_back(difference: &Difference) -> String {
         Some(Since::Commit(commit)) => format!(" since {}", short(commit)),
         Some(Since::AtLatest(commit)) => format!(" since {} or before", short(commit)),
         Some(Since::Between { until, .. }) => format!(" since {} or before", short(until)),
-        None => String::new(),
+        Some(Since::LookedUp { .. } | Since::NoCommit) | None => String::new(),
     };
     format!("changed behind our back: Git {git}{since}")
 }
@@ -50,6 +51,11 @@ pub(super) fn changed_in_git(difference: &Difference, now: &Revision) -> String 
         Since::Between { after, until } => {
             format!("{what} between {} and {}", short(after), short(until))
         }
+        Since::LookedUp { source, version, before } => {
+            let number = |version: &str| version.strip_prefix("version ").unwrap_or(version).to_owned();
+            format!("`{}` is {} now, after {}", plain(source), plain(version), plain(&number(before)))
+        }
+        Since::NoCommit => format!("{what} without a commit"),
     }
 }
 

@@ -288,7 +288,10 @@ pub(super) fn task(task: &StoppedTask) -> Option<Cause> {
     }
     if reason.contains("network interface") || reason.contains("Network Interface") {
         let why = match reason.contains("free addresses") || reason.contains("InsufficientFreeAddresses") {
-            true => format!("no network interface for the task, the subnet has no free address: {}", quote(reason)),
+            true => format!(
+                "no network interface for the task, the subnet has no free address: {}",
+                quote(reason)
+            ),
             false => format!("no network interface for the task: {}", quote(reason)),
         };
         return Some(match is_infrastructure(reason) {

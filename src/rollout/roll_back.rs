@@ -4,10 +4,11 @@ use serde_json::json;
 
 use super::find::{is_going_back, our_service_deployment};
 use crate::model::{
-    Deployment, EcsService, LiveService, Rollout, RolloutKind, RolloutPolicy, ServiceDeploymentStatus,
-    ServiceRecord, TaskDefinitionArn,
+    Deployment, EcsService, Json, LiveService, Part, REVISION_ONLY, Rollout, RolloutKind, RolloutPolicy,
+    ServiceDeploymentStatus, ServiceRecord, TaskDefinitionArn,
 };
 use crate::plan::{Action, RevisionSource, Step};
+use crate::shape::rules::{Clear, Tree, tree};
 
 /// How a service gets back to what worked.
 #[derive(Clone, Debug)]
@@ -52,19 +53,27 @@ pub fn roll_back(rollout: &Rollout, live: &LiveService, record: &ServiceRecord) 
     if live.task_definition.present().is_some_and(|one| one.arn == *back_to && !one.is_active()) {
         return RollBack::Nowhere { why: format!("{back_to} is deregistered") };
     }
-    stop.unwrap_or_else(|| by_update(rollout, service, record))
+    stop.unwrap_or_else(|| by_update(rollout, service, &live.service_revision, record))
 }
 
 /// The way back by UpdateService: to the revision of the last good deployment, and to the settings it
 /// had, as far as the ledger remembers them.
-pub fn by_update(rollout: &Rollout, service: &EcsService, record: &ServiceRecord) -> RollBack {
+pub fn by_update(
+    rollout: &Rollout,
+    service: &EcsService,
+    revision: &Part<Json>,
+    record: &ServiceRecord,
+) -> RollBack {
     let Some(back_to) = &rollout.back_to else {
         return RollBack::Nowhere { why: "no other revision has completed a deployment".to_owned() };
     };
     let good = record.last_good.as_ref().filter(|good| good.task_definition == *back_to);
     let settings = good.and_then(|good| good.settings.as_object()).cloned().unwrap_or_default();
-    let changed: Vec<_> =
-        settings.into_iter().filter(|(name, value)| service.0.get(name) != Some(value)).collect();
+    let changed: Vec<_> = settings
+        .into_iter()
+        .filter(|(name, good)| is_another(name, good, service, revision))
+        .filter_map(|(name, good)| Some((put_back(&name, good)?, name)))
+        .collect();
     if changed.is_empty() && *back_to == rollout.task_definition {
         return RollBack::Nowhere { why: "no other revision has completed a deployment".to_owned() };
     }
@@ -73,12 +82,37 @@ pub fn by_update(rollout: &Rollout, service: &EcsService, record: &ServiceRecord
         "service": service.0["serviceName"],
         "taskDefinition": back_to.0,
     });
-    for (name, value) in changed {
+    for (value, name) in changed {
         body[name] = value;
     }
     let task_definition = Some(RevisionSource::Existing(back_to.clone()));
     let action = Action::UpdateService { task_definition, body, starts_deployment: true };
     RollBack::Update { steps: vec![Step { action, because: Vec::new() }] }
+}
+
+/// Whether a setting is not known to be what it was.
+fn is_another(name: &str, good: &Json, service: &EcsService, revision: &Part<Json>) -> bool {
+    if !REVISION_ONLY.contains(&name) {
+        return service.0.get(name) != Some(good);
+    }
+    match revision {
+        Part::Present(revision) => revision.get(name).unwrap_or(&Json::Null) != good,
+        // It is read wherever Git mentions one, so what failed has none of Git's.
+        Part::Absent => !good.is_null(),
+        Part::Unreadable(_) => true,
+    }
+}
+
+/// What UpdateService takes to bring a setting back; null stands for one that was not there.
+fn put_back(name: &str, good: Json) -> Option<Json> {
+    if !good.is_null() {
+        return Some(good);
+    }
+    let rule = tree(Tree::Service).members.get(name)?.rule?;
+    match rule.clear {
+        Clear::Send(text) => serde_json::from_str(text).ok(),
+        Clear::LeaveOut | Clear::SendDefault | Clear::Cannot => None,
+    }
 }
 
 fn is_stoppable(status: &ServiceDeploymentStatus) -> bool {

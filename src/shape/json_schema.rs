@@ -322,8 +322,8 @@ fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, exampl
         "sync",
         "What is done about a difference between Git and AWS.",
         json!({
-            "drift": described(drift, "what was changed behind Git's back is corrected, only told, or ignored; left \
-                out: correct"),
+            "drift": described(drift, "what was changed behind Git's back is corrected, only told, or ignored (`plan \
+                --explain` tells it); left out: correct"),
             "prune": described(prune, prune_text),
             "replace": described(replace, replace_text),
             "ignore": described(ignore, &ignored),

@@ -10,8 +10,8 @@ use super::storage::LogGroup;
 use super::what::{Platform, Principal, What};
 use super::{Need, Place, role, texts};
 use crate::model::{
-    Desired, DesiredScheduledTask, DesiredService, FieldPath, Hook, HookDefinition, Json, Origins, Scaling,
-    ServiceKey,
+    Desired, DesiredScheduledTask, DesiredService, FieldPath, GatePolicy, Hook, HookDefinition, Json,
+    Origins, Scaling, ServiceKey,
 };
 
 /// Everything that services and scheduled tasks need; of these only, if `only` names some.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::manifest;
-use crate::model::{Checkout, Desired, Revision, Timestamp};
+use crate::model::{Checkout, Desired};
 use crate::shape::api::Api;
 
 const ENVIRONMENT: &str = "
@@ -18,18 +18,7 @@ spec: {account: '123456789012', region: eu-west-1, cluster: jobs}
 ";
 
 fn desired(service: &str) -> Desired {
-    let checkout = Checkout {
-        revision: Revision {
-            id: "4c1f9e2".to_owned(),
-            branch: "main".to_owned(),
-            author: "ada".to_owned(),
-            subject: "Verify".to_owned(),
-            committed_at: Timestamp(0),
-        },
-        files: [("environment.yaml", ENVIRONMENT), ("web.yaml", service)]
-            .map(|(name, text)| (name.to_owned(), text.to_owned()))
-            .into(),
-    };
+    let checkout = Checkout::of(&[("environment.yaml", ENVIRONMENT), ("web.yaml", service)]);
     manifest::load(&checkout, None, Api::builtin()).unwrap_or_else(|errors| panic!("{errors}"))
 }
 

@@ -237,3 +237,44 @@ fn a_broken_manifest_is_refused_whole_and_the_next_good_commit_goes_out() {
         event["event"] == "settled" && event["service"] == "other"
     });
 }
+
+#[test]
+fn status_tells_what_runs_although_the_newest_commit_can_not_be_read() {
+    let served = Served::start();
+    let (mut repository, first) = repository_of("1");
+    let installation = Installation::new(&repository, &served);
+    assert_eq!(finish(&mut installation.verb("apply")).code, Some(0));
+    let mutations = served.mutations();
+
+    // Not even the environment can be read, and a second look finds a value missing in AWS.
+    repository.write("manifests/environment.yaml", "kind: [").commit("Slip");
+    let status = |says: &str| {
+        let told = finish(&mut installation.verb("status"));
+        assert_eq!(told.code, Some(1), "{told:?}");
+        let lines: Vec<&str> = told.stdout.lines().collect();
+        let head = "test   what Git wants can't be told; the error says why · 1 service: 1 unknown";
+        let web = format!(
+            "  Unknown      web           runs :1 (2/2); what was applied last is from {}",
+            &first[..7]
+        );
+        assert_eq!(lines, [head, "", &web]);
+        assert!(told.stderr.starts_with("error: ") && told.stderr.contains(says), "{}", told.stderr);
+    };
+    status("manifests/environment.yaml:1:");
+    let looked_up = crate::world::ENVIRONMENT
+        .replace("cluster: jobs", "cluster: jobs, variables: {image: {ssm: /jobs/image}}");
+    repository
+        .write("manifests/environment.yaml", &looked_up)
+        .edit(WEB, "app:1", "${image}")
+        .commit("Look up");
+    status("there is no parameter `/jobs/image`");
+
+    let json = finish(installation.verb("status").args(["-o", "json"]));
+    let status = json.json();
+    assert_eq!(
+        (json.code, &status["revision"], &status["services"][0]["running"]),
+        (Some(1), &().into(), &2.into())
+    );
+    assert!(status["gitUnknown"].as_str().unwrap().contains("/jobs/image"), "{status:#}");
+    assert_eq!(served.mutations(), mutations);
+}

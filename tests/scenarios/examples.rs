@@ -44,6 +44,22 @@ fn provision(world: &World, files: &mut BTreeMap<String, String>) {
     }
 }
 
+/// A role's name is unique in its account, whatever its path.
+#[test]
+fn no_two_roles_of_a_folder_have_one_name() {
+    for (_, _, folder, _) in ALL {
+        let mut paths: BTreeMap<String, String> = BTreeMap::new();
+        for text in files(folder).values() {
+            for (place, _) in text.match_indices(":role/") {
+                let role = text[place..].split(|it: char| it.is_whitespace() || "\"',]}".contains(it)).next();
+                let (path, name) = role.unwrap().rsplit_once('/').unwrap();
+                let known = paths.entry(name.to_owned()).or_insert_with(|| path.to_owned());
+                assert_eq!(known, path, "two roles of {folder} are called {name}");
+            }
+        }
+    }
+}
+
 /// Every folder: region, cluster, path, and one of its environments.
 pub const ALL: [(&str, &str, &str, &str); 5] = [
     ("eu-west-1", "jobs-production", "manifests", "production"),

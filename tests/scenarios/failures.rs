@@ -170,6 +170,44 @@ async fn a_network_that_does_not_come_up_is_taken_back_with_its_revision() {
     assert_eq!(network["securityGroups"], json!(["sg-1"]), "{}", world.told());
 }
 
+/// What only the service revision that runs shows.
+async fn monitoring(world: &World) -> serde_json::Value {
+    let service = world.service("api").await;
+    let revision = &service["currentServiceRevisions"][0]["arn"];
+    let answer = world.ecs("DescribeServiceRevisions", json!({"serviceRevisionArns": [revision]})).await;
+    let metrics = &answer["serviceRevisions"][0]["monitoring"]["metricConfigurations"];
+    metrics
+        .as_array()
+        .map(|metrics| metrics.iter().map(|one| one["metricNames"][0].clone()).collect())
+        .unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_service_revision_shows_is_taken_back_too() {
+    // ECS does not go back by itself, and a deployment that it gave up can't be stopped.
+    let measuring = |image: &str, metrics: &str| {
+        let monitoring = format!("  service:\n    monitoring: {{metricConfigurations: [{metrics}]}}\n");
+        let manifest = service("api", image).replace("rollback: true", "rollback: false");
+        if metrics.is_empty() { manifest } else { manifest.replace("  service:\n", &monitoring) }
+    };
+    let (cpu, memory) = (
+        "{metricNames: [CPUUtilization], resolutionSeconds: 20}",
+        "{metricNames: [MemoryUtilization], resolutionSeconds: 60}",
+    );
+    for (good, bad, runs) in
+        [(cpu, memory, json!(["CPUUtilization"])), (cpu, "", json!(["CPUUtilization"])), ("", cpu, json!([]))]
+    {
+        let mut world = world_with(measuring("app:1", good)).await;
+        fails(&mut world, measuring("app:crash", bad)).await;
+        assert_eq!(mutating(&world.take_calls())[3..], ["UpdateService"], "{}", world.told());
+        assert_eq!(
+            (world.runs("api").await, monitoring(&world).await),
+            ("api:1".to_owned(), runs),
+            "{good} {bad}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_bad_version_of_a_scaled_service_keeps_the_count_that_scaling_chose() {
     let scaled = |image: &str| service_with("api", image, "  scaling: {minCapacity: 2, maxCapacity: 6}\n");

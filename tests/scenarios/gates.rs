@@ -8,7 +8,7 @@ use simulator::runtime::scripted::{Exit, Script};
 use tokio_util::sync::CancellationToken;
 
 use super::story::{all_gates, behind, gated};
-use crate::web::Page;
+use crate::world::web::Page;
 use crate::world::{World, compact, mutating, service_with};
 
 fn key() -> ServiceKey {

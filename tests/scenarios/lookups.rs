@@ -1,14 +1,18 @@
 //! Variables looked up in Parameter Store and CloudFormation exports, over the wire.
 
-use reconciler::manifest::NotFound;
-use reconciler::model::{Answers, LookupSource, LookupValue};
+use std::sync::Arc;
+
+use reconciler::controller::Wish;
+use reconciler::manifest::{self, NotFound};
+use reconciler::model::{Answers, Checkout, LookupSource, LookupValue, Revision};
 use reconciler::observe::look_up;
+use reconciler::shape::api::Api;
 use serde_json::json;
 use simulator::cloudformation::Export;
 use simulator::error::ApiError;
 use simulator::faults::Fault;
 
-use crate::world::World;
+use crate::world::{ENVIRONMENT, Memory, World, service};
 
 fn parameter(name: &str) -> LookupSource {
     LookupSource::Parameter(name.to_owned())
@@ -91,4 +95,58 @@ async fn an_unreadable_lookup_says_the_call_that_is_missing() {
     assert!(missing[0].title.contains("access denied for ssm:GetParameters"), "{missing:?}");
     assert!(missing[1].title.contains("access denied for cloudformation:ListExports"), "{missing:?}");
     assert!(missing.iter().all(|one| one.note.as_ref().unwrap().contains("deploy/iam/plan.json")));
+}
+
+/// Commit `id`, with what is in Parameter Store now.
+async fn wish(world: &World, id: &str, memory: u32) -> Wish {
+    let environment = ENVIRONMENT.replace(
+        "cluster: jobs}",
+        "cluster: jobs, variables: {image: {ssm: /lw/image}, level: {ssm: /lw/level}}}",
+    );
+    let manifest = service("api", "${image}")
+        .replace("LOG_LEVEL: info", "LOG_LEVEL: 'level ${level}'")
+        .replace("memory: 512", &format!("memory: {memory}"));
+    let files = [("environment.yaml".to_owned(), environment), ("api.yaml".to_owned(), manifest)];
+    let revision = Revision {
+        id: id.repeat(40),
+        branch: "main".to_owned(),
+        author: "ada".to_owned(),
+        subject: "Change".to_owned(),
+        committed_at: world.now(),
+    };
+    let answers = looked_up(world, &[parameter("/lw/image"), parameter("/lw/level")]).await.unwrap();
+    let checkout = Checkout { revision, files: files.into() };
+    Arc::new(manifest::load_with(&checkout, None, Api::builtin(), &answers).unwrap())
+}
+
+/// What each row of a plan says of the value that it changes to.
+fn rows(plan: &str) -> Vec<String> {
+    let values = plan.lines().filter_map(|line| line.split_once(" -> "));
+    values.map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_changed_where_it_is_looked_up_is_put_down_to_that_and_to_no_commit() {
+    let world = World::new().await;
+    put(&world, "/lw/image", "String", "app:1");
+    put(&world, "/lw/level", "String", "info");
+    let first = wish(&world, "a", 512).await;
+    world.settle(&first).await;
+    put(&world, "/lw/image", "String", "app:2");
+    let same_commit = wish(&world, "a", 512).await;
+    let plan = world.plan_text(&same_commit, Memory::Ledger).await;
+    assert_eq!(rows(&plan), ["\"app:2\" api.yaml:12 · `/lw/image` is version 2 now, after 1"], "{plan}");
+    // A commit beside it is told for what it changed, and for nothing else.
+    put(&world, "/lw/level", "String", "debug");
+    let next = wish(&world, "b", 1024).await;
+    let plan = world.plan_text(&next, Memory::Ledger).await;
+    assert_eq!(
+        rows(&plan),
+        [
+            "\"1024\" api.yaml:7 · changed between aaaaaaa and bbbbbbb",
+            "\"level debug\" api.yaml:13 · `/lw/level` is version 2 now, after 1",
+            "\"app:2\" api.yaml:12 · `/lw/image` is version 2 now, after 1",
+        ],
+        "{plan}"
+    );
 }

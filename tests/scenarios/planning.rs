@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use reconciler::controller::{Next, Wish};
 use reconciler::model::ServiceKey;
-use reconciler::plan::{Decision, Plan};
-use reconciler::report::{Colour, Explain, PlanTextOptions, plan_text};
+use reconciler::plan::{Decision, Explain, Plan};
+use reconciler::report::{Colour, PlanTextOptions, plan_text};
 use serde_json::{Value, json};
 
 use super::generated::{Choices, Offer, manifest, scheduled_manifest};

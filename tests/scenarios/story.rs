@@ -3,7 +3,7 @@
 use reconciler::controller::Wish;
 use serde_json::{Value, json};
 
-use crate::web::Page;
+use crate::world::web::Page;
 use crate::world::{World, scheduled, service, service_with};
 
 #[derive(Clone, Copy, Debug)]

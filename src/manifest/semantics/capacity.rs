@@ -76,14 +76,35 @@ pub fn strategy(view: &mut View<'_>) {
         view.error_at_key(&second.field("base"), title, "only one may have it", &[see]);
         view.beside_key(&first.field("base"), "the first one");
     }
-    mixed(view, &items, see);
+    let meant = |item: &Json| meant(item["capacityProvider"].as_str()?);
+    if items.iter().all(|(_, item)| meant(item).is_none()) {
+        mixed(view, &items, see);
+    }
     for (path, item) in &items {
         let name = item["capacityProvider"].as_str().unwrap_or_default();
         let path = path.field("capacityProvider");
+        if let Some(meant) = meant(item) {
+            let title = format!("no capacity provider is called `{name}`");
+            view.error(&path, title, format!("did you mean `{meant}`?"), &[see]);
+        }
         if name == "FARGATE_SPOT" && platform::is_windows(view) {
             let title = "FARGATE_SPOT runs no Windows";
             view.error(&path, title, "take FARGATE", &[see]);
         }
+    }
+}
+
+/// AWS's own provider that a name can only stand for. Seen: "The specified capacity provider was not found";
+/// one of your own can't begin with `aws`, `ecs` or `fargate`.
+///
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCapacityProvider.html>
+fn meant(name: &str) -> Option<&'static str> {
+    let is_own = ["FARGATE", "FARGATE_SPOT"].contains(&name);
+    match name.to_ascii_uppercase().replace('-', "_").as_str() {
+        _ if is_own => None,
+        "FARGATE" => Some("FARGATE"),
+        "FARGATE_SPOT" | "FARGATESPOT" => Some("FARGATE_SPOT"),
+        _ => None,
     }
 }
 

@@ -6,6 +6,14 @@ use crate::model::{FieldPath, Json};
 
 const SEE: &str = "see PutScalingPolicy, PredictiveScalingPolicyConfiguration";
 const SEE_METRIC: &str = "see PutScalingPolicy, PredictiveScalingMetricSpecification";
+/// A query has either an expression or a statistic.
+/// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PredictiveScalingMetricDataQuery.html>
+const SEE_QUERY: &str = "see PutScalingPolicy, PredictiveScalingMetricDataQuery";
+const OF_QUERIES: [&str; 3] = [
+    "CustomizedCapacityMetricSpecification",
+    "CustomizedLoadMetricSpecification",
+    "CustomizedScalingMetricSpecification",
+];
 const PAIR: &str = "PredefinedMetricPairSpecification";
 const LOAD: [&str; 2] = ["CustomizedLoadMetricSpecification", "PredefinedLoadMetricSpecification"];
 const SCALING: [&str; 2] = ["CustomizedScalingMetricSpecification", "PredefinedScalingMetricSpecification"];
@@ -41,6 +49,11 @@ fn of_metric(view: &mut View<'_>, path: &FieldPath, metric: &Json) {
         let load = format!("a load metric is {}", any_of(LOAD));
         let scaling = format!("a scaling metric is {}", any_of(SCALING));
         view.error(path, title, label, &[&load, &scaling, SEE_METRIC]);
+    }
+    for of in OF_QUERIES {
+        for (path, query) in elements(&metric[of], &path.field(of), "MetricDataQueries") {
+            tracking::source(view, &path, query, SEE_QUERY);
+        }
     }
     let (pair, at) = (&metric[PAIR], path.field(PAIR));
     let Some(kind) = pair["PredefinedMetricType"].as_str() else { return };

@@ -142,17 +142,7 @@ fn queries(view: &mut View<'_>, path: &FieldPath, metric: &Json) {
                 view.beside(&first, "the first one");
             }
         }
-        match (query.get("Expression").is_some(), query.get("MetricStat").is_some()) {
-            (true, true) => {
-                let title = "`MetricStat` stands beside `Expression`";
-                view.error_at_key(&path.field("MetricStat"), title, "leave one of them out", &[SEE_QUERY]);
-            }
-            (false, false) if view.sound(&path) => {
-                let title = "a metric has neither `Expression` nor `MetricStat`";
-                view.error(&path, title, "one of them is required", &[SEE_QUERY]);
-            }
-            (true, false) | (false, true) | (false, false) => {}
-        }
+        source(view, &path, query, SEE_QUERY);
         if query["ReturnData"] != false {
             returned.push(path);
         }
@@ -171,5 +161,20 @@ fn queries(view: &mut View<'_>, path: &FieldPath, metric: &Json) {
             view.beside(first, "the first one");
         }
         [_] | [] => {}
+    }
+}
+
+/// A metric is computed from others or read, and not both.
+pub fn source(view: &mut View<'_>, path: &FieldPath, query: &Json, see: &str) {
+    match (query.get("Expression").is_some(), query.get("MetricStat").is_some()) {
+        (true, true) => {
+            let title = "`MetricStat` stands beside `Expression`";
+            view.error_at_key(&path.field("MetricStat"), title, "leave one of them out", &[see]);
+        }
+        (false, false) if view.sound(path) => {
+            let title = "a metric has neither `Expression` nor `MetricStat`";
+            view.error(path, title, "one of them is required", &[see]);
+        }
+        (true, false) | (false, true) | (false, false) => {}
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{SERVICE, checkout, only};
-use crate::manifest::{NotFound, check, load, load_with, needs, unanswered};
+use crate::manifest::{NotFound, check, load, load_with, needs, unanswered, unused};
 use crate::model::{Answers, Found, LookupSource, LookupValue};
 use crate::shape::api::Api;
 
@@ -55,6 +55,36 @@ fn a_checkout_tells_what_has_to_be_looked_up() {
     );
     assert_eq!(needs.environment.region, "eu-west-1");
     assert!(super::needs(&checkout(&[("environment.yaml", super::ENVIRONMENT)]), None).is_none());
+}
+
+#[test]
+fn only_what_a_manifest_of_the_environment_uses_is_looked_up_and_needed() {
+    let environment =
+        format!("{ENVIRONMENT}    forgotten: {{ssm: /jobs/forgotten}}\n    other: {{ssm: /jobs/other}}\n");
+    let elsewhere = "\
+apiVersion: reconciler/v1
+kind: Service
+metadata: {name: elsewhere, environments: [staging]}
+spec:
+  taskDefinition: {memory: 512, containerDefinitions: [{name: web, image: \"${other}:$${forgotten}\"}]}
+  service: {desiredCount: 1}
+";
+    let staging = super::ENVIRONMENT.replace("production", "staging") + "    other: web\n";
+    let files = [
+        ("environment.yaml", environment.as_str()),
+        ("staging.yaml", &staging),
+        ("service.yaml", SERVICE),
+        ("elsewhere.yaml", elsewhere),
+    ];
+    let checkout = checkout(&files);
+    let needs = needs(&checkout, Some("production")).unwrap();
+    assert_eq!(needs.lookups.len(), 4);
+    // Its parameter is not there, and nobody misses it.
+    let desired = load_with(&checkout, Some("production"), Api::builtin(), &answers());
+    assert_eq!(desired.unwrap_or_else(|errors| panic!("{errors}")).environment.looked_up.len(), 4);
+    let unused: Vec<String> =
+        unused(&checkout, "production").iter().map(|(name, origin)| format!("{origin} {name}")).collect();
+    assert_eq!(unused, ["environment.yaml:13 forgotten", "environment.yaml:14 other"]);
 }
 
 #[test]

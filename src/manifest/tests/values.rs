@@ -1,10 +1,12 @@
 //! Variables, origins and digests.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::{ENVIRONMENT, SERVICE, checkout, load_service, only};
-use crate::manifest::{canonical, load};
-use crate::model::{DesiredService, FieldPath, Json};
+use crate::manifest::{canonical, load, load_some};
+use crate::model::{Answers, DesiredService, FieldPath, Json, ServiceKey};
 use crate::shape::api::Api;
 
 const SMALL: &str = "\
@@ -95,6 +97,19 @@ fn the_environment_asked_for_fills_the_variables() {
     assert!(
         errors.contains("there is production and staging") && errors.contains("did you mean `production`?")
     );
+}
+
+#[test]
+fn of_an_older_commit_only_what_is_asked_about_is_kept_and_all_of_it_is_checked() {
+    let other = SMALL.replace("name: web}", "name: other}");
+    let load = |text: &str| {
+        let files = [("environment.yaml", ENVIRONMENT), ("other.yaml", text), ("web.yaml", SMALL)];
+        let asked = BTreeSet::from([ServiceKey::new("web"), ServiceKey::new("new")]);
+        let desired = load_some(&checkout(&files), None, Api::builtin(), &Answers::new(), &asked);
+        desired.map(|desired| desired.services.into_keys().collect::<Vec<_>>())
+    };
+    assert_eq!(load(&other).unwrap_or_default(), [ServiceKey::new("web")]);
+    assert!(load(&other.replace("desiredCount: 1", "desiredCount: one")).is_err());
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::world::{Account, api, found, outcome, plan, sign};
-use crate::plan::Consequence;
+use crate::model::DesiredService;
+use crate::plan::{Consequence, Kept};
 
 /// Changes the usual service, live and in Git, and tells each difference: `launchType NeedsReplacement`.
 fn weighed(live: impl Fn(&mut Value), git: impl Fn(&mut Value)) -> (String, Vec<String>) {
@@ -121,4 +122,38 @@ fn a_daemon_service_is_refused_what_only_replicas_take() {
         service["availabilityZoneRebalancing"] = "ENABLED".into();
     };
     check(daemon, git, (REFUSED, &["availabilityZoneRebalancing Refused"]));
+}
+
+#[test]
+fn a_replacement_leaves_nothing_of_the_old_service_in_place() {
+    let before = api();
+    let account = Account::running(&before);
+    let mut desired = before.clone();
+    desired.service.as_object_mut().unwrap().remove("desiredCount");
+    let applied = super::three_way::applied(&before, 1);
+    let stays = |desired: &mut DesiredService| {
+        sign(desired);
+        let plan = plan(desired, &account.look(), Some(&applied));
+        let stays = plan.quiet.iter().filter(|one| one.kept == Kept::LeftInPlace).count();
+        (plan.replaces.is_some(), stays)
+    };
+    assert_eq!(stays(&mut desired), (false, 1));
+    desired.service["launchType"] = "EC2".into();
+    desired.sync.replace = true;
+    assert_eq!(stays(&mut desired), (true, 0));
+}
+
+#[test]
+fn what_is_equal_on_both_sides_is_no_quiet_field() {
+    let mut desired = api();
+    // It means nothing without its strategy, and stays where it was.
+    desired.service["deploymentConfiguration"] =
+        json!({"strategy": "ROLLING", "linearConfiguration": {"stepPercent": 10.0}});
+    sign(&mut desired);
+    let account = Account::running(&desired);
+    desired.task_definition["memory"] = "1024".into();
+    sign(&mut desired);
+    let quiet = plan(&desired, &account.look(), None).quiet;
+    let equal: Vec<_> = quiet.iter().filter(|one| one.desired.is_some() && one.desired == one.live).collect();
+    assert!(equal.is_empty(), "{equal:?}");
 }

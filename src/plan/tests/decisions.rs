@@ -6,11 +6,10 @@ use super::world::{
     Account, INSTALLATION, api, arn, changed_paths, found, outcome, plan, scaled, sign, steps,
 };
 use crate::model::{
-    Applied, Digest, Drift, Failure, FieldPath, Gate, Intent, IntentKind, LastGood, Origin, Origins, Part,
-    Quarantine, Rollout, RolloutKind, ServiceDeployment, ServiceDeploymentStatus, ServiceRecord, Timestamp,
-    tag,
+    Applied, Digest, Drift, Failure, FieldPath, Gate, Intent, IntentKind, LastGood, Origin, Part, Quarantine,
+    Rollout, RolloutKind, ServiceDeployment, ServiceDeploymentStatus, ServiceRecord, Timestamp, tag,
 };
-use crate::plan::{Action, Cause, Consequence, RevisionSource};
+use crate::plan::{Action, Cause, Consequence, Explain, RevisionSource};
 
 fn check(
     desired: &crate::model::DesiredService,
@@ -334,7 +333,7 @@ fn a_difference_says_where_git_asks_for_it() {
         (container.field("environment").key("LEVEL").field("value"), 9),
     ];
     let origin = |line| Origin { file: "api.yaml".into(), line, column: 1 };
-    desired.origins = Origins(written.into_iter().map(|(path, line)| (path, origin(line))).collect());
+    desired.origins = written.into_iter().map(|(path, line)| (path, origin(line))).collect();
     desired.task_definition["containerDefinitions"][0]["command"] = json!(["serve"]);
     let plan = plan(&desired, &Account::running(&api()).look(), None);
     let lines: Vec<String> = found(&plan)
@@ -368,6 +367,7 @@ fn the_ledger_knows_drift_where_the_tag_is_gone() {
         prune: None,
         spec: None,
         looked_up: Vec::new(),
+        kept_drift: Vec::new(),
     };
     let record = ServiceRecord { applied: Some(applied), ..ServiceRecord::default() };
     assert_eq!(found(&plan(&desired, &account.look(), Some(&record)))[0].cause, Cause::BehindOurBack);
@@ -541,7 +541,7 @@ fn a_service_waits_until_what_it_depends_on_is_settled() {
         scheduled_tasks: BTreeMap::new(),
     };
     let records = BTreeMap::new();
-    let context = Context { installation: INSTALLATION, records: &records };
+    let context = Context { installation: INSTALLATION, records: &records, explain: Explain::Differences };
     let told = |desired: &Desired, live: &Live| {
         crate::plan::plan(desired, live, &context).services.iter().map(outcome).collect::<Vec<_>>()
     };
@@ -567,4 +567,28 @@ fn a_service_waits_until_what_it_depends_on_is_settled() {
         told(&desired, &live),
         ["RegisterTaskDefinition, UpdateService, TagResource", "held: DriftTolerated"]
     );
+}
+
+#[test]
+fn what_is_quiet_by_rule_is_kept_only_to_be_explained() {
+    use crate::model::{Desired, Live};
+    use crate::plan::Context;
+    use std::collections::BTreeMap;
+
+    let api = api();
+    let desired = Desired {
+        revision: super::world::revision("a"),
+        environment: super::world::environment(),
+        services: BTreeMap::from([(api.key.clone(), api.clone())]),
+        scheduled_tasks: BTreeMap::new(),
+    };
+    let mut live = Live::default();
+    live.services.insert(api.key.clone(), Account::running(&api).look());
+    let records = BTreeMap::new();
+    let quiet = |explain| {
+        let context = Context { installation: INSTALLATION, records: &records, explain };
+        crate::plan::plan(&desired, &live, &context).services[0].quiet.len()
+    };
+    assert_eq!(quiet(Explain::Differences), 0);
+    assert!(quiet(Explain::QuietFields) > 0);
 }

@@ -71,6 +71,7 @@ fn applied() -> ServiceRecord {
         prune: None,
         spec: None,
         looked_up: Vec::new(),
+        kept_drift: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

@@ -28,6 +28,7 @@ fn record(prune: Option<bool>) -> ServiceRecord {
         prune,
         spec: None,
         looked_up: Vec::new(),
+        kept_drift: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }

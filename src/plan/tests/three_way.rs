@@ -1,18 +1,19 @@
 //! What Git says, what was applied last, and what is live: who caused each difference.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::world::{Account, api, arn, environment, found, outcome, plan, revision, scaled, sign, steps};
 use crate::model::{
-    Applied, AppliedSpec, Desired, DesiredService, Drift, EcsService, LastGood, Live, LiveService,
-    ServiceRecord, Timestamp, tag,
+    Applied, AppliedSpec, Deleted, Desired, DesiredService, Digest, Drift, EcsService, LastGood, Live,
+    LiveService, ServiceRecord, Timestamp, tag,
 };
 use crate::plan::{Action, Kept, Past, Pasts, Plan, ServicePlan, Since, plan_service};
 
 /// What the ledger keeps of a spec once it is applied, by commit `a`.
-fn applied(desired: &DesiredService, number: usize) -> ServiceRecord {
+pub fn applied(desired: &DesiredService, number: usize) -> ServiceRecord {
     let applied = Applied {
         digest: desired.digest.clone(),
         task_definition_digest: desired.task_definition_digest.clone(),
@@ -22,6 +23,7 @@ fn applied(desired: &DesiredService, number: usize) -> ServiceRecord {
         prune: None,
         spec: Some(AppliedSpec::of(desired)),
         looked_up: Vec::new(),
+        kept_drift: Vec::new(),
     };
     ServiceRecord { applied: Some(applied), ..ServiceRecord::default() }
 }
@@ -34,6 +36,8 @@ fn told(plan: &ServicePlan) -> Vec<String> {
             None => "-".to_owned(),
             Some(Since::Commit(commit)) => short(commit),
             Some(Since::AtLatest(commit)) => format!("..{}", short(commit)),
+            Some(Since::LookedUp { source, version, before }) => format!("{source}: {before}, {version}"),
+            Some(Since::NoCommit) => "no commit".to_owned(),
             Some(Since::Between { after, until }) => format!("{}..{}", short(after), short(until)),
         };
         let name = one.path.to_string().rsplit(['.', '[']).next().unwrap_or_default().to_owned();
@@ -41,6 +45,16 @@ fn told(plan: &ServicePlan) -> Vec<String> {
     });
     let quiet = plan.quiet.iter().filter(|one| one.kept.is_told());
     differences.chain(quiet.map(|one| format!("= {} {:?}", one.path, one.kept))).collect()
+}
+
+/// Somebody runs a revision of their own, with more memory.
+fn put_by_hand(account: &mut Account) {
+    let mut theirs = account.revisions[0].clone();
+    theirs.arn = arn(2);
+    theirs.body["memory"] = "1024".into();
+    theirs.tags.clear();
+    account.revisions.push(theirs);
+    account.service()["taskDefinition"] = arn(2).0.into();
 }
 
 /// Plans commit `b`.
@@ -93,13 +107,7 @@ fn each_difference_tells_who_caused_it() {
 fn a_revision_that_somebody_else_put_tells_git_s_changes_from_theirs() {
     let before = api();
     let mut account = Account::running(&before);
-    // By hand: another revision, with more memory.
-    let mut theirs = account.revisions[0].clone();
-    theirs.arn = arn(2);
-    theirs.body["memory"] = "1024".into();
-    theirs.tags.clear();
-    account.revisions.push(theirs);
-    account.service()["taskDefinition"] = arn(2).0.into();
+    put_by_hand(&mut account);
     let record = applied(&before, 1);
     assert_eq!(told(&next(&before, &account.look(), Some(&record))), ["memory BehindOurBack ..a"]);
     let mut desired = api();
@@ -168,6 +176,19 @@ fn a_strategy_that_left_git_is_cleared_by_a_call() {
 }
 
 #[test]
+fn a_launch_type_that_a_strategy_replaces_is_not_left_in_place() {
+    let before = api();
+    let account = Account::running(&before);
+    let mut desired = before.clone();
+    desired.service.as_object_mut().unwrap().remove("launchType");
+    desired.service["capacityProviderStrategy"] = json!([{"capacityProvider": "FARGATE", "weight": 1}]);
+    sign(&mut desired);
+    let plan = next(&desired, &account.look(), Some(&applied(&before, 1)));
+    assert_eq!(told(&plan), ["FARGATE] Git a..b"]);
+    assert!(plan.quiet.iter().any(|one| one.path.to_string() == "service.launchType"), "{:?}", plan.quiet);
+}
+
+#[test]
 fn drift_that_may_stay_stays_while_git_s_change_goes_through() {
     let before = with_drift(Drift::Warn);
     let mut account = Account::running(&before);
@@ -191,12 +212,7 @@ fn an_ignored_field_of_a_task_definition_is_no_drift_that_is_held_for_our_own_ta
     let mut desired = with_drift(Drift::Warn);
     desired.sync.ignore.push("/taskDefinition/memory".to_owned());
     let mut account = Account::running(&desired);
-    let mut theirs = account.revisions[0].clone();
-    theirs.arn = arn(2);
-    theirs.body["memory"] = "1024".into();
-    theirs.tags.clear();
-    account.revisions.push(theirs);
-    account.service()["taskDefinition"] = arn(2).0.into();
+    put_by_hand(&mut account);
     let record = applied(&desired, 1);
     let noting = next(&desired, &account.look(), Some(&record));
     assert_eq!(outcome(&noting), "TagResource");
@@ -222,12 +238,7 @@ fn what_git_changed_as_well_is_no_drift_that_may_stay() {
 fn drift_in_a_revision_goes_along_and_is_still_known_as_drift() {
     let before = with_drift(Drift::Warn);
     let mut account = Account::running(&before);
-    let mut theirs = account.revisions[0].clone();
-    theirs.arn = arn(2);
-    theirs.body["memory"] = "1024".into();
-    theirs.tags.clear();
-    account.revisions.push(theirs);
-    account.service()["taskDefinition"] = arn(2).0.into();
+    put_by_hand(&mut account);
     let mut desired = with_drift(Drift::Warn);
     desired.task_definition["containerDefinitions"][0]["image"] = "jobs/api:2".into();
     sign(&mut desired);
@@ -253,6 +264,121 @@ fn drift_in_a_revision_goes_along_and_is_still_known_as_drift() {
     assert_eq!(outcome(&corrected), "RegisterTaskDefinition, UpdateService, TagResource");
     account.apply(&corrected);
     assert_eq!(outcome(&next(&desired, &account.look(), Some(&applied(&desired, 4)))), "unchanged");
+}
+
+/// An account in which somebody gave the running revision more memory by hand, and another commit then
+/// went out around that.
+fn with_kept_drift(policy: Drift) -> (DesiredService, Account, ServiceRecord) {
+    let before = with_drift(policy);
+    let mut account = Account::running(&before);
+    let mut theirs = account.revisions[0].clone();
+    theirs.arn = arn(2);
+    theirs.body["memory"] = "1024".into();
+    theirs.tags.clear();
+    account.revisions.push(theirs);
+    account.service()["taskDefinition"] = arn(2).0.into();
+    let mut desired = with_drift(policy);
+    desired.task_definition["containerDefinitions"][0]["image"] = "jobs/api:2".into();
+    sign(&mut desired);
+    let mut live = account.look();
+    live.applied = Some(account.revisions[0].clone());
+    let mixed = next(&desired, &live, Some(&applied(&before, 1)));
+    account.apply(&mixed);
+    let mut record = applied(&desired, 3);
+    record.applied.as_mut().unwrap().kept_drift = mixed.kept_drift;
+    (desired, account, record)
+}
+
+#[test]
+fn drift_that_was_kept_in_a_revision_stays_through_later_commits_and_is_never_git_s() {
+    let (mut desired, mut account, mut record) = with_kept_drift(Drift::Warn);
+    for (number, image) in [(4, "jobs/api:3"), (5, "jobs/api:4")] {
+        desired.task_definition["containerDefinitions"][0]["image"] = image.into();
+        sign(&mut desired);
+        let later = next(&desired, &account.look(), Some(&record));
+        assert_eq!(told(&later), ["image Git a..b", "= taskDefinition.memory Tolerated"]);
+        account.apply(&later);
+        assert_eq!(account.revisions.last().unwrap().body["memory"], "1024");
+        record = applied(&desired, number);
+        record.applied.as_mut().unwrap().kept_drift = later.kept_drift;
+        assert_eq!(outcome(&next(&desired, &account.look(), Some(&record))), "held: DriftTolerated");
+    }
+    // One that is about something else neither registers a revision nor forgets the drift.
+    desired.service["desiredCount"] = 3.into();
+    sign(&mut desired);
+    let other = next(&desired, &account.look(), Some(&record));
+    assert_eq!(outcome(&other), "UpdateService, TagResource");
+    assert_eq!(told(&other), ["desiredCount Git a..b", "= taskDefinition.memory Tolerated"]);
+    assert_eq!(other.kept_drift, record.applied.unwrap().kept_drift);
+}
+
+#[test]
+fn drift_in_a_revision_goes_when_git_says_something_else_there_or_sync_drift_does() {
+    let (mut desired, account, record) = with_kept_drift(Drift::Warn);
+    let mut correct = desired.clone();
+    correct.sync.drift = Drift::Correct;
+    correct.digest = Digest::of(&json!("sync changed"));
+    let set_back = next(&correct, &account.look(), Some(&record));
+    assert_eq!(told(&set_back), ["memory BehindOurBack ..a"]);
+    desired.task_definition["memory"] = "2048".into();
+    sign(&mut desired);
+    let plan = next(&desired, &account.look(), Some(&record));
+    assert_eq!(told(&plan), ["memory GitAndBehindOurBack a..b"]);
+    assert_eq!(outcome(&plan), "RegisterTaskDefinition, UpdateService, TagResource");
+    assert_eq!(plan.kept_drift, []);
+    // The commit that takes over what was done by hand ends it without a deployment.
+    desired.task_definition["memory"] = "1024".into();
+    sign(&mut desired);
+    let taken_over = next(&desired, &account.look(), Some(&record));
+    assert_eq!((outcome(&taken_over).as_str(), taken_over.kept_drift.len()), ("TagResource", 0));
+}
+
+#[test]
+fn a_ledger_of_before_keeps_drift_in_a_revision_while_git_leaves_the_task_definition_alone() {
+    let (mut desired, account, mut record) = with_kept_drift(Drift::Warn);
+    record.applied.as_mut().unwrap().kept_drift = Vec::new();
+    desired.service["desiredCount"] = 3.into();
+    sign(&mut desired);
+    let plan = next(&desired, &account.look(), Some(&record));
+    assert_eq!(told(&plan), ["desiredCount Git a..b", "= taskDefinition.memory Tolerated"]);
+    assert_eq!(plan.kept_drift.len(), 1);
+}
+
+#[test]
+fn ignored_drift_is_no_change_and_only_told_where_somebody_asks() {
+    let desired = with_drift(Drift::Ignore);
+    let mut account = Account::running(&desired);
+    account.service()["desiredCount"] = 7.into();
+    for record in [Some(applied(&desired, 1)), None] {
+        let plan = next(&desired, &account.look(), record.as_ref());
+        assert_eq!((outcome(&plan).as_str(), told(&plan)), ("unchanged", Vec::new()));
+        let quiet = plan.quiet.iter().find(|one| one.kept == Kept::IgnoredDrift).unwrap();
+        assert_eq!((&quiet.live, &quiet.desired), (&Some(json!(7)), &Some(json!(2))));
+        assert!(plan.ignores_drift());
+    }
+    // What Git changes goes out around it, as it does around drift that is told.
+    let record = applied(&desired, 1);
+    let mut later = desired.clone();
+    later.service["healthCheckGracePeriodSeconds"] = 60.into();
+    sign(&mut later);
+    let plan = next(&later, &account.look(), Some(&record));
+    assert_eq!(told(&plan), ["healthCheckGracePeriodSeconds Git a..b"]);
+    let Action::UpdateService { body, .. } = &steps(&plan)[0].action else { panic!() };
+    assert_eq!(body["desiredCount"], json!(null));
+    // A commit that changes nothing of AWS's is noted, and ends with that.
+    let mut noted = desired.clone();
+    noted.digest = Digest::of(&json!("rollout changed"));
+    let plan = next(&noted, &account.look(), Some(&record));
+    assert_eq!(outcome(&plan), "TagResource");
+    account.apply(&plan);
+    assert_eq!(outcome(&next(&noted, &account.look(), Some(&applied(&noted, 1)))), "unchanged");
+}
+
+#[test]
+fn a_service_that_somebody_deleted_is_told_even_where_drift_is_ignored() {
+    let desired = with_drift(Drift::Ignore);
+    let plan = next(&desired, &LiveService::absent(), Some(&applied(&desired, 1)));
+    assert_eq!(outcome(&plan), "held: DriftTolerated");
 }
 
 #[test]
@@ -322,7 +448,7 @@ fn pasts(specs: &[Option<&DesiredService>]) -> Pasts {
     };
     let past = |(id, service): (&str, &Option<&DesiredService>)| Past {
         commit: id.repeat(40),
-        desired: service.map(|service| desired(id, service)),
+        desired: service.map(|service| Arc::new(desired(id, service))),
     };
     Pasts { commits: ["c", "b", "a"].into_iter().zip(specs).map(past).collect(), before: None }
 }
@@ -358,7 +484,7 @@ fn older_commits_say_which_of_them_changed_a_field() {
     sign(&mut third);
     let mut account = Account::running(&first);
     account.service()["propagateTags"] = "SERVICE".into();
-    let plan = plan(&third, &account.look(), Some(&applied(&first, 1)));
+    let plan = next(&third, &account.look(), Some(&applied(&first, 1)));
     let known = pasts(&[Some(&third), Some(&second), Some(&first)]);
     let expected = ["memory Git b", "enableExecuteCommand Git c", "propagateTags BehindOurBack ..a"];
     assert_eq!(dated(&known, plan.clone()), expected);
@@ -400,4 +526,88 @@ fn without_a_ledger_an_older_commit_says_what_was_applied() {
         told(&next(&desired, &account.look(), records.get(&desired.key))),
         ["desiredCount BehindOurBack ..a", "enableExecuteCommand Git a..b"]
     );
+}
+
+#[test]
+fn a_service_that_is_gone_although_it_was_applied_is_one_that_somebody_deleted() {
+    let before = api();
+    let mut later = api();
+    later.service["desiredCount"] = 3.into();
+    sign(&mut later);
+    let record = applied(&before, 1);
+    let was_deleted = |desired: &DesiredService, record: Option<&ServiceRecord>| {
+        next(desired, &LiveService::absent(), record).was_deleted()
+    };
+    assert!(was_deleted(&before, Some(&record)) && was_deleted(&later, Some(&record)));
+    // Not one that never was, nor one that we deleted ourselves.
+    let deleted = Deleted { at: Timestamp(0), revision: "a".repeat(40), task_definition: None };
+    let pruned = ServiceRecord { deleted: Some(deleted), ..ServiceRecord::default() };
+    assert!(!was_deleted(&before, None) && !was_deleted(&before, Some(&pruned)));
+    assert!(!next(&later, &Account::running(&before).look(), Some(&record)).was_deleted());
+}
+
+/// A spec with these tags on its service.
+fn tagged(mut desired: DesiredService, tags: &[(&str, &str)]) -> DesiredService {
+    desired.service["tags"] = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    sign(&mut desired);
+    desired
+}
+
+#[test]
+fn a_tag_that_somebody_changed_is_told_from_one_that_git_changed() {
+    let tags = [("team", "jobs"), ("cost", "1"), ("tier", "a")];
+    let before = tagged(api(), &tags);
+    let mut account = Account::running(&before);
+    account.tag("team", "by hand");
+    account.tag("tier", "by hand");
+    account.tag("new", "by hand");
+    let desired = tagged(api(), &[("team", "jobs"), ("cost", "2"), ("tier", "b"), ("new", "git")]);
+    let plan = next(&desired, &account.look(), Some(&applied(&before, 1)));
+    assert_eq!(
+        told(&plan),
+        ["team BehindOurBack ..a", "cost Git a..b", "tier GitAndBehindOurBack a..b", "new Git a..b"]
+    );
+    assert_eq!(told(&next(&before, &account.look(), Some(&applied(&before, 1)))).len(), 2);
+}
+
+#[test]
+fn a_tag_that_may_stay_is_not_written_either() {
+    let tags = [("team", "jobs"), ("cost", "1")];
+    let before = tagged(with_drift(Drift::Warn), &tags);
+    let mut account = Account::running(&before);
+    account.tag("team", "by hand");
+    let mut desired = tagged(with_drift(Drift::Warn), &[("team", "jobs"), ("cost", "2")]);
+    let record = applied(&before, 1);
+    let plan = next(&desired, &account.look(), Some(&record));
+    assert_eq!(told(&plan), ["cost Git a..b", "= service.tags.team Tolerated"]);
+    account.apply(&plan);
+    let of = |account: &mut Account, key: &str| {
+        EcsService(account.service().clone()).tag(key).map(str::to_owned).unwrap_or_default()
+    };
+    assert_eq!((of(&mut account, "team"), of(&mut account, "cost")), ("by hand".to_owned(), "2".to_owned()));
+    // Nor is one that `sync.ignore` names.
+    desired.sync.drift = Drift::Correct;
+    desired.sync.ignore = vec!["/service/tags/team".to_owned()];
+    desired.service["tags"][1]["value"] = "3".into();
+    sign(&mut desired);
+    account.apply(&next(&desired, &account.look(), Some(&record)));
+    assert_eq!((of(&mut account, "team"), of(&mut account, "cost")), ("by hand".to_owned(), "3".to_owned()));
+}
+
+#[test]
+fn a_tag_that_left_git_is_told_from_one_that_was_never_ours() {
+    let before = tagged(api(), &[("team", "jobs"), ("gone", "1")]);
+    let mut account = Account::running(&before);
+    account.tag("theirs", "x");
+    account.untag("gone");
+    let desired = api();
+    let plan = next(&desired, &account.look(), Some(&applied(&before, 1)));
+    let left = plan.quiet.iter().find(|one| one.kept == Kept::LeftInPlace).unwrap();
+    assert_eq!(left.path.to_string(), "service.tags.team");
+    let rule =
+        "it was Git's in aaaaaaa, which was applied last, and no longer is; to end it, untag the service";
+    assert_eq!(left.rule, rule);
+    let foreign: Vec<&str> = plan.quiet.iter().map(|one| one.rule.as_str()).collect();
+    assert!(foreign.contains(&"Git does not mention theirs, so they are not ours"), "{foreign:?}");
+    assert_eq!(plan.quiet.iter().filter(|one| one.kept.is_told()).count(), 1);
 }

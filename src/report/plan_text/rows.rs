@@ -88,6 +88,9 @@ impl Window<'_> {
     fn note(&self, difference: &Difference, told: &mut BTreeSet<String>) -> String {
         let mut parts: Vec<String> = difference.origin.iter().map(ToString::to_string).collect();
         match difference.cause {
+            // That it was deleted is told of the service as a whole.
+            Cause::BehindOurBack | Cause::GitAndBehindOurBack
+                if difference.consequence == Consequence::Creates => {}
             Cause::BehindOurBack => parts.push(why::behind_our_back(difference)),
             Cause::Git | Cause::GitAndBehindOurBack => {
                 if difference.consequence != Consequence::Creates {

@@ -5,7 +5,7 @@ use crate::model::{EcsService, LiveService, OpenHook, Part, Quarantine, RolloutK
 use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::{count, plain};
-use crate::report::steps::what_happens;
+use crate::report::steps::what_plan_does;
 
 /// Drifted fields that a sentence names.
 const FIELDS_NAMED_MAX: usize = 3;
@@ -35,7 +35,7 @@ pub(super) fn service_status(
         desired: facts.ecs.map(EcsService::desired_count),
         task_definition: facts.ecs.map(EcsService::task_definition),
         schedule: None,
-        digest: planned.digest.clone(),
+        digest: Some(planned.digest.clone()),
         quarantine: facts.quarantine.cloned(),
         last_good: record.last_good.clone(),
         hook: facts.hook().cloned(),
@@ -46,6 +46,7 @@ pub(super) fn service_status(
 
 /// What the rules look at.
 pub(super) struct Facts<'a> {
+    planned: &'a ServicePlan,
     decision: &'a Decision,
     live: Option<&'a LiveService>,
     pub(super) ecs: Option<&'a EcsService>,
@@ -66,6 +67,7 @@ impl<'a> Facts<'a> {
         };
         let recorded = record.quarantine.as_ref().filter(|quarantine| quarantine.digest == planned.digest);
         Self {
+            planned,
             decision: &planned.decision,
             live,
             ecs: live.and_then(|live| live.service.present()),
@@ -139,7 +141,7 @@ impl<'a> Facts<'a> {
                 return condition(kind, truth, text.reason, text.headline);
             }
             Decision::Change { steps, .. } => {
-                return condition(kind, Truth::False, "Differs", what_happens(steps));
+                return condition(kind, Truth::False, "Differs", what_plan_does(self.planned, steps));
             }
             Decision::Unchanged => {}
         }
@@ -155,7 +157,7 @@ impl<'a> Facts<'a> {
     }
 
     fn drifted(&self) -> Condition {
-        drifted(self.decision, self.unreadable())
+        drifted(self.planned, self.unreadable())
     }
 
     fn reconciling(&self) -> Option<Condition> {
@@ -170,7 +172,7 @@ impl<'a> Facts<'a> {
                     ("RollingBack", format!("going back to {}", rollout.task_definition))
                 }
             },
-            (None, Decision::Change { steps, .. }) => ("Differs", what_happens(steps)),
+            (None, Decision::Change { steps, .. }) => ("Differs", what_plan_does(self.planned, steps)),
             (None, Decision::Held { reason, .. }) => match reason {
                 Held::RolloutInFlight { .. }
                 | Held::HookRunning { .. }
@@ -263,14 +265,19 @@ fn held(decision: &Decision) -> Option<&Held> {
 }
 
 /// Whether something was changed behind our back; `unreadable`: why the live side is not known.
-pub(super) fn drifted(decision: &Decision, unreadable: Option<String>) -> Condition {
+pub(super) fn drifted(planned: &ServicePlan, unreadable: Option<String>) -> Condition {
     let kind = ConditionKind::Drifted;
     if let Some(why) = unreadable {
         return condition(kind, Truth::Unknown, "Unreadable", why);
     }
-    let drifted =
-        || differences(decision).iter().filter(|difference| difference.cause == Cause::BehindOurBack);
+    let drifted = || {
+        differences(&planned.decision).iter().filter(|difference| difference.cause == Cause::BehindOurBack)
+    };
     let number = drifted().count();
+    if number == 0 && planned.ignores_drift() {
+        let message = "what was changed behind our back is ignored, as `sync.drift` says";
+        return condition(kind, Truth::False, "DriftIgnored", message);
+    }
     if number == 0 {
         return condition(kind, Truth::False, "AsApplied", "nothing was changed behind our back");
     }

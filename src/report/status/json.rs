@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Condition, OverrideStatus, ServiceStatus, Status};
+use super::{Condition, OverrideStatus, ServiceStatus, Status, Wanted};
 use crate::model::{Json, Quarantine, ServiceKey};
 use crate::report::failure::{failure_rows, last_words};
 
@@ -11,15 +11,20 @@ pub const STATUS_VERSION: u32 = 1;
 
 /// The status as one object.
 pub fn status_json(status: &Status) -> Json {
+    let (revision, seen_at, unknown) = match &status.wanted {
+        Wanted::Commit { revision, seen_at } => (Some(revision), Some(seen_at.to_string()), None),
+        Wanted::Unknown { why } => (None, None, Some(why)),
+    };
     json!({
         "version": STATUS_VERSION,
         "environment": status.environment,
         "region": status.region,
         "cluster": status.cluster,
-        "revision": status.revision.id,
-        "branch": status.revision.branch,
-        "subject": status.revision.subject,
-        "seenAt": status.seen_at.to_string(),
+        "revision": revision.map(|revision| &revision.id),
+        "branch": revision.map(|revision| &revision.branch),
+        "subject": revision.map(|revision| &revision.subject),
+        "seenAt": seen_at,
+        "gitUnknown": unknown,
         "at": status.now.to_string(),
         "services": status.services.iter().map(service_json).collect::<Vec<_>>(),
         "schedulesLeftInPlace": status.schedules_left,

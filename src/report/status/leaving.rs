@@ -43,7 +43,7 @@ pub(super) fn service_status(
         desired: facts.ecs.map(EcsService::desired_count),
         task_definition: facts.ecs.map(EcsService::task_definition),
         schedule: None,
-        digest: planned.digest.clone(),
+        digest: Some(planned.digest.clone()),
         quarantine: None,
         last_good: record.last_good.clone(),
         hook: None,

@@ -6,6 +6,7 @@ mod leaving;
 mod overriding;
 mod scheduled_task;
 mod text;
+mod without_git;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::plan::Plan;
 pub use json::{STATUS_VERSION, status_json};
 pub use overriding::OverrideStatus;
 pub use text::{Show, StatusTextOptions, status_text};
+pub use without_git::fold_without_git;
 
 /// One environment at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,15 +30,21 @@ pub struct Status {
     pub environment: String,
     pub region: String,
     pub cluster: String,
-    /// The commit in force.
-    pub revision: Revision,
-    /// When the branch was last seen to point there.
-    pub seen_at: Timestamp,
+    pub wanted: Wanted,
     pub now: Timestamp,
     /// Services and scheduled tasks, sorted by key.
     pub services: Vec<ServiceStatus>,
     /// Schedules of ours that Git no longer has; they go on running.
     pub schedules_left: Vec<ServiceKey>,
+}
+
+/// What Git asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// The commit in force, and when the branch was last seen to point there.
+    Commit { revision: Revision, seen_at: Timestamp },
+    /// It can't be told; this is what was said of that.
+    Unknown { why: String },
 }
 
 /// When a scheduled task runs, as AWS has it.
@@ -62,8 +70,8 @@ pub struct ServiceStatus {
     pub task_definition: Option<TaskDefinitionArn>,
     /// Of a scheduled task that is there.
     pub schedule: Option<ScheduleStatus>,
-    /// What Git wants.
-    pub digest: Digest,
+    /// What Git wants; `None`: that is not known.
+    pub digest: Option<Digest>,
     /// The digest that failed, while it is the one that Git wants.
     pub quarantine: Option<Quarantine>,
     pub last_good: Option<LastGood>,
@@ -182,8 +190,7 @@ pub fn fold(
         environment: desired.environment.name.clone(),
         region: desired.environment.region.clone(),
         cluster: desired.environment.cluster.clone(),
-        revision: desired.revision.clone(),
-        seen_at,
+        wanted: Wanted::Commit { revision: desired.revision.clone(), seen_at },
         now,
         services: services.collect(),
         schedules_left: plan.schedules_left.clone(),

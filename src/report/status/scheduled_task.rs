@@ -7,7 +7,7 @@ use crate::model::{LiveScheduledTask, Part, Schedule, ServiceRecord};
 use crate::plan::{Decision, Held, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::plain;
-use crate::report::steps::what_happens;
+use crate::report::steps::what_plan_does;
 
 pub(super) fn scheduled_task_status(
     planned: &ServicePlan,
@@ -24,7 +24,7 @@ pub(super) fn scheduled_task_status(
     let conditions = [
         Some(ready(planned, &healthy)),
         Some(healthy),
-        Some(drifted(&planned.decision, unreadable)),
+        Some(drifted(planned, unreadable)),
         reconciling(planned),
         stalled_or_suspended(&planned.decision),
     ];
@@ -37,7 +37,7 @@ pub(super) fn scheduled_task_status(
         desired: None,
         task_definition: schedule.and_then(Schedule::task_definition),
         schedule: schedule.map(ScheduleStatus::of),
-        digest: planned.digest.clone(),
+        digest: Some(planned.digest.clone()),
         quarantine: quarantine.cloned(),
         last_good: None,
         hook: None,
@@ -76,14 +76,18 @@ fn ready(planned: &ServicePlan, healthy: &Condition) -> Condition {
             let truth = if unknown { Truth::Unknown } else { Truth::False };
             condition(kind, truth, text.reason, text.headline)
         }
-        Decision::Change { steps, .. } => condition(kind, Truth::False, "Differs", what_happens(steps)),
+        Decision::Change { steps, .. } => {
+            condition(kind, Truth::False, "Differs", what_plan_does(planned, steps))
+        }
     }
 }
 
 fn reconciling(planned: &ServicePlan) -> Option<Condition> {
     let kind = ConditionKind::Reconciling;
     match &planned.decision {
-        Decision::Change { steps, .. } => Some(condition(kind, Truth::True, "Differs", what_happens(steps))),
+        Decision::Change { steps, .. } => {
+            Some(condition(kind, Truth::True, "Differs", what_plan_does(planned, steps)))
+        }
         Decision::Held { reason: reason @ Held::WaitsFor { .. }, .. } => {
             let text = HeldText::of(reason);
             Some(condition(kind, Truth::True, text.reason, text.headline))

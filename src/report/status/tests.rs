@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
-use crate::model::{EcsService, HookStage, Json, LiveService, OpenHook, Part};
+use crate::model::{Applied, Deleted, EcsService, HookStage, Json, LiveService, OpenHook, Part};
 use crate::plan::{Decision, Held, PruneGuard};
 use crate::report::Colour;
 use crate::report::example;
@@ -320,6 +320,74 @@ fn a_hook_under_way_is_told_with_its_place() {
         json!({"name": "smoke", "stage": "after", "since": "2026-11-20T21:03:10.000Z", "try": 2, "tries": 3,
             "task": null})
     );
+}
+
+/// job-api suspended, job-worker rolled back, job-search unreadable, report-cron at rest, digest a schedule.
+fn nobody_knows_git() -> Status {
+    let (mut live, mut records) = (Live { read_at: example::READ_AT, ..Live::default() }, BTreeMap::new());
+    let applied = ServiceRecord {
+        applied: Some(Applied {
+            digest: example::digest(),
+            task_definition_digest: example::digest(),
+            task_definition: example::arn("job-worker:41"),
+            revision: example::revision().id,
+            at: example::READ_AT,
+            prune: None,
+            spec: None,
+            looked_up: Vec::new(),
+            kept_drift: Vec::new(),
+        }),
+        ..ServiceRecord::default()
+    };
+    for name in ["digest", "job-api", "job-search", "job-worker", "report-cron"] {
+        let mut record = applied.clone();
+        let mut service = live_service(name, 41, 3, 3);
+        match (name, &mut service.service) {
+            ("digest", _) => record.workload = Workload::ScheduledTask,
+            ("job-worker", _) => record.quarantine = Some(example::quarantine(name)),
+            ("job-search", part) => {
+                *part = Part::Unreadable("access denied for ecs:DescribeServices".to_owned())
+            }
+            ("job-api", Part::Present(ecs)) => {
+                ecs.0["tags"] = json!([{"key": "reconciler/suspended", "value": "incident 4711"}]);
+            }
+            _ => {}
+        }
+        live.services.insert(ServiceKey::new(name), service);
+        records.insert(ServiceKey::new(name), record);
+    }
+    let deleted = Deleted { at: example::READ_AT, revision: String::new(), task_definition: None };
+    records.insert(ServiceKey::new("gone"), ServiceRecord { deleted: Some(deleted), ..applied });
+    live.schedules.insert(ServiceKey::new("digest"));
+    let why = "error: unknown field `memroy`".to_owned();
+    fold_without_git(&example::desired().environment, &live, &records, why, example::READ_AT)
+}
+
+#[test]
+fn without_git_the_ledger_and_aws_are_told_and_nothing_is_called_ready() {
+    let status = nobody_knows_git();
+    insta::assert_snapshot!(text(&status, Show::Attention), @r#"
+    production   what Git wants can't be told; the error says why · 4 services and 1 scheduled task: 3 unknown, 1 suspended, 1 rolled back
+
+      RolledBack   job-worker    runs :41 (3/3), wants 7be1… (failed 2026-11-20 21:05)
+                                 cause       container worker exited 137: out of memory
+                                 last words  worker  loading batch of 20
+                                 next        commit a change
+      Suspended    job-api       runs :41 (3/3); suspended, "incident 4711"; to go on: remove the tag `reconciler/suspended` from the service
+      Unknown      digest        what was applied last is from 4c1f9e2
+      Unknown      job-search    access denied for ecs:DescribeServices; what was applied last is from 4c1f9e2
+      Unknown      report-cron   runs :41 (3/3); what was applied last is from 4c1f9e2
+    "#);
+    assert_eq!(
+        conditions(service(&status, "job-search")),
+        ["Ready=Unknown GitUnknown", "Healthy=Unknown Unreadable", "Drifted=Unknown GitUnknown"]
+    );
+    let json = status_json(&status);
+    assert_eq!(
+        (&json["revision"], &json["gitUnknown"]),
+        (&Json::Null, &json!("error: unknown field `memroy`"))
+    );
+    assert_eq!(json["services"][0]["digest"], Json::Null);
 }
 
 #[test]

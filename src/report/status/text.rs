@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ConditionKind, ServiceStatus, Status, Truth};
+use super::{ConditionKind, ServiceStatus, Status, Truth, Wanted};
 use crate::report::failure::failure_rows;
 use crate::report::leaving::SCHEDULE_LEFT;
 use crate::report::paint::{Colour, Tone, counted, pad, span};
@@ -157,9 +157,16 @@ fn header(status: &Status, options: &StatusTextOptions, number: &dyn Fn(Word) ->
         .collect();
     let total = counted(status.services.iter().map(|service| service.workload));
     let counts = if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) };
-    let seen = span(status.now.since(status.seen_at));
+    let wanted = match &status.wanted {
+        Wanted::Commit { revision, seen_at } => {
+            format!("{revision}, seen {} ago", span(status.now.since(*seen_at)))
+        }
+        Wanted::Unknown { .. } => {
+            options.colour.paint(Tone::Bad, "what Git wants can't be told; the error says why")
+        }
+    };
     let environment = options.colour.paint(Tone::Strong, &status.environment);
-    format!("{environment}   {}, seen {seen} ago · {counts}\n\n", status.revision)
+    format!("{environment}   {wanted} · {counts}\n\n")
 }
 
 fn lines(word: Word, service: &ServiceStatus) -> Vec<String> {
@@ -179,7 +186,7 @@ fn lines(word: Word, service: &ServiceStatus) -> Vec<String> {
         Word::Reconciling => joined(runs, ConditionKind::Reconciling),
         Word::Suspended => joined(runs, ConditionKind::Suspended),
         Word::Drifted => joined(runs, ConditionKind::Drifted),
-        Word::Unknown => vec![message(ConditionKind::Ready)],
+        Word::Unknown => joined(runs, ConditionKind::Ready),
         Word::Deleting => joined(runs, ConditionKind::Deleting),
         Word::LeftInPlace => joined(runs, ConditionKind::Ready),
         Word::Overridden => joined(runs, ConditionKind::Overridden),

@@ -1,0 +1,88 @@
+//! What this installation did, where no commit says what is wanted of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use super::{ledger_path_of, reader_of};
+use crate::config::{Account, Source};
+use crate::ledger::LedgerView;
+use crate::model::{
+    Environment, EnvironmentSync, Live, LiveService, Part, ServiceKey, ServiceRecord, Timestamp, Workload,
+};
+use crate::observe::{Departing, Observer, Owner};
+
+/// What the ledger says of itself.
+pub struct Remembered {
+    /// Only where it is, and what it is called.
+    pub environment: Environment,
+    pub records: BTreeMap<ServiceKey, ServiceRecord>,
+}
+
+/// Reads the ledger of the environment, or the only one that is there. `None`: there is none.
+pub fn remembered(source: &Source, account: &Account) -> anyhow::Result<Option<Remembered>> {
+    let names = match &source.environment {
+        Some(name) => vec![name.clone()],
+        None => names(account),
+    };
+    let name = match names.as_slice() {
+        [] => return Ok(None),
+        [name] => name,
+        several => bail!("there are ledgers of {}; `--environment` chooses one", several.join(", ")),
+    };
+    let path = ledger_path_of(account, name);
+    let Some((place, view)) = LedgerView::read_anywhere(&path)? else { return Ok(None) };
+    if place.installation != account.installation {
+        bail!("`{}` is the ledger of {place}", path.display());
+    }
+    let environment = Environment {
+        name: name.clone(),
+        account: place.account,
+        region: place.region,
+        cluster: place.cluster,
+        variables: BTreeMap::new(),
+        looked_up: Vec::new(),
+        sync: EnvironmentSync::default(),
+    };
+    Ok(Some(Remembered { environment, records: view.records().clone() }))
+}
+
+/// The environments that the state folder has ledgers of.
+fn names(account: &Account) -> Vec<String> {
+    let files = std::fs::read_dir(&account.state).into_iter().flatten().flatten();
+    let paths = files.map(|file| PathBuf::from(file.file_name()));
+    let mut names: Vec<String> =
+        paths.filter_map(|path| Some(path.to_str()?.strip_suffix(".ledger.json")?.to_owned())).collect();
+    names.sort();
+    names
+}
+
+/// One look at what the ledger has; where AWS can't be asked, each part says why.
+pub async fn observe_remembered(account: &Account, known: &Remembered, now: Timestamp) -> Live {
+    let there = || known.records.iter().filter(|(_, record)| record.deleted.is_none());
+    let is = |record: &ServiceRecord, workload| record.workload == workload;
+    let reader = match reader_of(account, &known.environment).await {
+        Ok(reader) => reader,
+        Err(error) => {
+            let why = error.to_string();
+            eprintln!("note: {why}");
+            // The way out is told once, and not for each service.
+            let why = why.lines().next().unwrap_or_default();
+            let unreadable =
+                || LiveService { service: Part::Unreadable(why.to_owned()), ..LiveService::absent() };
+            let services = there().map(|(key, _)| (key.clone(), unreadable())).collect();
+            return Live { services, read_at: now, ..Live::default() };
+        }
+    };
+    let services: Vec<Departing<'_>> = there()
+        .filter(|(_, record)| is(record, Workload::Service))
+        .map(|(key, record)| Departing { key, record: Some(record), may_go: false })
+        .collect();
+    let observer = Observer::new(reader, &known.environment.cluster);
+    let mut live = observer.observe_with(&[], &services, now).await;
+    let schedules = there().any(|(_, record)| is(record, Workload::ScheduledTask));
+    let owner = Owner { installation: &account.installation, environment: &known.environment.name };
+    observer.observe_scheduled_tasks(&[], schedules, owner, &mut live).await;
+    live
+}
