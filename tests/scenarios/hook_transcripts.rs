@@ -128,6 +128,12 @@ async fn a_hook_that_fails_reads_like_this() {
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 stalled
 
       Stalled      api           runs :1 (2/2); quarantined; digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"); to try again: commit a change
+                                 likely cause hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"
+                                 what we saw  1 task stopped: migrate exited 1
+                                 last words   migrate  starting migrate-crash:1
+                                 last words   migrate  fatal: cannot start: configuration is not valid
+                                 gate         hook, 2027-01-15 08:00
+                                 next         commit a change of api
     "#);
 }
 
@@ -163,9 +169,12 @@ async fn a_smoke_test_that_fails_reads_like_this() {
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 rolled back
 
       RolledBack   api           runs :1 (2/2), wants 725c… (failed 2027-01-15 08:00)
-                                 cause       hook smoke: container smoke exited 1; its last words: "fatal: cannot start: configuration is not valid"
-                                 last words  smoke  fatal: cannot start: configuration is not valid
-                                 next        commit a change
+                                 likely cause hook smoke: container smoke exited 1; its last words: "fatal: cannot start: configuration is not valid"
+                                 what we saw  1 task stopped: smoke exited 1
+                                 last words   smoke  starting smoke-crash:1
+                                 last words   smoke  fatal: cannot start: configuration is not valid
+                                 gate         hook, 2027-01-15 08:00
+                                 next         commit a change of api
     "#);
 }
 
