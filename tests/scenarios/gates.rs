@@ -270,7 +270,7 @@ async fn targets_that_fall_ill_after_completion_take_the_deployment_back() {
 
                 likely cause   GET health check answers 503 (target group api); this commit changed image "app:1" -> "app:2"
                 what changed   image "app:1" -> "app:2"
-                what we saw    8 tasks stopped in 20833 d: Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/api/123b3fd00519798b)
+                what we saw    8 tasks stopped in 13 m: Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/api/123b3fd00519798b)
                 what we saw    8 targets unhealthy: Health checks failed with these codes: [503] (Target.ResponseCodeMismatch)
                 ECS says       (service api) (task c952c5620043c71453de1bc5766f3a57) (port 8080) is unhealthy in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/api/123b3fd00519798b) due to (reason Health checks failed with these codes: [503]).
                 gate           target health, no target of the deployment is there, 19 m after the deployment completed, 2027-01-15 08:32

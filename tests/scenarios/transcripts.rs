@@ -100,7 +100,7 @@ async fn a_roll_back_reads_like_this() {
     ! api           held: quarantined
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:crash"  service-0.yaml:12 · asked for in 4c1f9e2
-        digest 1401… failed on 2027-01-15 08:00 (container app exited 1 soon after start)
+        digest 1401… failed on 2027-01-15 08:00 (container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash")
         to try again: commit a change
 
     1 held.
@@ -109,8 +109,12 @@ async fn a_roll_back_reads_like_this() {
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 rolled back
 
       RolledBack   api           runs :1 (2/2), wants 1401… (failed 2027-01-15 08:00)
-                                 cause       container app exited 1 soon after start
-                                 next        commit a change
+                                 likely cause container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash"
+                                 what changed image "app:1" -> "app:crash"
+                                 what we saw  4 tasks stopped in 11 s: app exited 1
+                                 ECS says     (service api) (deployment ecs-svc/2561866513979060390) deployment failed: tasks failed to start.
+                                 gate         ECS circuit breaker, 2027-01-15 08:00
+                                 next         commit a change to service-0.yaml
     "#);
 }
 

@@ -26,7 +26,7 @@ pub(super) fn judge(case: &Case<'_>, place: usize, gate: &HttpGate) -> Opinion {
     }
 }
 
-/// Counts each check once. A check that went well forgets those before it.
+/// Counts each check once. A check that went well (`None`) forgets those before it.
 pub(super) fn remember(case: &Case<'_>, place: usize, gate: &GatePolicy) -> Option<GateNote> {
     let known = case.note(place).cloned();
     let (GatePolicy::Http(gate), Some(check)) = (gate, case.live.gates.checks.get(&place)) else {
@@ -35,7 +35,7 @@ pub(super) fn remember(case: &Case<'_>, place: usize, gate: &GatePolicy) -> Opti
     if check.at < case.completed_at {
         return known;
     }
-    let Some(why) = wrong_with(check, gate) else { return None };
+    let why = wrong_with(check, gate)?;
     let times = match &known {
         Some(GateNote::Failing { last, .. }) if check.at <= *last => return known,
         Some(GateNote::Failing { times, .. }) => times.saturating_add(1),
