@@ -45,6 +45,10 @@ pub enum Verb {
     Run(RunSettings),
     /// Show how each service stands.
     Status(StatusSettings),
+    /// Let a deployment go on that waits for a person at a lifecycle hook.
+    Continue(DecideSettings),
+    /// Stop a deployment that is under way: ECS takes the service back.
+    Abort(DecideSettings),
     /// Write manifests of what runs in a cluster, or of another tool's files; changes nothing in AWS.
     Import(ImportSettings),
     /// Run a whole AWS account on this machine, and reconcile a repository against it.
@@ -234,6 +238,19 @@ pub struct StatusSettings {
     /// Name every service, not only those that need attention.
     #[arg(long)]
     pub all: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DecideSettings {
+    /// Name of the service.
+    #[arg(value_name = "SERVICE")]
+    pub service: String,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub account: Account,
+    #[arg(short, long, default_value = "text")]
+    pub output: Output,
 }
 
 #[derive(Clone, Debug, Args)]

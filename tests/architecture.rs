@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
-use reconciler::aws::{Inspector, Reader, Writer};
+use reconciler::aws::{Inspector, Reader, Requester, Writer};
 use reconciler::config::Settings;
 use reconciler::manifest;
 use reconciler::model::{Checkout, Revision, Timestamp};
@@ -240,6 +240,11 @@ fn the_policy_for_apply_allows_what_is_called_and_nothing_else() {
     // other when a schedule group is created with tags.
     let asked_along = ["iam:PassRole", "scheduler:TagResource"];
     allows_exactly("apply.json", &[&Reader::ACTIONS, &Writer::ACTIONS, &asked_along]);
+}
+
+#[test]
+fn the_policy_for_people_allows_what_their_verbs_call_and_nothing_else() {
+    allows_exactly("people.json", &[&Requester::ACTIONS]);
 }
 
 fn deployed() -> Value {

@@ -12,7 +12,9 @@ use aws_smithy_http_client::tls;
 
 use super::call::Line;
 use super::json_service::JsonService;
-use super::{Budget, Credentials, Error, ErrorKind, Inspector, OnCall, Reader, SharedHttpClient, Writer};
+use super::{
+    Budget, Credentials, Error, ErrorKind, Inspector, OnCall, Reader, Requester, SharedHttpClient, Writer,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,6 +54,7 @@ impl Settings {
 pub struct Aws {
     reader: Reader,
     writer: Writer,
+    requester: Requester,
     inspector: Inspector,
     line: Arc<Line>,
 }
@@ -69,6 +72,11 @@ impl Aws {
     /// Only `apply` and `run` ask for it.
     pub fn writer(&self) -> Writer {
         self.writer.clone()
+    }
+
+    /// Only the verbs ask for it by which people decide something.
+    pub fn requester(&self) -> Requester {
+        self.requester.clone()
     }
 
     /// Calls made so far, each counted once however often the SDK repeated it.
@@ -151,6 +159,7 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
         inspector: Inspector::new(reads.ecs.clone(), line.clone(), &settings.region, shared.endpoint_url()),
         reader: Reader::new(reads, line.clone()),
         writer: Writer::new(clients(&writes), line.clone()),
+        requester: Requester::new(clients(&writes), line.clone()),
         line,
     })
 }

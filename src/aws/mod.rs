@@ -16,6 +16,7 @@ mod inspector;
 mod json_service;
 mod permit;
 mod reader;
+mod requester;
 mod secret_shape;
 mod web;
 mod writer;
@@ -42,6 +43,7 @@ pub use reader::{
     CallerIdentity, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICE_REVISIONS_MAX, SERVICES_MAX,
     TASKS_MAX, TargetHealth, resource_id,
 };
+pub use requester::Requester;
 pub use secret_shape::SecretShape;
 pub use web::{Loopback, Web};
 pub use writer::Writer;

@@ -62,12 +62,13 @@ pub const TASKS_MAX: usize = 100;
 /// Tasks of one service that gates look at: ECS allows 5,000.
 const RUNNING_TASKS_MAX: usize = 5_000;
 
-const ACTIONS: [&str; 21] = [
+const ACTIONS: [&str; 22] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "cloudformation:ListExports",
     "cloudwatch:DescribeAlarms",
+    "ecs:DescribeServiceDeployments",
     "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
     "ecs:DescribeTaskDefinition",
@@ -102,7 +103,7 @@ mod schedules;
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 21] = ACTIONS;
+    pub const ACTIONS: [&str; 22] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -215,6 +216,18 @@ impl Reader {
         let body = json!({"cluster": cluster, "service": service, "maxResults": max});
         let mut answer = send!(self, ecs.list_service_deployments, call, &body)?;
         Ok(list(&mut answer.body["serviceDeployments"]))
+    }
+
+    /// One service deployment in full, with its stage; `None`: ECS does not know it.
+    pub async fn describe_service_deployment(&self, arn: &str) -> Result<Option<Json>, Error> {
+        let call = Call::new(
+            "ecs:DescribeServiceDeployments",
+            Category::ServiceDeployment,
+            format!("read the service deployment `{arn}`"),
+        );
+        let body = json!({"serviceDeploymentArns": [arn]});
+        let mut answer = send!(self, ecs.describe_service_deployments, call, &body)?;
+        Ok(list(&mut answer.body["serviceDeployments"]).into_iter().next())
     }
 
     /// Tasks of a service that stopped. ECS keeps them for an hour or so.

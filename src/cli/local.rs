@@ -65,6 +65,8 @@ struct LocalImage {
 struct TargetGroup {
     name: String,
     port: u16,
+    /// Name of a second group like this one: deployments that shift traffic go back and forth between them.
+    alternate: Option<String>,
     #[serde(default = "root")]
     health_check_path: String,
     /// Requests whose path matches go to this group.
@@ -361,35 +363,49 @@ impl Provision<'_> {
         )?;
         let listener = listener["Listeners"][0]["ListenerArn"].clone();
         for (priority, group) in (1..).zip(groups) {
-            let made = self.elb(
-                "CreateTargetGroup",
-                &json!({
-                    "Name": group.name, "Protocol": "HTTP", "Port": group.port.to_string(),
-                    "VpcId": VPC, "TargetType": "ip",
-                    "HealthCheckPath": group.health_check_path,
-                    "HealthCheckIntervalSeconds": group.health_check_interval_seconds.to_string(),
-                    "HealthCheckTimeoutSeconds": "2",
-                    "HealthyThresholdCount": "2", "UnhealthyThresholdCount": "2",
-                }),
-            )?;
-            let arn = made["TargetGroups"][0]["TargetGroupArn"].clone();
-            self.elb(
-                "ModifyTargetGroupAttributes",
-                &json!({"TargetGroupArn": arn, "Attributes": [{
-                    "Key": "deregistration_delay.timeout_seconds",
-                    "Value": group.deregistration_delay_seconds.to_string(),
-                }]}),
-            )?;
+            let arn = self.target_group(&group.name, group)?;
+            let action = match &group.alternate {
+                None => json!({"Type": "forward", "TargetGroupArn": arn}),
+                Some(alternate) => {
+                    let second = self.target_group(alternate, group)?;
+                    json!({"Type": "forward", "ForwardConfig": {"TargetGroups": [
+                        {"TargetGroupArn": arn, "Weight": "1"}, {"TargetGroupArn": second, "Weight": "0"},
+                    ]}})
+                }
+            };
             self.elb(
                 "CreateRule",
                 &json!({
                     "ListenerArn": listener, "Priority": priority.to_string(),
                     "Conditions": [{"Field": "path-pattern", "Values": [group.path_pattern]}],
-                    "Actions": [{"Type": "forward", "TargetGroupArn": arn}],
+                    "Actions": [action],
                 }),
             )?;
         }
         Ok(listener.as_str().map(str::to_owned))
+    }
+
+    fn target_group(&mut self, name: &str, group: &TargetGroup) -> anyhow::Result<Value> {
+        let made = self.elb(
+            "CreateTargetGroup",
+            &json!({
+                "Name": name, "Protocol": "HTTP", "Port": group.port.to_string(),
+                "VpcId": VPC, "TargetType": "ip",
+                "HealthCheckPath": group.health_check_path,
+                "HealthCheckIntervalSeconds": group.health_check_interval_seconds.to_string(),
+                "HealthCheckTimeoutSeconds": "2",
+                "HealthyThresholdCount": "2", "UnhealthyThresholdCount": "2",
+            }),
+        )?;
+        let arn = made["TargetGroups"][0]["TargetGroupArn"].clone();
+        self.elb(
+            "ModifyTargetGroupAttributes",
+            &json!({"TargetGroupArn": arn, "Attributes": [{
+                "Key": "deregistration_delay.timeout_seconds",
+                "Value": group.deregistration_delay_seconds.to_string(),
+            }]}),
+        )?;
+        Ok(arn)
     }
 }
 

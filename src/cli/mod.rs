@@ -1,11 +1,14 @@
 //! One file per verb; this one only chooses.
 
+mod abort;
 mod apply;
 mod import;
+mod in_flight;
 #[cfg(feature = "local")]
 pub mod local;
 mod plan;
 mod render;
+mod resume;
 mod road;
 mod run;
 pub mod schema;
@@ -74,6 +77,8 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
         Verb::Apply(settings) => apply::run(&settings, &surroundings).await,
         Verb::Run(settings) => run::run(&settings, &surroundings).await,
         Verb::Status(settings) => unless_stopped(stop, status::run(&settings, &surroundings)).await,
+        Verb::Continue(settings) => unless_stopped(stop, resume::run(&settings, &surroundings)).await,
+        Verb::Abort(settings) => unless_stopped(stop, abort::run(&settings, &surroundings)).await,
         Verb::Import(settings) => unless_stopped(stop, import::run(&settings, &surroundings)).await,
         #[cfg(feature = "local")]
         Verb::Local(settings) => local::run(&settings, &surroundings).await,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use super::{Exit, Surroundings};
-use crate::aws::{self, CallerIdentity, ErrorKind, Inspector, Loopback, Reader, Web};
+use crate::aws::{self, CallerIdentity, ErrorKind, Inspector, Loopback, Reader, Requester, Web};
 use crate::config::{Account, Source};
 use crate::controller::{Controller, Engine, LookUp, Timing};
 use crate::journal::Journal;
@@ -188,6 +188,12 @@ pub async fn reader(account: &Account, desired: &Desired) -> anyhow::Result<Read
 /// Connects likewise, where no commit says what is wanted there.
 pub async fn reader_of(account: &Account, environment: &Environment) -> anyhow::Result<Reader> {
     Ok(connect(account, environment).await?.0.reader())
+}
+
+/// Connects likewise, for a person who decides something.
+pub async fn requester(account: &Account, environment: &Environment) -> anyhow::Result<(Reader, Requester)> {
+    let (aws, _) = connect(account, environment).await?;
+    Ok((aws.reader(), aws.requester()))
 }
 
 /// Connects likewise, to look at what services stand on; and says in which account.

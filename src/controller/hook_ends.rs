@@ -123,6 +123,7 @@ impl Engine {
                     // It is gone: what to do about that is decided without the hook.
                     Verdict::Superseded { .. }
                     | Verdict::Progressing { .. }
+                    | Verdict::Paused { .. }
                     | Verdict::Failing { .. }
                     | Verdict::RolledBackByEcs(_)
                     | Verdict::Failed(_) => {

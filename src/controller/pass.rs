@@ -346,6 +346,7 @@ impl Engine {
             back_to: rollout::last_good(live, Some(record), &service.rollout),
             changes: Vec::new(),
             watched: crate::model::Watched::default(),
+            course: None,
         };
         self.ledger.update(&service.key, |record| record.rollout = Some(rollout)).await?;
         Ok(Next::Watch(SOON))

@@ -1,18 +1,23 @@
 //! What becomes of a rollout: watched until it is judged, then recorded as good, or taken back.
 
+use std::time::Duration;
+
 use super::hooks::{Running, SOON, ServiceRevision};
 use super::pass::{Engine, Next, WATCH_EVERY, running};
 use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
-    Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood, LiveService, OnFailure,
+    Course, Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood, LiveService, OnFailure,
     Ownership, Part, Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload,
     tag,
 };
 use crate::plan::{Action, Decision, Extent, Hooks, ServicePlan, Step};
 use crate::report::{self, Aftermath};
 use crate::rollout::{self, GatesVerdict, RollBack, Verdict};
+
+/// How long until a deployment that waits for a person is looked at again.
+const PAUSED_EVERY: Duration = Duration::from_secs(15);
 
 /// What a rollout is judged with.
 #[derive(Clone, Copy)]
@@ -60,7 +65,10 @@ impl Engine {
     }
 
     async fn judge(&self, case: Case<'_>) -> Result<Option<Next>, ledger::Error> {
-        let Case { service, live, rollout, .. } = case;
+        let course = self.note_stage(case).await?;
+        let rollout = &Rollout { course, ..case.rollout.clone() };
+        let case = Case { rollout, ..case };
+        let Case { service, live, .. } = case;
         let verdict = rollout::judge(rollout, &service.rollout, live, (self.now)());
         let under_way =
             matches!(verdict, Verdict::Progressing { .. } | Verdict::Failing { .. } | Verdict::Completed);
@@ -78,6 +86,10 @@ impl Engine {
             Verdict::Progressing { sentence } | Verdict::Unknown { sentence } => {
                 self.journal.tell_once(self.event(case, Kind::Progress, sentence));
                 Ok(watch_on(service, rollout))
+            }
+            Verdict::Paused { sentence } => {
+                self.journal.tell_once(self.event(case, Kind::Held, sentence));
+                Ok(watch_on(service, rollout).map(|_| Next::Watch(PAUSED_EVERY)))
             }
             Verdict::Failing { sentence } => {
                 self.journal.tell_once(self.event(case, Kind::Failing, sentence));
@@ -157,6 +169,28 @@ impl Engine {
                 Ok(None)
             }
         }
+    }
+
+    /// Writes down how far ECS has taken a deployment that shifts traffic, when it has moved on.
+    async fn note_stage(&self, case: Case<'_>) -> Result<Option<Course>, ledger::Error> {
+        let Case { service, live, rollout, .. } = case;
+        let Some(staged) = rollout::under_way(rollout, live) else { return Ok(rollout.course.clone()) };
+        let before = rollout.course.clone().unwrap_or_default();
+        let after = before.after(staged, (self.now)());
+        if before != after {
+            if before.pausing_since.is_some() && after.pausing_since.is_none() {
+                self.journal.is_over(&service.key, Kind::Held);
+            }
+            let noted = after.clone();
+            self.ledger
+                .update(&service.key, |record| {
+                    if let Some(rollout) = &mut record.rollout {
+                        rollout.course = Some(noted);
+                    }
+                })
+                .await?;
+        }
+        Ok(Some(after))
     }
 
     /// Runs the hooks after a deployment, one after the other.
@@ -375,6 +409,7 @@ impl Engine {
             back_to: None,
             changes: Vec::new(),
             watched: crate::model::Watched::default(),
+            course: None,
             ..rollout.clone()
         };
         self.ledger.update(&service.key, |record| record.rollout = Some(watch)).await?;
@@ -481,5 +516,6 @@ pub(super) fn adoptable(
         back_to: rollout::last_good(live, Some(record), &service.rollout),
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
+        course: None,
     })
 }

@@ -49,6 +49,7 @@ pub async fn recover(
         back_to: back_to.filter(|_| kind == RolloutKind::Deploy).cloned(),
         changes: intent.changes.clone(),
         watched: Watched::default(),
+        course: None,
     };
     // Not yet `applied`: the steps after this one may not have been made.
     ledger

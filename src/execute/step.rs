@@ -394,6 +394,7 @@ fn rollout(
         back_to,
         changes: changes(work),
         watched: Watched::default(),
+        course: None,
     }
 }
 

@@ -200,6 +200,7 @@ async fn steps_are_made_in_order_and_each_is_filled_in_from_the_one_before() {
         back_to: Some(arn(1)),
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
+        course: None,
     };
     assert_eq!(execution, Execution::Done { started: Some(rollout.clone()) });
     assert_eq!(stub.operations(), ["RegisterTaskDefinition", "UpdateService", "TagResource"]);
@@ -555,6 +556,7 @@ fn a_rollout_without_an_id_gets_it_once_its_deployment_shows() {
             back_to: None,
             changes: Vec::new(),
             watched: crate::model::Watched::default(),
+            course: None,
         };
         now(stage.ledger.update(&stage.desired.key, |record| record.rollout = Some(rollout))).unwrap();
         assert_eq!(stage.recover(&live()).is_some(), found, "{kind:?} of {number} at {started_at}");

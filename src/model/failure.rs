@@ -142,8 +142,14 @@ impl ChangedField {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Gate {
-    /// ECS's own deployment circuit breaker, or its alarms.
+    /// ECS's own deployment circuit breaker, or another judge of ECS's that it does not name.
     EcsCircuitBreaker,
+    /// CloudWatch alarms of the deployment configuration.
+    EcsAlarms,
+    /// A lifecycle hook of the deployment configuration failed, or nobody answered it.
+    LifecycleHook,
+    /// Somebody stopped the deployment.
+    StoppedByHand,
     /// `rollout.timeout` passed.
     Deadline,
     /// The service went back, or away, under us.
@@ -175,7 +181,13 @@ impl Gate {
             | Gate::Alarms
             | Gate::Http
             | Gate::BakeTime => true,
-            Gate::EcsCircuitBreaker | Gate::Deadline | Gate::Superseded | Gate::RefusedByAws => false,
+            Gate::EcsCircuitBreaker
+            | Gate::EcsAlarms
+            | Gate::LifecycleHook
+            | Gate::StoppedByHand
+            | Gate::Deadline
+            | Gate::Superseded
+            | Gate::RefusedByAws => false,
         }
     }
 
@@ -183,6 +195,9 @@ impl Gate {
     pub fn field(self) -> &'static str {
         match self {
             Gate::EcsCircuitBreaker => "deploymentCircuitBreaker",
+            Gate::EcsAlarms => "deploymentConfiguration.alarms",
+            Gate::LifecycleHook => "lifecycleHooks",
+            Gate::StoppedByHand => "stopped by hand",
             Gate::Deadline => "timeout",
             Gate::Superseded => "superseded",
             Gate::RefusedByAws => "refused",
@@ -200,6 +215,9 @@ impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Gate::EcsCircuitBreaker => "ECS circuit breaker",
+            Gate::EcsAlarms => "ECS alarms",
+            Gate::LifecycleHook => "lifecycle hook",
+            Gate::StoppedByHand => "by hand",
             Gate::Deadline => "deadline",
             Gate::Superseded => "superseded",
             Gate::RefusedByAws => "refused by AWS",

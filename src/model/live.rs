@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, Json, LiveGates, LiveScheduledTask, Overriding, Ownership, ServiceKey, StoppedTask,
-    TaskDefinitionArn, Timestamp, UnhealthyTarget, tag, tags,
+    Digest, Json, LiveGates, LiveScheduledTask, Overriding, Ownership, ServiceKey, StagedDeployment,
+    StoppedTask, TaskDefinitionArn, Timestamp, UnhealthyTarget, tag, tags,
 };
 
 /// A part of the world that was read, is not there, or could not be read.
@@ -61,6 +61,9 @@ pub struct LiveService {
     pub scaling: Part<LiveScaling>,
     /// Newest first, as ListServiceDeployments tells. Read only while a rollout is of interest.
     pub deployments: Part<Vec<ServiceDeployment>>,
+    /// The deployment under way, or ours, where traffic is shifted. `Absent`: it is a rolling update, or no
+    /// rollout is of interest.
+    pub staged: Part<StagedDeployment>,
     /// Tasks that stopped, newest first; read only when something goes wrong.
     pub stopped_tasks: Vec<StoppedTask>,
     pub unhealthy_targets: Vec<UnhealthyTarget>,
@@ -83,6 +86,7 @@ impl LiveService {
             service_revision: Part::Absent,
             scaling: Part::Absent,
             deployments: Part::Absent,
+            staged: Part::Absent,
             stopped_tasks: Vec::new(),
             unhealthy_targets: Vec::new(),
             target_health: None,
@@ -363,6 +367,22 @@ impl ServiceDeploymentStatus {
             "ROLLBACK_SUCCESSFUL" => Self::RollbackSuccessful,
             "ROLLBACK_FAILED" => Self::RollbackFailed,
             other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// As AWS writes it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::InProgress => "IN_PROGRESS",
+            Self::Successful => "SUCCESSFUL",
+            Self::StopRequested => "STOP_REQUESTED",
+            Self::Stopped => "STOPPED",
+            Self::RollbackRequested => "ROLLBACK_REQUESTED",
+            Self::RollbackInProgress => "ROLLBACK_IN_PROGRESS",
+            Self::RollbackSuccessful => "ROLLBACK_SUCCESSFUL",
+            Self::RollbackFailed => "ROLLBACK_FAILED",
+            Self::Other(other) => other,
         }
     }
 

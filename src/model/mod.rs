@@ -15,6 +15,7 @@ mod revision;
 mod scaling_override;
 mod scheduled_task;
 mod service_key;
+mod stages;
 mod surroundings;
 mod tags;
 mod timestamp;
@@ -50,6 +51,7 @@ pub use scheduled_task::{
     DesiredScheduledTask, LiveScheduledTask, Schedule, ScheduleGroup, Workload, schedule_group_name,
 };
 pub use service_key::ServiceKey;
+pub use stages::{Course, LifecycleHook, LifecycleHookStatus, Share, StagedDeployment};
 pub use surroundings::{Facts, ImageId, Repository, Subject};
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
 use super::{
-    ChangedField, DesiredService, Digest, EcsService, Failure, FieldPath, Hook, HookOutcome, Json, OpenHook,
-    Part, PastHook, REVISION_ONLY, Scaling, TaskDefinitionArn, Timestamp, Watched, Workload,
+    ChangedField, Course, DesiredService, Digest, EcsService, Failure, FieldPath, Hook, HookOutcome, Json,
+    OpenHook, Part, PastHook, REVISION_ONLY, Scaling, TaskDefinitionArn, Timestamp, Watched, Workload,
 };
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
@@ -341,6 +341,9 @@ pub struct Rollout {
     /// What its gates remember.
     #[serde(default, skip_serializing_if = "Watched::is_empty")]
     pub watched: Watched,
+    /// How far ECS was seen to take it, where it shifts traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

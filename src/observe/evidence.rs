@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::parallel::{in_parallel, read};
 use super::redact::redact;
-use super::{Observer, Want, gates};
+use super::{Observer, Want, gates, stages};
 use crate::model::{
     EcsService, Json, LiveService, LiveTarget, LiveTaskDefinition, Part, Rollout, ServiceDeployment,
-    ServiceDeploymentStatus, ServiceKey, StoppedContainer, StoppedTask, Timestamp, UnhealthyTarget,
+    ServiceDeploymentStatus, ServiceKey, StagedDeployment, StoppedContainer, StoppedTask, Timestamp,
+    UnhealthyTarget,
 };
+use crate::rollout;
 
 const DEPLOYMENTS_MAX: usize = 5;
 /// ECS's own quota per service.
@@ -84,8 +86,11 @@ impl Observer {
         live: &mut LiveService,
     ) {
         let gated = gates::is_gated(want, service, rollout);
+        // Where traffic is shifted, nothing but the service deployments tells the end of one from its middle.
+        let ended = service.shifts_traffic() && stages::current(service).is_none();
         let decided = !is_leading(service, rollout)
-            || is_late(want, rollout, now)
+            || ended
+            || (!service.shifts_traffic() && is_late(want, rollout, None, now))
             || rollout.digest != want.desired.digest
             // Found to be no good while ECS is at it: whether it can be stopped is told there alone.
             || gates::is_rejected(want, rollout)
@@ -98,14 +103,31 @@ impl Observer {
                 false => Part::Absent,
             }
         };
-        let (deployments, ()) = tokio::join!(deployments, self.target_health(service, live));
-        live.deployments = deployments;
+        if service.shifts_traffic() {
+            live.deployments = deployments.await;
+            live.staged = self.staged(service, rollout, &live.deployments).await;
+            let staged = live.staged.present().filter(|staged| !staged.status.is_terminal());
+            let green = match staged {
+                Some(staged) => self.green_groups(want, staged).await,
+                None => Vec::new(),
+            };
+            self.target_health(green.iter().map(String::as_str).collect(), live).await;
+        } else {
+            let groups = target_groups(service);
+            let (deployments, ()) = tokio::join!(deployments, self.target_health(groups, live));
+            live.deployments = deployments;
+        }
         if gated {
             self.for_gates(want, rollout, now, live).await;
         }
         let bakes = gated && gates::tasks_came_and_went(want, service, rollout, now);
-        if bakes || is_going_wrong(want, service, rollout, now, &live.deployments) {
-            let counted = (!decided).then(|| counted(service, rollout)).flatten();
+        let late = is_late(want, rollout, live.staged.present(), now);
+        if late && !matches!(live.deployments, Part::Present(_)) {
+            // A way back begins with what can be stopped.
+            live.deployments = self.service_deployments(want).await;
+        }
+        if bakes || is_going_wrong(late, service, rollout, &live.deployments) {
+            let counted = (!decided && !late).then(|| counted(service, rollout)).flatten();
             live.stopped_tasks = self.stopped_tasks_once(want, rollout, counted, now).await;
         }
     }
@@ -140,14 +162,8 @@ impl Observer {
     }
 
     /// Leaves `target_health` empty if a target group can't be read: a part of it would mislead.
-    async fn target_health(&self, service: &EcsService, live: &mut LiveService) {
-        let mut groups: Vec<&str> = service.0["loadBalancers"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|balancer| balancer["targetGroupArn"].as_str())
-            .take(TARGET_GROUPS_MAX)
-            .collect();
+    async fn target_health(&self, mut groups: Vec<&str>, live: &mut LiveService) {
+        groups.truncate(TARGET_GROUPS_MAX);
         groups.sort_unstable();
         groups.dedup();
         if groups.is_empty() {
@@ -237,17 +253,23 @@ fn counted<'a>(service: &'a EcsService, rollout: &'a Rollout) -> Option<Counted<
 }
 
 /// Most of the time is gone.
-fn is_late(want: &Want<'_>, rollout: &Rollout, now: Timestamp) -> bool {
-    now.since(rollout.started_at) >= want.desired.rollout.timeout.mul_f64(0.8)
+fn is_late(want: &Want<'_>, rollout: &Rollout, staged: Option<&StagedDeployment>, now: Timestamp) -> bool {
+    let policy = &want.desired.rollout;
+    let deadline = rollout::deadline(rollout, policy, rollout.started_at, staged, now);
+    deadline.is_some_and(|deadline| now.plus(policy.timeout.mul_f64(0.2)) >= deadline)
+}
+
+fn target_groups(service: &EcsService) -> Vec<&str> {
+    let balancers = service.0["loadBalancers"].as_array().into_iter().flatten();
+    balancers.filter_map(|balancer| balancer["targetGroupArn"].as_str()).collect()
 }
 
 /// Whether stopped tasks are worth two more calls: tasks fail, the deployment lost its place, or most
 /// of the time is gone.
 fn is_going_wrong(
-    want: &Want<'_>,
+    late: bool,
     service: &EcsService,
     rollout: &Rollout,
-    now: Timestamp,
     deployments: &Part<Vec<ServiceDeployment>>,
 ) -> bool {
     let Some(id) = rollout.deployment.as_deref() else { return false };
@@ -266,7 +288,6 @@ fn is_going_wrong(
                     | ServiceDeploymentStatus::Successful
             )
     });
-    let late = is_late(want, rollout, now);
     let completed = ours.is_some_and(|deployment| deployment.rollout_state() == Some("COMPLETED"));
     failing || rolled_back || (late && !completed)
 }

@@ -14,6 +14,7 @@ mod schedule_tests;
 mod scheduled_tasks;
 mod service_revisions;
 mod services;
+mod stages;
 mod surroundings;
 mod survey;
 mod task_definitions;
@@ -97,6 +98,7 @@ pub struct Observer {
     /// What URLs of gates are asked with; whoever only looks has none.
     web: Option<Web>,
     checks: Checks,
+    green: stages::GreenMemory,
 }
 
 impl Observer {
@@ -112,6 +114,7 @@ impl Observer {
             stopped: StoppedMemory::default(),
             web: None,
             checks: Checks::default(),
+            green: stages::GreenMemory::default(),
         }
     }
 

@@ -449,6 +449,7 @@ fn rolling_record() -> ServiceRecord {
         back_to: None,
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
+        course: None,
     };
     ServiceRecord { rollout: Some(rollout), ..applied() }
 }

@@ -1,6 +1,7 @@
 //! Windows onto plan and journal: pure functions from values to text and JSON. `now` is an argument.
 
 mod created;
+pub mod deployment;
 mod failure;
 mod held;
 mod imported;

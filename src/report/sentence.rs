@@ -6,7 +6,7 @@ use super::replacing;
 use super::steps::{DELETED, ScheduleChange, schedule};
 use super::value::{change, value_text};
 use super::why;
-use crate::model::{Failure, Rollout, RolloutKind, Segment};
+use crate::model::{Failure, Gate, Rollout, RolloutKind, Segment};
 use crate::plan::{Action, Cause, Decision, Difference, Held, Kept, ServicePlan, Step};
 
 /// Differences that a sentence names; the rest are counted.
@@ -188,10 +188,31 @@ pub fn failure_sentence(rollout: &Rollout, failure: &Failure) -> String {
         RolloutKind::Deploy if failure.gate.judges_what_completed() && failure.hook.is_none() => {
             format!("{} did not pass", rollout.task_definition)
         }
+        // It came up, and was stopped for another reason.
+        RolloutKind::Deploy if is_about_traffic(failure.gate) => {
+            format!("{} did not go through", rollout.task_definition)
+        }
         RolloutKind::Deploy => format!("{} did not come up", rollout.task_definition),
         RolloutKind::RollBack => format!("the way back to {} failed", rollout.task_definition),
     };
     format!("{what}: {} (gate: {})", failure.likely_cause, failure.gate)
+}
+
+/// Whether the judge looks at more than whether tasks come up.
+fn is_about_traffic(gate: Gate) -> bool {
+    match gate {
+        Gate::EcsAlarms | Gate::LifecycleHook | Gate::StoppedByHand => true,
+        Gate::EcsCircuitBreaker
+        | Gate::Deadline
+        | Gate::Superseded
+        | Gate::RefusedByAws
+        | Gate::TargetHealth
+        | Gate::ContainerHealth
+        | Gate::Alarms
+        | Gate::Http
+        | Gate::BakeTime
+        | Gate::Hook => false,
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::cause::{self, Cause};
 use super::find::{not_before, our_service_deployment, ours};
+use super::stages;
 use crate::model::{
     ChangedField, EcsService, Failure, Gate, Json, LiveService, Rollout, StoppedTask, Timestamp,
 };
@@ -44,12 +45,14 @@ fn report(
     };
     let events: Vec<String> =
         told().filter(|message| !is_routine(message)).take(EVENTS_MAX).map(str::to_owned).collect();
+    let blamed = blamed(live, rollout, gate, now);
     let causes: Vec<Cause> = stopped.iter().filter_map(|task| cause::task(task)).collect();
     let cause = commonest(&causes)
         .cloned()
         .or_else(|| unhealthy_targets.first().map(|_| Cause::LoadBalancerHealth { target_group: None }))
         .or_else(|| events.iter().find_map(|event| cause::event(event)));
     let likely_cause = match (&cause, &figures) {
+        _ if blamed.is_some() => blamed.clone().unwrap_or_default(),
         // What an alarm or a URL says is about what the service does, and tasks may stop beside it.
         (_, Some(figures)) if matches!(gate, Gate::Alarms | Gate::Http) && stopped.is_empty() => {
             figures.clone()
@@ -122,6 +125,26 @@ fn blame(cause: &Cause, changes: &[ChangedField]) -> Option<String> {
         .map(|change| format!("{} {}", change.name(), change.change))
         .collect();
     (!named.is_empty()).then(|| format!("this commit changed {}", named.join(" and ")))
+}
+
+/// What a judge says that does not look at tasks.
+fn blamed(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) -> Option<String> {
+    match gate {
+        Gate::EcsAlarms | Gate::LifecycleHook => {
+            stages::ours(rollout, live).map(|it| stages::blamed(it, now).1)
+        }
+        Gate::StoppedByHand => Some(stages::STOPPED_BY_HAND.to_owned()),
+        Gate::EcsCircuitBreaker
+        | Gate::Deadline
+        | Gate::Superseded
+        | Gate::RefusedByAws
+        | Gate::TargetHealth
+        | Gate::ContainerHealth
+        | Gate::Alarms
+        | Gate::Http
+        | Gate::BakeTime
+        | Gate::Hook => None,
+    }
 }
 
 /// Tasks of our deployment that did not stop because somebody wanted fewer of them.
@@ -204,6 +227,9 @@ fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
         (Gate::EcsCircuitBreaker, _) => {
             "ECS gave up on the deployment; its tasks are no longer shown".to_owned()
         }
+        (Gate::EcsAlarms, _) => "an alarm of the deployment rang".to_owned(),
+        (Gate::LifecycleHook, _) => "a lifecycle hook failed".to_owned(),
+        (Gate::StoppedByHand, _) => stages::STOPPED_BY_HAND.to_owned(),
         (Gate::Superseded, _) => "another deployment replaced it".to_owned(),
         (Gate::RefusedByAws, _) => "AWS refused it".to_owned(),
         (Gate::Hook, _) => "a hook failed".to_owned(),

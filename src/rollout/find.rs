@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::stages;
 use crate::model::{
     Deployment, EcsService, LiveService, Rollout, RolloutKind, ServiceDeployment, ServiceDeploymentStatus,
     Timestamp,
@@ -43,6 +44,16 @@ pub(super) fn our_service_deployment<'a>(
         // It may have come and gone between two looks.
         None => all.iter().find(|one| one.created_at >= not_before(rollout) && is_going_back(&one.status)),
     }
+}
+
+/// How our deployment stands: with its stages, where they were read, else as it is listed.
+pub(super) fn our_status<'a>(
+    rollout: &Rollout,
+    service: &EcsService,
+    live: &'a LiveService,
+) -> Option<&'a ServiceDeploymentStatus> {
+    let listed = || our_service_deployment(rollout, service, live).map(|one| &one.status);
+    stages::ours(rollout, live).map(|one| &one.status).or_else(listed)
 }
 
 /// ECS goes back to the revision before, or has done so.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::diagnose::{bad_tasks, diagnose, summary};
-use super::find::{is_going_back, not_before, our_service_deployment, ours};
+use super::find::{is_going_back, not_before, our_service_deployment, our_status, ours};
+use super::stages::{self, Pause};
 use super::types::Verdict;
 use crate::model::{
     Deployment, EcsService, Gate, LiveService, Part, Rollout, RolloutKind, RolloutPolicy,
@@ -30,7 +31,7 @@ pub fn judge(rollout: &Rollout, policy: &RolloutPolicy, live: &LiveService, now:
     if service.status() == "DRAINING" {
         return Verdict::Superseded { sentence: "the service is being deleted".to_owned() };
     }
-    if let Some(verdict) = case.by_service_deployment(service) {
+    if let Some(verdict) = case.by_service_deployment(service).or_else(|| case.by_stages(service)) {
         return verdict;
     }
     match (ours(rollout, service), service.primary()) {
@@ -55,12 +56,12 @@ impl Case<'_> {
         if self.rollout.kind == RolloutKind::RollBack {
             return None;
         }
-        let status = &our_service_deployment(self.rollout, service, self.live)?.status;
+        let status = our_status(self.rollout, service, self.live)?;
         if is_going_back(status) {
             return Some(self.rolled_back_by_ecs());
         }
         match status {
-            ServiceDeploymentStatus::RollbackFailed => Some(self.failed(Gate::EcsCircuitBreaker)),
+            ServiceDeploymentStatus::RollbackFailed => Some(self.failed(self.who_went_back())),
             // Stopped by its own failure, or by a newer deployment.
             ServiceDeploymentStatus::Stopped => {
                 let primary = service.primary().map(|primary| primary.task_definition());
@@ -85,6 +86,41 @@ impl Case<'_> {
         }
     }
 
+    /// Where ECS shifts traffic, tasks and rollout states of DescribeServices tell a part of the story.
+    fn by_stages(&self, service: &EcsService) -> Option<Verdict> {
+        if let Part::Unreadable(why) = &self.live.staged {
+            // Its stage decides whether there is a deadline at all.
+            return Some(Verdict::Unknown { sentence: format!("its stage could not be read: {why}") });
+        }
+        let staged = stages::ours(self.rollout, self.live)?;
+        match staged.status {
+            ServiceDeploymentStatus::Pending | ServiceDeploymentStatus::InProgress => {}
+            ServiceDeploymentStatus::Successful => return Some(Verdict::Completed),
+            ServiceDeploymentStatus::StopRequested
+            | ServiceDeploymentStatus::Stopped
+            | ServiceDeploymentStatus::RollbackRequested
+            | ServiceDeploymentStatus::RollbackInProgress
+            | ServiceDeploymentStatus::RollbackSuccessful
+            | ServiceDeploymentStatus::RollbackFailed
+            | ServiceDeploymentStatus::Other(_) => return None,
+        }
+        let healthy = self.live.target_health;
+        if let Some(pause) = Pause::of(staged) {
+            let name = service.0["serviceName"].as_str().unwrap_or_default();
+            return Some(Verdict::Paused { sentence: pause.sentence(name, healthy, self.now) });
+        }
+        let start = self.start(ours(self.rollout, service));
+        let deadline = stages::deadline(self.rollout, self.policy, start, Some(staged), self.now);
+        if deadline.is_some_and(|deadline| self.now >= deadline) {
+            return Some(self.failed(Gate::Deadline));
+        }
+        let sentence = stages::stage_sentence(staged, healthy, self.rollout.course.as_ref(), self.now);
+        Some(match self.failing(ours(self.rollout, service)) {
+            Some(failing) => Verdict::Failing { sentence: failing },
+            None => Verdict::Progressing { sentence },
+        })
+    }
+
     /// Our deployment is the PRIMARY one.
     fn leading(&self, service: &EcsService, ours: Deployment<'_>) -> Verdict {
         match ours.rollout_state() {
@@ -107,13 +143,8 @@ impl Case<'_> {
     }
 
     fn under_way(&self, service: &EcsService, ours: Deployment<'_>) -> Verdict {
-        let stopped = bad_tasks(self.live, self.rollout);
-        if !stopped.is_empty() {
-            return Verdict::Failing { sentence: summary(&stopped) };
-        }
-        let failed = ours.failed_tasks();
-        if failed > 0 {
-            return Verdict::Failing { sentence: format!("{failed} {} failed to start", tasks(failed)) };
+        if let Some(sentence) = self.failing(Some(ours)) {
+            return Verdict::Failing { sentence };
         }
         // Right after the call the deployment's own desiredCount is still 0.
         let all = ours.desired_count().max(service.desired_count());
@@ -125,6 +156,16 @@ impl Case<'_> {
             Some(_) | None => format!("{up} of {all} new {} healthy", tasks(all)),
         };
         Verdict::Progressing { sentence }
+    }
+
+    /// What goes wrong with its tasks.
+    fn failing(&self, ours: Option<Deployment<'_>>) -> Option<String> {
+        let stopped = bad_tasks(self.live, self.rollout);
+        if !stopped.is_empty() {
+            return Some(summary(&stopped));
+        }
+        let failed = ours.map_or(0, |ours| ours.failed_tasks());
+        (failed > 0).then(|| format!("{failed} {} failed to start", tasks(failed)))
     }
 
     /// Another deployment is PRIMARY while ours is still listed.
@@ -191,14 +232,16 @@ impl Case<'_> {
     /// From ECS's own clock, so that a restart of this program gives nobody more time. A roll-back may
     /// revive a deployment made long ago: that one counts from when it was asked for.
     fn deadline(&self, ours: Deployment<'_>) -> Timestamp {
-        let start = match self.rollout.kind {
+        self.start(Some(ours)).plus(self.policy.timeout)
+    }
+
+    fn start(&self, ours: Option<Deployment<'_>>) -> Timestamp {
+        let asked = self.rollout.started_at;
+        match self.rollout.kind {
             // One that we adopted may be old: it gets its time from then on.
-            RolloutKind::Deploy => {
-                ours.created_at().map_or(self.rollout.started_at, |at| at.max(self.rollout.started_at))
-            }
-            RolloutKind::RollBack => self.rollout.started_at,
-        };
-        start.plus(self.policy.timeout)
+            RolloutKind::Deploy => ours.and_then(|ours| ours.created_at()).map_or(asked, |at| at.max(asked)),
+            RolloutKind::RollBack => asked,
+        }
     }
 
     fn looks_complete(&self, service: &EcsService, ours: Deployment<'_>) -> bool {
@@ -218,8 +261,21 @@ impl Case<'_> {
         Verdict::Failed(Box::new(diagnose(self.live, self.rollout, gate, self.now)))
     }
 
+    /// The judge of ECS's that went back, or the person who asked it to.
+    fn who_went_back(&self) -> Gate {
+        if let Some(staged) = stages::ours(self.rollout, self.live) {
+            return stages::blamed(staged, self.now).0;
+        }
+        let service = self.live.service.present();
+        let listed = service.and_then(|it| our_service_deployment(self.rollout, it, self.live));
+        match listed.is_some_and(|one| stages::asked_for(&one.status, &one.status_reason)) {
+            true => Gate::StoppedByHand,
+            false => Gate::EcsCircuitBreaker,
+        }
+    }
+
     fn rolled_back_by_ecs(&self) -> Verdict {
-        let gate = Gate::EcsCircuitBreaker;
+        let gate = self.who_went_back();
         Verdict::RolledBackByEcs(Box::new(diagnose(self.live, self.rollout, gate, self.now)))
     }
 }

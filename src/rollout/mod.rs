@@ -7,6 +7,7 @@ mod gates;
 mod hook;
 mod judge;
 mod roll_back;
+mod stages;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -17,4 +18,5 @@ pub use gates::{GatesVerdict, alarm_that_fails, alarms_before, judge_gates, watc
 pub use hook::{HookVerdict, blamed, hook_failure, is_unplaceable, judge_hook};
 pub use judge::judge;
 pub use roll_back::{RollBack, by_update, last_good, roll_back};
+pub use stages::{Pause, deadline, stage_sentence, under_way};
 pub use types::Verdict;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::find::{is_going_back, our_service_deployment};
+use super::find::{is_going_back, our_service_deployment, our_status};
 use crate::model::{
     Deployment, EcsService, Json, LiveService, Part, REVISION_ONLY, Rollout, RolloutKind, RolloutPolicy,
     ServiceDeploymentStatus, ServiceRecord, TaskDefinitionArn,
@@ -37,7 +37,7 @@ pub fn roll_back(rollout: &Rollout, live: &LiveService, record: &ServiceRecord) 
         return nowhere("the roll-back itself failed");
     }
     let ours = our_service_deployment(rollout, service, live);
-    if ours.is_some_and(|ours| is_going_back(&ours.status)) {
+    if our_status(rollout, service, live).is_some_and(is_going_back) {
         return RollBack::ByEcs;
     }
     let stop = ours

@@ -7,6 +7,8 @@ use crate::model::Failure;
 pub enum Verdict {
     /// Going on. The sentence says how far: `1 of 3 new tasks healthy`.
     Progressing { sentence: String },
+    /// It goes on when a person says so. The sentence says who must do what, until when.
+    Paused { sentence: String },
     /// Tasks fail, but the judge has not spoken: `3 tasks stopped: exit 137, OutOfMemoryError`.
     Failing { sentence: String },
     /// The deployment completed, and the service runs what it was given.

@@ -38,6 +38,22 @@ impl Aws {
         serde_json::from_str(&answer).unwrap()
     }
 
+    /// Asks Elastic Load Balancing, which speaks XML: the texts of all elements of this name.
+    pub fn elb(&self, query: &str, element: &str) -> Vec<String> {
+        let answer = ureq::post(format!("{}/", self.endpoint))
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header(
+                "Authorization",
+                "AWS4-HMAC-SHA256 Credential=x/20261121/eu-west-1/elasticloadbalancing/aws4_request",
+            )
+            .send(format!("Version=2015-12-01&{query}"))
+            .and_then(|mut answer| answer.body_mut().read_to_string());
+        let xml = answer.unwrap_or_else(|error| panic!("{query}: {error}"));
+        let (open, close) = (format!("<{element}>"), format!("</{element}>"));
+        let parts = xml.split(&open).skip(1);
+        parts.filter_map(|part| Some(part.split_once(&close)?.0.to_owned())).collect()
+    }
+
     pub fn service(&self, name: &str) -> Value {
         let answer = self.ecs("DescribeServices", json!({"cluster": "jobs", "services": [name]}));
         answer["services"][0].clone()
@@ -211,7 +227,7 @@ impl Account {
 }
 
 /// The demonstration's own file, with the programs of this build.
-fn surrogate_for_this_build() -> String {
+pub fn surrogate_for_this_build() -> String {
     let programs = built("api").with_file_name("");
     built("worker");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/local.yaml");

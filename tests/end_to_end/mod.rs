@@ -18,6 +18,7 @@ mod jobs;
 mod page;
 mod releases;
 mod secrets;
+mod shifting;
 mod stopping;
 mod under_fire;
 mod uploads;

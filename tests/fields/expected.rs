@@ -158,6 +158,13 @@ const REQUIRED: [(Root, &[&str]); 6] = [
             // A pair, or one load and one scaling metric.
             "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedLoadMetricSpecification",
             "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedScalingMetricSpecification",
+            // One of the two, and not both.
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedCapacityMetricSpecification.MetricDataQueries[].Expression",
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedCapacityMetricSpecification.MetricDataQueries[].MetricStat",
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedLoadMetricSpecification.MetricDataQueries[].Expression",
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedLoadMetricSpecification.MetricDataQueries[].MetricStat",
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedScalingMetricSpecification.MetricDataQueries[].Expression",
+            "PredictiveScalingPolicyConfiguration.MetricSpecifications[].CustomizedScalingMetricSpecification.MetricDataQueries[].MetricStat",
             "PredictiveScalingPolicyConfiguration.MetricSpecifications[].PredefinedLoadMetricSpecification",
             "PredictiveScalingPolicyConfiguration.MetricSpecifications[].PredefinedMetricPairSpecification",
             "PredictiveScalingPolicyConfiguration.MetricSpecifications[].PredefinedScalingMetricSpecification",

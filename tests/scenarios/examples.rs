@@ -133,6 +133,12 @@ async fn the_service_on_ec2_behind_a_load_balancer_deploys_and_is_quiet() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_shop_that_is_released_blue_green_deploys_and_is_quiet() {
+    let world = World::of("eu-west-1", "shop").await;
+    deploys_and_is_quiet(world, "manifests/examples/blue-green", "production").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_backend_with_a_queue_worker_and_a_morning_email_deploys_and_is_quiet() {
     let world = World::of("eu-west-1", "backend").await;
     deploys_and_is_quiet(world, "manifests/examples/queue-worker-with-datadog", "production").await;

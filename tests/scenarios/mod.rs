@@ -27,4 +27,5 @@ mod scheduled_tasks;
 mod second_thoughts;
 mod steady;
 mod story;
+mod strategies;
 mod transcripts;

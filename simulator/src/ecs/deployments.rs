@@ -1,4 +1,4 @@
-//! Service deployments and service revisions as clients see them, and StopServiceDeployment.
+//! Service deployments and service revisions as clients see them, and the calls that stop one or let it go on.
 
 use serde_json::{Map, Value, json};
 
@@ -6,6 +6,7 @@ use super::input::{self, invalid};
 use super::pages;
 use super::service;
 use super::state::{Revision, Service, ServiceDeployment, ServiceDeploymentStatus as Status, ServiceKey};
+use super::strategy::{Course, Hook, HookStatus};
 use super::{arn, clusters};
 use crate::error::{Answer, ApiError};
 use crate::world::World;
@@ -111,6 +112,37 @@ pub(super) fn stop(world: &mut World, input: &Value) -> Answer {
     Ok(json!({ "serviceDeploymentArn": arn }))
 }
 
+pub(super) fn go_on(world: &mut World, input: &Value) -> Answer {
+    let arn = input::required_text(input, "serviceDeploymentArn")?;
+    let id = input::required_text(input, "hookId")?;
+    let continues = match input::text(input, "action")?.unwrap_or("CONTINUE") {
+        "CONTINUE" => true,
+        "ROLLBACK" => false,
+        other => return Err(invalid(format!("Unsupported action: {other}."))),
+    };
+    let not_found = || ApiError::new("ServiceDeploymentNotFoundException", "Service deployment not found.");
+    let key = service::key_in(arn, "service-deployment").ok_or_else(not_found)?;
+    let now = world.now;
+    let service = world.ecs.services.get_mut(&key).ok_or_else(not_found)?;
+    let entry = service.history.iter_mut().find(|entry| entry.arn == arn).ok_or_else(not_found)?;
+    let in_progress = entry.status == Status::InProgress;
+    let hooks = entry.course.as_mut().into_iter().flat_map(|course| &mut course.hooks);
+    let hook = hooks
+        .filter(|_| in_progress)
+        .find(|hook| hook.id == id && hook.status == HookStatus::AwaitingAction)
+        .ok_or_else(|| invalid("The lifecycle hook is not waiting for an action."))?;
+    if continues {
+        hook.status = HookStatus::Succeeded;
+    } else {
+        hook.status = HookStatus::Failed;
+        entry.status = Status::RollbackRequested;
+        entry.reason = Some("Rollback was requested by a user.".to_owned());
+    }
+    entry.updated_at = now;
+    service.next_look = now;
+    Ok(json!({ "serviceDeploymentArn": arn }))
+}
+
 fn bounded<'a>(input: &'a Value, name: &str) -> Result<Vec<&'a str>, ApiError> {
     let arns = input::texts(input, name)?;
     if arns.is_empty() || arns.len() > PER_CALL_MAX {
@@ -176,6 +208,11 @@ fn brief(world: &World, service: &Service, entry: &ServiceDeployment) -> Value {
 
 fn full(world: &World, service: &Service, entry: &ServiceDeployment) -> Value {
     let mut body = common(world, service, entry);
+    let share = |id: u64, part: fn(&Course) -> f64| {
+        let course = entry.course.as_ref()?;
+        let green = part(course);
+        Some(if id == entry.target { green } else { 100.0 - green })
+    };
     let summary = |id: u64| {
         let (pending, running) = service::counts(&world.ecs, service, Some(id));
         let requested = service
@@ -183,10 +220,17 @@ fn full(world: &World, service: &Service, entry: &ServiceDeployment) -> Value {
             .iter()
             .find(|deployment| deployment.revision == id)
             .map_or(0, |deployment| deployment.desired);
-        json!({
+        let mut summary = json!({
             "arn": service::revision_arn(world, service, id), "requestedTaskCount": requested,
             "runningTaskCount": running, "pendingTaskCount": pending,
-        })
+        });
+        if let (Some(production), Some(test)) =
+            (share(id, |course| course.production), share(id, |course| course.test))
+        {
+            summary["requestedProductionTrafficWeight"] = json!(production);
+            summary["requestedTestTrafficWeight"] = json!(test);
+        }
+        summary
     };
     let sources: Vec<Value> = entry.source.map(summary).into_iter().collect();
     for (member, value) in [
@@ -194,6 +238,7 @@ fn full(world: &World, service: &Service, entry: &ServiceDeployment) -> Value {
         ("sourceServiceRevisions", json!(sources)),
         ("targetServiceRevision", summary(entry.target)),
         ("deploymentConfiguration", entry.configuration.clone()),
+        ("alarms", entry.alarms.shown(entry.status.is_final())),
         (
             "deploymentCircuitBreaker",
             json!({
@@ -206,6 +251,10 @@ fn full(world: &World, service: &Service, entry: &ServiceDeployment) -> Value {
     }
     if let Some(stopped) = entry.stopped_at {
         body.insert("stoppedAt".to_owned(), json!(stopped.seconds()));
+    }
+    if let Some(course) = entry.course.as_ref().filter(|course| !course.hooks.is_empty()) {
+        let hooks: Vec<Value> = course.hooks.iter().map(Hook::shown).collect();
+        body.insert("lifecycleHookDetails".to_owned(), json!(hooks));
     }
     if !entry.status.is_final() {
         body.insert("lifecycleStage".to_owned(), json!(stage(entry)));
@@ -221,9 +270,10 @@ fn full(world: &World, service: &Service, entry: &ServiceDeployment) -> Value {
 }
 
 fn stage(entry: &ServiceDeployment) -> &'static str {
-    match entry.status {
-        Status::Pending => "RECONCILE_SERVICE",
-        _ => "SCALE_UP",
+    match (&entry.course, entry.status) {
+        (Some(course), _) => course.stage.name(),
+        (None, Status::Pending) => "RECONCILE_SERVICE",
+        (None, _) => "SCALE_UP",
     }
 }
 
@@ -246,8 +296,13 @@ fn shown_revision(world: &World, service: &Service, id: u64, revision: &Revision
         .and_then(Value::as_array)
         .map_or(&[][..], Vec::as_slice)
         .iter()
-        .filter_map(|balancer| balancer.get("targetGroupArn"))
-        .map(|target_group| json!({ "targetGroupArn": target_group }))
+        .filter_map(|balancer| {
+            let mut resolved = json!({"targetGroupArn": revision.side.target_group(balancer)?});
+            if let Some(rule) = balancer["advancedConfiguration"].get("productionListenerRule") {
+                resolved["productionListenerRule"] = rule.clone();
+            }
+            Some(resolved)
+        })
         .collect();
     for (member, value) in [
         ("serviceRevisionArn", json!(service::revision_arn(world, service, id))),

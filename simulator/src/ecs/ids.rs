@@ -24,6 +24,12 @@ impl Ids {
         format!("{:016x}{:016x}", scattered(serial), scattered(!serial))
     }
 
+    /// Like the `hookId` of a lifecycle hook.
+    pub(super) fn hook(&mut self) -> String {
+        let serial = self.serial();
+        format!("{:016x}", scattered(serial))
+    }
+
     /// 22 characters, like the last part of a service deployment's ARN.
     pub(super) fn service_deployment(&mut self) -> String {
         const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyzABCDEFGH";

@@ -15,6 +15,7 @@ mod run_task;
 mod scheduler;
 mod service;
 mod state;
+mod strategy;
 mod tags;
 mod task_definition;
 mod tasks;
@@ -24,6 +25,7 @@ use serde_json::Value;
 pub use pace::Pace;
 pub use state::Ecs;
 use state::{Deployment, Rollout, ServiceKey, ServiceStatus};
+pub use strategy::HookAnswer;
 
 use crate::clock::Time;
 use crate::error::{Answer, ApiError};
@@ -71,6 +73,7 @@ pub fn call(world: &mut World, runtime: &dyn Runtime, operation: &str, input: &V
         "DescribeServiceDeployments" => deployments::describe(world, input),
         "DescribeServiceRevisions" => deployments::describe_revisions(world, input),
         "StopServiceDeployment" => deployments::stop(world, input),
+        "ContinueServiceDeployment" => deployments::go_on(world, input),
 
         _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
     }

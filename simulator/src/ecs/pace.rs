@@ -20,8 +20,10 @@ pub struct Pace {
     pub retry: Duration,
     /// ECS backs off from a task that keeps failing, up to this.
     pub retry_max: Duration,
+    /// A listener's new weights take effect.
+    pub shifting: Duration,
     /// How long a minute is to CloudWatch and Application Auto Scaling: to built-in metrics, to the
-    /// periods of alarms, and to cooldowns. Whole seconds.
+    /// periods of alarms, to cooldowns, and to the bake times of deployments. Whole seconds.
     pub minute: Duration,
 }
 
@@ -36,6 +38,7 @@ impl Pace {
             settling: Duration::from_secs(10),
             retry: Duration::from_secs(5),
             retry_max: Duration::from_secs(15 * 60),
+            shifting: Duration::from_secs(5),
             minute: Duration::from_secs(60),
         }
     }
@@ -50,6 +53,7 @@ impl Pace {
             settling: Duration::from_secs(2),
             retry: Duration::from_millis(500),
             retry_max: Duration::from_secs(60),
+            shifting: Duration::ZERO,
             // A queue that fills has its workers after 6 s, and an empty one loses them after 30 s.
             minute: Duration::from_secs(2),
         }

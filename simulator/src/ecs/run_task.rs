@@ -61,6 +61,7 @@ pub(super) fn run(world: &mut World, input: &Value) -> Answer {
         definition: &definition,
         overrides: overrides.clone(),
         content: &content,
+        side: super::state::Side::Main,
         images: &[],
         capacity,
         waits,

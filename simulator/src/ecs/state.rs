@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::capacity::Provider;
 use super::ids::Ids;
+use super::strategy::{Alarms, Course, HookAnswer};
 use crate::clock::Time;
 use crate::elb::Target;
 use crate::naming;
@@ -28,6 +29,9 @@ pub struct Ecs {
     /// Where containers reach their agent: what `ECS_AGENT_URI` and `ECS_CONTAINER_METADATA_URI_V4` begin
     /// with. Without it they get neither.
     pub agent: Option<String>,
+    /// What Lambda functions behind lifecycle hooks answer, by their ARNs, one answer a call. Without an
+    /// entry they succeed.
+    pub functions: BTreeMap<String, VecDeque<HookAnswer>>,
     pub(super) ids: Ids,
     pub(super) clusters: BTreeMap<String, Cluster>,
     /// The capacity providers that were created.
@@ -127,6 +131,27 @@ pub(super) struct Revision {
     pub(super) content: Map<String, Value>,
     /// Container name, image and digest, as pinned when the deployment started.
     pub(super) images: Vec<PinnedImage>,
+    pub(super) side: Side,
+}
+
+/// In which of a load balancer's two target groups the tasks of a revision are: each deployment that shifts
+/// traffic takes the other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Main,
+    Alternate,
+}
+
+impl Side {
+    /// The target group of this side.
+    pub(super) fn target_group(self, balancer: &Value) -> Option<&str> {
+        match self {
+            Side::Main => balancer["targetGroupArn"].as_str(),
+            Side::Alternate => balancer["advancedConfiguration"]["alternateTargetGroupArn"]
+                .as_str()
+                .or(balancer["targetGroupArn"].as_str()),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -182,6 +207,9 @@ pub(super) struct ServiceDeployment {
     pub(super) stopped_at: Option<Time>,
     pub(super) rollback: Option<Rollback>,
     pub(super) breaker: Breaker,
+    pub(super) alarms: Alarms,
+    /// The stages of one that shifts traffic.
+    pub(super) course: Option<Course>,
     /// The service's deploymentConfiguration at its start.
     pub(super) configuration: Value,
 }

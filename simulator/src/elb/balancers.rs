@@ -375,6 +375,19 @@ impl Elb {
             .map(|listener| listener.arn.clone())
     }
 
+    /// Sends each target group its share of what a rule forwards, as ECS does while it shifts traffic. A rule
+    /// that does not exist is nobody's.
+    pub(crate) fn set_weights(&mut self, rule: &str, groups: &[(&str, i64)], now: Time) {
+        let actions = self.listeners.values_mut().flat_map(|listener| {
+            let default = (&listener.default_rule, &mut listener.default_action);
+            listener.rules.iter_mut().map(|rule| (&rule.arn, &mut rule.action)).chain([default])
+        });
+        for (_, action) in actions.filter(|(arn, _)| *arn == rule) {
+            *action = Action::weighted(groups);
+        }
+        self.refresh_use(now);
+    }
+
     /// All listeners with their ports.
     pub fn listener_ports(&self) -> impl Iterator<Item = (&str, u16)> {
         self.listeners

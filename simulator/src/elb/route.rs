@@ -133,6 +133,15 @@ fn fits(pattern: &str, text: &str) -> bool {
 }
 
 impl Action {
+    pub(super) fn weighted(groups: &[(&str, i64)]) -> Self {
+        let weighted = |(group, weight): &(&str, i64)| Weighted {
+            group: (*group).to_owned(),
+            weight: *weight,
+            credit: 0,
+        };
+        Self::Forward(groups.iter().map(weighted).collect())
+    }
+
     /// The outcome for the next request.
     fn take(&mut self) -> Route {
         match self {

@@ -42,6 +42,7 @@ fn rollout(kind: RolloutKind, digest: &Digest) -> Rollout {
         back_to: None,
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
+        course: None,
     }
 }
 

@@ -116,7 +116,9 @@ impl<'a> Facts<'a> {
         if running < desired {
             return condition(kind, Truth::False, "TasksMissing", tasks);
         }
-        let Some((healthy, all)) = self.live.and_then(|live| live.target_health) else {
+        // Green's targets say nothing about what has the traffic.
+        let counted = self.live.filter(|live| !matches!(live.staged, Part::Present(_)));
+        let Some((healthy, all)) = counted.and_then(|live| live.target_health) else {
             return condition(kind, Truth::True, "TasksRunning", tasks);
         };
         let message = format!("{tasks}, {healthy} of {} healthy", count(all, "target"));

@@ -5,6 +5,7 @@ mod json;
 mod leaving;
 mod overriding;
 mod scheduled_task;
+mod stages;
 mod text;
 mod without_git;
 
@@ -184,6 +185,7 @@ pub fn fold(
         if let Some(service) = desired.services.get(&planned.service) {
             overriding::add(&mut status, service, live, now);
         }
+        stages::add(&mut status, live, record, now);
         status
     });
     Status {

@@ -4,6 +4,7 @@
 mod causes;
 mod gates;
 mod hooks;
+mod stages;
 mod verdicts;
 mod ways_back;
 
@@ -44,6 +45,7 @@ fn rollout() -> Rollout {
         back_to: Some(arn(41)),
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
+        course: None,
     }
 }
 

@@ -10,6 +10,7 @@ fn told(rollout: &Rollout, live: &LiveService, seconds_after: i64) -> String {
     match judge(rollout, &policy(), live, at(START + seconds_after)) {
         Verdict::Progressing { sentence } => format!("progressing: {sentence}"),
         Verdict::Failing { sentence } => format!("failing: {sentence}"),
+        Verdict::Paused { sentence } => format!("paused: {sentence}"),
         Verdict::Completed => "completed".to_owned(),
         Verdict::RolledBackByEcs(failure) => format!("rolled back by ECS, {}", failure.gate),
         Verdict::Failed(failure) => format!("failed, {}", failure.gate),
@@ -86,13 +87,18 @@ fn without_an_id_ours_is_the_one_with_our_revision_that_was_made_since() {
 
 #[test]
 fn the_service_deployments_view_remembers_a_roll_back() {
-    for status in ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"] {
+    // ECS has a state of its own for what a person asks for, as long as it lasts.
+    for (status, gate) in [
+        ("ROLLBACK_REQUESTED", "by hand"),
+        ("ROLLBACK_IN_PROGRESS", "ECS circuit breaker"),
+        ("ROLLBACK_SUCCESSFUL", "ECS circuit breaker"),
+    ] {
         let mut live = live(json!([old("PRIMARY", "COMPLETED")]));
         live.deployments = Part::Present(vec![service_deployment(2, status, START)]);
-        check(&live, "rolled back by ECS, ECS circuit breaker");
+        check(&live, &format!("rolled back by ECS, {gate}"));
         let mut nameless = rollout();
         nameless.deployment = None;
-        assert_eq!(told(&nameless, &live, 60), "rolled back by ECS, ECS circuit breaker");
+        assert_eq!(told(&nameless, &live, 60), format!("rolled back by ECS, {gate}"));
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{events, story};
+use super::events;
+use super::story::{self, Failing};
 use crate::ecs::state::{Breaker, Rollout, Service};
 use crate::world::World;
 
@@ -96,7 +97,7 @@ pub(super) fn judge(world: &mut World, service: &mut Service) {
         };
     }
     if trips {
-        story::fail(world, service, configured.rollback);
+        story::fail(world, service, &Failing::tripped(configured.rollback));
     }
 }
 

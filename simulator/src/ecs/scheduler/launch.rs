@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::Time;
 use crate::ecs::capacity::{self, Capacity, Place};
-use crate::ecs::state::{LogStream, Phase, PinnedImage, Service, Task, TaskContainer};
+use crate::ecs::state::{LogStream, Phase, PinnedImage, Service, Side, Task, TaskContainer};
 use crate::ecs::{arn, metadata, run_task, task_definition};
 use crate::elb::Target;
 use crate::naming;
@@ -26,14 +26,18 @@ pub(in crate::ecs) struct Order<'a> {
     /// The settings that the task was asked for with: launch type, network and so on.
     pub(in crate::ecs) content: &'a Map<String, Value>,
     pub(in crate::ecs) images: &'a [PinnedImage],
+    pub(in crate::ecs) side: Side,
     /// Where it is to run, and whether it has to wait for that.
     pub(in crate::ecs) capacity: Capacity,
     pub(in crate::ecs) waits: bool,
 }
 
-/// A task of the service's PRIMARY deployment, or ECS's sentence where there is no place for it.
-pub(super) fn for_service(world: &mut World, service: &Service) -> Option<Result<Task, &'static str>> {
-    let id = service.deployments.first()?.revision;
+/// A task of one of the service's revisions, or ECS's sentence where there is no place for it.
+pub(super) fn for_service(
+    world: &mut World,
+    service: &Service,
+    id: u64,
+) -> Option<Result<Task, &'static str>> {
     let revision = service.revisions.get(&id)?;
     let placed = |name: &str| {
         let tasks = service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn));
@@ -55,6 +59,7 @@ pub(super) fn for_service(world: &mut World, service: &Service) -> Option<Result
         overrides: json!({}),
         content: &revision.content,
         images: &revision.images,
+        side: revision.side,
         capacity,
         waits,
     };
@@ -75,7 +80,7 @@ pub(in crate::ecs) fn order(world: &mut World, order: &Order<'_>) -> Option<Task
         .map(|(index, container)| task_container(world, order, container, index, &id))
         .collect();
     let placement = placement(world, order);
-    let targets = targets(order.content, &arn, &ip);
+    let targets = targets(order.content, order.side, &arn, &ip);
     Some(Task {
         arn,
         id,
@@ -171,7 +176,7 @@ fn log_stream(container: &Value, name: &str, task: &str) -> Option<LogStream> {
     Some(LogStream { group: group.to_owned(), stream, sent: None })
 }
 
-fn targets(content: &Map<String, Value>, task: &str, ip: &str) -> Vec<(String, Target)> {
+fn targets(content: &Map<String, Value>, side: Side, task: &str, ip: &str) -> Vec<(String, Target)> {
     let balancers = content.get("loadBalancers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     balancers
         .iter()
@@ -182,7 +187,7 @@ fn targets(content: &Map<String, Value>, task: &str, ip: &str) -> Vec<(String, T
                 ip: ip.to_owned(),
                 port: u16::try_from(balancer["containerPort"].as_u64()?).ok()?,
             };
-            Some((balancer["targetGroupArn"].as_str()?.to_owned(), target))
+            Some((side.target_group(balancer)?.to_owned(), target))
         })
         .collect()
 }

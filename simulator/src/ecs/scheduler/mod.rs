@@ -3,12 +3,14 @@
 //! A function of what is remembered, of what the runtime answers and of the time: no randomness, and
 //! no other clock.
 
+mod alarms;
 mod breaker;
 mod events;
 mod health;
 mod launch;
 pub(super) mod life;
 mod rolling;
+pub(super) mod shifting;
 pub(super) mod story;
 
 use std::time::Duration;
@@ -97,6 +99,8 @@ fn step(world: &mut World, runtime: &dyn Runtime, service: &mut Service) {
     let tasks = move_tasks(world, runtime, service);
     let before = tasks.len();
     breaker::judge(world, service);
+    alarms::judge(world, service);
+    shifting::advance(world, service, &tasks);
     let moved = make_moves(world, runtime, service, &tasks);
     story::forget_gone(world, service);
     let alive = tasks.iter().filter(|task| task.alive).count();
@@ -236,6 +240,11 @@ fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, t
     let Some(primary) = service.deployments.first() else {
         return false;
     };
+    if service.status == ServiceStatus::Active
+        && let Some(moves) = shifting::moves(service, tasks, world.now)
+    {
+        return carry_out(world, runtime, service, &moves);
+    }
     let revision = primary.revision;
     let members = |wanted: bool| -> Vec<Member> {
         tasks
@@ -273,14 +282,32 @@ fn make_moves(world: &mut World, runtime: &dyn Runtime, service: &mut Service, t
     }
     service.steady = false;
     stop_tasks(world, runtime, service, &stop);
-    start_tasks(world, service, start);
+    start_tasks(world, service, revision, start);
     true
 }
 
-fn start_tasks(world: &mut World, service: &mut Service, count: usize) {
+/// The moves of a deployment that shifts traffic.
+fn carry_out(
+    world: &mut World,
+    runtime: &dyn Runtime,
+    service: &mut Service,
+    moves: &shifting::Moves,
+) -> bool {
+    if moves.start.is_empty() && moves.stop.is_empty() {
+        return false;
+    }
+    service.steady = false;
+    stop_tasks(world, runtime, service, &moves.stop);
+    for (revision, count) in &moves.start {
+        start_tasks(world, service, *revision, *count);
+    }
+    true
+}
+
+fn start_tasks(world: &mut World, service: &mut Service, revision: u64, count: usize) {
     let mut started = Vec::new();
     for _ in 0..count {
-        let task = match launch::for_service(world, service) {
+        let task = match launch::for_service(world, service, revision) {
             Some(Ok(task)) => task,
             Some(Err(no_place)) => {
                 events::add_unless_newest(world, service, no_place);
@@ -326,7 +353,11 @@ fn settle(world: &mut World, service: &mut Service, tasks: &[Seen]) {
         return;
     };
     let only_new = tasks.iter().all(|task| task.revision == primary.revision);
-    if service.deployments.len() > 1 || !only_new || tasks.len() != service.desired as usize {
+    if shifting::goes_on(service)
+        || service.deployments.len() > 1
+        || !only_new
+        || tasks.len() != service.desired as usize
+    {
         return;
     }
     match primary.rollout {

@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{breaker, events};
+use super::{alarms, breaker, events, shifting};
 use crate::clock::Time;
 use crate::ecs::service::REVISION_MEMBERS;
 use crate::ecs::state::{
     Breaker, Deployment, DeploymentStatus, PinnedImage, Revision, Rollback, Rollout, Service,
     ServiceDeployment, ServiceDeploymentStatus as Status,
 };
+use crate::ecs::strategy::{Course, Stage};
 use crate::ecs::{arn, task_definition};
 use crate::world::World;
 
@@ -16,12 +17,19 @@ use crate::world::World;
 pub(in crate::ecs) fn begin(world: &mut World, service: &mut Service) {
     let now = world.now;
     let id = world.ecs.ids.revision();
-    let source = service.deployments.first().map(|primary| primary.revision);
+    let configuration = service.settings["deploymentConfiguration"].clone();
+    let course = Course::of(&configuration, now);
+    let source = match course {
+        Some(_) => shifting::serving(service),
+        None => service.deployments.first().map(|primary| primary.revision),
+    };
+    let side = shifting::side(service, source, course.is_some());
     let content = REVISION_MEMBERS
         .iter()
         .filter_map(|member| Some(((*member).to_owned(), service.settings.get(*member)?.clone())))
         .collect();
-    let revision = Revision { created_at: now, images: pinned(world, &content, service.desired), content };
+    let images = pinned(world, &content, service.desired);
+    let revision = Revision { created_at: now, images, content, side };
     service.revisions.insert(id, revision);
     supersede(service, now);
     for deployment in &mut service.deployments {
@@ -32,7 +40,6 @@ pub(in crate::ecs) fn begin(world: &mut World, service: &mut Service) {
     }
     service.deployments.insert(0, deployment(id, now));
     service.steady = false;
-    let configuration = service.settings["deploymentConfiguration"].clone();
     let configured = breaker::configured(&configuration, service.desired);
     let name = world.ecs.ids.service_deployment();
     let key = &service.key;
@@ -53,6 +60,8 @@ pub(in crate::ecs) fn begin(world: &mut World, service: &mut Service) {
             failures: 0,
             threshold: configured.threshold,
         },
+        alarms: alarms::watched(world, &configuration),
+        course,
         configuration,
     });
     forget_oldest(service);
@@ -185,27 +194,48 @@ const NOTHING_TO_ROLL_BACK_TO: &str = "No rollback candidate was found to run th
 const STOPPED_BY_USER: &str = "Service deployment was stopped by a user.";
 const TRIPPED: &str = "ECS deployment circuit breaker: tasks failed to start.";
 
-/// The circuit breaker has tripped on PRIMARY.
-pub(super) fn fail(world: &mut World, service: &mut Service, rollback: bool) {
+/// Why a deployment fails, and whether it is taken back then.
+pub(super) struct Failing {
+    pub(super) rollback: bool,
+    pub(super) reason: String,
+    /// What the service's event says, after `deployment failed: `.
+    pub(super) told: &'static str,
+}
+
+impl Failing {
+    /// The circuit breaker has tripped.
+    pub(super) fn tripped(rollback: bool) -> Self {
+        Self { rollback, reason: TRIPPED.to_owned(), told: "tasks failed to start." }
+    }
+
+    /// A lifecycle hook says no.
+    pub(super) fn by_hook(reason: String) -> Self {
+        Self { rollback: true, reason, told: "lifecycle hook failed." }
+    }
+}
+
+/// PRIMARY has failed.
+pub(super) fn fail(world: &mut World, service: &mut Service, failing: &Failing) {
+    let Failing { rollback, reason, told } = failing;
     let now = world.now;
     let Some(primary) = service.deployments.first_mut() else {
         return;
     };
     primary.rollout = Rollout::Failed;
-    primary.reason = TRIPPED.to_owned();
+    primary.reason.clone_from(reason);
     primary.updated_at = now;
-    let text = format!("(deployment ecs-svc/{}) deployment failed: tasks failed to start.", primary.revision);
+    let text = format!("(deployment ecs-svc/{}) deployment failed: {told}", primary.revision);
     events::add(world, service, &text);
     let failed_rollback =
         service.history.last().is_some_and(|latest| latest.rollback.is_some() && !latest.status.is_final());
     if failed_rollback {
-        finish(service, now, Status::RollbackFailed, TRIPPED);
-    } else if rollback && service.last_completed.is_some() {
-        roll_back(world, service, TRIPPED);
+        finish(service, now, Status::RollbackFailed, reason);
+    } else if *rollback && service.last_completed.is_some() {
+        roll_back(world, service, reason);
     } else if let Some(latest) = service.history.last_mut() {
         // Also with rollback asked for: with nothing to go back to, the deployment stalls.
         latest.status = Status::StopRequested;
-        latest.reason = Some(TRIPPED.to_owned());
+        latest.reason = Some(reason.clone());
         latest.updated_at = now;
     }
 }
@@ -220,6 +250,10 @@ fn roll_back(world: &mut World, service: &mut Service, reason: &str) {
         latest.status = Status::RollbackInProgress;
         latest.reason = Some(reason.to_owned());
         latest.updated_at = now;
+        if let Some(course) = &mut latest.course {
+            // Traffic first, then tasks: from here on it is the way back that is shown.
+            course.enter(Stage::ProductionTrafficShift, now);
+        }
         latest.rollback = Some(Rollback { reason: reason.to_owned(), started_at: now, revision: target });
     }
     if let Some(failed) = service.deployments.first_mut() {

@@ -1,0 +1,56 @@
+//! Every call that a person's verb makes. This list of methods is the IAM policy for people.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::budget::Category;
+use super::call::{Call, Line};
+use super::connect::Clients;
+use super::exchange::Exchange;
+use super::{Answer, Error};
+
+/// May say to AWS what a person decides. It needs no permit of the ledger's, because the person is
+/// authorised by IAM, and what is asked for changes nothing that the operator is about to do blindly. Each
+/// call has ten seconds, and is never repeated by itself.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    clients: Clients,
+    line: Arc<Line>,
+}
+
+const ACTIONS: [&str; 2] = ["ecs:ContinueServiceDeployment", "ecs:StopServiceDeployment"];
+
+/// Sends `$body` as the `$method` of `$client`.
+macro_rules! send {
+    ($self:ident, $client:ident.$method:ident, $call:expr, $body:expr) => {{
+        let exchange = Exchange::new($body);
+        let request = $self.clients.$client.$method().customize().interceptor(exchange.clone());
+        $self.line.exchange(&$call, exchange, request.send()).await
+    }};
+}
+
+impl Requester {
+    /// IAM actions of these methods, sorted.
+    pub const ACTIONS: [&str; 2] = ACTIONS;
+
+    pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
+        Self { clients, line }
+    }
+
+    /// Lets a deployment go on that waits at a lifecycle hook.
+    pub async fn continue_service_deployment(&self, arn: &str, hook: &str) -> Result<Answer, Error> {
+        let attempt = format!("let the service deployment `{arn}` go on");
+        let call = Call::new("ecs:ContinueServiceDeployment", Category::DeploymentStop, attempt);
+        let body = json!({"serviceDeploymentArn": arn, "hookId": hook, "action": "CONTINUE"});
+        send!(self, ecs.continue_service_deployment, call, &body)
+    }
+
+    /// With `stopType` ROLLBACK: ECS takes the service back to the revision it came from.
+    pub async fn stop_service_deployment(&self, arn: &str) -> Result<Answer, Error> {
+        let attempt = format!("stop the service deployment `{arn}`");
+        let call = Call::new("ecs:StopServiceDeployment", Category::DeploymentStop, attempt);
+        let body = json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"});
+        send!(self, ecs.stop_service_deployment, call, &body)
+    }
+}
