@@ -12,7 +12,7 @@ PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' s
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt-check clippy unit doc-test fields deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser clean-demo
+.PHONY: help demo test fmt-check clippy unit doc-test fields matrix kills deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser clean-demo
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,19 @@ browser:
 fields: ## Every member of AWS's inputs: written, read back, changed, taken away (FILTER=tmpfs: those whose name contains it)
 	@$(CARGO) build --locked --quiet --example fields
 	@target/debug/examples/fields "$(FILTER)"
+
+# Optimised code in the folder of `make bench`, whose third-party crates serve as they are. A life writes its ledger to memory.
+MATRIX_PROFILE := --profile bench --config 'profile.bench.package.reconciler.opt-level=1' \
+  --config 'profile.bench.package.simulator.opt-level=1'
+LEDGERS := $(firstword $(wildcard /dev/shm) /tmp)
+
+matrix: ## Deployments with everything going wrong at every call (CASE="update: kill-after@7" replays one, SLICE=20 plays one of 20)
+	@$(CARGO) build --locked --quiet --example matrix $(MATRIX_PROFILE)
+	@TMPDIR=$(LEDGERS) SLICE=$(SLICE) SEED=$(SEED) target/release/examples/matrix "$(CASE)"
+
+kills: ## The binary under 200 SIGKILLs during rollouts with real processes (SEED=7 repeats a run)
+	@$(CARGO) build --locked --quiet --workspace --bins --examples
+	@KILLS=200 $(if $(SEED),SEED=$(SEED)) $(CARGO) test --locked --quiet --test integration killed_again -- --nocapture
 
 deny: ## Licences, bans and sources; advisories where their database can be had
 	@PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny --version >/dev/null 2>&1 || \

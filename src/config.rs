@@ -45,6 +45,16 @@ pub enum Verb {
     Run(RunSettings),
     /// Show how each service stands.
     Status(StatusSettings),
+    /// Leave a service alone, perhaps for a while.
+    Suspend(SuspendSettings),
+    /// End a suspension.
+    Resume(RequestSettings),
+    /// Try once more what is held after a failure.
+    Retry(OnceSettings),
+    /// Go back to an earlier revision, and hold what Git asks for.
+    Rollback(RollbackSettings),
+    /// Do now what waits for its window or for another try.
+    Sync(OnceSettings),
     /// Let a deployment go on that waits for a person at a lifecycle hook.
     Continue(DecideSettings),
     /// Stop a deployment that is under way: ECS takes the service back.
@@ -128,6 +138,13 @@ pub struct Account {
     /// Folder for the ledger and the copy of the repository.
     #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler", value_name = "FOLDER")]
     pub state: PathBuf,
+    /// Where the ledger is: `file`, in the folder of `--state`, or `dynamodb:TABLE`, where several
+    /// operators may stand by.
+    #[arg(long, env = "RECONCILER_LEDGER", default_value = "file", value_name = "PLACE", value_parser = ledger_place)]
+    pub ledger: LedgerPlace,
+    /// What this machine is called where the ledger says who holds it.
+    #[arg(long, env = "HOSTNAME", hide = true)]
+    pub host: Option<String>,
     /// Where AWS is; for the simulator and other emulators. AWS_ENDPOINT_URL is honoured as well.
     #[arg(long, value_name = "URL", value_parser = endpoint)]
     pub endpoint_url: Option<String>,
@@ -137,6 +154,16 @@ pub struct Account {
     /// Set by `reconciler local`: any credentials will do.
     #[arg(skip)]
     pub simulated: bool,
+}
+
+/// Where what was attempted is remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LedgerPlace {
+    /// A file in the state folder.
+    #[default]
+    File,
+    /// A DynamoDB table of the environment's region.
+    Table(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -240,6 +267,61 @@ pub struct StatusSettings {
     pub all: bool,
 }
 
+/// What a person asks of the operator for one service. It is written onto the service as a tag.
+#[derive(Clone, Debug, Args)]
+pub struct RequestSettings {
+    /// The service, by `metadata.name`.
+    pub service: String,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub account: Account,
+    #[arg(short, long, default_value = "text")]
+    pub output: Output,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SuspendSettings {
+    #[command(flatten)]
+    pub about: RequestSettings,
+    /// Why; `plan` and `status` say so.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    /// For how long; until `resume` if it is left out.
+    #[arg(long = "for", value_parser = duration, value_name = "TIME")]
+    pub time: Option<Duration>,
+}
+
+/// A request that is heeded once.
+#[derive(Clone, Debug, Args)]
+pub struct OnceSettings {
+    #[command(flatten)]
+    pub about: RequestSettings,
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: Option<String>,
+    /// Wait until the operator has heeded it.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RollbackSettings {
+    #[command(flatten)]
+    pub about: RequestSettings,
+    /// Why; `plan` and `status` say so.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+    /// The revision to go to, such as 41 or api:41; left out: the last other one that completed a deployment.
+    #[arg(long, value_name = "REVISION")]
+    pub to: Option<String>,
+    /// Go to a revision that was never seen completing a deployment.
+    #[arg(long, requires = "to")]
+    pub force: bool,
+    /// Wait until the operator has heeded it.
+    #[arg(long)]
+    pub wait: bool,
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct DecideSettings {
     /// Name of the service.
@@ -295,6 +377,8 @@ impl ImportSettings {
         Account {
             installation: self.installation.clone(),
             state: PathBuf::new(),
+            ledger: LedgerPlace::File,
+            host: None,
             endpoint_url: self.endpoint_url.clone(),
             api_budget: self.api_budget,
             simulated: false,
@@ -336,6 +420,14 @@ fn endpoint(text: &str) -> Result<String, String> {
     }
 }
 
+/// Takes a reason: something that the next one on call can read.
+fn reason(text: &str) -> Result<String, String> {
+    match text.chars().any(char::is_alphanumeric) {
+        true => Ok(text.trim().to_owned()),
+        false => Err("a reason has words in it".to_owned()),
+    }
+}
+
 /// Takes what a manifest may be called; it becomes the name of a file.
 fn manifest_name(text: &str) -> Result<String, String> {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
@@ -359,6 +451,18 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "m" => seconds(60),
         "h" => seconds(3600),
         _ => Err(format!("`{text}` needs a unit: ms, s, m or h")),
+    }
+}
+
+/// Reads `file` or `dynamodb:TABLE`.
+fn ledger_place(text: &str) -> Result<LedgerPlace, String> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
+    match (text, text.strip_prefix("dynamodb:")) {
+        ("file", _) => Ok(LedgerPlace::File),
+        (_, Some(table)) if (3..=255).contains(&table.len()) && table.chars().all(allowed) => {
+            Ok(LedgerPlace::Table(table.to_owned()))
+        }
+        _ => Err(format!("`{text}` is neither `file` nor `dynamodb:TABLE`")),
     }
 }
 
@@ -402,6 +506,15 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert!(duration("10").is_err_and(|it| it.contains("unit")));
         assert!(duration("m").is_err());
+    }
+
+    #[test]
+    fn the_ledger_is_a_file_or_a_table() {
+        assert_eq!(ledger_place("file"), Ok(LedgerPlace::File));
+        assert_eq!(ledger_place("dynamodb:reconciler"), Ok(LedgerPlace::Table("reconciler".to_owned())));
+        for wrong in ["dynamodb", "dynamodb:", "dynamodb:a/b", "s3:bucket", ""] {
+            assert!(ledger_place(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

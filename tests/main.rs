@@ -8,5 +8,6 @@ mod editor;
 mod end_to_end;
 mod fields;
 mod fuzzing;
+mod matrix;
 mod scenarios;
 mod world;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reconciler::aws;
 use reconciler::controller::{Controller, Engine, Outcome, Standing, Timing, Wish};
 use reconciler::journal::Journal;
-use reconciler::ledger::{Ledger, LedgerView, Place};
+use reconciler::ledger::{Candidate, Claim, Ledger, LedgerView, Place};
 use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
 use reconciler::observe::{Departing, Observer, Owner, Want, WantTask};
@@ -26,6 +26,9 @@ use simulator::runtime::scripted::Scripted;
 use simulator::world::World as Account;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+/// The table of ledgers, where a world has one.
+pub const TABLE: &str = "reconciler";
 
 #[path = "web.rs"]
 pub mod web;
@@ -87,6 +90,38 @@ impl World {
         world.ecs("CreateCluster", json!({"clusterName": cluster})).await;
         world.simulator.take_calls();
         world
+    }
+
+    /// The same, with a table for ledgers.
+    pub async fn with_table() -> Self {
+        let world = Self::new().await;
+        world.set_up(|account, runtime| {
+            simulator::dynamodb::call(account, runtime, "CreateTable", &table_input())
+        });
+        world
+    }
+
+    /// Somebody who waits for the lease of this world's table, and says who that is.
+    pub async fn candidate(&self, name: &str) -> Candidate {
+        self.candidate_of(name, &self.cluster).await
+    }
+
+    /// The same for another cluster.
+    pub async fn candidate_of(&self, name: &str, cluster: &str) -> Candidate {
+        let clock = self.clock.clone();
+        let claim = Claim {
+            place: Place { cluster: cluster.to_owned(), ..self.place() },
+            environment: "test".to_owned(),
+            holder: name.to_owned(),
+            nonce: format!("nonce of {}", &name[..name.len().min(10)]),
+        };
+        let now = Arc::new(move || Timestamp(i64::try_from(clock.now().0).unwrap()));
+        Candidate::new(self.aws().await.table_writer(TABLE), claim, self.journal.clone(), now)
+    }
+
+    /// What the table says to one who only looks.
+    pub async fn view(&self) -> LedgerView {
+        LedgerView::query(&self.aws().await.table_reader(TABLE), "test", &self.place()).await.unwrap()
     }
 
     pub fn now(&self) -> Timestamp {
@@ -426,6 +461,11 @@ impl World {
         plan_text(&plan, wish, &options)
     }
 
+    /// Whether another process could take the ledger now, while an operator holds it.
+    pub fn is_open_for_another(&self) -> bool {
+        Ledger::open(self.ledger_path(), &self.place()).is_ok()
+    }
+
     /// Lines of the ledger; the first says what it is for.
     pub fn ledger_lines(&self) -> usize {
         lines_of(&self.ledger_path())
@@ -452,8 +492,11 @@ impl World {
     }
 
     pub fn record(&self, service: &str) -> ServiceRecord {
-        let records = LedgerView::read(self.ledger_path(), &self.place()).unwrap();
-        records.records().get(&ServiceKey::new(service)).cloned().unwrap_or_default()
+        self.records().remove(&ServiceKey::new(service)).unwrap_or_default()
+    }
+
+    pub fn records(&self) -> BTreeMap<ServiceKey, ServiceRecord> {
+        LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone()
     }
 
     pub async fn aws(&self) -> aws::Aws {
@@ -470,11 +513,16 @@ impl World {
     /// The same, with a ledger of another name.
     pub async fn operator_with_ledger(&self, name: &str) -> Controller {
         let path = self.folder.path().join(name);
+        self.operator_with(Ledger::open(path, &self.place()).unwrap()).await
+    }
+
+    /// The same, with this ledger.
+    pub async fn operator_with(&self, ledger: Ledger) -> Controller {
         let aws = self.aws().await;
         let clock = self.clock.clone();
         let engine = Engine {
             writer: aws.writer(),
-            ledger: Arc::new(Ledger::open(path, &self.place()).unwrap()),
+            ledger: Arc::new(ledger),
             journal: self.journal.clone(),
             installation: "reconciler".to_owned(),
             now: Arc::new(move || Timestamp(i64::try_from(clock.now().0).unwrap())),
@@ -562,6 +610,27 @@ impl World {
         }
     }
 
+    /// Lets a call of this name get lost on its way to AWS, to arrive when [`World::arrive`] is called.
+    pub fn delay(&self, operation: &'static str) {
+        self.simulator.keep_inputs();
+        let mut struck = false;
+        self.simulator.set_fault(Box::new(move |site| {
+            match site.operation == operation && !std::mem::replace(&mut struck, true) {
+                true => Fault::NeverApply,
+                false => Fault::None,
+            }
+        }));
+    }
+
+    /// What was lost arrives late; AWS's answer, which nobody waits for.
+    pub async fn arrive(&self, operation: &str) -> Value {
+        let calls = self.simulator.calls();
+        let lost = calls.iter().find(|call| call.operation == operation).unwrap();
+        let answer = self.ecs(operation, lost.input.clone().unwrap()).await;
+        assert!(answer.get("__type").is_none(), "{answer}");
+        answer
+    }
+
     /// The operator's calls since the last look, without the tests' own.
     pub fn take_calls(&self) -> Vec<String> {
         self.simulator.take_calls().iter().map(|call| call.operation.clone()).collect()
@@ -582,6 +651,17 @@ impl World {
         let start = told[..start].rfind('\n').map_or(0, |place| place + 1);
         told[start..].to_owned()
     }
+}
+
+/// CreateTable of a table for ledgers.
+pub fn table_input() -> Value {
+    let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
+    let text = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
+    json!({
+        "TableName": TABLE, "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [text("pk"), text("sk")],
+        "KeySchema": [key("pk", "HASH"), key("sk", "RANGE")],
+    })
 }
 
 fn lines_of(path: &std::path::Path) -> usize {
@@ -676,5 +756,8 @@ spec:
 /// The calls that change something.
 pub fn mutating(calls: &[String]) -> Vec<String> {
     let reads = ["Describe", "List", "Get"];
-    calls.iter().filter(|call| !reads.iter().any(|it| call.starts_with(it))).cloned().collect()
+    // What is written down is nobody's service.
+    let ledger = ["PutItem", "TransactWriteItems", "Query"];
+    let changes = |call: &str| !reads.iter().any(|it| call.starts_with(it)) && !ledger.contains(&call);
+    calls.iter().filter(|call| changes(call)).cloned().collect()
 }

@@ -18,6 +18,7 @@ pub mod balancer;
 pub mod cloud_map;
 pub mod cloudformation;
 pub mod cloudwatch;
+pub mod dynamodb;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;
@@ -34,6 +35,7 @@ pub mod sts;
 
 mod input;
 mod naming;
+mod past;
 #[cfg(test)]
 mod testing;
 mod throttle;
@@ -68,6 +70,9 @@ pub(crate) struct Shared {
     pub(crate) fault: Mutex<Option<faults::Script>>,
     /// `None`: calls are not limited.
     pub(crate) throttle: Mutex<Option<throttle::Throttle>>,
+    /// Calls that are still on their way.
+    pub(crate) late: Mutex<Vec<faults::Late>>,
+    pub(crate) past: Mutex<past::Past>,
 }
 
 impl Simulator {
@@ -83,6 +88,8 @@ impl Simulator {
             journal: Mutex::default(),
             fault: Mutex::default(),
             throttle: Mutex::default(),
+            late: Mutex::default(),
+            past: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -95,8 +102,7 @@ impl Simulator {
     /// Brings the world up to the clock's now. Every call does this first; a server also does it
     /// on a timer, so that deployments go on while nobody asks.
     pub fn advance(&self) {
-        let now = self.shared.clock.now();
-        self.with_world(|world| world.advance(self.shared.runtime.as_ref(), now));
+        wire::bring_up_to_date(&self.shared, &mut lock(&self.shared.world));
         self.shared.changed.notify_waiters();
     }
 
@@ -124,6 +130,11 @@ impl Simulator {
     /// From now on the journal holds what each call asked for, too.
     pub fn keep_inputs(&self) {
         lock(&self.shared.journal).keeps_inputs = true;
+    }
+
+    /// From now on earlier answers of reads are kept, for [`Fault::Stale`].
+    pub fn keep_past(&self) {
+        lock(&self.shared.past).keeps = true;
     }
 
     /// Asks `script` before each call what shall go wrong with it. Replaces the script before it.

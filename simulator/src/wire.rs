@@ -17,14 +17,19 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::error::Answer;
+use crate::faults::{Late, is_read};
+use crate::past::Read;
+use crate::runtime::Runtime;
+use crate::world::World;
 use crate::{
-    Shared, autoscaling, cloud_map, cloudformation, cloudwatch, ec2, ecr, ecs, elb, iam, lock, logs,
-    scheduler, secrets, sqs, ssm, sts,
+    Shared, autoscaling, cloud_map, cloudformation, cloudwatch, dynamodb, ec2, ecr, ecs, elb, iam, lock,
+    logs, scheduler, secrets, sqs, ssm, sts,
 };
+use call::Alteration;
 use envelope::{Envelope, Protocol, Service};
 
 const GREETING: &str = "This is a simulated AWS account: ECS, ECR, ELBv2, Application Auto Scaling, \
-    EventBridge Scheduler, S3, SQS, Secrets Manager, SSM, CloudWatch, CloudWatch Logs, STS, and what there is \
+    EventBridge Scheduler, S3, SQS, DynamoDB, Secrets Manager, SSM, CloudWatch, CloudWatch Logs, STS, and what there is \
     to see of IAM, EC2 and Cloud Map on one endpoint.\n\
     Point an AWS client at it, for example: AWS_ENDPOINT_URL=http://HOST:PORT aws ecs list-clusters\n";
 
@@ -59,7 +64,19 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Bytes>) -> Response
 
 async fn recorded(shared: &Shared, envelope: &Envelope) -> (String, Answer) {
     let name = envelope.service.name();
-    call::recorded(shared, name, &envelope.operation, Some(&envelope.input), served(shared, envelope)).await
+    let altered = |answer: Value, alteration: &Alteration| match alteration {
+        Alteration::Stale(before) => {
+            let read = past_read(envelope.service, &envelope.operation, &envelope.input);
+            lock(&shared.past).version(&read, *before).unwrap_or(answer)
+        }
+        Alteration::Garble(garbling) => garbling.garble(answer),
+    };
+    let act = served(shared, envelope);
+    call::recorded(shared, name, &envelope.operation, Some(&envelope.input), act, altered).await
+}
+
+fn past_read(service: Service, operation: &str, input: &Value) -> Read {
+    Read { service: service.name(), operation: operation.to_owned(), input: input.to_string() }
 }
 
 /// Answers a call; a long poll is answered when there is something, or when its time is over.
@@ -112,8 +129,56 @@ fn receive_wait(shared: &Shared, envelope: &Envelope) -> Duration {
 fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
     let runtime = shared.runtime.as_ref();
     let mut world = lock(&shared.world);
-    world.advance(runtime, shared.clock.now());
-    let call = match envelope.service {
+    bring_up_to_date(shared, &mut world);
+    let (service, operation, input) = (envelope.service, envelope.operation.as_str(), &envelope.input);
+    let mut past = lock(&shared.past);
+    if past.keeps && !is_read(operation) {
+        // What is true right before a change is what stale reads show after it.
+        for read in past.reads() {
+            let known =
+                Service::named(read.service).zip(serde_json::from_str::<Value>(&read.input).ok()).and_then(
+                    |(service, input)| carry_out(service, &mut world, runtime, &read.operation, &input).ok(),
+                );
+            if let Some(answer) = known {
+                past.note(read, &answer);
+            }
+        }
+    }
+    let answer = carry_out(service, &mut world, runtime, operation, input)?;
+    if past.keeps && is_read(operation) {
+        past.note(past_read(service, operation, input), &answer);
+    }
+    Ok(answer)
+}
+
+/// Brings the world to the clock's now; calls that arrive late take effect at their moments.
+pub(crate) fn bring_up_to_date(shared: &Shared, world: &mut World) {
+    let runtime = shared.runtime.as_ref();
+    let now = shared.clock.now();
+    let mut due: Vec<Late> = {
+        let mut late = lock(&shared.late);
+        late.extract_if(.., |it| it.due <= now).collect()
+    };
+    due.sort_by_key(|it| it.due);
+    for Late { due, site } in due {
+        world.advance(runtime, due);
+        let input = site.input.unwrap_or_default();
+        if let Some(service) = Service::named(&site.service) {
+            // Nobody hears the answer.
+            let _ = carry_out(service, world, runtime, &site.operation, &input);
+        }
+    }
+    world.advance(runtime, now);
+}
+
+fn carry_out(
+    service: Service,
+    world: &mut World,
+    runtime: &dyn Runtime,
+    operation: &str,
+    input: &Value,
+) -> Answer {
+    let call = match service {
         Service::Ecs => ecs::call,
         Service::Autoscaling => autoscaling::call,
         Service::Ecr => ecr::call,
@@ -129,12 +194,9 @@ fn apply(shared: &Shared, envelope: &Envelope) -> Answer {
         Service::Iam => iam::call,
         Service::Ec2 => ec2::call,
         Service::CloudMap => cloud_map::call,
+        Service::DynamoDb => dynamodb::call,
     };
-    call(&mut world, runtime, &envelope.operation, &envelope.input)
-}
-
-fn is_read(operation: &str) -> bool {
-    ["Describe", "List", "Get"].iter().any(|verb| operation.starts_with(verb))
+    call(world, runtime, operation, input)
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Bytes> {

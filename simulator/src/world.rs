@@ -6,8 +6,8 @@ use crate::clock::Time;
 use crate::ecs::Pace;
 use crate::runtime::Runtime;
 use crate::{
-    autoscaling, cloud_map, cloudformation, cloudwatch, ec2, ecr, ecs, elb, iam, logs, s3, scheduler,
-    secrets, sqs, ssm,
+    autoscaling, cloud_map, cloudformation, cloudwatch, dynamodb, ec2, ecr, ecs, elb, iam, logs, s3,
+    scheduler, secrets, sqs, ssm,
 };
 
 pub struct World {
@@ -31,6 +31,7 @@ pub struct World {
     pub iam: iam::Iam,
     pub ec2: ec2::Ec2,
     pub cloud_map: cloud_map::CloudMap,
+    pub dynamodb: dynamodb::DynamoDb,
 }
 
 impl World {
@@ -55,6 +56,7 @@ impl World {
             iam: iam::Iam::default(),
             ec2: ec2::Ec2::default(),
             cloud_map: cloud_map::CloudMap::default(),
+            dynamodb: dynamodb::DynamoDb::default(),
         }
     }
 

@@ -13,7 +13,8 @@ use aws_smithy_http_client::tls;
 use super::call::Line;
 use super::json_service::JsonService;
 use super::{
-    Budget, Credentials, Error, ErrorKind, Inspector, OnCall, Reader, Requester, SharedHttpClient, Writer,
+    Budget, Credentials, Error, ErrorKind, Inspector, OnCall, Reader, Requester, SharedHttpClient,
+    TableReader, TableWriter, Writer,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -56,6 +57,7 @@ pub struct Aws {
     writer: Writer,
     requester: Requester,
     inspector: Inspector,
+    tables: Tables,
     line: Arc<Line>,
 }
 
@@ -74,6 +76,18 @@ impl Aws {
         self.writer.clone()
     }
 
+    /// A table of the ledger, without the right to write to it.
+    pub fn table_reader(&self, table: &str) -> TableReader {
+        TableReader::new(self.tables.reads.clone(), self.line.clone(), table)
+    }
+
+    /// Only `apply` and `run` ask for it. What it writes is the ledger, and nothing that runs: it takes no
+    /// permit, since permits come from there.
+    pub fn table_writer(&self, table: &str) -> TableWriter {
+        let reader = TableReader::new(self.tables.writes.clone(), self.line.clone(), table);
+        TableWriter::new(self.tables.writes.clone(), self.line.clone(), reader)
+    }
+
     /// Only the verbs ask for it by which people decide something.
     pub fn requester(&self) -> Requester {
         self.requester.clone()
@@ -89,6 +103,13 @@ impl Aws {
     }
 }
 
+/// DynamoDB, with the retries of a read and with none.
+#[derive(Clone, Debug)]
+struct Tables {
+    reads: aws_sdk_ecs::Client,
+    writes: aws_sdk_ecs::Client,
+}
+
 /// The clients of one retry policy.
 #[derive(Clone, Debug)]
 pub(super) struct Clients {
@@ -101,6 +122,7 @@ pub(super) struct Clients {
     pub(super) parameters: aws_sdk_ecs::Client,
     pub(super) cloudformation: aws_sdk_sts::Client,
     pub(super) alarms: aws_sdk_sts::Client,
+    pub(super) dynamodb: aws_sdk_ecs::Client,
 }
 
 /// Prepares the clients. Nothing is sent; missing credentials show at the first call.
@@ -154,12 +176,14 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(ATTEMPT_TIMEOUT))
         .build();
-    let reads = clients(&reads);
+    let (reads, writes) = (clients(&reads), clients(&writes));
+    let tables = Tables { reads: reads.dynamodb.clone(), writes: writes.dynamodb.clone() };
     Ok(Aws {
         inspector: Inspector::new(reads.ecs.clone(), line.clone(), &settings.region, shared.endpoint_url()),
         reader: Reader::new(reads, line.clone()),
-        writer: Writer::new(clients(&writes), line.clone()),
-        requester: Requester::new(clients(&writes), line.clone()),
+        requester: Requester::new(writes.clone(), line.clone()),
+        writer: Writer::new(writes, line.clone()),
+        tables,
         line,
     })
 }
@@ -182,6 +206,7 @@ fn clients(config: &SdkConfig) -> Clients {
     let other = |name| JsonService::new(name, region, config.endpoint_url());
     let logs = ecs.clone().endpoint_resolver(other("logs"));
     let parameters = ecs.clone().endpoint_resolver(other("ssm"));
+    let dynamodb = ecs.clone().endpoint_resolver(other("dynamodb"));
     let sts = aws_sdk_sts::config::Builder::from(config).retry_partition(partition.clone());
     let cloudformation = sts.clone().endpoint_resolver(other("cloudformation"));
     let alarms = sts.clone().endpoint_resolver(other("monitoring"));
@@ -191,6 +216,7 @@ fn clients(config: &SdkConfig) -> Clients {
         parameters: aws_sdk_ecs::Client::from_conf(parameters.build()),
         cloudformation: aws_sdk_sts::Client::from_conf(cloudformation.build()),
         alarms: aws_sdk_sts::Client::from_conf(alarms.build()),
+        dynamodb: aws_sdk_ecs::Client::from_conf(dynamodb.build()),
         scaling: aws_sdk_applicationautoscaling::Client::from_conf(
             aws_sdk_applicationautoscaling::config::Builder::from(config)
                 .retry_partition(partition.clone())

@@ -74,7 +74,25 @@ impl Error {
     pub fn is_ambiguous(&self) -> bool {
         self.kind.is_ambiguous()
     }
+
+    /// Whether the input was refused for what it names and is not there, or not ready: a target group, a
+    /// role, a subnet. Whoever mends that need not change Git.
+    pub fn lies_outside(&self) -> bool {
+        self.kind == ErrorKind::Rejected && OUTSIDE.iter().any(|words| self.message.contains(words))
+    }
 }
+
+/// Words of refusals, all of them under the code of a bad parameter.
+const OUTSIDE: [&str; 8] = [
+    "does not exist",
+    "do not exist",
+    "not found",
+    "could not be found",
+    "cannot be found",
+    "Unable to find",
+    "is not valid. Ensure that the role",
+    "Role is not valid",
+];
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,6 +175,7 @@ fn of_answer(operation: &str, status: u16, code: Option<&str>, message: &str) ->
         | "RequestLimitExceeded"
         | "RequestThrottled"
         | "RequestThrottledException"
+        | "ProvisionedThroughputExceededException"
         | "SlowDown" => ErrorKind::Throttled,
         "ExpiredToken"
         | "ExpiredTokenException"
@@ -176,6 +195,8 @@ fn of_answer(operation: &str, status: u16, code: Option<&str>, message: &str) ->
         "ConflictException"
         | "ConcurrentUpdateException"
         | "ResourceInUseException"
+        | "TransactionConflictException"
+        | "TransactionInProgressException"
         | "UpdateInProgressException"
         | "ServiceNotActiveException" => ErrorKind::Conflict,
         // DescribeTaskDefinition says "Unable to describe task definition." of one that is not there.

@@ -27,6 +27,8 @@ pub(super) struct Exchange {
     body: Option<String>,
     /// Replaces `x-amz-target`, where the call is not one of the client's own service.
     target: Option<&'static str>,
+    /// Replaces `content-type`, likewise.
+    content_type: Option<&'static str>,
     received: Arc<Mutex<Received>>,
 }
 
@@ -38,21 +40,26 @@ struct Received {
 
 impl Exchange {
     pub(super) fn new(body: &Json) -> Self {
-        Self { body: Some(body.to_string()), target: None, received: Arc::default() }
+        Self { body: Some(body.to_string()), target: None, content_type: None, received: Arc::default() }
     }
 
     /// Leaves the request as it is, and keeps the answer.
     pub(super) fn without_body() -> Self {
-        Self { body: None, target: None, received: Arc::default() }
+        Self { body: None, target: None, content_type: None, received: Arc::default() }
     }
 
     pub(super) fn with_target(body: &Json, target: &'static str) -> Self {
         Self { target: Some(target), ..Self::new(body) }
     }
 
+    /// The same in awsJson 1.0, where the client's own service speaks 1.1.
+    pub(super) fn with_target_of_json_1_0(body: &Json, target: &'static str) -> Self {
+        Self { content_type: Some("application/x-amz-json-1.0"), ..Self::with_target(body, target) }
+    }
+
     /// A form for a service that speaks the query protocol.
     pub(super) fn with_form(form: String) -> Self {
-        Self { body: Some(form), target: None, received: Arc::default() }
+        Self { body: Some(form), target: None, content_type: None, received: Arc::default() }
     }
 
     /// The answer's body as text.
@@ -100,6 +107,9 @@ impl Intercept for Exchange {
         }
         if let Some(target) = self.target {
             request.headers_mut().insert("x-amz-target", target);
+        }
+        if let Some(content_type) = self.content_type {
+            request.headers_mut().insert("content-type", content_type);
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ mod permit;
 mod reader;
 mod requester;
 mod secret_shape;
+mod table;
 mod web;
 mod writer;
 mod xml;
@@ -45,5 +46,6 @@ pub use reader::{
 };
 pub use requester::Requester;
 pub use secret_shape::SecretShape;
+pub use table::{Condition, Put, TableReader, TableWriter, Unmet};
 pub use web::{Loopback, Web};
 pub use writer::Writer;

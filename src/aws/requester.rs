@@ -19,7 +19,8 @@ pub struct Requester {
     line: Arc<Line>,
 }
 
-const ACTIONS: [&str; 2] = ["ecs:ContinueServiceDeployment", "ecs:StopServiceDeployment"];
+const ACTIONS: [&str; 4] =
+    ["ecs:ContinueServiceDeployment", "ecs:StopServiceDeployment", "ecs:TagResource", "ecs:UntagResource"];
 
 /// Sends `$body` as the `$method` of `$client`.
 macro_rules! send {
@@ -32,7 +33,7 @@ macro_rules! send {
 
 impl Requester {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 2] = ACTIONS;
+    pub const ACTIONS: [&str; 4] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -52,5 +53,18 @@ impl Requester {
         let call = Call::new("ecs:StopServiceDeployment", Category::DeploymentStop, attempt);
         let body = json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"});
         send!(self, ecs.stop_service_deployment, call, &body)
+    }
+    /// Puts a request onto a service: the operator decides when it is heeded.
+    pub async fn tag_service(&self, arn: &str, key: &str, value: &str) -> Result<Answer, Error> {
+        let call = Call::new("ecs:TagResource", Category::TagModify, format!("tag `{arn}`"));
+        let body = json!({"resourceArn": arn, "tags": [{"key": key, "value": value}]});
+        send!(self, ecs.tag_resource, call, &body)
+    }
+
+    /// Takes a request off a service.
+    pub async fn untag_service(&self, arn: &str, key: &str) -> Result<Answer, Error> {
+        let call = Call::new("ecs:UntagResource", Category::TagModify, format!("untag `{arn}`"));
+        let body = json!({"resourceArn": arn, "tagKeys": [key]});
+        send!(self, ecs.untag_resource, call, &body)
     }
 }

@@ -275,10 +275,19 @@ async fn a_list_of_schedules_that_repeats_its_token_ends_and_is_not_complete() {
 
 #[test]
 fn the_lists_of_actions_name_every_call_and_no_other() {
-    let reads =
-        [include_str!("reader.rs"), include_str!("reader/scaling.rs"), include_str!("reader/schedules.rs")];
+    let reads = [
+        include_str!("reader.rs"),
+        include_str!("reader/alarms.rs"),
+        include_str!("reader/scaling.rs"),
+        include_str!("reader/schedules.rs"),
+    ];
     let writes = [include_str!("writer.rs")];
-    for (sources, actions) in [(&reads[..], &Reader::ACTIONS[..]), (&writes[..], &Writer::ACTIONS[..])] {
+    let requests = [include_str!("requester.rs")];
+    for (sources, actions) in [
+        (&reads[..], &Reader::ACTIONS[..]),
+        (&writes[..], &Writer::ACTIONS[..]),
+        (&requests[..], &Requester::ACTIONS[..]),
+    ] {
         let after_list = sources.iter().map(|source| source.split_once("impl ").unwrap().1);
         let named = after_list.flat_map(|source| source.split('"')).filter(|text| {
             let prefixes = [
@@ -288,6 +297,7 @@ fn the_lists_of_actions_name_every_call_and_no_other() {
                 "ssm:",
                 "scheduler:",
                 "cloudformation:",
+                "cloudwatch:",
                 "application-autoscaling:",
                 "elasticloadbalancing:",
             ];

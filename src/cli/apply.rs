@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Exit, Surroundings, road, unless_stopped};
+use super::seat::Seat;
+use super::{Exit, Surroundings, road, seat, unless_stopped};
 use crate::config::{ApplySettings, Operate};
 use crate::controller::{Controller, Next, Outcome, Standing, Timing, Wish};
 use crate::journal::Journal;
+use crate::ledger::{LEASE, MARGIN};
 use crate::model::ServiceKey;
 use crate::plan;
 use crate::report;
@@ -29,6 +32,9 @@ pub async fn run(settings: &ApplySettings, surroundings: &Surroundings) -> anyho
             (settling.await, true)
         }
     };
+    if matches!(outcome, Outcome::Ended(_)) {
+        seat::let_go(&controller.engine.ledger).await;
+    }
     let standing = match outcome {
         Outcome::Lost(why) => anyhow::bail!("{why}"),
         Outcome::Ended(standing) => standing,
@@ -92,17 +98,41 @@ impl fmt::Display for Tally {
     }
 }
 
+/// For so long `apply` waits for a lease that somebody else holds: long enough to take over from one who is
+/// gone.
+const PATIENCE: Duration = LEASE.saturating_add(MARGIN).saturating_add(Duration::from_secs(15));
+
 async fn prepare(
     settings: &Operate,
     journal: Arc<Journal>,
     surroundings: &Surroundings,
 ) -> anyhow::Result<(Wish, Controller)> {
-    let desired = Arc::new(road::desired(&settings.source, &settings.account).await?);
-    let (account, environment) = (&settings.account, &desired.environment);
-    let ledger = road::ledger(account, environment)?;
-    let timing = Timing::default();
-    let controller = road::controller(account, environment, ledger, journal, surroundings, timing).await?;
-    Ok((desired, controller))
+    let (source, account) = (&settings.source, &settings.account);
+    let mut desired = Arc::new(road::desired(source, account).await?);
+    let taken = seat::seat(account, &desired.environment)?;
+    let aws = road::aws(account, &desired.environment).await?;
+    let ledger = match taken {
+        Seat::Taken(ledger) => ledger,
+        Seat::InTable(table) => {
+            let environment = &desired.environment;
+            let candidate =
+                seat::candidate("apply", (&aws, &table), account, environment, &journal, surroundings);
+            let ledger = Arc::new(candidate.lead_within(PATIENCE).await?);
+            // Whoever held it may have seen a newer commit than was read before.
+            let again = tokio::select! {
+                lost = ledger.keep() => return Err(lost.into()),
+                again = road::desired(source, account) => Arc::new(again?),
+            };
+            if seat::place_of(&again) != seat::place_of(&desired) {
+                anyhow::bail!("the environment moved to another account, region or cluster meanwhile");
+            }
+            desired = again;
+            ledger
+        }
+    };
+    let place = (account, &desired.environment);
+    let controller = road::controller(&aws, place, ledger, journal, surroundings, Timing::default());
+    Ok((desired.clone(), controller))
 }
 
 /// A line for each service that is neither settled nor held: why not.

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 use super::{Exit, Surroundings};
 use crate::aws::Budget;
-use crate::config::{Account, LocalSettings, Operate, RunSettings};
+use crate::config::{Account, LedgerPlace, LocalSettings, Operate, RunSettings};
 
 /// How long containers get to end after the operator has stopped: everything is gone ten seconds after
 /// SIGTERM, also where a container would like its whole `stopTimeout`.
@@ -144,6 +144,8 @@ fn operate(settings: &LocalSettings, state: &Path, endpoint: &str) -> RunSetting
             account: Account {
                 installation: "reconciler".to_owned(),
                 state: state.to_owned(),
+                ledger: LedgerPlace::File,
+                host: None,
                 endpoint_url: Some(endpoint.to_owned()),
                 api_budget: Budget::Unlimited,
                 simulated: true,

@@ -2,17 +2,24 @@
 
 mod abort;
 mod apply;
+mod carry_on;
 mod import;
 mod in_flight;
 #[cfg(feature = "local")]
 pub mod local;
 mod plan;
 mod render;
+mod request;
 mod resume;
+mod retry;
 mod road;
+mod rollback;
 mod run;
 pub mod schema;
+mod seat;
 mod status;
+mod suspend;
+mod sync;
 pub mod validate;
 mod verify;
 
@@ -77,9 +84,14 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
         Verb::Apply(settings) => apply::run(&settings, &surroundings).await,
         Verb::Run(settings) => run::run(&settings, &surroundings).await,
         Verb::Status(settings) => unless_stopped(stop, status::run(&settings, &surroundings)).await,
-        Verb::Continue(settings) => unless_stopped(stop, resume::run(&settings, &surroundings)).await,
+        Verb::Continue(settings) => unless_stopped(stop, carry_on::run(&settings, &surroundings)).await,
         Verb::Abort(settings) => unless_stopped(stop, abort::run(&settings, &surroundings)).await,
         Verb::Import(settings) => unless_stopped(stop, import::run(&settings, &surroundings)).await,
+        Verb::Suspend(settings) => unless_stopped(stop, suspend::run(&settings, &surroundings)).await,
+        Verb::Resume(settings) => unless_stopped(stop, resume::run(&settings, &surroundings)).await,
+        Verb::Retry(settings) => unless_stopped(stop, retry::run(&settings, &surroundings)).await,
+        Verb::Rollback(settings) => unless_stopped(stop, rollback::run(&settings, &surroundings)).await,
+        Verb::Sync(settings) => unless_stopped(stop, sync::run(&settings, &surroundings)).await,
         #[cfg(feature = "local")]
         Verb::Local(settings) => local::run(&settings, &surroundings).await,
         Verb::Schema(settings) => {
@@ -96,7 +108,7 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
     }
 }
 
-/// Does work that may be cut off anywhere, because it only looks.
+/// Does work that may be cut off anywhere, because it only looks, or makes one call.
 async fn unless_stopped<T>(
     stop: &CancellationToken,
     work: impl Future<Output = anyhow::Result<T>>,

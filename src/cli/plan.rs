@@ -2,6 +2,7 @@
 
 use super::{Exit, Surroundings, road};
 use crate::config::{Output, PlanSettings};
+use crate::ledger::LedgerView;
 use crate::model::Desired;
 use crate::plan::{self, Explain, Plan};
 use crate::report;
@@ -10,9 +11,11 @@ use crate::report;
 pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
     let remembering = road::remembering(&settings.source, &settings.account).await?;
     let desired = remembering.desired.clone();
-    let plan = look(settings, surroundings, &desired, remembering).await?;
+    let sight = road::sight(&settings.account, &desired).await?;
+    let memory = road::memory(&settings.account, &desired.environment, &sight).await?;
+    let plan = look(settings, surroundings, (&desired, &sight, &memory), remembering).await?;
     let unknown = "deletions, roll-backs and what is held";
-    let has_ledger = road::note_missing_ledger(&settings.account, &desired.environment, unknown);
+    let has_ledger = road::note_missing_ledger(&settings.account, &desired.environment, &memory, unknown);
     match settings.output {
         Output::Json => {
             let mut object = match settings.explain {
@@ -46,12 +49,12 @@ fn explain(settings: &PlanSettings) -> Explain {
 async fn look(
     settings: &PlanSettings,
     surroundings: &Surroundings,
-    desired: &Desired,
+    (desired, sight, memory): (&Desired, &road::Sight, &LedgerView),
     remembering: road::Remembering,
 ) -> anyhow::Result<Plan> {
-    let reader = road::reader(&settings.account, desired).await?;
-    let mut records = road::records(&settings.account, desired)?;
-    let live = road::observe(&reader, &settings.account, desired, &records, (surroundings.now)()).await?;
+    let mut records = memory.records().clone();
+    let live =
+        road::observe(&sight.reader, &settings.account, desired, &records, (surroundings.now)()).await?;
     let installation = &settings.account.installation;
     let explain = explain(settings);
     let plan = |records: &_| plan::plan(desired, &live, &plan::Context { installation, records, explain });

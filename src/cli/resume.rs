@@ -1,37 +1,27 @@
-//! `reconciler continue`: lets a deployment go on that waits for a person.
+//! `reconciler resume`: ends a suspension.
 
 use anyhow::bail;
 
-use super::{Exit, Surroundings, in_flight};
-use crate::config::DecideSettings;
-use crate::report::deployment::{self, Decided, Decision};
+use super::{Exit, Surroundings, request};
+use crate::config::RequestSettings;
+use crate::model::tag;
+use crate::report;
 
-/// Answers every lifecycle hook that waits, and says what was let go.
-pub async fn run(settings: &DecideSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
-    let name = &settings.service;
-    let found = in_flight::find(settings, surroundings).await?;
-    let hooks: Vec<&str> = found.staged.pauses().map(|hook| hook.id.as_str()).collect();
-    if found.goes_back() {
-        bail!("nothing waits at {name}: its deployment is being taken back");
+pub async fn run(settings: &RequestSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
+    let subject = request::subject(settings, surroundings).await?;
+    let key = &subject.key;
+    if subject.ecs.tag(tag::SUSPENDED).is_none() {
+        bail!("`{key}` is not suspended");
     }
-    if hooks.is_empty() && !found.shifts_traffic {
-        bail!("nothing waits at {name}: a rolling update goes on by itself");
-    }
-    if hooks.is_empty() {
-        bail!("nothing waits at {name}: {}", deployment::goes_on_by_itself(&found.staged, found.now));
-    }
-    for hook in &hooks {
-        found.requester.continue_service_deployment(&found.staged.arn, hook).await?;
-    }
-    let after = found.again().await;
-    let decided = Decided {
-        service: name,
-        decision: Decision::Continued { hooks },
-        before: &found.staged,
-        after: &after,
-        shifts_traffic: found.shifts_traffic,
-        now: found.now,
-    };
-    in_flight::tell(settings, &decided);
-    Ok(Exit::Good)
+    let was = subject.ecs.suspended(subject.now).map(|request| report::suspended_sentence(&request));
+    subject.requester.untag_service(subject.ecs.arn(), tag::SUSPENDED).await?;
+    let asked = request::Asked { tag: tag::SUSPENDED, value: None };
+    let lines = [
+        match was {
+            Some(was) => format!("{key} goes on; it was {was}"),
+            None => format!("{key} goes on; its suspension had ended already"),
+        },
+        "what waited is done at the operator's next look, within its `--resync` (30 s)".to_owned(),
+    ];
+    request::told(settings, &subject, "resume", &asked, &lines).await
 }

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use super::{Exit, Surroundings};
-use crate::aws::{self, CallerIdentity, ErrorKind, Inspector, Loopback, Reader, Requester, Web};
-use crate::config::{Account, Source};
+use crate::aws::{self, CallerIdentity, ErrorKind, Inspector, Loopback, Reader, Requester, TableReader, Web};
+use crate::config::{Account, LedgerPlace, Source};
 use crate::controller::{Controller, Engine, LookUp, Timing};
 use crate::journal::Journal;
-use crate::ledger::{Ledger, LedgerView, Place};
+use crate::ledger::{self, Ledger, LedgerView, Place};
 use crate::manifest;
 use crate::model::{
     Answers, Checkout, Desired, Environment, Live, Part, ServiceKey, ServiceRecord, Timestamp,
@@ -180,9 +180,24 @@ pub async fn validate(source: &Source, surroundings: &Surroundings) -> anyhow::R
     Ok(Exit::Error)
 }
 
+/// What may be looked at, by one who may change nothing.
+pub struct Sight {
+    pub reader: Reader,
+    /// `None`: the ledger is a file.
+    table: Option<TableReader>,
+}
+
 /// Connects to the environment's region, without the right to change anything.
-pub async fn reader(account: &Account, desired: &Desired) -> anyhow::Result<Reader> {
-    reader_of(account, &desired.environment).await
+pub async fn sight(account: &Account, desired: &Desired) -> anyhow::Result<Sight> {
+    Ok(sight_of(account, &connect(account, &desired.environment).await?.0))
+}
+
+pub fn sight_of(account: &Account, aws: &aws::Aws) -> Sight {
+    let table = match &account.ledger {
+        LedgerPlace::File => None,
+        LedgerPlace::Table(table) => Some(aws.table_reader(table)),
+    };
+    Sight { reader: aws.reader(), table }
 }
 
 /// Connects likewise, where no commit says what is wanted there.
@@ -200,6 +215,11 @@ pub async fn requester(account: &Account, environment: &Environment) -> anyhow::
 pub async fn inspector(account: &Account, desired: &Desired) -> anyhow::Result<(Inspector, String)> {
     let (aws, identity) = connect(account, &desired.environment).await?;
     Ok((aws.inspector(), identity.account))
+}
+
+/// Connects likewise, for a verb that asks something of the operator; and says who asks.
+pub async fn connection(account: &Account, desired: &Desired) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
+    connect(account, &desired.environment).await
 }
 
 async fn connect(account: &Account, environment: &Environment) -> anyhow::Result<(aws::Aws, CallerIdentity)> {
@@ -326,7 +346,7 @@ fn unreadable<T>(part: &Part<T>) -> Option<&String> {
     }
 }
 
-fn ledger_path(account: &Account, environment: &Environment) -> PathBuf {
+pub(super) fn ledger_path(account: &Account, environment: &Environment) -> PathBuf {
     ledger_path_of(account, &environment.name)
 }
 
@@ -335,22 +355,46 @@ fn ledger_path_of(account: &Account, environment: &str) -> PathBuf {
 }
 
 /// What the ledger says, read beside whoever holds it.
-pub fn records(account: &Account, desired: &Desired) -> anyhow::Result<BTreeMap<ServiceKey, ServiceRecord>> {
-    let environment = &desired.environment;
+pub async fn memory(
+    account: &Account,
+    environment: &Environment,
+    sight: &Sight,
+) -> Result<LedgerView, ledger::Error> {
     let place = Place::of(&account.installation, environment);
-    Ok(LedgerView::read(ledger_path(account, environment), &place)?.into_records())
+    match &sight.table {
+        None => LedgerView::read(ledger_path(account, environment), &place),
+        Some(table) => LedgerView::query(table, &environment.name, &place).await,
+    }
+}
+
+/// Whether there is a ledger where `memory` was read.
+pub fn has_ledger(account: &Account, environment: &Environment, memory: &LedgerView) -> bool {
+    match &account.ledger {
+        LedgerPlace::File => ledger_path(account, environment).exists(),
+        LedgerPlace::Table(_) => memory.holder().is_some() || !memory.records().is_empty(),
+    }
 }
 
 /// Says so where there is no ledger, and what is then not known here; answers whether there is one.
-pub fn note_missing_ledger(account: &Account, environment: &Environment, unknown: &str) -> bool {
-    let path = ledger_path(account, environment);
-    let exists = path.exists();
+pub fn note_missing_ledger(
+    account: &Account,
+    environment: &Environment,
+    memory: &LedgerView,
+    unknown: &str,
+) -> bool {
+    let exists = has_ledger(account, environment, memory);
+    let (place, way_out) = match &account.ledger {
+        LedgerPlace::File => (
+            format!("at {}", ledger_path(account, environment).display()),
+            "`--state` names the folder of the installation that runs",
+        ),
+        LedgerPlace::Table(table) => (
+            format!("of `{}/{}` in table `{table}`", account.installation, environment.name),
+            "`--installation` and `--ledger` name what the one that runs goes by",
+        ),
+    };
     if !exists {
-        eprintln!(
-            "note: there is no ledger at {}, so {unknown} are not known here\n  \
-             `--state` names the folder of the installation that runs",
-            path.display()
-        );
+        eprintln!("note: there is no ledger {place}, so {unknown} are not known here\n  {way_out}");
     }
     exists
 }
@@ -379,22 +423,20 @@ pub fn journal(surroundings: &Surroundings) -> Arc<Journal> {
     }))
 }
 
-/// Takes the lease on the environment: from now on, nobody else acts on it.
-pub fn ledger(account: &Account, environment: &Environment) -> anyhow::Result<Arc<Ledger>> {
-    let place = Place::of(&account.installation, environment);
-    Ok(Arc::new(Ledger::open(ledger_path(account, environment), &place)?))
+/// Connects to AWS, with the right to change what the ledger permits.
+pub async fn aws(account: &Account, environment: &Environment) -> anyhow::Result<aws::Aws> {
+    Ok(connect(account, environment).await?.0)
 }
 
-/// Connects to AWS and wires a controller.
-pub async fn controller(
-    account: &Account,
-    environment: &Environment,
+/// Wires a controller.
+pub fn controller(
+    aws: &aws::Aws,
+    (account, environment): (&Account, &Environment),
     ledger: Arc<Ledger>,
     journal: Arc<Journal>,
     surroundings: &Surroundings,
     timing: Timing,
-) -> anyhow::Result<Controller> {
-    let (aws, _) = connect(account, environment).await?;
+) -> Controller {
     let engine = Engine {
         writer: aws.writer(),
         ledger,
@@ -403,7 +445,7 @@ pub async fn controller(
         now: surroundings.now.clone(),
     };
     let observer = Observer::new(aws.reader(), &environment.cluster).asking(Web::new(loopback(account)));
-    Ok(Controller { engine: Arc::new(engine), observer: Arc::new(observer), timing })
+    Controller { engine: Arc::new(engine), observer: Arc::new(observer), timing }
 }
 
 /// Gates may ask this machine only where AWS itself is on it: with the simulator, never in an account.

@@ -7,16 +7,21 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, Surroundings, road};
+use super::seat::Seat;
+use super::{Exit, Surroundings, road, seat};
+use crate::aws::Aws;
 use crate::config::RunSettings;
-use crate::controller::{Controller, Outcome, SourceWatch, Timing, Wish};
+use crate::controller::{Looks, Outcome, SourceWatch, Timing, Wish};
 use crate::journal::{Event, Journal, Kind, Level};
-use crate::model::Environment;
+use crate::ledger::{Candidate, Ledger};
+use crate::model::{Environment, Timestamp};
 use crate::report;
 
 /// Between the first attempts to reach AWS; doubled after each, up to the second.
 const REACH_AGAIN: Duration = Duration::from_secs(1);
 const REACH_AGAIN_MAX: Duration = Duration::from_secs(30);
+/// How long a new leader waits for Git.
+const LOOK_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Runs until SIGTERM; passes that are under way may end first.
 pub async fn run(settings: &RunSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
@@ -31,18 +36,20 @@ pub async fn run(settings: &RunSettings, surroundings: &Surroundings) -> anyhow:
         report::span(settings.poll)
     );
     journal.tell(Event::new((surroundings.now)(), Kind::Start, starts));
+    let looks = Looks::default();
     let watch = SourceWatch {
         source,
         environment: operate.source.environment.clone(),
         look_up: road::lookups(&operate.account),
         every: settings.poll,
+        looks: looks.clone(),
         journal: journal.clone(),
         now: surroundings.now.clone(),
     };
     let (sender, wishes) = mpsc::channel(1);
     let stop = surroundings.stop.child_token();
     let watching = tokio::spawn(watch.watch(sender, stop.clone()));
-    let reconciling = reconcile(settings, surroundings, &journal, wishes, &stop);
+    let reconciling = reconcile(settings, surroundings, &journal, (wishes, &looks), &stop);
     unless_blind(watching, reconciling, &stop, |blind| {
         let mut event = Event::new((surroundings.now)(), Kind::Source, blind);
         event.level = Level::Error;
@@ -87,7 +94,7 @@ async fn reconcile(
     settings: &RunSettings,
     surroundings: &Surroundings,
     journal: &Arc<Journal>,
-    mut wishes: mpsc::Receiver<Wish>,
+    (mut wishes, looks): (mpsc::Receiver<Wish>, &Looks),
     stop: &CancellationToken,
 ) -> anyhow::Result<Exit> {
     let tell = |kind, sentence: &str| journal.tell(Event::new((surroundings.now)(), kind, sentence));
@@ -102,22 +109,106 @@ async fn reconcile(
         tell(Kind::Stop, "stopped before the first commit was in force");
         return Ok(Exit::Good);
     };
-    let Some(controller) = reach(settings, &first.environment, journal, surroundings, stop).await? else {
+    let account = &settings.operate.account;
+    let taken = seat::seat(account, &first.environment)?;
+    let Some(aws) = reach(settings, &first.environment, journal, surroundings, stop).await? else {
         tell(Kind::Stop, "stopped before AWS could be reached");
         return Ok(Exit::Good);
     };
+    let (ledger, newest) = match taken {
+        Seat::Taken(ledger) => (ledger, first),
+        Seat::InTable(table) => {
+            let environment = &first.environment;
+            let candidate =
+                seat::candidate("run", (&aws, &table), account, environment, journal, surroundings);
+            let standby = Standby { journal, now: &surroundings.now, stop };
+            let Some(led) = standby.lead(candidate, first, &mut wishes, looks).await? else {
+                tell(Kind::Stop, "stopped while it stood by; running services are untouched");
+                return Ok(Exit::Good);
+            };
+            led
+        }
+    };
+    let timing = Timing { resync: settings.resync, ..Timing::default() };
+    let place = (account, &newest.environment);
+    let controller = road::controller(&aws, place, ledger, journal.clone(), surroundings, timing);
     let (sender, in_place) = mpsc::channel(1);
-    tokio::spawn(relay(first, wishes, sender, journal.clone(), surroundings.now.clone()));
+    tokio::spawn(relay(newest, wishes, sender, journal.clone(), surroundings.now.clone()));
     match controller.run(in_place, stop.clone()).await {
         Outcome::Lost(why) => anyhow::bail!("{why}"),
         Outcome::Ended(_) => {
+            seat::let_go(&controller.engine.ledger).await;
             tell(Kind::Stop, "stopped; running services are untouched");
             Ok(Exit::Good)
         }
     }
 }
 
-/// Wires the controller, as soon as AWS answers. `None`: told to stop before that.
+/// Waits for the lease, and for what Git says by then.
+struct Standby<'a> {
+    journal: &'a Journal,
+    now: &'a road::Clock,
+    stop: &'a CancellationToken,
+}
+
+impl Standby<'_> {
+    /// Becomes the one who acts, on the newest of the wishes: one who led before may have acted on a commit
+    /// that this process has not seen yet, and nothing may go back. `None`: told to stop before that.
+    async fn lead(
+        &self,
+        candidate: Candidate,
+        first: Wish,
+        wishes: &mut mpsc::Receiver<Wish>,
+        looks: &Looks,
+    ) -> anyhow::Result<Option<(Arc<Ledger>, Wish)>> {
+        let mut newest = first;
+        let Some(led) = self.beside(candidate.lead(), &mut newest, wishes).await else { return Ok(None) };
+        let ledger = Arc::new(led?);
+        let fresh = async {
+            tokio::select! {
+                lost = ledger.keep() => Err(lost),
+                // What Git said last has to do where it can't be asked.
+                _ = tokio::time::timeout(LOOK_TIME_MAX, looks.fresh()) => Ok(()),
+            }
+        };
+        let Some(looked) = self.beside(fresh, &mut newest, wishes).await else {
+            seat::let_go(&ledger).await;
+            return Ok(None);
+        };
+        looked?;
+        while let Ok(wish) = wishes.try_recv() {
+            self.take(wish, &mut newest);
+        }
+        Ok(Some((ledger, newest)))
+    }
+
+    /// Takes in wishes until the work is done; `None`: told to stop.
+    async fn beside<T>(
+        &self,
+        work: impl Future<Output = T>,
+        newest: &mut Wish,
+        wishes: &mut mpsc::Receiver<Wish>,
+    ) -> Option<T> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                done = &mut work => return Some(done),
+                Some(wish) = wishes.recv() => self.take(wish, newest),
+            }
+        }
+    }
+
+    fn take(&self, wish: Wish, newest: &mut Wish) {
+        match seat::place_of(&wish) == seat::place_of(newest) {
+            true => *newest = wish,
+            false => refuse(&wish, self.journal, (self.now)()),
+        }
+    }
+}
+
+/// Connects, as soon as AWS answers. `None`: told to stop before that.
 ///
 /// What waiting does not mend, such as missing credentials or the wrong account, is an error.
 async fn reach(
@@ -126,27 +217,16 @@ async fn reach(
     journal: &Arc<Journal>,
     surroundings: &Surroundings,
     stop: &CancellationToken,
-) -> anyhow::Result<Option<Controller>> {
-    let account = &settings.operate.account;
-    let ledger = road::ledger(account, environment)?;
-    let timing = Timing { resync: settings.resync, ..Timing::default() };
+) -> anyhow::Result<Option<Aws>> {
     let mut pause = REACH_AGAIN;
     loop {
-        let wiring = road::controller(
-            account,
-            environment,
-            ledger.clone(),
-            journal.clone(),
-            surroundings,
-            timing.clone(),
-        );
-        let wired = tokio::select! {
+        let connected = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(None),
-            wired = wiring => wired,
+            connected = road::aws(&settings.operate.account, environment) => connected,
         };
-        let error = match wired {
-            Ok(controller) => return Ok(Some(controller)),
+        let error = match connected {
+            Ok(aws) => return Ok(Some(aws)),
             Err(error) => error,
         };
         if !error.downcast_ref::<road::NoAws>().is_some_and(road::NoAws::may_pass) {
@@ -170,24 +250,24 @@ async fn relay(
     journal: Arc<Journal>,
     now: road::Clock,
 ) {
-    let place = |wish: &Wish| {
-        let environment = &wish.environment;
-        (environment.account.clone(), environment.region.clone(), environment.cluster.clone())
-    };
-    let ours = place(&first);
+    let ours = seat::place_of(&first);
     let mut next = Some(first);
     while let Some(wish) = next {
-        if place(&wish) != ours {
-            let sentence = format!(
-                "{} moves the environment to another account, region or cluster; restart to follow it",
-                wish.revision
-            );
-            journal.tell(Event::new(now(), Kind::Refused, sentence));
+        if seat::place_of(&wish) != ours {
+            refuse(&wish, &journal, now());
         } else if to.send(wish).await.is_err() {
             return;
         }
         next = wishes.recv().await;
     }
+}
+
+fn refuse(wish: &Wish, journal: &Journal, now: Timestamp) {
+    let sentence = format!(
+        "{} moves the environment to another account, region or cluster; restart to follow it",
+        wish.revision
+    );
+    journal.tell(Event::new(now, Kind::Refused, sentence));
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use super::{Exit, Surroundings, road};
 use crate::config::{Output, StatusSettings};
+use crate::ledger::LedgerView;
 use crate::model::Desired;
 use crate::plan::{self, Explain};
 use crate::report::Colour;
-use crate::report::status::{self, Show, Status, StatusTextOptions, status_json, status_text};
+use crate::report::status::{self, LedgerStatus, Show, Status, StatusTextOptions, status_json, status_text};
 
 /// Prints the status; exits with an error if it can't be told, or only without what Git wants.
 pub async fn run(settings: &StatusSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
@@ -29,14 +30,30 @@ async fn with_git(
     surroundings: &Surroundings,
     desired: &Desired,
 ) -> anyhow::Result<Status> {
-    road::note_missing_ledger(&settings.account, &desired.environment, "roll-backs and what is held");
-    let reader = road::reader(&settings.account, desired).await?;
-    let records = road::records(&settings.account, desired)?;
-    let live = road::observe(&reader, &settings.account, desired, &records, (surroundings.now)()).await?;
+    let sight = road::sight(&settings.account, desired).await?;
+    let unknown = "roll-backs and what is held";
+    // What runs can be told without it, on the very day on which its store is down.
+    let (memory, ledger) = match road::memory(&settings.account, &desired.environment, &sight).await {
+        Ok(memory) => {
+            road::note_missing_ledger(&settings.account, &desired.environment, &memory, unknown);
+            let holder = memory.holder().cloned();
+            (memory, holder.map_or(LedgerStatus::Untold, LedgerStatus::Held))
+        }
+        Err(error) if error.passes() => {
+            let why = format!("{error}; {unknown} are not known now, and nothing is changed until it can");
+            (LedgerView::default(), LedgerStatus::Unreadable(why))
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let records = memory.records();
+    let live =
+        road::observe(&sight.reader, &settings.account, desired, records, (surroundings.now)()).await?;
     let (installation, explain) = (&settings.account.installation, Explain::Differences);
-    let context = plan::Context { installation, records: &records, explain };
+    let context = plan::Context { installation, records, explain };
     let plan = plan::plan(desired, &live, &context);
-    Ok(status::fold(desired, &live, &records, &plan, live.read_at, (surroundings.now)()))
+    let mut status = status::fold(desired, &live, records, &plan, live.read_at, (surroundings.now)());
+    status.ledger = ledger;
+    Ok(status)
 }
 
 async fn without_git(

@@ -71,7 +71,8 @@ impl Engine {
         Next::Watch(wait)
     }
 
-    /// What was no fault of the hook's costs no try, until `timeout` has passed since this try began.
+    /// What was no fault of the hook's costs no try, until `timeout` has passed since this try began. One
+    /// that is interrupted for the first time is tried again at least once: AWS may have been away until now.
     pub(super) async fn interrupted(
         &self,
         running: Running<'_>,
@@ -86,7 +87,7 @@ impl Engine {
             self.moved_on(running, open);
             return Ok(Next::Watch(SOON));
         }
-        if now.since(open.since) >= open.timeout() {
+        if open.interruptions > 0 && now.since(open.since) >= open.timeout() {
             let tried = report::span(now.since(open.since));
             let cause = format!("it could not run for {tried}: {why}");
             return self.hook_failed(running, open, rollout::hook_failure(open, &cause, None, now)).await;
@@ -144,6 +145,8 @@ impl Engine {
                             deployment: rollout.deployment.clone(),
                             revision: rollout.revision.clone(),
                             failure: failure.clone(),
+                            again: None,
+                            by: None,
                         });
                     })
                     .await?;
@@ -163,6 +166,8 @@ impl Engine {
                             deployment: None,
                             revision: desired.revision.id.clone(),
                             failure,
+                            again: None,
+                            by: None,
                         });
                     })
                     .await?;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::pass::{Engine, Next, WATCH_EVERY};
+use super::pass::{Engine, Next, WATCH_EVERY, WATCH_UNANSWERED_EVERY};
 use super::settle::hands_off;
 use crate::aws::{self, ErrorKind};
 use crate::execute::{self, Asked, HookCalls, Registered};
@@ -161,7 +161,14 @@ impl Engine {
         open: &OpenHook,
         body: &Json,
     ) -> Result<Result<TaskDefinitionArn, Next>, ledger::Error> {
-        match self.calls(running, open).register(body).await? {
+        let content = plan::content_of(body);
+        let record = self.ledger.record(&running.service.key);
+        if let Some(held) = plan::registration_held_by_unanswered(record.as_ref(), &content, (self.now)()) {
+            let sentence = report::held_sentence(&held);
+            self.journal.tell_once(self.hook_event(running, open, Kind::Held, sentence));
+            return Ok(Err(Next::Watch(WATCH_UNANSWERED_EVERY)));
+        }
+        match self.calls(running, open).register(&content, body).await? {
             Registered::As { task_definition, request_id } => {
                 let event = self.hook_event(running, open, Kind::Register, task_definition.to_string());
                 self.journal.tell(event.request(request_id.as_deref()));
@@ -232,8 +239,10 @@ impl Engine {
     async fn ask_again(&self, running: Running<'_>, open: &OpenHook) -> Result<Next, ledger::Error> {
         let Running { desired, service, live } = running;
         let age = (self.now)().since(open.asked_at.unwrap_or_default());
-        let hook =
-            service.rollout.hook(&open.digest).filter(|_| hands_off(live, &self.installation).is_none());
+        let hook = service
+            .rollout
+            .hook(&open.digest)
+            .filter(|_| hands_off(live, &self.installation, (self.now)()).is_none());
         let (Some(hook), Some(task_definition)) = (hook, &open.task_definition) else {
             if age < SETTLE {
                 return Ok(Next::Watch(WATCH_EVERY));

@@ -104,7 +104,7 @@ impl Engine {
                 let sentence = report::leaving_sentence(plan);
                 tell(Kind::Held, sentence.clone());
                 Ok(match reason {
-                    Held::WaitsFor { service } => Next::Waits(service.clone()),
+                    Held::WaitsFor { service, .. } => Next::Waits(service.clone()),
                     Held::Unreadable { .. } => Next::Retry { at_least: WATCH_EVERY, why: sentence },
                     _ => Next::Held(sentence),
                 })
@@ -127,7 +127,7 @@ impl Engine {
                 match execute::delete(&work, writer, ledger, journal, self.now.as_ref()).await? {
                     Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
                     Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
-                    Execution::Rejected { message } => {
+                    Execution::Rejected { message, .. } => {
                         let why = format!("AWS refuses to delete it: {message}; delete it by hand");
                         tell(Kind::Failed, why.clone());
                         Ok(Next::Held(why))
@@ -159,6 +159,8 @@ impl Engine {
                     // come back, it is not run again.
                     hook: record.hook.take(),
                     hooks: std::mem::take(&mut record.hooks),
+                    // A revision that comes late is one of its content all the same.
+                    unanswered: std::mem::take(&mut record.unanswered),
                     ..ServiceRecord::default()
                 };
             })

@@ -1,6 +1,6 @@
 //! One pass over one service: judge the rollout that is under way, plan, execute, say when to look again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,17 +10,21 @@ use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService, Part,
-    Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
+    Again, Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService,
+    Part, Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{
     self, Action, Cause, Decision, Difference, Held, HookRevision, PlannedHook, RevisionSource, ServicePlan,
+    Wave,
 };
 use crate::report;
 use crate::rollout;
 
 /// How long until a rollout is judged again. ECS moves in steps of several seconds.
 pub(super) const WATCH_EVERY: Duration = Duration::from_secs(5);
+
+/// How long until it is looked again what became of a call without an answer, while that holds a change.
+pub(super) const WATCH_UNANSWERED_EVERY: Duration = Duration::from_secs(15);
 
 /// How a service at rest stands to Git.
 pub(super) const AS_WANTED: &str = "as Git wants it";
@@ -65,7 +69,7 @@ impl Engine {
         desired: &Desired,
         service: &DesiredService,
         live: &LiveService,
-        waiting_for: &BTreeSet<ServiceKey>,
+        waiting_for: &BTreeMap<ServiceKey, Wave>,
     ) -> Next {
         self.pass_or_fail(desired, service, live, waiting_for).await.unwrap_or_else(stop)
     }
@@ -75,12 +79,13 @@ impl Engine {
         desired: &Desired,
         service: &DesiredService,
         live: &LiveService,
-        waiting_for: &BTreeSet<ServiceKey>,
+        waiting_for: &BTreeMap<ServiceKey, Wave>,
     ) -> Result<Next, ledger::Error> {
         let record = self.record_as(&service.key, Workload::Service).await?;
         // What a scheduled task left under this name is nothing that could be settled here.
         if record.workload.is_service() {
             self.come_back(&service.key).await?;
+            self.heed(desired, service, live).await?;
             if let Some(next) = self.settle(desired, service, live).await? {
                 return Ok(next);
             }
@@ -93,7 +98,7 @@ impl Engine {
         desired: &Desired,
         service: &DesiredService,
         live: &LiveService,
-        waiting_for: &BTreeSet<ServiceKey>,
+        waiting_for: &BTreeMap<ServiceKey, Wave>,
     ) -> Result<Next, ledger::Error> {
         let record = self.ledger.record(&service.key).unwrap_or_default();
         let now = (self.now)();
@@ -107,8 +112,8 @@ impl Engine {
             &desired.revision,
             now,
         );
-        if let Some(first) = waiting_for.first() {
-            plan.wait_for(first);
+        if let Some((first, wave)) = waiting_for.first_key_value() {
+            plan.wait_for(first, *wave);
         }
         match &plan.decision {
             Decision::Unchanged => self.unchanged(desired, service, live, &record, &plan).await,
@@ -221,19 +226,28 @@ impl Engine {
             self.journal.tell(
                 event.of(&service.key).digest(&rollout.digest).deployment(rollout.deployment.as_deref()),
             );
+            let now = (self.now)();
             self.ledger
                 .update(&service.key, |record| {
-                    record.intent = None;
+                    record.conclude_intent(&service.digest, now);
                     record.rollout = Some(rollout);
                 })
                 .await?;
             return Ok(Next::Watch(WATCH_EVERY));
         }
         // A deployment that completed may have failed the gates or hooks after it.
-        let rejects = |it: &Quarantine| !completed || it.failure.gate.judges_what_completed();
+        let now = (self.now)();
+        let rejects = |it: &Quarantine| {
+            // Hooks are what is tried again of one that failed them; the others take a new deployment.
+            let awaited = || it.failure.gate != Gate::Hook && plan::may_be_under_way(record, now);
+            !completed || it.failure.gate.judges_what_completed() && (!it.is_released(now) || awaited())
+        };
         if let Some(quarantine) =
             record.quarantine.as_ref().filter(|it| it.digest == service.digest && rejects(it))
         {
+            if quarantine.is_released(now) && plan::may_be_under_way(record, now) {
+                return Ok(Next::Watch(WATCH_EVERY));
+            }
             let sentence = report::held_sentence(&Held::Quarantined(Box::new(quarantine.clone())));
             let event = Event::new((self.now)(), Kind::Held, sentence.clone());
             self.journal.tell_once(event.of(&service.key).digest(&service.digest));
@@ -254,21 +268,29 @@ impl Engine {
                 || applied.prune != service.sync.prune
                 || applied.spec.as_ref() != Some(&spec)
         });
+        // Git's spec may have changed without a deployment since then: that is what worked last.
+        let good_now = completed
+            && known_good.is_some_and(|good| {
+                good.task_definition == task_definition
+                    && (good.spec.as_ref() != Some(&spec) || good.digest != service.digest)
+            });
         let scaling = execute::still_there(record.scaling.as_ref(), service, live);
         let left_over = record.intent.is_some()
             || record.quarantine.is_some()
             || record.hook.is_some()
-            || record.leaving.is_some();
+            || record.leaving.is_some()
+            || record.sync.is_some();
         let mut assumed = Vec::new();
-        if left_over || good || applied || scaling != record.scaling {
+        if left_over || good || good_now || applied || scaling != record.scaling {
             let at = (self.now)();
             self.ledger
                 .update(&service.key, |record| {
-                    record.intent = None;
+                    record.conclude_intent(&service.digest, at);
                     record.quarantine = None;
                     record.hook = None;
                     record.leaving = None;
                     record.deleted = None;
+                    record.sync = None;
                     record.scaling = scaling;
                     let applied = Applied {
                         digest: service.digest.clone(),
@@ -277,7 +299,7 @@ impl Engine {
                         revision: desired.revision.id.clone(),
                         at,
                         prune: service.sync.prune,
-                        spec: Some(spec),
+                        spec: Some(spec.clone()),
                         looked_up: desired.environment.looked_up(),
                         // The revision that was applied stays what it is.
                         kept_drift: record
@@ -288,9 +310,16 @@ impl Engine {
                             .unwrap_or_default(),
                     };
                     record.applied = Some(applied.since(record.applied.as_ref()));
+                    if good || good_now {
+                        record.note_good(LastGood::of(
+                            ecs,
+                            &live.service_revision,
+                            service.digest.clone(),
+                            Some(spec),
+                            at,
+                        ));
+                    }
                     if good {
-                        record.last_good =
-                            Some(LastGood::of(ecs, &live.service_revision, service.digest.clone(), at));
                         assumed = record.assume_hooks(service.rollout.hooks(), at);
                     }
                 })
@@ -361,7 +390,7 @@ impl Engine {
     ) -> Next {
         let sentence = report::held_sentence(reason);
         let mut event = Event::new((self.now)(), Kind::Held, sentence.clone());
-        if matches!(reason, Held::WaitsFor { .. }) {
+        if matches!(reason, Held::WaitsFor { wave: Wave::GoesOn, .. }) {
             // Its turn comes; that is no trouble.
             event.level = Level::Info;
         }
@@ -374,12 +403,14 @@ impl Engine {
             Held::RolloutInFlight { .. } | Held::Draining | Held::HookRunning { .. } => {
                 Next::Watch(WATCH_EVERY)
             }
-            Held::WaitsFor { service } => Next::Waits(service.clone()),
+            Held::Unanswered { .. } => Next::Watch(WATCH_UNANSWERED_EVERY),
+            Held::WaitsFor { service, .. } => Next::Waits(service.clone()),
             // Told, and left as Git's author wants it: nobody has to wait for that.
             Held::DriftTolerated => Next::Settled,
             Held::Unreadable { .. } => Next::Retry { at_least: WATCH_EVERY, why: sentence },
             Held::Quarantined(_)
             | Held::Suspended { .. }
+            | Held::OutsideWindow { .. }
             | Held::NotOwned { .. }
             | Held::GroupNotOwned { .. }
             | Held::GroupSuspended { .. }
@@ -395,11 +426,14 @@ impl Engine {
         match execute::execute(work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await? {
             Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
             Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
-            Execution::Rejected { message } => {
+            Execution::Rejected { message, outside } => {
                 let why = format!("AWS refuses it: {message}");
-                self.refuse(work, &why).await?;
-                let event =
-                    Event::new((self.now)(), Kind::Failed, format!("{why}; held until Git changes it"));
+                let again = self.refuse(work, &why, outside).await?;
+                let until = match &again {
+                    Some(again) => format!("asked again at {}", again.at.minute_seen_from((self.now)())),
+                    None => "held until Git changes it".to_owned(),
+                };
+                let event = Event::new((self.now)(), Kind::Failed, format!("{why}; {until}"));
                 self.journal.tell_once(event.of(key).digest(&work.plan.digest).revision(work.revision));
                 // A step before may have started a deployment: that one goes on being judged.
                 match self.ledger.record(key).is_some_and(|record| record.rollout.is_some()) {
@@ -410,9 +444,18 @@ impl Engine {
         }
     }
 
-    /// AWS refused the input itself: asking again is pointless until Git asks for something else.
-    async fn refuse(&self, work: &Work<'_>, why: &str) -> Result<(), ledger::Error> {
+    /// AWS refused the input itself: asking again is pointless until Git asks for something else; or until
+    /// what it names is there, where that lies outside Git.
+    async fn refuse(
+        &self,
+        work: &Work<'_>,
+        why: &str,
+        outside: bool,
+    ) -> Result<Option<Again>, ledger::Error> {
         let at = (self.now)();
+        let before = self.ledger.record(&work.plan.service).and_then(|record| record.quarantine);
+        let again = outside.then(|| rollout::ask_again(before.as_ref(), &work.plan.digest, at));
+        let kept = again.clone();
         self.ledger
             .update(&work.plan.service, |record| {
                 record.intent = None;
@@ -422,9 +465,12 @@ impl Engine {
                     deployment: None,
                     revision: work.revision.to_owned(),
                     failure: Failure::new(at, Gate::RefusedByAws, why),
+                    again: kept,
+                    by: None,
                 });
             })
-            .await
+            .await?;
+        Ok(again)
     }
 }
 
@@ -451,6 +497,10 @@ pub(super) fn running(service: &EcsService) -> String {
     format!("{} of {} running", service.running_count(), service.desired_count())
 }
 
+/// What an error of the ledger means for a pass, which it ended like a crash in between would have.
 pub(super) fn stop(error: ledger::Error) -> Next {
-    Next::Stop(error.to_string())
+    match error.passes() {
+        true => Next::Retry { at_least: WATCH_EVERY, why: error.to_string() },
+        false => Next::Stop(error.to_string()),
+    }
 }

@@ -41,7 +41,7 @@ impl Engine {
         match execute::delete(&work, writer, ledger, journal, self.now.as_ref()).await? {
             Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
             Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
-            Execution::Rejected { message } => {
+            Execution::Rejected { message, .. } => {
                 let why = format!("AWS refuses to delete it, so that another can be made: {message}");
                 tell(Kind::Failed, why.clone());
                 Ok(Next::Held(why))

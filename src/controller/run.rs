@@ -68,7 +68,21 @@ impl Controller {
         self.drive(wishes, cancel, true).await
     }
 
+    /// Works for as long as the lease is kept. When it is lost, everything under way is dropped with it.
     async fn drive(
+        &self,
+        wishes: mpsc::Receiver<Wish>,
+        cancel: CancellationToken,
+        until_at_rest: bool,
+    ) -> Outcome {
+        tokio::select! {
+            biased;
+            lost = self.engine.ledger.keep() => Outcome::Lost(lost.to_string()),
+            outcome = self.work(wishes, cancel, until_at_rest) => outcome,
+        }
+    }
+
+    async fn work(
         &self,
         mut wishes: mpsc::Receiver<Wish>,
         cancel: CancellationToken,
@@ -115,8 +129,11 @@ impl Controller {
                 }
                 wish = wishes.recv(), if wishes_open => match wish {
                     Some(wish) => {
-                        if let Err(error) = self.engine.tell_schedules_left(&wish).await {
-                            break Outcome::Lost(error.to_string());
+                        match self.engine.tell_schedules_left(&wish).await {
+                            Ok(()) => {}
+                            // Told with the next wish.
+                            Err(error) if error.passes() => {}
+                            Err(error) => break Outcome::Lost(error.to_string()),
                         }
                         state.take(wish, &self.engine.ledger.records(), Instant::now());
                     }
@@ -128,6 +145,7 @@ impl Controller {
         };
         let farewell = async { while sweeps.next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
+            self.engine.ledger.cut_off();
             tracing::warn!("calls that were under way are cut off; their intents are in the ledger");
         }
         outcome

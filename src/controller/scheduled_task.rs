@@ -1,6 +1,6 @@
 //! One pass over one scheduled task: plan, execute, and be done. A schedule has no rollout to watch.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::pass::{AS_WANTED, AS_WANTED_BUT_FOR_DRIFT, Engine, Next, stop};
 use crate::execute::Work;
@@ -10,7 +10,7 @@ use crate::model::{
     Applied, Desired, DesiredScheduledTask, Leaving, LiveScheduledTask, RolloutKind, Schedule, ServiceKey,
     ServiceRecord, TaskDefinitionArn, Workload, schedule_group_name,
 };
-use crate::plan::{self, Decision, ServicePlan, plan_scheduled_task};
+use crate::plan::{self, Decision, ServicePlan, Wave, plan_scheduled_task};
 
 impl Engine {
     /// Looks at one scheduled task once.
@@ -21,7 +21,7 @@ impl Engine {
         desired: &Desired,
         task: &DesiredScheduledTask,
         live: &LiveScheduledTask,
-        waiting_for: &BTreeSet<ServiceKey>,
+        waiting_for: &BTreeMap<ServiceKey, Wave>,
     ) -> Next {
         self.plan_and_schedule(desired, task, live, waiting_for).await.unwrap_or_else(stop)
     }
@@ -31,7 +31,7 @@ impl Engine {
         desired: &Desired,
         task: &DesiredScheduledTask,
         live: &LiveScheduledTask,
-        waiting_for: &BTreeSet<ServiceKey>,
+        waiting_for: &BTreeMap<ServiceKey, Wave>,
     ) -> Result<Next, ledger::Error> {
         let key = &task.key;
         let record = self.record_as(key, Workload::ScheduledTask).await?;
@@ -45,9 +45,10 @@ impl Engine {
             &desired.environment,
             &self.installation,
             &desired.revision,
+            (self.now)(),
         );
-        if let Some(first) = waiting_for.first() {
-            plan.wait_for(first);
+        if let Some((first, wave)) = waiting_for.first_key_value() {
+            plan.wait_for(first, *wave);
         }
         let differences = match &plan.decision {
             Decision::Unchanged => return self.scheduled(desired, task, live, &record, &plan).await,
@@ -140,7 +141,7 @@ impl Engine {
             let at = (self.now)();
             self.ledger
                 .update(&task.key, |record| {
-                    record.intent = None;
+                    record.conclude_intent(&task.digest, at);
                     record.quarantine = None;
                     if ignoring {
                         return;

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::hooks::{Running, SOON, ServiceRevision};
-use super::pass::{Engine, Next, WATCH_EVERY, running};
+use super::pass::{Engine, Next, WATCH_EVERY, WATCH_UNANSWERED_EVERY, running};
 use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
-    Course, Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood, LiveService, OnFailure,
-    Ownership, Part, Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload,
-    tag,
+    AppliedSpec, Course, Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood,
+    LiveService, OnFailure, Ownership, Part, Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceRecord,
+    Timestamp, Workload,
 };
-use crate::plan::{Action, Decision, Extent, Hooks, ServicePlan, Step};
+use crate::plan::{self, Action, Decision, Extent, Hooks, ServicePlan, Step, WayBack, with_settings};
 use crate::report::{self, Aftermath};
 use crate::rollout::{self, GatesVerdict, RollBack, Verdict};
 
@@ -51,6 +51,9 @@ impl Engine {
         let recovered =
             execute::recover(service, live, back_to.as_ref(), &self.ledger, &self.journal, (self.now)())
                 .await?;
+        if let Some(next) = self.go_back_by_hand(desired, service, live).await? {
+            return Ok(Some(next));
+        }
         let rollout = recovered.or(record.rollout);
         let stage = record.hook.as_ref().map(|open| open.stage);
         let hook = self.follow_hook(Running { desired, service, live }).await?;
@@ -162,7 +165,7 @@ impl Engine {
     async fn passed_gates(&self, case: Case<'_>) -> Result<Option<Next>, ledger::Error> {
         let Case { service, .. } = case;
         match self.test(case).await? {
-            Tested::Passed => self.completed(case).await.map(|()| None),
+            Tested::Passed => self.completed(case).await,
             Tested::NotYet(next) => Ok(Some(next)),
             Tested::MovedOn => {
                 self.ledger.update(&service.key, |record| record.rollout = None).await?;
@@ -207,7 +210,7 @@ impl Engine {
         let Some(hook) = after.iter().find(|hook| !record.hook_is_done(&hook.digest)) else {
             return Ok(Tested::Passed);
         };
-        if let Some(why) = hands_off(live, &self.installation) {
+        if let Some(why) = hands_off(live, &self.installation, (self.now)()) {
             let sentence = format!("{} does not run now: {why}", hook.name);
             self.journal.tell_once(self.event(case, Kind::Held, sentence.clone()));
             return Ok(Tested::NotYet(Next::Held(sentence)));
@@ -216,9 +219,14 @@ impl Engine {
         self.start_hook(Running { desired, service, live }, hook, revision).await.map(Tested::NotYet)
     }
 
-    async fn completed(&self, case: Case<'_>) -> Result<(), ledger::Error> {
+    async fn completed(&self, case: Case<'_>) -> Result<Option<Next>, ledger::Error> {
         let Case { service, live, rollout, .. } = case;
         let now = (self.now)();
+        if rollout.kind == RolloutKind::RollBack
+            && let Some(next) = self.put_rest_back(case).await?
+        {
+            return Ok(Some(next));
+        }
         self.journal.moved_on(&service.key);
         self.ledger
             .update(&service.key, |record| {
@@ -236,8 +244,13 @@ impl Engine {
                         record.assume_hooks(service.rollout.hooks(), now);
                     }
                     if let Some(ecs) = live.service.present() {
-                        record.last_good =
-                            Some(LastGood::of(ecs, &live.service_revision, rollout.digest.clone(), now));
+                        let applied = record.applied.as_ref().filter(|it| it.digest == rollout.digest);
+                        let spec = match rollout.digest == service.digest {
+                            true => Some(AppliedSpec::of(service)),
+                            false => applied.and_then(|applied| applied.spec.clone()),
+                        };
+                        let revision = &live.service_revision;
+                        record.note_good(LastGood::of(ecs, revision, rollout.digest.clone(), spec, now));
                     }
                 }
             })
@@ -250,7 +263,10 @@ impl Engine {
         let count = live.service.present().map(|ecs| format!(", {}", running(ecs))).unwrap_or_default();
         let sentence = format!("runs {}{again}{count}, after {took} s", rollout.task_definition);
         self.journal.tell_once(self.event(case, kind, sentence));
-        if let (RolloutKind::RollBack, Some(ecs)) = (rollout.kind, live.service.present()) {
+        // Who takes something back by hand knows why.
+        let record = self.ledger.record(&service.key).unwrap_or_default();
+        let by_hand = record.quarantine.is_some_and(|it| it.by.is_some());
+        if let (RolloutKind::RollBack, false, Some(ecs)) = (rollout.kind, by_hand, live.service.present()) {
             let aftermath = Aftermath::RunsAgain {
                 task_definition: rollout.task_definition.clone(),
                 healthy: ecs.running_count(),
@@ -258,7 +274,61 @@ impl Engine {
             };
             self.report(case.desired, service, &aftermath);
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// What of the service's settings and of its scaling came with the commit that was taken back, and is
+    /// none of a deployment's. `None`: nothing is left to be done, or AWS refuses it.
+    async fn put_rest_back(&self, case: Case<'_>) -> Result<Option<Next>, ledger::Error> {
+        let Case { service, live, rollout, .. } = case;
+        let foreign = live.service.present().is_none_or(|ecs| match ecs.ownership(&self.installation) {
+            Ownership::Foreign { .. } => true,
+            Ownership::Ours | Ownership::Unclaimed => false,
+        });
+        let record = self.ledger.record(&service.key).unwrap_or_default();
+        let steps = self.way_back(case, &record).rest(&rollout.task_definition);
+        if foreign || steps.is_empty() {
+            return Ok(None);
+        }
+        Ok(match self.go_back(case, steps).await? {
+            Next::Watch(_) | Next::Held(_) => None,
+            next => Some(next),
+        })
+    }
+
+    /// How a service is brought back to what it was when a revision was good.
+    pub(super) fn way_back<'a>(&'a self, case: Case<'a>, record: &'a ServiceRecord) -> WayBack<'a> {
+        WayBack {
+            desired: case.service,
+            live: case.live,
+            record,
+            environment: &case.desired.environment,
+            installation: &self.installation,
+            revision: &case.desired.revision,
+            now: (self.now)(),
+        }
+    }
+
+    /// With all that came with the commit, where the ledger remembers what it was before.
+    fn whole(&self, case: Case<'_>, record: &ServiceRecord, back: RollBack) -> RollBack {
+        let Some(to) = &case.rollout.back_to else { return back };
+        let known = record.good(to).is_some_and(|good| good.spec.is_some());
+        let same_revision = *to == case.rollout.task_definition;
+        match &back {
+            RollBack::Update { .. } if known => {}
+            RollBack::Nowhere { .. } if known && same_revision => {}
+            RollBack::Update { .. } | RollBack::Nowhere { .. } | RollBack::ByEcs | RollBack::Stop { .. } => {
+                return back;
+            }
+        }
+        let settings = match &back {
+            RollBack::Update { steps } => steps.clone(),
+            RollBack::Nowhere { .. } | RollBack::ByEcs | RollBack::Stop { .. } => Vec::new(),
+        };
+        let steps = with_settings(self.way_back(case, record).steps(to), settings);
+        let deploys =
+            |step: &Step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. });
+        if steps.iter().any(deploys) { RollBack::Update { steps } } else { back }
     }
 
     /// Notes what a roll-back will have to put back, where a commit replaces what nobody noted before.
@@ -297,6 +367,7 @@ impl Engine {
             self.journal.moved_on(key);
             let sentence = report::failure_sentence(rollout, &failure);
             self.journal.tell(self.event(case, Kind::Failed, sentence));
+            let again = rollout::again(before.quarantine.as_ref(), &rollout.digest, &failure, (self.now)());
             // The failed rollout stays in the ledger until the way back has begun: after a crash in
             // between it is judged as failed once more, which leads to the same way back.
             self.ledger
@@ -307,11 +378,14 @@ impl Engine {
                         deployment: rollout.deployment.clone(),
                         revision: rollout.revision.clone(),
                         failure,
+                        again,
+                        by: None,
                     });
+                    record.sync = None;
                 })
                 .await?;
         }
-        if let Some(why) = hands_off(live, &self.installation) {
+        if let Some(why) = hands_off(live, &self.installation, (self.now)()) {
             let sentence = format!("not taken back now: {why}");
             self.journal.tell_once(self.event(case, Kind::Held, sentence.clone()));
             return Ok(Next::Held(sentence));
@@ -326,7 +400,7 @@ impl Engine {
             _ if service.rollout.on_failure == OnFailure::Hold => {
                 RollBack::Nowhere { why: "`rollout.onFailure` is hold".to_owned() }
             }
-            back => back,
+            back => self.whole(case, &before, back),
         };
         match back {
             RollBack::Nowhere { why } => self.stay(case, &why).await,
@@ -338,7 +412,8 @@ impl Engine {
                     // Refused, for example because it ended in between: there is another way.
                     Next::Held(_) => match live.service.present() {
                         Some(ecs) => {
-                            match rollout::by_update(rollout, ecs, &live.service_revision, &before) {
+                            let back = rollout::by_update(rollout, ecs, &live.service_revision, &before);
+                            match self.whole(case, &before, back) {
                                 RollBack::Update { steps } => self.go_back(case, steps).await,
                                 RollBack::Nowhere { why } => self.stay(case, &why).await,
                                 RollBack::ByEcs | RollBack::Stop { .. } => Ok(Next::Watch(WATCH_EVERY)),
@@ -388,7 +463,7 @@ impl Engine {
             true => desired.revision.to_string(),
             false => quarantine.revision.chars().take(7).collect(),
         };
-        let text = report::failure_text(&service.key, &commit, &quarantine.failure, aftermath);
+        let text = report::failure_text(&service.key, &commit, &quarantine, aftermath);
         let event = Event::new((self.now)(), Kind::Report, text).of(&service.key).digest(&quarantine.digest);
         let event = event.revision(&quarantine.revision).deployment(quarantine.deployment.as_deref());
         self.journal.tell_once(event);
@@ -417,8 +492,15 @@ impl Engine {
     }
 
     /// Makes the calls of a roll-back. [`Next::Held`]: AWS refuses them.
-    async fn go_back(&self, case: Case<'_>, steps: Vec<Step>) -> Result<Next, ledger::Error> {
+    pub(super) async fn go_back(&self, case: Case<'_>, steps: Vec<Step>) -> Result<Next, ledger::Error> {
         let Case { desired, service, live, rollout } = case;
+        let (record, ecs) = (self.ledger.record(&service.key), live.service.present());
+        let (kind, now) = (RolloutKind::RollBack, (self.now)());
+        if let Some(held) = plan::held_by_unanswered(record.as_ref(), &steps, ecs, kind, now) {
+            let sentence = format!("not taken back yet: {}", report::held_sentence(&held));
+            self.journal.tell_once(self.event(case, Kind::Held, sentence));
+            return Ok(Next::Watch(WATCH_UNANSWERED_EVERY));
+        }
         let plan = ServicePlan {
             service: service.key.clone(),
             workload: Workload::Service,
@@ -446,7 +528,7 @@ impl Engine {
         match execute::execute(&work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await? {
             Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
             Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
-            Execution::Rejected { message } => {
+            Execution::Rejected { message, .. } => {
                 let why = format!("AWS refuses the way back: {message}");
                 self.journal.tell_once(self.event(case, Kind::Failed, why.clone()));
                 Ok(Next::Held(why))
@@ -485,12 +567,12 @@ fn watch_on(service: &DesiredService, rollout: &Rollout) -> Option<Next> {
 }
 
 /// Why even a failed rollout is left alone: a person is looking at it, or it is no longer ours.
-pub(super) fn hands_off(live: &LiveService, installation: &str) -> Option<String> {
+pub(super) fn hands_off(live: &LiveService, installation: &str, now: Timestamp) -> Option<String> {
     let service = live.service.present()?;
     if let Ownership::Foreign { owner } = service.ownership(installation) {
         return Some(format!("it belongs to {owner}"));
     }
-    service.tag(tag::SUSPENDED).map(|text| format!("suspended, \"{text}\""))
+    service.suspended(now).map(|request| report::suspended_sentence(&request))
 }
 
 /// A deployment of what Git wants that nobody watches: somebody forced it by hand.
@@ -503,7 +585,7 @@ pub(super) fn adoptable(
 ) -> Option<Rollout> {
     let primary = live.service.present()?.primary()?;
     let is_news = primary.rollout_state() == Some("IN_PROGRESS");
-    let rejected = record.quarantine.as_ref().is_some_and(|it| it.digest == service.digest);
+    let rejected = record.is_quarantined(&service.digest, now);
     // Some emulators never move the state of a deployment, whatever was judged of it.
     let judged = record.last_good.as_ref().is_some_and(|it| it.deployment.as_deref() == Some(primary.id()));
     (is_news && !rejected && !judged).then(|| Rollout {

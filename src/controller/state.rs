@@ -1,6 +1,6 @@
 //! What the loop knows: the wish in force, when each service is due, and where it stands.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::sweep::Leave;
 use super::watch::Wish;
 use crate::ledger::{Ledger, Records};
 use crate::model::{Digest, ServiceKey};
-use crate::plan;
+use crate::plan::{self, Wave};
 
 pub(super) struct State {
     pub(super) desired: Option<Wish>,
@@ -62,7 +62,7 @@ impl State {
         self.wake_leaving(now);
     }
 
-    pub(super) fn with_dependencies(&self, key: ServiceKey) -> (ServiceKey, BTreeSet<ServiceKey>) {
+    pub(super) fn with_dependencies(&self, key: ServiceKey) -> (ServiceKey, BTreeMap<ServiceKey, Wave>) {
         let waiting_for = self.waiting_for(&key);
         (key, waiting_for)
     }
@@ -79,9 +79,14 @@ impl State {
     }
 
     /// The dependencies of a service that are not settled yet.
-    fn waiting_for(&self, key: &ServiceKey) -> BTreeSet<ServiceKey> {
+    fn waiting_for(&self, key: &ServiceKey) -> BTreeMap<ServiceKey, Wave> {
         let depends_on = self.desired.as_ref().map(|it| it.depends_on(key)).unwrap_or_default();
-        depends_on.iter().filter(|it| self.standing.get(it) != Some(&Next::Settled)).cloned().collect()
+        let wave = |key: &ServiceKey| match self.standing.get(key) {
+            Some(Next::Settled) => None,
+            Some(Next::Held(_)) => Some(Wave::Stopped),
+            Some(_) | None => Some(Wave::GoesOn),
+        };
+        depends_on.iter().filter_map(|key| Some((key.clone(), wave(key)?))).collect()
     }
 
     pub(super) fn finished(&mut self, pass: Finished, resync: Duration, now: Instant) {
@@ -177,7 +182,7 @@ pub(super) struct Finished {
     /// `None`: the pass was about a service that left Git.
     pub(super) digest: Option<Digest>,
     pub(super) next: Next,
-    /// An administrator's override ends then.
+    /// Time alone changes then what is to be done.
     pub(super) ends_after: Option<Duration>,
 }
 

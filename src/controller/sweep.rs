@@ -1,6 +1,6 @@
 //! One batch of services: observed together, then each passed over on its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,12 +9,11 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::leaving::Circumstances;
-use super::overriding;
-use super::pass::{Engine, Next};
+use super::pass::{Engine, Next, stop};
 use super::state::Finished;
 use crate::model::{Desired, DesiredScheduledTask, DesiredService, Live, ServiceKey};
 use crate::observe::{Departing, Observer, Owner, Want, WantTask};
-use crate::plan;
+use crate::plan::{self, Wave};
 
 /// The part of a sweep that is about services which left Git.
 pub(super) struct Leave {
@@ -36,7 +35,7 @@ pub(super) struct Sweep {
     pub(super) engine: Arc<Engine>,
     pub(super) observer: Arc<Observer>,
     pub(super) desired: Arc<Desired>,
-    pub(super) waiting: BTreeMap<ServiceKey, BTreeSet<ServiceKey>>,
+    pub(super) waiting: BTreeMap<ServiceKey, BTreeMap<ServiceKey, Wave>>,
     pub(super) departure: Option<Leave>,
     pub(super) permits: Arc<Semaphore>,
     pub(super) results: mpsc::UnboundedSender<Finished>,
@@ -91,16 +90,17 @@ impl Sweep {
         if self.stop.is_cancelled() {
             return;
         }
-        let none = BTreeSet::new();
+        let none = BTreeMap::new();
         let waiting_for = self.waiting.get(&service.key).unwrap_or(&none);
-        let live = live.services.get(&service.key);
+        let live = live.services.get(&service.key).filter(|_| self.is_ready());
         let next = match live {
             // A pass in the making is large, and there are as many of these as services: on the heap, it is made
             // only when its turn comes.
             Some(live) => Box::pin(self.engine.pass(&self.desired, service, live, waiting_for)).await,
-            None => not_observed(),
+            None => self.not_now(),
         };
-        let ends_after = live.and_then(|live| overriding::ends_after(live, (self.engine.now)()));
+        let environment = &self.desired.environment;
+        let ends_after = live.and_then(|live| self.engine.changes_after(service, live, environment, &next));
         self.tell(Finished {
             key: service.key.clone(),
             digest: Some(service.digest.clone()),
@@ -114,13 +114,13 @@ impl Sweep {
         if self.stop.is_cancelled() {
             return;
         }
-        let none = BTreeSet::new();
+        let none = BTreeMap::new();
         let waiting_for = self.waiting.get(&task.key).unwrap_or(&none);
-        let next = match live.scheduled_tasks.get(&task.key) {
+        let next = match live.scheduled_tasks.get(&task.key).filter(|_| self.is_ready()) {
             Some(live) => {
                 Box::pin(self.engine.pass_scheduled_task(&self.desired, task, live, waiting_for)).await
             }
-            None => not_observed(),
+            None => self.not_now(),
         };
         let (key, digest) = (task.key.clone(), Some(task.digest.clone()));
         self.tell(Finished { key, digest, next, ends_after: None });
@@ -131,23 +131,31 @@ impl Sweep {
         if self.stop.is_cancelled() {
             return;
         }
-        let next = match (&self.departure, live.services.get(key)) {
+        let next = match (&self.departure, live.services.get(key).filter(|_| self.is_ready())) {
             // It may be wanted again, or another guard may stand.
             (Some(departure), _) if departure.is_outdated() => Next::Watch(Duration::ZERO),
             (Some(departure), Some(live)) => {
                 Box::pin(self.engine.leave(&self.desired, key, live, &departure.around)).await
             }
-            (None, _) | (_, None) => not_observed(),
+            (None, _) | (_, None) => self.not_now(),
         };
         self.tell(Finished { key: key.clone(), digest: None, next, ends_after: None });
+    }
+
+    /// Nothing is begun that could not be written down: who has to say so, says it once.
+    fn is_ready(&self) -> bool {
+        self.engine.ledger.ready().is_ok()
+    }
+
+    fn not_now(&self) -> Next {
+        match self.engine.ledger.ready() {
+            Err(error) => stop(error),
+            Ok(()) => Next::Retry { at_least: Duration::from_secs(5), why: "not observed".to_owned() },
+        }
     }
 
     fn tell(&self, pass: Finished) {
         // Nobody listens any more only when the loop has ended.
         let _ = self.results.send(pass);
     }
-}
-
-fn not_observed() -> Next {
-    Next::Retry { at_least: Duration::from_secs(5), why: "not observed".to_owned() }
 }

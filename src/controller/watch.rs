@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,39 @@ pub type LookUp = Arc<
         + Sync,
 >;
 
+/// Lets others ask for a look at the source now, and see that it was taken.
+#[derive(Clone, Debug)]
+pub struct Looks {
+    asked: Arc<Notify>,
+    /// Numbers of the looks that were begun last, and that ended well last.
+    taken: watch::Sender<(u64, u64)>,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self { asked: Arc::default(), taken: watch::Sender::new((0, 0)) }
+    }
+}
+
+impl Looks {
+    /// Asks for a look, and waits until one that began later has ended well: what it found was sent then.
+    pub async fn fresh(&self) {
+        let mut taken = self.taken.subscribe();
+        let (before, _) = *taken.borrow();
+        self.asked.notify_one();
+        // The sender lives as long as this value.
+        let _ = taken.wait_for(|(_, ended)| *ended > before).await;
+    }
+
+    fn begin(&self) {
+        self.taken.send_modify(|(begun, _)| *begun += 1);
+    }
+
+    fn end(&self) {
+        self.taken.send_modify(|(begun, ended)| *ended = *begun);
+    }
+}
+
 /// Polls a Git source for ever.
 pub struct SourceWatch {
     pub source: GitSource,
@@ -32,6 +65,7 @@ pub struct SourceWatch {
     pub environment: Option<String>,
     pub look_up: LookUp,
     pub every: Duration,
+    pub looks: Looks,
     pub journal: Arc<Journal>,
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -51,6 +85,7 @@ impl SourceWatch {
         // The outage that was told last, and is not over.
         let mut outage: Option<String> = None;
         loop {
+            self.looks.begin();
             let source = self.source;
             let fetched = tokio::task::spawn_blocking(move || {
                 let mut source = source;
@@ -62,6 +97,7 @@ impl SourceWatch {
             if fetched.is_ok() && outage.take().is_some() {
                 self.mended("the repository can be read again");
             }
+            let read = fetched.is_ok();
             let checkout = match fetched {
                 Ok(Fetched::Unchanged(_)) => force.checkout.clone().filter(|_| force.looks_up),
                 Ok(Fetched::New(checkout)) => {
@@ -86,9 +122,13 @@ impl SourceWatch {
             {
                 return Ok(());
             }
+            if read {
+                self.looks.end();
+            }
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Ok(()),
+                () = self.looks.asked.notified() => {}
                 () = tokio::time::sleep(self.every) => {}
             }
         }
@@ -285,6 +325,7 @@ spec:
             environment: None,
             look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
             every: Duration::from_millis(1),
+            looks: Looks::default(),
             journal: Arc::new(Journal::new(move |event| drop(sink.send(event.clone())))),
             now: Arc::new(|| Timestamp(0)),
         };
@@ -355,6 +396,7 @@ spec: {region: eu-west-1, cluster: jobs, variables: {image: {ssm: /jobs/image}}}
             environment: None,
             look_up,
             every: Duration::from_secs(30),
+            looks: Looks::default(),
             journal: Arc::new(Journal::new(move |event| drop(sink.send(event.clone())))),
             now: Arc::new(|| Timestamp(0)),
         };

@@ -37,7 +37,8 @@ pub async fn delete(
     begin(work, ledger, clock).await?;
     for step in work.steps {
         let Some(call) = call(work, &step.action) else {
-            return Ok(Execution::Rejected { message: format!("{} deletes nothing", step.action.call()) });
+            let message = format!("{} deletes nothing", step.action.call());
+            return Ok(Execution::Rejected { message, outside: false });
         };
         let turn = writer.turn(call.category()).await;
         let permit = ledger.permit(turn)?;
@@ -53,7 +54,7 @@ pub async fn delete(
                 }
                 let message = error.to_string();
                 let Some(after) = retry_after(error.kind) else {
-                    return Ok(Execution::Rejected { message });
+                    return Ok(Execution::Rejected { message, outside: false });
                 };
                 let event = event(work, Kind::Retry, message.clone(), clock);
                 journal.tell_once(event.request(error.request_id.as_deref()));
@@ -78,6 +79,7 @@ async fn begin(work: &Deletion<'_>, ledger: &Ledger, clock: &Clock) -> Result<()
     ledger
         .update(work.service, |record| {
             let revision = work.revision.to_owned();
+            record.set_intent_aside(now);
             record.intent = Some(Intent { revision, ..Intent::of(IntentKind::Delete, work.digest, now) });
             // Should it come back, it is a service like any other: nothing of its past stands in its way.
             record.rollout = None;

@@ -40,13 +40,19 @@ pub enum Asked {
 
 impl HookCalls<'_> {
     /// Registers what the open hook runs, and notes the revision with it.
-    pub async fn register(&self, body: &Json) -> Result<Registered, ledger::Error> {
+    pub async fn register(&self, content: &Digest, body: &Json) -> Result<Registered, ledger::Error> {
         let turn = self.writer.turn(Category::TaskDefinitionModify).await;
         let intent = Intent {
             revision: self.revision.to_owned(),
+            content: Some(content.clone()),
             ..Intent::of(IntentKind::Register, self.spec, (self.clock)())
         };
-        self.ledger.update(self.service, |record| record.intent = Some(intent)).await?;
+        self.ledger
+            .update(self.service, |record| {
+                record.set_intent_aside(intent.at);
+                record.intent = Some(intent);
+            })
+            .await?;
         let permit = self.ledger.permit(turn)?;
         let answer = match self.writer.register_task_definition(permit, body).await {
             Ok(answer) => answer,

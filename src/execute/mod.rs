@@ -15,8 +15,8 @@ use crate::aws::{self, Answer, ErrorKind, Writer};
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, Rollout, RolloutKind, ServiceKey,
-    TaskDefinitionArn, Timestamp,
+    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, RegisteredRevision, Rollout, RolloutKind,
+    ServiceKey, TaskDefinitionArn, Timestamp,
 };
 use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
@@ -53,6 +53,7 @@ pub struct Work<'a> {
 
 /// How the steps went.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one is made for a whole plan, and taken apart at once")]
 pub enum Execution {
     /// All of them.
     Done {
@@ -63,7 +64,11 @@ pub enum Execution {
     Retry { after: Duration, message: String },
     /// AWS refuses what Git asks for; it will do so until Git asks for something else. Holding the
     /// digest, and telling of it, is the caller's.
-    Rejected { message: String },
+    Rejected {
+        message: String,
+        /// What is wrong lies outside Git, so that it may be mended without a commit.
+        outside: bool,
+    },
 }
 
 /// Carries the plan out, up to the first step that fails. A plan that changes nothing removes the
@@ -78,6 +83,8 @@ pub async fn execute(
     clock: &Clock,
 ) -> Result<Execution, ledger::Error> {
     let mut run = Run { work, writer, ledger, journal, clock, outcome: Outcome::of(work), intended: None };
+    let record = ledger.record(&work.plan.service);
+    run.outcome.by_hand = record.is_some_and(|record| record.going_back.is_some());
     let steps = match &work.plan.decision {
         Decision::Change { steps, .. } => steps,
         Decision::Unchanged => return run.nothing_left().await,
@@ -88,7 +95,7 @@ pub async fn execute(
             Ok(()) => (),
             Err(Stop::Call(error)) => return run.stopped(&error).await,
             Err(Stop::Ledger(error)) => return Err(error),
-            Err(Stop::Plan(message)) => return Ok(Execution::Rejected { message }),
+            Err(Stop::Plan(message)) => return Ok(Execution::Rejected { message, outside: false }),
         }
     }
     run.finish().await?;
@@ -131,7 +138,15 @@ impl Run<'_> {
         let call = self.outcome.call(self.work, &step.action).map_err(Stop::Plan)?;
         let turn = self.writer.turn(call.category()).await;
         self.intend(&step.action, &call).await?;
-        let permit = self.ledger.permit(turn)?;
+        let permit = match self.ledger.permit(turn) {
+            Ok(permit) => permit,
+            Err(error) => {
+                // The call was certainly not made. Without a lease this can't be written down; then the intent
+                // stays, and costs a look.
+                let _ = self.ledger.update(self.service(), |record| record.intent = None).await;
+                return Err(error.into());
+            }
+        };
         let answer = match call.send(self.writer, permit).await {
             // What is not there need not go: what was read of a service's policies may be minutes old.
             Err(error) if error.kind == ErrorKind::NotFound && deletes(&step.action) => {
@@ -168,8 +183,13 @@ impl Run<'_> {
             RolloutKind::RollBack => IntentKind::RollBack,
             RolloutKind::Deploy => intent_kind(action),
         };
-        // Calls of one kind in a row are looked up alike: one intent covers them.
-        if self.intended == Some(kind) {
+        let (content, body) = match (action, call) {
+            (Action::RegisterTaskDefinition { digest, .. }, _) => (Some(digest.clone()), None),
+            (_, Call::UpdateService(body)) => (None, Some(body.clone())),
+            _ => (None, None),
+        };
+        // Calls of one kind in a row are looked up alike: one intent covers them, where none may come late.
+        if self.intended == Some(kind) && content.is_none() && body.is_none() {
             return Ok(());
         }
         let intent = Intent {
@@ -179,22 +199,50 @@ impl Run<'_> {
                 RolloutKind::Deploy => self.outcome.task_definition.clone(),
             }),
             before: self.outcome.primary.clone(),
+            content,
+            body,
             changes: match kind {
                 IntentKind::Create | IntentKind::Update => step::changes(self.work),
                 _ => Vec::new(),
             },
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };
+        let left_over = self.intended.is_none();
+        let registered = self.outcome.registered.clone().map(|task_definition| RegisteredRevision {
+            task_definition_digest: self.work.task_definition_digest.clone(),
+            task_definition,
+        });
         self.ledger
             .update(self.service(), |record| {
+                if left_over && !record.intent.as_ref().is_some_and(|before| self.has_had_its_effect(before))
+                {
+                    record.set_intent_aside(intent.at);
+                }
                 record.intent = Some(intent);
-                if kind == IntentKind::Scale {
+                if registered.is_some() {
+                    record.registered = registered;
+                }
+                if matches!(kind, IntentKind::Scale | IntentKind::RollBack) {
                     scaling::claim(record, self.planned());
                 }
             })
             .await?;
         self.intended = Some(kind);
         Ok(())
+    }
+
+    /// Whether the plan shows that a call of an earlier run did what it should: it is for the same spec, and has
+    /// no such step any more.
+    fn has_had_its_effect(&self, before: &Intent) -> bool {
+        let again = |step: &Step| match &step.action {
+            Action::RegisterTaskDefinition { .. } => before.content.is_some(),
+            Action::UpdateService { .. } => before.body.is_some(),
+            _ => false,
+        };
+        self.work.kind == RolloutKind::Deploy
+            && self.work.plan.extent == Extent::Whole
+            && before.digest == self.work.plan.digest
+            && !self.planned().iter().any(again)
     }
 
     /// The deployment runs from here on, whatever becomes of the steps that are left.
@@ -206,18 +254,21 @@ impl Run<'_> {
     async fn nothing_left(&self) -> Result<Execution, ledger::Error> {
         let left_over = self.ledger.record(self.service()).is_some_and(|record| record.intent.is_some());
         if left_over {
-            self.ledger.update(self.service(), |record| record.intent = None).await?;
+            let (digest, now) = (&self.work.plan.digest, (self.clock)());
+            self.ledger.update(self.service(), |record| record.conclude_intent(digest, now)).await?;
         }
         Ok(Execution::Done { started: None })
     }
 
     async fn finish(&self) -> Result<(), ledger::Error> {
-        let applied = self.applied();
+        let (applied, now) = (self.applied(), (self.clock)());
         self.ledger
             .update(self.service(), |record| {
                 record.intent = None;
+                record.forget_what_is_too_late(now);
                 scaling::let_go(record, self.planned());
                 if let Some(applied) = applied {
+                    record.registered = None;
                     record.applied = Some(applied.since(record.applied.as_ref()));
                     record.leaving = None;
                     record.deleted = None;
@@ -255,7 +306,7 @@ impl Run<'_> {
         let hopeless = self.work.kind == RolloutKind::RollBack
             && (error.kind == ErrorKind::AccessDenied || message.contains("is inactive"));
         let Some(after) = retry_after(error.kind).filter(|_| !hopeless) else {
-            return Ok(Execution::Rejected { message });
+            return Ok(Execution::Rejected { message, outside: error.lies_outside() });
         };
         let event = self.event(Kind::Retry, message.clone()).request(error.request_id.as_deref());
         self.journal.tell_once(event);

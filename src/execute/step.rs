@@ -16,13 +16,15 @@ use crate::report;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     /// What the register step of this plan made.
-    registered: Option<TaskDefinitionArn>,
+    pub(super) registered: Option<TaskDefinitionArn>,
     /// What the service points to.
     pub(super) task_definition: Option<TaskDefinitionArn>,
     service_arn: Option<String>,
     /// The PRIMARY deployment's id as it was last seen.
     pub(super) primary: Option<String>,
     pub(super) started: Option<Rollout>,
+    /// The way back is one that a person asked for.
+    pub(super) by_hand: bool,
 }
 
 /// What a step has to say for itself.
@@ -205,7 +207,7 @@ impl Outcome {
                 let deployment = self.start(work, task_definition.as_ref(), before, after.as_ref(), now);
                 let (kind, why) = match work.kind {
                     RolloutKind::Deploy => (Kind::Update, ""),
-                    RolloutKind::RollBack => (Kind::Rollback, THE_LAST_GOOD),
+                    RolloutKind::RollBack => (Kind::Rollback, self.why_there()),
                 };
                 let sentence = self.sentence(&format!("{name} ->"), why, deployment.as_deref());
                 Told { deployment, starts_deployment: true, ..Told::of(kind, sentence) }
@@ -235,7 +237,7 @@ impl Outcome {
                 // ECS starts the way back itself; which deployment carries it shows later.
                 self.started = work.back_to.map(|back_to| rollout(work, back_to.clone(), None, now));
                 let sentence = match work.back_to {
-                    Some(arn) => format!("{name} -> {arn}{THE_LAST_GOOD}; the deployment is stopped"),
+                    Some(arn) => format!("{name} -> {arn}{}; the deployment is stopped", self.why_there()),
                     None => format!("{name}: the deployment is stopped, ECS takes it back"),
                 };
                 Told { starts_deployment: self.started.is_some(), ..Told::of(Kind::Rollback, sentence) }
@@ -261,6 +263,11 @@ impl Outcome {
                 Told::of(Kind::Scale, format!("{name} no longer scales by Application Auto Scaling"))
             }
         }
+    }
+
+    /// Why a roll-back goes where it goes.
+    fn why_there(&self) -> &'static str {
+        if self.by_hand { ", as a person asks" } else { ", the last that completed" }
     }
 
     /// Notes the deployment that a create or update started; its id, if the answer shows it.
@@ -354,9 +361,6 @@ impl Outcome {
         format!("{start} {revision}{why}{deployment}")
     }
 }
-
-/// Why a roll-back goes where it goes.
-const THE_LAST_GOOD: &str = ", the last that completed";
 
 /// `ecs-svc/3081…`: enough to tell deployments apart; the event carries the whole id.
 fn short(deployment: &str) -> String {

@@ -136,13 +136,9 @@ impl Stage {
 
     fn intend(&self, kind: IntentKind, at: i64) {
         let intent = Intent {
-            kind,
-            digest: self.desired.digest.clone(),
             revision: "4c1f9e2".to_owned(),
-            task_definition: None,
             before: Some("ecs-svc/0".to_owned()),
-            at: Timestamp(at),
-            changes: Vec::new(),
+            ..Intent::of(kind, &self.desired.digest, Timestamp(at))
         };
         now(self.ledger.update(&self.desired.key, |record| record.intent = Some(intent))).unwrap();
     }

@@ -42,6 +42,8 @@ pub enum Kind {
     /// The operator starts or stops.
     Start,
     Stop,
+    /// The right to act: waited for, taken, not renewed, let go.
+    Lease,
     /// A commit came into force.
     Commit,
     /// A commit was refused; the one before stays in force.
@@ -61,6 +63,8 @@ pub enum Kind {
     Hook,
     /// An administrator's bounds stand in for Git's, or would if they were understood.
     Override,
+    /// What a person asks for, by a tag.
+    Request,
     /// A service that left Git goes, step by step.
     Delete,
     /// A rollout moves on.
@@ -90,6 +94,7 @@ impl Event {
             }
             Kind::Start
             | Kind::Stop
+            | Kind::Lease
             | Kind::Commit
             | Kind::Plan
             | Kind::Register
@@ -99,6 +104,7 @@ impl Event {
             | Kind::Scale
             | Kind::Hook
             | Kind::Override
+            | Kind::Request
             | Kind::Delete
             | Kind::Progress
             | Kind::Settled => Level::Info,
@@ -153,6 +159,7 @@ impl Kind {
         match self {
             Kind::Start => "start",
             Kind::Stop => "stop",
+            Kind::Lease => "lease",
             Kind::Commit => "commit",
             Kind::Refused => "refused",
             Kind::Source => "source",
@@ -165,6 +172,7 @@ impl Kind {
             Kind::Scale => "scale",
             Kind::Hook => "hook",
             Kind::Override => "override",
+            Kind::Request => "request",
             Kind::Delete => "delete",
             Kind::Progress => "progress",
             Kind::Failing => "failing",

@@ -5,8 +5,9 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use super::disk::beside;
 use super::lines::{self, Extent, Found};
-use super::{Error, Place, Records, beside};
+use super::{Error, Place, Records};
 use crate::model::{ServiceKey, ServiceRecord};
 
 /// Some thousand services, each with a failure report.

@@ -1,174 +1,143 @@
 //! What this installation attempted: intents, rollouts, quarantine, last good, and the right to act.
 //!
-//! Git says what is wanted and AWS says what is; the ledger says what was tried. This one is a file
-//! on one machine, and its lock is the lease: whoever holds it is the only one who acts.
+//! Git says what is wanted and AWS says what is; the ledger says what was tried. It is a file on one machine,
+//! whose lock is the lease, or a partition of a DynamoDB table, where the lease is an item. Whoever holds the
+//! lease is the only one who acts.
 
+mod candidate;
+mod disk;
 mod error;
 mod file;
+mod item;
+mod lease;
 mod lines;
 mod place;
+mod table;
+mod view;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
+pub use candidate::{Candidate, Claim};
+use disk::Disk;
 pub use error::Error;
-use file::Log;
+pub use lease::{CALL_TIME_MAX, LEASE, MARGIN, WallClock};
 pub use place::Place;
+use table::Held;
+pub use view::LedgerView;
 
 use crate::aws::{Permit, Turn};
-use crate::model::{ServiceKey, ServiceRecord};
+use crate::model::{Holder, ServiceKey, ServiceRecord};
 
 pub type Records = BTreeMap<ServiceKey, ServiceRecord>;
 
-/// The ledger of one installation, held for as long as this value lives.
+/// The ledger of one installation and environment, held by this process.
 ///
-/// Every change is on disk before [`Ledger::update`] returns.
+/// Every change is kept before [`Ledger::update`] returns, and nothing is changed by one who does not hold it.
 #[derive(Debug)]
 pub struct Ledger {
-    path: PathBuf,
-    lock_path: PathBuf,
-    /// Locked; the kernel lets go of it when the process ends, however it ends.
-    lock: File,
-    state: Mutex<State>,
+    store: Store,
 }
 
-/// The records are what the log says: they change together.
 #[derive(Debug)]
-struct State {
-    records: Records,
-    log: Log,
+enum Store {
+    Disk(Box<Disk>),
+    Table(Box<Held>),
 }
 
 impl Ledger {
-    /// Opens the ledger and becomes the only one who holds it. A ledger that is not there is empty;
-    /// that of another place is refused.
+    /// Opens a ledger on disk and becomes the only one who holds it, until this value goes. One that is not
+    /// there is empty; that of another place is refused. One in a table is taken by a [`Candidate`].
     pub fn open(path: impl Into<PathBuf>, place: &Place) -> Result<Self, Error> {
-        let path = path.into();
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|source| Error::unwritable(folder, source))?;
-        }
-        let lock_path = beside(&path, "lock");
-        let lock = take_lock(&lock_path)?;
-        let (log, records) = Log::open(&path, place)?;
-        Ok(Self { path, lock_path, lock, state: Mutex::new(State { records, log }) })
+        Ok(Self { store: Store::Disk(Box::new(Disk::open(&path.into(), place)?)) })
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// `None`: it is in a table.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.store {
+            Store::Disk(disk) => Some(disk.path()),
+            Store::Table(_) => None,
+        }
+    }
+
+    /// Who holds it, for people; `None` for a file, which says no more than that.
+    pub fn holder(&self) -> Option<Holder> {
+        match &self.store {
+            Store::Disk(_) => None,
+            Store::Table(table) => Some(table.holder()),
+        }
     }
 
     pub fn records(&self) -> Records {
-        self.lock_state().records.clone()
+        match &self.store {
+            Store::Disk(disk) => disk.records(),
+            Store::Table(table) => table.records(),
+        }
     }
 
     pub fn record(&self, service: &ServiceKey) -> Option<ServiceRecord> {
-        self.lock_state().records.get(service).cloned()
+        match &self.store {
+            Store::Disk(disk) => disk.record(service),
+            Store::Table(table) => table.record(service),
+        }
     }
 
-    /// Changes one record and writes it down. If writing fails, or the lock is no longer ours, nothing
-    /// has changed.
+    /// Changes one record and writes it down. After an error nothing has changed for this process; where a
+    /// table's answer was lost, the change may show later, as after a crash in between.
     pub async fn update(
         &self,
         service: &ServiceKey,
         change: impl FnOnce(&mut ServiceRecord),
     ) -> Result<(), Error> {
-        let mut state = self.lock_state();
-        let State { records, log } = &mut *state;
-        let before = records.get(service);
-        let mut after = before.cloned().unwrap_or_default();
-        change(&mut after);
-        if before == Some(&after) {
-            return Ok(());
+        match &self.store {
+            Store::Disk(disk) => disk.update(service, change),
+            Store::Table(table) => table.update(service, change).await,
         }
-        self.check_lock()?;
-        log.append(records, service, &after)?;
-        records.insert(service.clone(), after);
-        Ok(())
     }
 
     /// The right to make one mutating call, now that its turn has come.
     pub fn permit(&self, turn: Turn) -> Result<Permit, Error> {
-        self.check_lock()?;
-        Ok(Permit::grant(turn))
-    }
-
-    fn check_lock(&self) -> Result<(), Error> {
-        // Somebody may have removed the lock file; then a second process can lock a new one.
-        let ours = self.lock.metadata().map_err(|source| Error::unreadable(&self.lock_path, source))?;
-        let there = fs::metadata(&self.lock_path).ok();
-        match there {
-            Some(there) if there.ino() == ours.ino() && there.dev() == ours.dev() => Ok(()),
-            Some(_) | None => Err(Error::Lost { path: self.lock_path.clone() }),
+        match &self.store {
+            Store::Disk(disk) => disk.permit(turn),
+            Store::Table(table) => table.permit(turn),
         }
     }
 
-    fn lock_state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The ledger as somebody sees it who may not act: for `plan` and `status`.
-#[derive(Clone, Debug, Default)]
-pub struct LedgerView {
-    records: Records,
-}
-
-impl LedgerView {
-    /// Reads without locking and without touching the file: a last line that is not whole yet is left
-    /// out.
-    pub fn read(path: impl AsRef<Path>, place: &Place) -> Result<Self, Error> {
-        Ok(Self { records: file::read(path.as_ref(), place)?.records })
-    }
-
-    /// The same where nothing but the file tells what place it is of; `None`: it is not there.
-    pub fn read_anywhere(path: impl AsRef<Path>) -> Result<Option<(Place, Self)>, Error> {
-        let found = file::read_anywhere(path.as_ref())?;
-        Ok(found.map(|found| (found.place, Self { records: found.records })))
-    }
-
-    pub fn records(&self) -> &Records {
-        &self.records
-    }
-
-    pub fn into_records(self) -> Records {
-        self.records
-    }
-}
-
-fn take_lock(path: &Path) -> Result<File, Error> {
-    let mut lock = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(|source| Error::unwritable(path, source))?;
-    match lock.try_lock() {
-        Ok(()) => (),
-        Err(fs::TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // The holder's number is only for people; without it the refusal stands all the same.
-            let _ = lock.read_to_string(&mut holder);
-            return Err(Error::Held { path: path.to_owned(), pid: holder.trim().parse().ok() });
+    /// Whether there is any sense in beginning something now: an error that passes says why there is none.
+    pub fn ready(&self) -> Result<(), Error> {
+        match &self.store {
+            Store::Disk(_) => Ok(()),
+            Store::Table(table) => table.ready(),
         }
-        Err(fs::TryLockError::Error(source)) => return Err(Error::unwritable(path, source)),
     }
-    let noted =
-        lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{}", std::process::id()));
-    noted.map_err(|source| Error::unwritable(path, source))?;
-    Ok(lock)
-}
 
-/// `ledger.json` -> `ledger.json.lock`
-fn beside(path: &Path, extension: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(extension);
-    PathBuf::from(name)
+    /// Keeps the lease for as long as it is polled, and ends when the lease is lost: whatever is under way is
+    /// to be dropped then. A file's lock needs no keeping.
+    ///
+    /// Deliberately no task of its own: work that hangs must not go on holding the lease.
+    pub async fn keep(&self) -> Error {
+        match &self.store {
+            Store::Disk(_) => std::future::pending().await,
+            Store::Table(table) => table.keep().await,
+        }
+    }
+
+    /// Notes that a mutating call may still be under way, so that [`Ledger::release`] lets nobody in early.
+    pub fn cut_off(&self) {
+        match &self.store {
+            Store::Disk(_) => {}
+            Store::Table(table) => table.cut_off(),
+        }
+    }
+
+    /// Lets the next one in at once. To be called when no call is under way; nothing is permitted afterwards.
+    /// Without it, others wait until the lease has run out.
+    pub async fn release(&self) -> Result<(), Error> {
+        match &self.store {
+            Store::Disk(_) => Ok(()),
+            Store::Table(table) => table.release().await,
+        }
+    }
 }
 
 #[cfg(test)]

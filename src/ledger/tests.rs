@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::fs::{self, File};
+use std::path::PathBuf;
+
 use futures_util::FutureExt as _;
 
+use super::disk::beside;
 use super::*;
 use crate::model::{Digest, Intent, IntentKind, Timestamp};
 
@@ -458,7 +462,8 @@ fn after_an_error_that_could_not_be_taken_back_the_file_is_replaced() {
     let (_folder, path) = on_disk(&(header() + &line("api", 1)));
     let ledger = Ledger::open(&path, &of("jobs")).unwrap();
     // A file opened for reading can be neither appended to nor cut.
-    ledger.lock_state().log.hold(File::open(&path).unwrap());
+    let Store::Disk(disk) = &ledger.store else { panic!("it is a file") };
+    disk.hold(File::open(&path).unwrap());
     assert!(matches!(set(&ledger, "web", 2), Err(Error::Unwritable { .. })));
     assert_eq!(told(&ledger.records()), "api=1");
     assert_eq!(seen(&path), "api=1");

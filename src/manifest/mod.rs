@@ -25,6 +25,7 @@ mod service;
 mod suggest;
 mod typed;
 mod variables;
+mod windows;
 mod workloads;
 mod yaml;
 

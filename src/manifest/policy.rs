@@ -7,13 +7,14 @@ use super::fields::{Fields, diagnostic, one_of};
 use super::node::{Key, Node, Value};
 use super::scalar;
 use super::suggest::{any_of, did_you_mean};
+use super::windows::windows;
 use crate::model::{Drift, EnvironmentSync, Json, OnFailure, RolloutPolicy, SyncPolicy};
 use crate::shape::api::{Api, Shape, Type};
 use crate::shape::layout::{DRIFT, ON_FAILURE};
 
 pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
-pub const SYNC_FIELDS: [&str; 4] = ["drift", "prune", "replace", "ignore"];
-pub const ENVIRONMENT_SYNC_FIELDS: [&str; 2] = ["prune", "pruneMaxPercent"];
+pub const SYNC_FIELDS: [&str; 5] = ["drift", "prune", "replace", "ignore", "windows"];
+pub const ENVIRONMENT_SYNC_FIELDS: [&str; 3] = ["prune", "pruneMaxPercent", "windows"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -71,6 +72,7 @@ pub fn sync(
         let diagnostic = Diagnostic::at(node.span, "there is nothing to replace in a scheduled task");
         diagnostics.push(diagnostic.label("leave it out").note(note));
     }
+    policy.windows = windows(&fields, diagnostics);
     for node in fields.list("ignore", diagnostics) {
         match scalar::read(node, &super::fields::text()) {
             Ok(Json::String(pointer)) => {
@@ -114,6 +116,7 @@ pub fn environment_sync(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic
     if let Some(Json::Bool(prune)) = fields.scalar("prune", &Shape::Boolean {}, diagnostics) {
         sync.prune = prune;
     }
+    sync.windows = windows(&fields, diagnostics).unwrap_or_default();
     let percent = Shape::Integer { min: None, max: None };
     if let Some(number) = fields.scalar("pruneMaxPercent", &percent, diagnostics)
         && let Some((_, node)) = fields.get("pruneMaxPercent")

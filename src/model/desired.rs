@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DesiredScheduledTask, Digest, FieldPath, GatePolicy, Hook, Json, LookedUp, Revision, Segment, ServiceKey,
+    Window,
 };
 
 /// Everything one commit wants of one environment.
@@ -42,19 +43,21 @@ impl Environment {
 }
 
 /// What holds for every service of an environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvironmentSync {
     /// Whether what left Git goes, where a service says nothing else.
     pub prune: bool,
     /// How many of a hundred services may be on their way out at once; but always one.
     pub prune_max_percent: u8,
+    /// When changes may go out, where a service says nothing else; empty: at any time.
+    pub windows: Vec<Window>,
 }
 
 impl Default for EnvironmentSync {
     /// Nothing goes. Once that is changed, a fifth may: more at a time is rather a slip in Git, such as
     /// a folder that was moved away, than somebody's wish.
     fn default() -> Self {
-        Self { prune: false, prune_max_percent: 20 }
+        Self { prune: false, prune_max_percent: 20, windows: Vec::new() }
     }
 }
 
@@ -153,12 +156,19 @@ pub struct SyncPolicy {
     pub replace: bool,
     /// JSON pointers from `spec`; the diff and the write both leave these fields alone.
     pub ignore: Vec<String>,
+    /// When changes may go out; `None`: as the environment says.
+    pub windows: Option<Vec<Window>>,
 }
 
 impl SyncPolicy {
     /// Whether what left Git goes.
     pub fn prunes(&self, environment: &Environment) -> bool {
         self.prune.unwrap_or(environment.sync.prune)
+    }
+
+    /// When changes may go out.
+    pub fn windows<'a>(&'a self, environment: &'a Environment) -> &'a [Window] {
+        self.windows.as_deref().unwrap_or(&environment.sync.windows)
     }
 }
 

@@ -158,6 +158,8 @@ pub enum Gate {
     RefusedByAws,
     /// A hook before or after the deployment.
     Hook,
+    /// Somebody asked for a roll-back.
+    Person,
     /// `rollout.gates`: a target of the load balancer.
     TargetHealth,
     /// A container's own health check.
@@ -187,7 +189,8 @@ impl Gate {
             | Gate::StoppedByHand
             | Gate::Deadline
             | Gate::Superseded
-            | Gate::RefusedByAws => false,
+            | Gate::RefusedByAws
+            | Gate::Person => false,
         }
     }
 
@@ -202,6 +205,7 @@ impl Gate {
             Gate::Superseded => "superseded",
             Gate::RefusedByAws => "refused",
             Gate::Hook => "hook",
+            Gate::Person => "rollback",
             Gate::TargetHealth => "targetHealth",
             Gate::ContainerHealth => "containerHealth",
             Gate::Alarms => "alarms",
@@ -222,6 +226,7 @@ impl fmt::Display for Gate {
             Gate::Superseded => "superseded",
             Gate::RefusedByAws => "refused by AWS",
             Gate::Hook => "hook",
+            Gate::Person => "a person",
             Gate::TargetHealth => "target health",
             Gate::ContainerHealth => "container health",
             Gate::Alarms => "alarms",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, Json, LiveGates, LiveScheduledTask, Overriding, Ownership, ServiceKey, StagedDeployment,
+    Digest, Json, LiveGates, LiveScheduledTask, Overriding, Ownership, Request, ServiceKey, StagedDeployment,
     StoppedTask, TaskDefinitionArn, Timestamp, UnhealthyTarget, tag, tags,
 };
 
@@ -185,6 +185,12 @@ impl EcsService {
     /// What an administrator's override of the scaling bounds means now, if there is one.
     pub fn overriding(&self, now: Timestamp) -> Option<Overriding> {
         self.tag(tag::SCALING_OVERRIDE).map(|text| Overriding::read(text, now))
+    }
+
+    /// A person's request to leave it alone, while it holds.
+    pub fn suspended(&self, now: Timestamp) -> Option<Request> {
+        let request = self.tag(tag::SUSPENDED).map(Request::read)?;
+        (!request.has_ended(now)).then_some(request)
     }
 
     pub fn ownership(&self, installation: &str) -> Ownership {

@@ -6,11 +6,13 @@ mod desired;
 mod digest;
 mod failure;
 mod gate;
+mod holder;
 mod hook;
 mod live;
 mod lookup;
 mod path;
 mod record;
+mod request;
 mod revision;
 mod scaling_override;
 mod scheduled_task;
@@ -19,6 +21,7 @@ mod stages;
 mod surroundings;
 mod tags;
 mod timestamp;
+mod window;
 
 pub use address::AddressKind;
 pub use checkout::Checkout;
@@ -34,6 +37,7 @@ pub use gate::{
     AlarmState, AlarmsGate, GateNote, GatePolicy, HttpAnswer, HttpCheck, HttpGate, LiveAlarm, LiveGates,
     LiveTarget, RunningTask, Watched,
 };
+pub use holder::Holder;
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
@@ -42,9 +46,10 @@ pub use live::{
 pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
-    Applied, AppliedSpec, Deleted, Intent, IntentKind, KeptDrift, LastGood, Leaving, Quarantine, Rollout,
-    RolloutKind, ScalingPut, ServiceRecord,
+    Again, Applied, AppliedSpec, Deleted, GoingBack, Intent, IntentKind, KeptDrift, LastGood, Leaving,
+    Quarantine, RegisteredRevision, Rollout, RolloutKind, ScalingPut, ServiceRecord, UNANSWERED_FOR,
 };
+pub use request::Request;
 pub use revision::{Revision, TaskDefinitionArn, is_dirty};
 pub use scaling_override::{OVERRIDE_MAX, Overriding, ScalingOverride};
 pub use scheduled_task::{
@@ -55,6 +60,7 @@ pub use stages::{Course, LifecycleHook, LifecycleHookStatus, Share, StagedDeploy
 pub use surroundings::{Facts, ImageId, Repository, Subject};
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;
+pub use window::{WINDOW_MAX, Window, WindowDays, WindowKind};
 
 /// A JSON tree as AWS speaks it. Objects are sorted by key, so equal trees print alike.
 pub type Json = serde_json::Value;

@@ -1,7 +1,8 @@
 //! What this installation attempted for one service: the ledger's row.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
@@ -19,6 +20,13 @@ pub struct ServiceRecord {
     /// A call that was about to be made and whose outcome is not known yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
+    /// Earlier calls whose outcome is not known either, and that may still take effect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<Intent>,
+    /// The revision that was registered last, until what it is for is applied: the family's list may not
+    /// show it yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registered: Option<RegisteredRevision>,
     /// The spec that was applied last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied: Option<Applied>,
@@ -47,13 +55,72 @@ pub struct ServiceRecord {
     /// The service is gone; this is all that is kept of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Deleted>,
+    /// What was good before `last_good`, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<LastGood>,
+    /// A roll-back that a person asked for, until its first call is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub going_back: Option<GoingBack>,
+    /// The digest that need not wait for its window: a person asked for it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<Digest>,
+    /// The latest request of each kind that was heeded, as its tag has it: a tag that can't be taken off
+    /// is not heeded twice.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub heeded: BTreeMap<String, String>,
 }
+
+/// How many revisions that were good once are remembered, besides the last.
+const EARLIER_MAX: usize = 5;
 
 /// Contents of hooks that are remembered for a service. One that is forgotten would run again, should
 /// Git go back to it.
 const PAST_HOOKS_MAX: usize = 64;
 
+/// For so long a call that was not answered may still take effect. AWS takes a request, in most cases, for
+/// five minutes after its signature; the rest is for clocks that differ.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
+pub const UNANSWERED_FOR: Duration = Duration::from_secs(5 * 60 + 30);
+/// Calls of that kind that are remembered for a service; no two of them are the same.
+const UNANSWERED_MAX: usize = 16;
+
 impl ServiceRecord {
+    /// Calls whose outcome is not known, and that may still take effect.
+    pub fn unanswered(&self, now: Timestamp) -> impl Iterator<Item = &Intent> {
+        let all = self.intent.iter().chain(&self.unanswered);
+        all.filter(move |intent| now < intent.at.plus(UNANSWERED_FOR))
+    }
+
+    /// Makes room for another intent: what may still become of the one before is remembered for as long as it
+    /// may.
+    pub fn set_intent_aside(&mut self, now: Timestamp) {
+        let before = self.intent.take();
+        let same = |one: &Intent, other: &Intent| (&one.content, &one.body) == (&other.content, &other.body);
+        self.unanswered.retain(|one| {
+            now < one.at.plus(UNANSWERED_FOR) && before.as_ref().is_none_or(|before| !same(one, before))
+        });
+        self.unanswered
+            .extend(before.filter(|it| {
+                (it.content.is_some() || it.body.is_some()) && now < it.at.plus(UNANSWERED_FOR)
+            }));
+        let surplus = self.unanswered.len().saturating_sub(UNANSWERED_MAX);
+        self.unanswered.drain(..surplus);
+    }
+
+    /// Forgets calls that can't take effect any more.
+    pub fn forget_what_is_too_late(&mut self, now: Timestamp) {
+        self.unanswered.retain(|one| now < one.at.plus(UNANSWERED_FOR));
+    }
+
+    /// What this digest asks for is live: a call for it has had its effect, one for another has not.
+    pub fn conclude_intent(&mut self, digest: &Digest, now: Timestamp) {
+        match &self.intent {
+            Some(intent) if intent.digest == *digest => self.intent = None,
+            Some(_) => self.set_intent_aside(now),
+            None => {}
+        }
+    }
+
     /// Whether a content of a hook is done, and never to be run again.
     pub fn hook_is_done(&self, digest: &Digest) -> bool {
         self.past_hook(digest).is_some_and(|past| past.outcome != HookOutcome::Failed)
@@ -105,6 +172,28 @@ impl ServiceRecord {
             let (name, digest, runs) = (open.name, open.digest, open.run);
             self.note_hook(PastHook { name, digest, runs, outcome, at: now });
         }
+    }
+
+    /// Notes what is good now, and keeps what was good before it.
+    pub fn note_good(&mut self, good: LastGood) {
+        let before = self.last_good.take();
+        self.earlier.retain(|one| one.task_definition != good.task_definition);
+        if let Some(before) = before.filter(|before| before.task_definition != good.task_definition) {
+            self.earlier.retain(|one| one.task_definition != before.task_definition);
+            self.earlier.insert(0, before);
+            self.earlier.truncate(EARLIER_MAX);
+        }
+        self.last_good = Some(good);
+    }
+
+    /// What is remembered of a revision that was good.
+    pub fn good(&self, task_definition: &TaskDefinitionArn) -> Option<&LastGood> {
+        self.last_good.iter().chain(&self.earlier).find(|good| good.task_definition == *task_definition)
+    }
+
+    /// Whether a digest is not tried now.
+    pub fn is_quarantined(&self, digest: &Digest, now: Timestamp) -> bool {
+        self.quarantine.as_ref().is_some_and(|it| it.digest == *digest && !it.is_released(now))
     }
 
     /// Whether nothing is known that was ever brought to its end: the service was adopted, or the ledger
@@ -179,6 +268,14 @@ pub struct Deleted {
     pub task_definition: Option<TaskDefinitionArn>,
 }
 
+/// A revision, by what it was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisteredRevision {
+    pub task_definition_digest: Digest,
+    pub task_definition: TaskDefinitionArn,
+}
+
 /// Written before a mutating call, removed once its outcome is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -192,6 +289,12 @@ pub struct Intent {
     /// The revision that the service will point to, where the call says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_definition: Option<TaskDefinitionArn>,
+    /// Of the task definition that the call registers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Digest>,
+    /// The input of UpdateService: while this one may come late, no other may go before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Json>,
     /// The PRIMARY deployment before the call: whatever became of the call, it did not start this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
@@ -209,6 +312,8 @@ impl Intent {
             digest: digest.clone(),
             revision: String::new(),
             task_definition: None,
+            content: None,
+            body: None,
             before: None,
             changes: Vec::new(),
             at,
@@ -366,6 +471,44 @@ pub struct Quarantine {
     pub deployment: Option<String>,
     pub revision: String,
     pub failure: Failure,
+    /// When it is tried again, if it is before Git changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+    /// Who asked for the roll-back, where nothing had failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+impl Quarantine {
+    /// Whether its digest may be tried once more.
+    pub fn is_released(&self, now: Timestamp) -> bool {
+        self.again.as_ref().is_some_and(|again| again.at <= now)
+    }
+}
+
+/// Another try of a digest that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Again {
+    /// Not before.
+    pub at: Timestamp,
+    /// Which try it will be, from 1; those that a person asked for don't count.
+    pub attempt: u32,
+    /// How many there are; `None`: until it works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u32>,
+    /// Who asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// A roll-back that a person asked for and that has not begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoingBack {
+    pub to: TaskDefinitionArn,
+    /// The Git commit that is taken back.
+    pub revision: String,
 }
 
 /// The revision that completed a deployment last.
@@ -381,18 +524,28 @@ pub struct LastGood {
     /// puts back besides the task definition.
     #[serde(default)]
     pub settings: Json,
+    /// What Git said of it then, besides its task definition. `None`: it is not known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<AppliedSpec>,
     pub completed_at: Timestamp,
 }
 
 impl LastGood {
     /// Of the deployment that leads now, which has completed. `revision`: what only its service revision
     /// shows.
-    pub fn of(service: &EcsService, revision: &Part<Json>, digest: Digest, completed_at: Timestamp) -> Self {
+    pub fn of(
+        service: &EcsService,
+        revision: &Part<Json>,
+        digest: Digest,
+        spec: Option<AppliedSpec>,
+        completed_at: Timestamp,
+    ) -> Self {
         let mut good = Self {
             digest,
             task_definition: service.task_definition(),
             deployment: service.primary().map(|primary| primary.id().to_owned()),
             settings: service.deployed_settings(),
+            spec,
             completed_at,
         };
         if let Part::Present(revision) = revision {

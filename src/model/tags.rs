@@ -21,8 +21,16 @@ pub mod tag {
     /// An administrator's bounds for the service's scalable target, for a while: `min=2 max=8
     /// until=2026-11-21T12:00:00Z`.
     pub const SCALING_OVERRIDE: &str = "reconciler/scaling-override";
-    /// A person's request to leave the service alone.
+    /// A person's request to leave the service alone, perhaps for a while.
     pub const SUSPENDED: &str = "reconciler/suspended";
+    /// A person's request to try once more what is held after a failure.
+    pub const RETRY: &str = "reconciler/retry";
+    /// A person's request to go back to an earlier revision.
+    pub const ROLL_BACK: &str = "reconciler/roll-back";
+    /// A person's request not to wait any longer with what Git asks for.
+    pub const SYNC: &str = "reconciler/sync";
+    /// Requests that are heeded once.
+    pub const REQUESTS: [&str; 3] = [ROLL_BACK, RETRY, SYNC];
 }
 
 /// Whose a service is, judged by its tags.

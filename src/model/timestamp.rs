@@ -43,6 +43,12 @@ impl Timestamp {
         self.date_time().and_then(|at| at.format(format).ok()).unwrap_or_else(|| self.0.to_string())
     }
 
+    /// `2026-11-21T12:00:00Z`, for a tag: shorter than with milliseconds.
+    pub fn second(self) -> String {
+        let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+        self.date_time().and_then(|at| at.format(format).ok()).unwrap_or_else(|| self.to_string())
+    }
+
     /// `21:04` where `now` is on the same day (UTC), `2026-11-20 21:04` otherwise.
     pub fn minute_seen_from(self, now: Timestamp) -> String {
         let (minute, today) = (self.minute(), now.minute());

@@ -95,7 +95,8 @@ impl Observer {
             // Found to be no good while ECS is at it: whether it can be stopped is told there alone.
             || gates::is_rejected(want, rollout)
             // When it completed, by ECS's clock, likewise.
-            || (gated && rollout.watched.completed_at.is_none());
+            || (gated && rollout.watched.completed_at.is_none())
+            || want.record.is_some_and(|record| record.going_back.is_some());
         let deployments = async {
             match decided {
                 true => self.service_deployments(want).await,

@@ -230,7 +230,12 @@ fn remembered(sought: Sought<'_>) -> Vec<TaskDefinitionArn> {
         .as_ref()
         .filter(|good| good.digest == *sought.digest)
         .map(|good| &good.task_definition);
-    let mut arns: Vec<_> = [applied, quarantined, good].into_iter().flatten().cloned().collect();
+    let registered = record
+        .registered
+        .as_ref()
+        .filter(|registered| registered.task_definition_digest == *sought.task_definition_digest)
+        .map(|registered| &registered.task_definition);
+    let mut arns: Vec<_> = [registered, applied, quarantined, good].into_iter().flatten().cloned().collect();
     arns.dedup();
     arns
 }

@@ -530,6 +530,8 @@ async fn a_quarantined_digest_costs_no_list_at_each_pass() {
         deployment: None,
         revision: "4c1f9e2".to_owned(),
         failure: crate::model::Failure::new(NOW, crate::model::Gate::Deadline, ""),
+        again: None,
+        by: None,
     };
     let record = ServiceRecord { quarantine: Some(quarantine), ..ServiceRecord::default() };
     let (observer, desired) = (observer(&stub).await, [desired("api")]);

@@ -224,7 +224,7 @@ pub(super) fn creation(path: FieldPath, wanted: &Json) -> Difference {
     }
 }
 
-fn update_service(
+pub(super) fn update_service(
     look: Look<'_>,
     service: &EcsService,
     fate: &Fate<'_>,

@@ -2,13 +2,15 @@
 
 use super::change::{Change, Look, Unknown, of_absent};
 use super::tolerance::of_existing;
+use super::unanswered::held_by_unanswered;
 use super::{
-    Consequence, Decision, Difference, Extent, Held, Hooks, Quiet, Replacement, ServicePlan, hooks,
-    overriding, replacing,
+    Consequence, Decision, Difference, Extent, Gateway, Held, Hooks, Quiet, Replacement, ServicePlan, again,
+    gateway, hooks, overriding, replacing,
 };
 use crate::model::{
-    Deployment, DesiredService, EcsService, Environment, KeptDrift, LiveScaling, LiveService, Ownership,
-    Part, Revision, RolloutKind, ServiceDeploymentStatus, ServiceRecord, Timestamp, Workload, tag,
+    Deployment, DesiredService, Digest, EcsService, Environment, KeptDrift, LiveScaling, LiveService,
+    Ownership, Part, Revision, RolloutKind, ServiceDeploymentStatus, ServiceRecord, Timestamp, Window,
+    Workload,
 };
 
 /// Plans one service, knowing nothing of the others.
@@ -78,6 +80,9 @@ fn decide(look: Look<'_>) -> Decided {
         },
         None => of_absent(look),
     };
+    if let Some(service) = look.live.service.present().filter(|_| change.steps.is_empty()) {
+        again::deploy_again(look, service, &mut change);
+    }
     if change.differences.is_empty() && change.steps.is_empty() {
         return Decided::of(Decision::Unchanged, change.quiet);
     }
@@ -91,7 +96,9 @@ fn decide(look: Look<'_>) -> Decided {
         .or_else(|| refused(&change))
         .or(not_replaced)
         .or_else(|| tolerated(look, &change))
-        .or_else(|| in_flight(look, &change));
+        .or_else(|| in_flight(look, &change))
+        .or_else(|| outside_window(look))
+        .or_else(|| unanswered(look, &change));
     // An override begins and ends when it says so, whatever else has to wait.
     let (reason, extent) = match (suspended, deferred) {
         (Some(reason), _) => (Some(reason), Extent::Whole),
@@ -138,13 +145,14 @@ fn hook_running(look: Look<'_>) -> Option<Held> {
 }
 
 fn suspended(look: Look<'_>) -> Option<Held> {
-    let text = look.live.service.present()?.tag(tag::SUSPENDED)?;
-    Some(Held::Suspended { text: text.to_owned() })
+    let request = look.live.service.present()?.suspended(look.now)?;
+    Some(Held::Suspended { request: Box::new(request) })
 }
 
 fn quarantined(look: Look<'_>) -> Option<Held> {
     let quarantine = look.record?.quarantine.as_ref()?;
-    (quarantine.digest == look.desired.digest).then(|| Held::Quarantined(Box::new(quarantine.clone())))
+    let rejected = quarantine.digest == look.desired.digest && !quarantine.is_released(look.now);
+    rejected.then(|| Held::Quarantined(Box::new(quarantine.clone())))
 }
 
 /// What ECS can't change in place is replaced only where the manifest says that it may be.
@@ -166,6 +174,23 @@ fn replacement(
     })
 }
 
+/// A roll-back is no plan of this one, so no window holds it.
+fn outside_window(look: Look<'_>) -> Option<Held> {
+    closed(look.desired.sync.windows(look.environment), look.record, &look.desired.digest, look.now)
+}
+
+/// Why a change waits for its window, unless a person asked for it now.
+pub(super) fn closed(
+    windows: &[Window],
+    record: Option<&ServiceRecord>,
+    digest: &Digest,
+    now: Timestamp,
+) -> Option<Held> {
+    let Gateway::Closed { opens } = gateway(windows, now) else { return None };
+    let asked_for = record.is_some_and(|record| record.sync.as_ref() == Some(digest));
+    (!asked_for).then_some(Held::OutsideWindow { opens })
+}
+
 fn refused(change: &Change) -> Option<Held> {
     let refused = change.differences.iter().filter(|one| one.consequence == Consequence::Refused);
     let fields: Vec<_> = refused.map(|one| (one.path.clone(), one.why.unwrap_or_default())).collect();
@@ -174,6 +199,11 @@ fn refused(change: &Change) -> Option<Held> {
 
 fn tolerated(look: Look<'_>, change: &Change) -> Option<Held> {
     change.is_tolerated_drift(look.desired.sync.drift).then_some(Held::DriftTolerated)
+}
+
+fn unanswered(look: Look<'_>, change: &Change) -> Option<Held> {
+    let service = look.live.service.present();
+    held_by_unanswered(look.record, &change.steps, service, RolloutKind::Deploy, look.now)
 }
 
 /// A change that would start a deployment waits for the one that is going on; unless that is our own
@@ -223,7 +253,8 @@ fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
 fn is_rejected(look: Look<'_>, moving: Deployment<'_>) -> bool {
     let quarantine = look.record.and_then(|record| record.quarantine.as_ref());
     quarantine.is_some_and(|quarantine| {
-        quarantine.digest != look.desired.digest && quarantine.deployment.as_deref() == Some(moving.id())
+        (quarantine.digest != look.desired.digest || quarantine.is_released(look.now))
+            && quarantine.deployment.as_deref() == Some(moving.id())
     })
 }
 

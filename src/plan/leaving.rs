@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::replacing::{End, end};
 use super::{
-    Decision, Extent, Held, Hooks, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Step,
+    Decision, Extent, Gateway, Held, Hooks, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share,
+    Step, Wave, gateway,
 };
 use crate::model::{
     Desired, Digest, EcsService, Environment, FieldPath, LiveService, Part, ServiceKey, ServiceRecord,
@@ -117,8 +118,8 @@ impl Departure<'_> {
 
     /// First match wins.
     fn guard(self, service: &EcsService) -> Option<Held> {
-        if let Some(text) = service.tag(tag::SUSPENDED) {
-            return Some(Held::Suspended { text: text.to_owned() });
+        if let Some(request) = service.suspended(self.now) {
+            return Some(Held::Suspended { request: Box::new(request) });
         }
         let desired = self.desired;
         let guard = self
@@ -133,10 +134,11 @@ impl Departure<'_> {
                 let too_many = self.share.going > self.share.allowed && !self.has_begun();
                 too_many.then_some(PruneGuard::TooMany(self.share))
             })
+            .or_else(|| self.outside_window())
             .or_else(|| self.still_running(service));
         let waits = || {
             let service = self.waits_for.filter(|_| !self.has_begun())?.clone();
-            Some(Held::WaitsFor { service })
+            Some(Held::WaitsFor { service, wave: Wave::GoesOn })
         };
         guard.map(Held::NotPruned).or_else(|| self.hook_running()).or_else(waits)
     }
@@ -160,6 +162,14 @@ impl Departure<'_> {
         let now = &self.desired.environment.name;
         (now != self.environment)
             .then(|| PruneGuard::EnvironmentRenamed { before: self.environment.to_owned(), now: now.clone() })
+    }
+
+    /// The service's own windows left Git with it; what has begun goes on.
+    fn outside_window(self) -> Option<PruneGuard> {
+        match gateway(&self.desired.environment.sync.windows, self.now) {
+            Gateway::Closed { opens } if !self.has_begun() => Some(PruneGuard::OutsideWindow { opens }),
+            Gateway::Closed { .. } | Gateway::Open => None,
+        }
     }
 
     fn still_running(self, service: &EcsService) -> Option<PruneGuard> {

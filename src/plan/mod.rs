@@ -1,6 +1,7 @@
 //! Desired x Live x Ledger -> Plan: what to do, in which order, why, and what is held back.
 
 mod action;
+mod again;
 mod body;
 mod change;
 mod consequences;
@@ -28,11 +29,15 @@ mod three_way;
 mod tolerance;
 mod trees;
 mod types;
+mod unanswered;
 mod waiting;
+mod way_back;
+mod windows;
 
 use std::collections::BTreeMap;
 
 pub use action::{Action, RevisionSource, Step};
+pub use again::may_be_under_way;
 pub use credentials::is_credential;
 pub use decide::plan_service;
 pub use difference::{Around, Rules, differences, is_implied};
@@ -45,8 +50,12 @@ pub use scheduled_task::plan_scheduled_task;
 pub use trees::{live_scaling, service_as_input};
 pub use types::{
     Cause, Consequence, Decision, Difference, Explain, Extent, Held, HookRevision, Hooks, Kept, LeftGit,
-    Plan, PlannedHook, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Since,
+    Plan, PlannedHook, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Since, Wave,
 };
+pub use unanswered::{content_of, held_by_unanswered, registration_held_by_unanswered};
+
+pub use way_back::{WayBack, with_settings};
+pub use windows::{Gateway, Opening, gateway};
 
 use crate::model::{
     Desired, DesiredScheduledTask, EcsService, Live, LiveScheduledTask, LiveService, Part, ServiceKey,
@@ -95,15 +104,15 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
         .collect();
     services.extend(scheduled_tasks(desired, live, context));
     services.sort_by(|one, other| one.service.cmp(&other.service));
-    let unsettled: Vec<ServiceKey> = services
+    let unsettled: BTreeMap<ServiceKey, Wave> = services
         .iter()
         .filter(|plan| !is_settled(plan, live, context.records))
-        .map(|plan| plan.service.clone())
+        .map(|plan| (plan.service.clone(), wave(plan, live, context.records)))
         .collect();
     for plan in &mut services {
-        let first = desired.depends_on(&plan.service).iter().find(|key| unsettled.contains(key));
-        if let Some(first) = first {
-            plan.wait_for(first);
+        let first = desired.depends_on(&plan.service).iter().find_map(|key| unsettled.get_key_value(key));
+        if let Some((first, wave)) = first {
+            plan.wait_for(first, *wave);
         }
     }
     services.extend(departures(desired, live, context, &services));
@@ -136,6 +145,7 @@ fn scheduled_tasks(desired: &Desired, live: &Live, context: &Context<'_>) -> Vec
             &desired.environment,
             context.installation,
             &desired.revision,
+            live.read_at,
         ))
     };
     desired.scheduled_tasks.values().map(plan).collect()
@@ -187,6 +197,15 @@ fn has_failed(plan: &ServicePlan, live: &Live, records: &BTreeMap<ServiceKey, Se
     let completed =
         ecs.and_then(EcsService::primary).is_some_and(|it| it.rollout_state() == Some("COMPLETED"));
     quarantine.is_some_and(|it| it.digest == plan.digest) && !completed
+}
+
+/// Whether a service that is not settled will be, without a person.
+fn wave(plan: &ServicePlan, live: &Live, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Wave {
+    match &plan.decision {
+        Decision::Held { reason, .. } if reason.stops_a_wave() => Wave::Stopped,
+        Decision::Unchanged if has_failed(plan, live, records) => Wave::Stopped,
+        Decision::Held { .. } | Decision::Unchanged | Decision::Change { .. } => Wave::GoesOn,
+    }
 }
 
 /// Nothing to do for the service that anybody wants done, and no deployment of it still going on.

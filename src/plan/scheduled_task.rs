@@ -3,17 +3,18 @@
 use serde_json::json;
 
 use super::change::{Change, creation, origin, paths};
-use super::decide::kind_changed;
+use super::decide::{closed, kind_changed};
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::task_definition::{Comparison, Wanted, compare_contents, source_of};
+use super::unanswered::held_by_unanswered;
 use super::{
     Action, Cause, Consequence, Decision, Difference, Extent, Held, Hooks, Quiet, RevisionSource,
     ServicePlan, body, lookups, tolerance,
 };
 use crate::model::{
     DesiredScheduledTask, Digest, Environment, FieldPath, Json, LiveScheduledTask, Ownership, Part, Revision,
-    Schedule, ServiceRecord, Workload, schedule_group_name, tag,
+    RolloutKind, Schedule, ServiceRecord, Timestamp, Workload, schedule_group_name, tag,
 };
 use crate::shape::rules::{Tree, tree};
 
@@ -26,6 +27,7 @@ struct Look<'a> {
     environment: &'a Environment,
     installation: &'a str,
     revision: &'a Revision,
+    now: Timestamp,
 }
 
 /// Plans one scheduled task, knowing nothing of the others.
@@ -36,8 +38,9 @@ pub fn plan_scheduled_task(
     environment: &Environment,
     installation: &str,
     revision: &Revision,
+    now: Timestamp,
 ) -> ServicePlan {
-    let look = Look { desired, live, record, environment, installation, revision };
+    let look = Look { desired, live, record, environment, installation, revision, now };
     let (decision, quiet) = decide(look);
     ServicePlan {
         service: desired.key.clone(),
@@ -74,7 +77,11 @@ fn decide(look: Look<'_>) -> (Decision, Vec<Quiet>) {
         return (Decision::Unchanged, change.quiet);
     }
     let tolerated = || change.is_tolerated_drift(look.desired.sync.drift).then_some(Held::DriftTolerated);
-    let reason = suspended(look).or_else(|| quarantined(look)).or_else(tolerated);
+    let unanswered = || held_by_unanswered(look.record, &change.steps, None, RolloutKind::Deploy, look.now);
+    let windows = look.desired.sync.windows(look.environment);
+    let outside = || closed(windows, look.record, &look.desired.digest, look.now);
+    let reason =
+        suspended(look).or_else(|| quarantined(look)).or_else(tolerated).or_else(outside).or_else(unanswered);
     let Change { differences, quiet, steps, .. } = change;
     let decision = match reason {
         Some(reason) => Decision::Held { reason, differences },
@@ -110,7 +117,8 @@ fn suspended(look: Look<'_>) -> Option<Held> {
 
 fn quarantined(look: Look<'_>) -> Option<Held> {
     let quarantine = look.record?.quarantine.as_ref()?;
-    (quarantine.digest == look.desired.digest).then(|| Held::Quarantined(Box::new(quarantine.clone())))
+    let rejected = quarantine.digest == look.desired.digest && !quarantine.is_released(look.now);
+    rejected.then(|| Held::Quarantined(Box::new(quarantine.clone())))
 }
 
 fn of_absent(look: Look<'_>) -> Change {

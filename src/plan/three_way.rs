@@ -86,6 +86,12 @@ fn went_back<'a>(look: Look<'a>, service: &EcsService, applied: &Digest) -> Opti
     (good.digest != *applied && good.task_definition == service.task_definition()).then_some(good)
 }
 
+/// Whether what Git asks for failed, and is tried again.
+fn is_released(look: Look<'_>) -> bool {
+    let quarantine = look.record.and_then(|record| record.quarantine.as_ref());
+    quarantine.is_some_and(|it| it.digest == look.desired.digest && it.is_released(look.now))
+}
+
 /// One part of a spec with what it is compared by.
 pub(super) struct Sides<'a> {
     /// As it was applied last; `None`: not known.
@@ -114,10 +120,14 @@ fn blame(sides: &Sides<'_>, found: &mut [Difference]) {
 /// only the count is known to be nothing that a roll-back moves.
 fn blame_after_roll_back(good: &LastGood, applied: &Json, sides: &Sides<'_>, found: &mut [Difference]) {
     let Some(settings) = good.settings.as_object() else { return };
-    let mut then = applied.clone();
+    let known = good.spec.as_ref().and_then(AppliedSpec::read).map(|spec| spec.service);
+    let mut then = known.as_ref().unwrap_or(applied).clone();
     settings.iter().for_each(|(member, value)| then[member.as_str()] = value.clone());
     let service = FieldPath::root().field("service");
     let is_known = |one: &Difference| {
+        if known.is_some() {
+            return true;
+        }
         let mut members = settings.keys().map(String::as_str).chain(["desiredCount"]);
         members.any(|member| one.path.starts_with(&service.field(member)))
     };
@@ -320,7 +330,9 @@ pub(super) fn of_scaling(look: Look<'_>, sides: Sides<'_>, found: &mut [Differen
     if look.comes_back() {
         return;
     }
-    let before = applied.spec.as_ref().and_then(AppliedSpec::read).and_then(|spec| spec.scaling);
+    let service = look.live.service.present();
+    let back = service.and_then(|service| went_back(look, service, &applied.digest)?.spec.as_ref());
+    let before = back.or(applied.spec.as_ref()).and_then(AppliedSpec::read).and_then(|spec| spec.scaling);
     let before = before.as_ref().map(super::trees::desired_scaling);
     blame(&Sides { applied: before.as_ref(), ..sides }, found);
 }
@@ -329,8 +341,9 @@ pub(super) fn of_scaling(look: Look<'_>, sides: Sides<'_>, found: &mut [Differen
 pub(super) fn finish(look: Look<'_>, service: Option<&EcsService>, found: &mut [Difference]) {
     let last = last(look, service);
     let back = service.is_some_and(|service| {
-        found.iter().any(|one| one.consequence == Consequence::NewRevision)
-            && went_back(look, service, &look.desired.digest).is_some()
+        let new_revision = found.iter().any(|one| one.consequence == Consequence::NewRevision);
+        went_back(look, service, &look.desired.digest)
+            .is_some_and(|good| new_revision || good.spec.is_some() && is_released(look))
     });
     let before = match &last {
         Last::Same { revision } => revision.as_deref(),

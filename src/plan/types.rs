@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Action, Replacement, RevisionSource, Step};
+use super::{Action, Opening, Replacement, RevisionSource, Step};
 use crate::model::{
-    Digest, FieldPath, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Revision, ScalingOverride,
-    Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
+    Digest, FieldPath, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Request, Revision,
+    ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
 };
 use crate::shape::rules::{Effect, Source};
 
@@ -155,7 +155,9 @@ pub enum Held {
     /// This digest failed before.
     Quarantined(Box<Quarantine>),
     /// A person asked for it by a tag.
-    Suspended { text: String },
+    Suspended { request: Box<Request> },
+    /// Changes go out at certain times only. `opens`: the next one, if it comes within weeks.
+    OutsideWindow { opens: Option<Opening> },
     /// Another owner holds the service.
     NotOwned { owner: String },
     /// A person asked for it by a tag of the schedule group: schedules can't carry tags.
@@ -172,10 +174,45 @@ pub enum Held {
     NeedsReplacement { fields: Vec<(FieldPath, Option<&'static str>)> },
     /// ECS would refuse this, each for a reason.
     RefusedByEcs { fields: Vec<(FieldPath, &'static str)> },
+    /// An earlier call was never answered: should it come late, it would undo this one, or double it.
+    Unanswered { call: &'static str, asked_at: Timestamp, until: Timestamp },
     /// A service it depends on is not settled yet.
-    WaitsFor { service: ServiceKey },
+    WaitsFor { service: ServiceKey, wave: Wave },
     /// It left Git, and may not go (yet).
     NotPruned(PruneGuard),
+}
+
+/// Whether what a service waits for is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wave {
+    GoesOn,
+    /// It is held itself: whoever waits for it waits for a person, too.
+    Stopped,
+}
+
+impl Held {
+    /// Whether what waits for it waits for somebody, or for the clock.
+    pub fn stops_a_wave(&self) -> bool {
+        match self {
+            Held::Unreadable { .. }
+            | Held::Quarantined(_)
+            | Held::Suspended { .. }
+            | Held::OutsideWindow { .. }
+            | Held::NotOwned { .. }
+            | Held::GroupSuspended { .. }
+            | Held::GroupNotOwned { .. }
+            | Held::KindChanged { .. }
+            | Held::NeedsReplacement { .. }
+            | Held::RefusedByEcs { .. }
+            | Held::NotPruned(_) => true,
+            Held::RolloutInFlight { .. }
+            | Held::HookRunning { .. }
+            | Held::Draining
+            | Held::DriftTolerated
+            | Held::Unanswered { .. }
+            | Held::WaitsFor { .. } => false,
+        }
+    }
 }
 
 /// What stands between a service that left Git and its deletion.
@@ -198,6 +235,10 @@ pub enum PruneGuard {
     TooMany(Share),
     DependedOn {
         by: ServiceKey,
+    },
+    /// Changes go out at certain times only, and nothing says that a deletion may go out at another.
+    OutsideWindow {
+        opens: Option<Opening>,
     },
     /// Tasks still run, long after they were asked to stop.
     StillRunning {

@@ -1,12 +1,12 @@
 //! Order among services: a change waits until what its service depends on has settled.
 
 use super::change::Change;
-use super::{Cause, Decision, Difference, Extent, Held, Hooks, ServicePlan, overriding};
+use super::{Cause, Decision, Difference, Extent, Held, Hooks, ServicePlan, Wave, overriding};
 use crate::model::ServiceKey;
 
 impl ServicePlan {
     /// Holds a change until a service that it depends on is settled.
-    pub fn wait_for(&mut self, service: &ServiceKey) {
+    pub fn wait_for(&mut self, service: &ServiceKey, wave: Wave) {
         // What began to be replaced has no tasks: it does not wait for that in the middle.
         if self.extent == Extent::Override || self.replaces.as_ref().is_some_and(|it| it.begun) {
             return;
@@ -27,7 +27,7 @@ impl ServicePlan {
             self.decision = Decision::Change { differences: change.differences, steps: change.steps };
             self.extent = Extent::Override;
         } else {
-            let reason = Held::WaitsFor { service: service.clone() };
+            let reason = Held::WaitsFor { service: service.clone(), wave };
             self.decision = Decision::Held { reason, differences: change.differences };
         }
     }

@@ -136,6 +136,8 @@ pub(super) fn quarantine(name: &str) -> Quarantine {
         deployment: Some("ecs-svc/3081".to_owned()),
         revision: revision().id,
         failure: failure(),
+        again: None,
+        by: None,
     }
 }
 

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::paint::{count, cut, plain, span};
+use super::requests::quarantine_headline;
 use super::value::change;
-use crate::model::{ChangedField, Failure, HookStage, ServiceKey, StoppedTask, TaskDefinitionArn, Timestamp};
+use crate::model::{
+    Again, ChangedField, Failure, Gate, HookStage, Quarantine, ServiceKey, StoppedTask, TaskDefinitionArn,
+    Timestamp,
+};
 use crate::plan::Difference;
 
 /// Changed fields that are named on one line.
@@ -32,27 +36,36 @@ pub enum Aftermath {
 
 /// The report, as it is told to people: the first line says what is, the rest why. `commit`: as people know it,
 /// `main@4c1f9e2`.
-pub fn failure_text(service: &ServiceKey, commit: &str, failure: &Failure, aftermath: &Aftermath) -> String {
+pub fn failure_text(
+    service: &ServiceKey,
+    commit: &str,
+    quarantine: &Quarantine,
+    aftermath: &Aftermath,
+) -> String {
+    let failure = &quarantine.failure;
     let what = match (&failure.hook, failure.gate) {
         (Some(hook), _) if hook.stage == HookStage::Before => {
             format!("was not deployed with {commit}, because {} failed", hook.name)
         }
         (Some(hook), _) => format!("did not pass {} with {commit}", hook.name),
+        (None, Gate::Person) => format!("was taken back from {commit}"),
         (None, gate) if gate.judges_what_completed() => {
             format!("did not pass the gate `{}` with {commit}", gate.field())
         }
         (None, _) => format!("did not come up with {commit}"),
     };
     let mut text = format!("{service} {what}. {}\n\n", aftermath.sentence());
-    for (name, value) in failure_rows(service, failure) {
+    for (name, value) in failure_rows(service, quarantine) {
         let _ = writeln!(text, "  {name:<13}  {value}");
     }
     text
 }
 
 /// What is known of a failure, row by row, in the order in which a person on call needs it.
-pub(super) fn failure_rows(service: &ServiceKey, failure: &Failure) -> Vec<(&'static str, String)> {
-    let mut rows = vec![("likely cause", plain(&failure.likely_cause))];
+pub(super) fn failure_rows(service: &ServiceKey, quarantine: &Quarantine) -> Vec<(&'static str, String)> {
+    let failure = &quarantine.failure;
+    let why = if failure.gate == Gate::Person { "reason" } else { "likely cause" };
+    let mut rows = vec![(why, plain(&failure.likely_cause))];
     if !failure.changes.is_empty() {
         rows.push(("what changed", changes(&failure.changes)));
     }
@@ -62,11 +75,16 @@ pub(super) fn failure_rows(service: &ServiceKey, failure: &Failure) -> Vec<(&'st
     if let Some(event) = failure.events.first() {
         rows.push(("ECS says", plain(event)));
     }
-    let figures = failure.figures.iter().filter(|figures| **figures != failure.likely_cause);
-    let gate: Vec<String> =
-        std::iter::once(failure.gate.to_string()).chain(figures.map(|it| plain(it))).collect();
-    rows.push(("gate", format!("{}, {}", gate.join(", "), failure.at.minute())));
-    rows.push(("next", next(service, failure)));
+    match &quarantine.by {
+        Some(by) => rows.push(("by", format!("{}, {}", plain(by), failure.at.minute()))),
+        None => {
+            let figures = failure.figures.iter().filter(|figures| **figures != failure.likely_cause);
+            let gate: Vec<String> =
+                std::iter::once(failure.gate.to_string()).chain(figures.map(|it| plain(it))).collect();
+            rows.push(("gate", format!("{}, {}", gate.join(", "), failure.at.minute())));
+        }
+    }
+    rows.push(("next", next(service, quarantine)));
     rows
 }
 
@@ -182,14 +200,18 @@ pub(super) fn last_words(failure: &Failure) -> Option<(&str, String)> {
     Some((&container.name, line))
 }
 
-fn next(service: &ServiceKey, failure: &Failure) -> String {
+fn next(service: &ServiceKey, quarantine: &Quarantine) -> String {
+    let failure = &quarantine.failure;
     let fix = match failure.changes.iter().find_map(|change| change.file.as_ref()) {
         Some(file) => format!("commit a change to {file}"),
         None => format!("commit a change of {service}"),
     };
-    match failure.transient {
-        true => format!("nothing in Git seems to be wrong: it may do well later; or {fix}"),
-        false => fix,
+    let retry = format!("`reconciler retry {}`", service.name());
+    match (&quarantine.again, failure.transient) {
+        (Some(Again { by: Some(_), .. }), _) => quarantine_headline(quarantine),
+        (Some(_), _) => format!("{}; to try now: {retry}, or {fix}", quarantine_headline(quarantine)),
+        (None, true) => format!("nothing in Git seems to be wrong: {retry}, or {fix}"),
+        (None, false) => format!("{fix}, or {retry}"),
     }
 }
 
@@ -198,8 +220,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::model::{FailedHook, Gate, UnhealthyTarget};
+    use crate::model::{FailedHook, UnhealthyTarget};
     use crate::report::example;
+
+    fn held(failure: &Failure) -> Quarantine {
+        Quarantine { failure: failure.clone(), ..example::quarantine("job-worker") }
+    }
 
     #[test]
     fn a_failure_is_reported_from_what_runs_to_what_to_do() {
@@ -208,7 +234,7 @@ mod tests {
         let text = failure_text(
             &ServiceKey::new("job-worker"),
             "main@4c1f9e2",
-            &Failure { changes: changed_fields(&example::worker_differences()), ..example::failure() },
+            &held(&Failure { changes: changed_fields(&example::worker_differences()), ..example::failure() }),
             &aftermath,
         );
         insta::assert_snapshot!(text, @r#"
@@ -220,7 +246,7 @@ mod tests {
           last words     worker  loading batch of 20
           ECS says       (service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start.
           gate           ECS circuit breaker, 2026-11-20 21:05
-          next           commit a change to manifests/overlays/production/worker.yaml
+          next           commit a change to manifests/overlays/production/worker.yaml, or `reconciler retry job-worker`
         "#);
     }
 
@@ -245,7 +271,7 @@ mod tests {
         let api = ServiceKey::new("job-api");
         let aftermath =
             Aftermath::Untouched { task_definition: example::arn("job-api:41"), healthy: 3, desired: 3 };
-        let text = failure_text(&api, "main@4c1f9e2", &failure, &aftermath);
+        let text = failure_text(&api, "main@4c1f9e2", &held(&failure), &aftermath);
         insta::assert_snapshot!(text, @r#"
         job-api was not deployed with main@4c1f9e2, because migrate failed. It runs job-api:41 as before, 3 of 3 healthy.
 
@@ -254,11 +280,11 @@ mod tests {
           last words     worker  adding column priority
           last words     worker  relation "jobs" does not exist
           gate           hook, 2026-11-20 21:05
-          next           commit a change of job-api
+          next           commit a change of job-api, or `reconciler retry job-api`
         "#);
         failure.hook.as_mut().unwrap().stage = HookStage::After;
         let aftermath = Aftermath::GoingBack { to: example::arn("job-api:41") };
-        let text = failure_text(&api, "main@4c1f9e2", &failure, &aftermath);
+        let text = failure_text(&api, "main@4c1f9e2", &held(&failure), &aftermath);
         assert!(
             text.starts_with("job-api did not pass migrate with main@4c1f9e2. It is going back"),
             "{text}"
@@ -279,8 +305,12 @@ mod tests {
             ..example::failure()
         };
         let why = "there is no revision that ever completed".to_owned();
-        let text =
-            failure_text(&ServiceKey::new("job-api"), "main@4c1f9e2", &failure, &Aftermath::Stays { why });
+        let text = failure_text(
+            &ServiceKey::new("job-api"),
+            "main@4c1f9e2",
+            &held(&failure),
+            &Aftermath::Stays { why },
+        );
         assert!(
             text.contains("2 targets unhealthy: Health checks failed with these codes: [500] (Target.Resp"),
             "{text}"

@@ -1,9 +1,10 @@
 //! Why a change is held, and the way out, in words. The only place that words them.
 
 use crate::model::tag;
-use crate::plan::{Held, PruneGuard, Share};
+use crate::plan::{Held, Opening, PruneGuard, Share, Wave};
 
 use super::paint::plain;
+use super::requests::{quarantine_detail, quarantine_headline, suspended_sentence};
 
 /// A reason to hold a change, as every window tells it.
 pub(super) struct HeldText {
@@ -20,16 +21,13 @@ impl HeldText {
     pub(super) fn of(held: &Held) -> Self {
         match held {
             Held::Quarantined(quarantine) => {
-                let failure = &quarantine.failure;
-                let detail = format!(
-                    "digest {} failed on {} ({})",
-                    quarantine.digest.short(),
-                    failure.at.minute(),
-                    plain(&failure.likely_cause)
-                );
+                let way_out = match &quarantine.again {
+                    Some(_) => "to try now: `reconciler retry`, or commit a change",
+                    None => "to try again: commit a change, or `reconciler retry`",
+                };
                 Self {
-                    details: vec![detail],
-                    ..Self::new("Quarantined", "quarantined".to_owned(), "to try again: commit a change")
+                    details: vec![quarantine_detail(quarantine)],
+                    ..Self::new("Quarantined", quarantine_headline(quarantine), way_out)
                 }
             }
             Held::Unreadable { what, why } => Self::new(
@@ -45,11 +43,17 @@ impl HeldText {
             Held::HookRunning { hook } => {
                 Self::new("HookRunning", format!("runs {hook}"), "it is planned again when that has ended")
             }
-            Held::Suspended { text } => Self::new(
+            Held::Suspended { request } => Self::new(
                 "Suspended",
-                format!("suspended, \"{}\"", plain(text)),
-                &format!("to go on: remove the tag `{}` from the service", tag::SUSPENDED),
+                suspended_sentence(request),
+                &format!(
+                    "to go on: `reconciler resume`, or remove the tag `{}` from the service",
+                    tag::SUSPENDED
+                ),
             ),
+            Held::OutsideWindow { opens } => {
+                Self::new("OutsideWindow", outside_window(opens.as_ref()), "to do it now: `reconciler sync`")
+            }
             Held::NotOwned { owner } => Self::new(
                 "NotOwned",
                 format!("it belongs to {}", plain(owner)),
@@ -107,9 +111,20 @@ impl HeldText {
                     )
                 }
             }
-            Held::WaitsFor { service } => Self::new(
+            Held::Unanswered { call, asked_at, until } => Self::new(
+                "Unanswered",
+                format!("{call} at {} was never answered, and may still take effect", asked_at.time_of_day()),
+                &format!(
+                    "it goes on by itself when its effect shows, and else at {}, when AWS no longer takes it",
+                    until.time_of_day()
+                ),
+            ),
+            Held::WaitsFor { service, wave } => Self::new(
                 "WaitsFor",
-                format!("waits for {service}"),
+                match wave {
+                    Wave::GoesOn => format!("waits for {service}"),
+                    Wave::Stopped => format!("waits for {service}, which is held"),
+                },
                 &format!("it goes on when {service} has settled"),
             ),
             Held::NotPruned(guard) => Self::of_guard(guard),
@@ -142,6 +157,9 @@ impl HeldText {
             PruneGuard::DependedOn { by } => {
                 (format!("{by} depends on it"), format!("take it out of `dependsOn` of {by}"))
             }
+            PruneGuard::OutsideWindow { opens } => {
+                (outside_window(opens.as_ref()), "it goes when that opens".to_owned())
+            }
             PruneGuard::StillRunning { tasks, asked_at } => (
                 format!("tasks still run ({tasks}), asked to stop on {}", asked_at.minute()),
                 "it is deleted when the last has stopped; see what keeps them, such as task protection"
@@ -153,5 +171,12 @@ impl HeldText {
 
     fn new(reason: &'static str, headline: String, way_out: &str) -> Self {
         Self { reason, headline, details: Vec::new(), way_out: way_out.to_owned() }
+    }
+}
+
+fn outside_window(opens: Option<&Opening>) -> String {
+    match opens {
+        Some(opens) => format!("outside its window, opens {}", opens.told),
+        None => "outside its window, which does not open within weeks".to_owned(),
     }
 }

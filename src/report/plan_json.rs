@@ -323,7 +323,7 @@ mod tests {
             held["message"],
             "quarantined; digest 7be1… failed on 2026-11-20 21:05 (container worker exited 137: out of memory)"
         );
-        assert_eq!(held["wayOut"], "to try again: commit a change");
+        assert_eq!(held["wayOut"], "to try again: commit a change, or `reconciler retry`");
     }
 
     #[test]

@@ -308,7 +308,7 @@ mod tests {
             on failure: back to the last revision that completed
         ! report-cron   held: quarantined
             digest 7be1… failed on 2026-11-20 21:05 (container worker exited 137: out of memory)
-            to try again: commit a change
+            to try again: commit a change, or `reconciler retry`
 
         1 to create, 2 to change, 1 held, 1 unchanged.
         "#);

@@ -1,8 +1,9 @@
 //! One sentence each for the journal: what changes, why nothing is done, why a rollout failed.
 
 use super::held::HeldText;
-use super::paint::{count, cut, plain};
+use super::paint::{count, cut};
 use super::replacing;
+use super::requests::quarantine_sentence;
 use super::steps::{DELETED, ScheduleChange, schedule};
 use super::value::{change, value_text};
 use super::why;
@@ -44,6 +45,11 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
         return cut(&format!("{headline} ({})", all_named(differences)), SENTENCE_MAX);
     }
     let drifted = !differences.is_empty() && differences.iter().all(|one| one.cause == Cause::BehindOurBack);
+    if let [only] = differences.as_slice()
+        && only.path.to_string() == "service.forceNewDeployment"
+    {
+        return "another deployment of what failed".to_owned();
+    }
     let headline = match (drifted, has("RegisterTaskDefinition"), deploys) {
         (true, _, true) => "changed behind our back, set back by a deployment",
         (true, _, false) => "changed behind our back, set back in place",
@@ -171,9 +177,7 @@ fn known_by(segment: &Segment) -> Option<&str> {
 /// Why nothing is done now, and the way out.
 pub fn held_sentence(held: &Held) -> String {
     if let Held::Quarantined(quarantine) = held {
-        let failure = &quarantine.failure;
-        let cause = plain(&failure.likely_cause);
-        return format!("until Git changes it; failed on {}: {cause}", failure.at.minute());
+        return quarantine_sentence(quarantine);
     }
     let text = HeldText::of(held);
     let mut parts = vec![text.headline];
@@ -185,6 +189,9 @@ pub fn held_sentence(held: &Held) -> String {
 /// Why a rollout failed, on one line.
 pub fn failure_sentence(rollout: &Rollout, failure: &Failure) -> String {
     let what = match rollout.kind {
+        RolloutKind::Deploy if failure.gate == Gate::Person => {
+            format!("{} was taken back", rollout.task_definition)
+        }
         RolloutKind::Deploy if failure.gate.judges_what_completed() && failure.hook.is_none() => {
             format!("{} did not pass", rollout.task_definition)
         }
@@ -211,7 +218,8 @@ fn is_about_traffic(gate: Gate) -> bool {
         | Gate::Alarms
         | Gate::Http
         | Gate::BakeTime
-        | Gate::Hook => false,
+        | Gate::Hook
+        | Gate::Person => false,
     }
 }
 

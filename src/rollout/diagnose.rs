@@ -68,7 +68,7 @@ fn report(
     // One task that failed by its own fault is enough to doubt the content.
     let transient = cause.is_some_and(|it| it.is_transient())
         && causes.iter().all(Cause::is_transient)
-        && !matches!(gate, Gate::Alarms | Gate::Http);
+        && looks_at_tasks(gate);
     Failure {
         transient,
         figures,
@@ -143,7 +143,29 @@ fn blamed(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) -> 
         | Gate::Alarms
         | Gate::Http
         | Gate::BakeTime
-        | Gate::Hook => None,
+        | Gate::Hook
+        | Gate::Person => None,
+    }
+}
+
+/// Whether what became of tasks and targets is all that it judges by. The others say of the content, or of a
+/// person's wish, what no other try changes.
+fn looks_at_tasks(gate: Gate) -> bool {
+    match gate {
+        Gate::EcsCircuitBreaker
+        | Gate::Deadline
+        | Gate::TargetHealth
+        | Gate::ContainerHealth
+        | Gate::BakeTime => true,
+        Gate::EcsAlarms
+        | Gate::LifecycleHook
+        | Gate::StoppedByHand
+        | Gate::Superseded
+        | Gate::RefusedByAws
+        | Gate::Alarms
+        | Gate::Http
+        | Gate::Hook
+        | Gate::Person => false,
     }
 }
 
@@ -233,6 +255,7 @@ fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
         (Gate::Superseded, _) => "another deployment replaced it".to_owned(),
         (Gate::RefusedByAws, _) => "AWS refused it".to_owned(),
         (Gate::Hook, _) => "a hook failed".to_owned(),
+        (Gate::Person, _) => "a person took it back".to_owned(),
         (Gate::TargetHealth | Gate::ContainerHealth | Gate::Alarms | Gate::Http | Gate::BakeTime, _) => {
             format!("the gate `{}` did not let it pass", gate.field())
         }

@@ -192,13 +192,17 @@ impl Case<'_> {
         let runs = primary.task_definition();
         let was_seen = rollout.deployment.is_some();
         let fresh = primary.created_at().is_some_and(|at| at >= not_before(rollout));
+        let settled = self.now.since(rollout.started_at) >= SETTLE;
         if runs == rollout.task_definition {
             // Nothing had to be deployed: the service ran this revision already.
-            let settled = self.now.since(rollout.started_at) >= SETTLE;
             return match primary.rollout_state() {
                 Some("COMPLETED") if settled && service.task_definition() == runs => Verdict::Completed,
                 _ => self.unless_late("our deployment does not show yet"),
             };
+        }
+        // The answer to our call showed the deployment, and the next look may be older than that answer.
+        if was_seen && !fresh && !settled {
+            return self.unless_late("our deployment does not show yet");
         }
         if was_seen && rollout.kind == RolloutKind::Deploy && rollout.back_to.as_ref() == Some(&runs) {
             return self.rolled_back_by_ecs();

@@ -10,6 +10,7 @@ mod roll_back;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod transient;
 mod types;
 
 pub use cause::{Cause, is_infrastructure};
@@ -19,4 +20,5 @@ pub use hook::{HookVerdict, blamed, hook_failure, is_unplaceable, judge_hook};
 pub use judge::judge;
 pub use roll_back::{RollBack, by_update, last_good, roll_back};
 pub use stages::{Pause, deadline, stage_sentence, under_way};
+pub use transient::{again, ask_again};
 pub use types::Verdict;

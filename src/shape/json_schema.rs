@@ -109,6 +109,11 @@ fn environment() -> Json {
                 json!({ "type": "integer", "minimum": 1, "maximum": 100 }),
                 "how many of a hundred services may be deleted at once, but always one; left out: 20",
             ),
+            "windows": described(
+                windows(),
+                "when changes go out, where a service's own `sync.windows` says nothing; left out: at any time. A \
+                 roll-back, a scaling override and `reconciler sync` wait for none",
+            ),
         }),
         &[],
     );
@@ -138,7 +143,7 @@ impl Writer<'_> {
             "whether a service that ECS can't change is deleted and created again; left out: false",
             "/service/desiredCount",
         );
-        let sections = [("scaling", scaling), ("rollout", rollout), ("sync", sync)];
+        let sections = [("scaling", scaling), ("rollout", rollout), ("sync", sync), ("window", window())];
         self.definitions.extend(sections.map(|(name, section)| (name.to_owned(), section)));
         section(
             "Service",
@@ -327,8 +332,40 @@ fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, exampl
             "prune": described(prune, prune_text),
             "replace": described(replace, replace_text),
             "ignore": described(ignore, &ignored),
+            "windows": described(windows(), "when changes go out; left out: what the Environment says"),
         }),
         &[],
+    )
+}
+
+fn windows() -> Json {
+    let mut windows = list_of(reference("window"));
+    windows["maxItems"] = json!(layout::WINDOWS_MAX);
+    windows
+}
+
+fn window() -> Json {
+    let text = |pattern: &str| or_variable(json!({ "type": "string", "pattern": pattern }));
+    let day = or_variable(json!({ "enum": layout::WEEKDAYS }));
+    section(
+        "window",
+        "A time in which changes go out, or don't: of `sync.windows`.",
+        json!({
+            "kind": described(
+                or_variable(json!({ "enum": layout::WINDOW_KINDS })),
+                "allow: where there is one of these, changes go out in no other time; deny: no change goes out in it, \
+                 whatever allows it",
+            ),
+            "days": described(list_of(day), "days on which it begins; left out: every day"),
+            "dates": described(
+                list_of(text("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")),
+                "dates on which it begins, instead of `days`, such as 2026-12-24",
+            ),
+            "from": described(text("^([01][0-9]|2[0-3]):[0-5][0-9]$"), "when it begins, such as \"08:00\""),
+            "duration": described(duration(), "how long it lasts, up to 744h, such as 10h"),
+            "timeZone": described(scalar(), "whose clocks it goes by: an IANA name, such as Europe/Paris"),
+        }),
+        &["kind", "from", "duration", "timeZone"],
     )
 }
 

@@ -3,6 +3,10 @@
 pub const API_VERSION: &str = "reconciler/v1";
 pub const ON_FAILURE: [&str; 2] = ["rollback", "hold"];
 pub const DRIFT: [&str; 3] = ["correct", "warn", "ignore"];
+/// Of a window of `sync`.
+pub const WINDOW_KINDS: [&str; 2] = ["allow", "deny"];
+pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+pub const WINDOWS_MAX: usize = 20;
 /// Whole hours, minutes and seconds, in that order; as JSON Schema checks it.
 pub const DURATION_PATTERN: &str = "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
 

@@ -2,6 +2,7 @@
 //!
 //! `make test` installs both and names their Python in `RECONCILER_TEST_PYTHON`.
 
+mod ledger;
 mod verify;
 
 use std::sync::Arc;

@@ -56,6 +56,10 @@ impl Repository {
         self
     }
 
+    pub fn text(&self, file: &str) -> &str {
+        &self.files[file]
+    }
+
     /// Replaces a text that stands in a file.
     pub fn edit(&mut self, file: &str, from: &str, to: &str) -> &mut Self {
         let text = &self.files[file];

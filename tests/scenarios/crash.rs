@@ -246,3 +246,23 @@ async fn killed_at_any_line_of_the_ledger_of_a_deployment_that_passes_its_gates_
 async fn killed_at_any_line_of_the_ledger_of_a_gate_that_fails_it_converges() {
     converges_at_every_line(Story::GateFails).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_roll_back_by_hand_it_converges() {
+    converges(Story::RollBackByHand).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_line_of_the_ledger_of_a_roll_back_by_hand_it_converges() {
+    converges_at_every_line(Story::RollBackByHand).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_retry_it_converges() {
+    converges(Story::Retry).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_line_of_the_ledger_of_a_retry_it_converges() {
+    converges_at_every_line(Story::Retry).await;
+}

@@ -1,9 +1,11 @@
 //! AWS throttles, fails and keeps silent: the end is the same, without doubles.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use simulator::error::ApiError;
 use simulator::faults::Fault;
+use tokio::time::Instant;
 
 use super::story::{End, Story};
 use crate::world::{World, mutating};
@@ -89,4 +91,69 @@ async fn a_call_that_took_effect_and_is_answered_with_500_is_looked_up_and_not_r
 #[tokio::test(start_paused = true)]
 async fn a_call_that_never_arrived_is_made_again() {
     once_for_each_call(&Fault::NeverApply).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_that_the_familys_list_does_not_show_yet_is_not_registered_again() {
+    let mut world = World::new().await;
+    let wish = Story::Update.begin(&mut world).await;
+    world.simulator.keep_past();
+    let (mut refused, mut lists) = (false, 0);
+    let mut error = ApiError::new("ServerException", "Something went wrong.");
+    error.status = 500;
+    world.simulator.set_fault(Box::new(move |call| match call.operation.as_str() {
+        // The first try ends after the revision was registered ...
+        "UpdateService" if !std::mem::replace(&mut refused, true) => Fault::RefuseBefore(error.clone()),
+        // ... and the second one is shown the list of before.
+        "ListTaskDefinitions" => {
+            lists += 1;
+            if lists == 2 { Fault::Stale(1) } else { Fault::None }
+        }
+        _ => Fault::None,
+    }));
+    world.settle(&wish).await;
+    assert_eq!(world.revisions("api").await, ["api:1", "api:2"], "{}", world.told());
+    assert_eq!(world.runs("api").await, "api:2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_from_before_our_deployment_does_not_reject_the_commit() {
+    let mut world = World::new().await;
+    let wish = Story::Update.begin(&mut world).await;
+    world.simulator.keep_past();
+    let (mut updated, mut struck) = (false, false);
+    let mut error = ApiError::new("ServerException", "Something went wrong.");
+    error.status = 500;
+    world.simulator.set_fault(Box::new(move |call| match call.operation.as_str() {
+        "UpdateService" => {
+            updated = true;
+            Fault::None
+        }
+        // Nothing that is written in between makes the look newer.
+        "TagResource" if !struck => Fault::RefuseBefore(error.clone()),
+        "DescribeServices" if updated && !std::mem::replace(&mut struck, true) => Fault::Stale(1),
+        _ => Fault::None,
+    }));
+    world.settle(&wish).await;
+    assert_eq!(world.record("api").quarantine, None, "{}", world.told());
+    assert_eq!(world.runs("api").await, "api:2");
+    assert!(!world.told().contains("rollback"), "{}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_finds_no_room_after_aws_was_away_is_tried_again() {
+    let (expected, _) = Story::UpdateWithHooks.undisturbed().await;
+    let mut error = ApiError::new("ServerException", "Something went wrong.");
+    error.status = 500;
+    let mut began = None;
+    // Longer than the hook may take.
+    let (end, _) = played(Story::UpdateWithHooks, move |call| {
+        let away = began.get_or_insert_with(Instant::now).elapsed() < Duration::from_secs(12 * 60);
+        match call.operation == "RegisterTaskDefinition" && away {
+            true => Fault::RefuseBefore(error.clone()),
+            false => Fault::None,
+        }
+    })
+    .await;
+    assert_eq!(end, expected);
 }

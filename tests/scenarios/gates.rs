@@ -97,7 +97,7 @@ async fn a_url_that_answers_badly_takes_the_deployment_back() {
                 likely cause   GET https://api.example/health: status 503, and 200 is wanted; 3 checks failed one after the other
                 what changed   image "app:1" -> "app:2"
                 gate           HTTP check, 2027-01-15 08:01
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry api`
     08:01:28  held       api@5a38… until Git changes it; failed on 2027-01-15 08:01: GET https://api.example/health: status 503, and 200 is wanted; 3 checks failed one after the other
     "#);
 }
@@ -168,7 +168,7 @@ async fn an_alarm_that_goes_off_while_it_bakes_takes_the_deployment_back() {
                 likely cause   alarm api-5xx is in ALARM, 120 s after the deployment began: Threshold Crossed: 1 datapoint [12.0] was greater than the threshold (5.0)
                 what changed   image "app:1" -> "app:2"
                 gate           alarms, 2027-01-15 08:02
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry api`
     08:02:52  held       api@d6a3… until Git changes it; failed on 2027-01-15 08:02: alarm api-5xx is in ALARM, 120 s after the deployment began: Threshold Crossed: 1 datapoint [12.0] was greater than the threshold (5.0)
     "#);
 }
@@ -274,7 +274,7 @@ async fn targets_that_fall_ill_after_completion_take_the_deployment_back() {
                 what we saw    8 targets unhealthy: Health checks failed with these codes: [503] (Target.ResponseCodeMismatch)
                 ECS says       (service api) (task c952c5620043c71453de1bc5766f3a57) (port 8080) is unhealthy in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/api/123b3fd00519798b) due to (reason Health checks failed with these codes: [503]).
                 gate           target health, no target of the deployment is there, 19 m after the deployment completed, 2027-01-15 08:32
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry api`
     08:37:32  held       api@d044… until Git changes it; failed on 2027-01-15 08:32: GET health check answers 503 (target group api); this commit changed image "app:1" -> "app:2"
     "#);
 }
@@ -323,7 +323,7 @@ async fn a_task_that_stops_while_it_bakes_takes_the_deployment_back() {
                 what changed   image "app:1" -> "app:2"
                 what we saw    2 tasks stopped: app exited 137, "OutOfMemoryError: Container killed due to memory usage"
                 gate           bake time, 2 tasks stopped: exit 137, OutOfMemoryError within 5 m of bake time, 2027-01-15 08:02
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry api`
     08:02:27  held       api@6fb0… until Git changes it; failed on 2027-01-15 08:02: containers are killed for memory (exit 137): raise the memory of app; this commit changed image "app:1" -> "app:2"
     "#);
     let again = world.commit(&[gated("app:2", "{bakeTime: 5m}")]);
@@ -335,7 +335,7 @@ async fn a_task_that_stops_while_it_bakes_takes_the_deployment_back() {
                                  what changed image "app:1" -> "app:2"
                                  what we saw  2 tasks stopped: app exited 137, "OutOfMemoryError: Container killed due to memory usage"
                                  gate         bake time, 2 tasks stopped: exit 137, OutOfMemoryError within 5 m of bake time, 2027-01-15 08:02
-                                 next         commit a change to service-0.yaml
+                                 next         commit a change to service-0.yaml, or `reconciler retry api`
     "#);
 }
 

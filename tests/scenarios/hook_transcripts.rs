@@ -110,7 +110,7 @@ async fn a_hook_that_fails_reads_like_this() {
                 last words     migrate  starting migrate-crash:1
                 last words     migrate  fatal: cannot start: configuration is not valid
                 gate           hook, 2027-01-15 08:00
-                next           commit a change of api
+                next           commit a change of api, or `reconciler retry api`
     08:00:46  held       api@b3d1… until Git changes it; failed on 2027-01-15 08:00: hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"
     "#);
     insta::assert_snapshot!(plan(&world, &wish).await, @r#"
@@ -120,20 +120,20 @@ async fn a_hook_that_fails_reads_like_this() {
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:2"  service-0.yaml:12 · changed between 4c1f9e1 and 4c1f9e2
         digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid")
-        to try again: commit a change
+        to try again: commit a change, or `reconciler retry`
 
     1 held.
     "#);
     insta::assert_snapshot!(status(&world, &wish).await, @r#"
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 stalled
 
-      Stalled      api           runs :1 (2/2); quarantined; digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"); to try again: commit a change
+      Stalled      api           runs :1 (2/2); quarantined; digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"); to try again: commit a change, or `reconciler retry`
                                  likely cause hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"
                                  what we saw  1 task stopped: migrate exited 1
                                  last words   migrate  starting migrate-crash:1
                                  last words   migrate  fatal: cannot start: configuration is not valid
                                  gate         hook, 2027-01-15 08:00
-                                 next         commit a change of api
+                                 next         commit a change of api, or `reconciler retry api`
     "#);
 }
 
@@ -162,7 +162,7 @@ async fn a_smoke_test_that_fails_reads_like_this() {
                 last words     smoke  starting smoke-crash:1
                 last words     smoke  fatal: cannot start: configuration is not valid
                 gate           hook, 2027-01-15 08:00
-                next           commit a change of api
+                next           commit a change of api, or `reconciler retry api`
     08:01:10  held       api@725c… until Git changes it; failed on 2027-01-15 08:00: hook smoke: container smoke exited 1; its last words: "fatal: cannot start: configuration is not valid"
     "#);
     insta::assert_snapshot!(status(&world, &wish).await, @r#"
@@ -174,7 +174,7 @@ async fn a_smoke_test_that_fails_reads_like_this() {
                                  last words   smoke  starting smoke-crash:1
                                  last words   smoke  fatal: cannot start: configuration is not valid
                                  gate         hook, 2027-01-15 08:00
-                                 next         commit a change of api
+                                 next         commit a change of api, or `reconciler retry api`
     "#);
 }
 
@@ -200,7 +200,7 @@ async fn a_hook_that_waits_for_room_and_does_not_end_reads_like_this() {
                 likely cause   hook migrate: it did not end within 60 s and was stopped
                 what we saw    1 task stopped: reconciler: not ended after 60 s
                 gate           hook, 2027-01-15 08:01
-                next           commit a change of api
+                next           commit a change of api, or `reconciler retry api`
     08:01:41  held       api@e925… until Git changes it; failed on 2027-01-15 08:01: hook migrate: it did not end within 60 s and was stopped
     "#);
 }

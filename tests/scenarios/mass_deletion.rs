@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use git2::{Oid, Repository, Signature};
-use reconciler::controller::{Controller, SourceWatch};
+use reconciler::controller::{Controller, Looks, SourceWatch};
 use reconciler::ledger::{Ledger, Place};
 use reconciler::model::Timestamp;
 use reconciler::source::{GitSettings, GitSource};
@@ -115,6 +115,7 @@ impl Story {
             environment: None,
             look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
             every: Duration::from_secs(30),
+            looks: Looks::default(),
             journal: self.world.journal.clone(),
             now: Arc::new(|| Timestamp(0)),
         };
@@ -271,7 +272,7 @@ fn manifests(files: &Files) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn the_ledger_of_another_cluster_or_account_is_refused() {
     let story = Story::begin().await;
-    let path = story.operator.engine.ledger.path().to_owned();
+    let path = story.operator.engine.ledger.path().unwrap().to_owned();
     drop(story.operator);
     let ours = |account: &str, cluster: &str| Place {
         installation: "reconciler".to_owned(),

@@ -168,7 +168,7 @@ async fn an_operator_whose_lock_is_gone_stops() {
     let one = world.commit(&[service("api", "app:1")]);
     let operator = world.operator().await;
     world.settle_with(&operator, &one).await;
-    let mut path = operator.engine.ledger.path().to_owned();
+    let mut path = operator.engine.ledger.path().unwrap().to_owned();
     path.set_file_name("test.ledger.json.lock");
     std::fs::remove_file(&path).unwrap();
     let two = world.commit(&[service("api", "app:2")]);

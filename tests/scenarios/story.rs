@@ -40,6 +40,10 @@ pub enum Story {
     AlarmFails,
     /// Another launch type, which ECS sets at creation, and another image.
     Replace,
+    /// A person takes back what settled, with the scaling that came with it.
+    RollBackByHand,
+    /// A person has a first deployment that failed tried once more, and it is there now.
+    Retry,
 }
 
 /// How the world looks when everything is over.
@@ -60,6 +64,8 @@ pub struct End {
     schedules: Vec<String>,
     /// Which hooks ran, in which order, and how each ended.
     hooks: Vec<String>,
+    /// Whether a request of a person's is still on the service.
+    asked: bool,
 }
 
 const SCALING: &str = "  scaling:
@@ -251,6 +257,20 @@ impl Story {
                 settled(world, replaceable("app:1", "FARGATE")).await;
                 world.commit(&[replaceable("app:2", "EC2")])
             }
+            Story::RollBackByHand => {
+                settled(world, scaled("api", "app:1")).await;
+                let wider = scaled("api", "app:2").replace("maxCapacity: 6", "maxCapacity: 9");
+                let wish = settled(world, wider).await;
+                world.tag("api", "reconciler/roll-back", "to=api:1 by=ada why").await;
+                wish
+            }
+            Story::Retry => {
+                let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1";
+                let wish = settled(world, service("api", image)).await;
+                world.push(image);
+                world.tag("api", "reconciler/retry", "by=ada").await;
+                wish
+            }
         };
         world.take_calls();
         wish
@@ -309,6 +329,7 @@ impl End {
             schedule,
             schedules: schedules.iter().map(|it| it["Name"].as_str().unwrap().to_owned()).collect(),
             hooks: world.hook_tasks("api").await,
+            asked: ["roll-back", "retry"].iter().any(|it| live["tags"].to_string().contains(it)),
         }
     }
 }

@@ -184,7 +184,7 @@ async fn green_that_is_never_healthy_is_taken_back_at_the_deadline_and_had_no_tr
                 what we saw    10 tasks stopped in 60 s: CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref registry.invalid/app:2: registry.invalid/app:2: not found
                 ECS says       (service ix) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.
                 gate           deadline, 0 of 2 new tasks up after 2 m, 2027-01-15 08:02
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry ix`
     08:02:40  held       ix@8e26… until Git changes it; failed on 2027-01-15 08:02: image registry.invalid/app:2 can't be pulled: not found; this commit changed image "app:1" -> "registry.invalid/app:2"
     "#);
     assert_eq!((pair.weights(&world), world.runs("ix").await), ((100, 0), "ix:1".to_owned()));
@@ -251,7 +251,7 @@ async fn an_alarm_during_the_canary_quarantines_the_digest_and_names_the_alarm()
                 what changed   image "app:1" -> "app:2"
                 ECS says       (service ix) (deployment ecs-svc/8313543279846440201) deployment failed: alarm detected.
                 gate           ECS alarms, 2027-01-15 08:01
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry ix`
     08:01:25  held       ix@1ffd… until Git changes it; failed on 2027-01-15 08:01: CloudWatch alarm ix-errors is in ALARM
     "#);
     assert_eq!(pair.weights(&world), (100, 0));
@@ -302,6 +302,7 @@ async fn a_function_that_says_no_half_way_is_named_as_the_cause() {
     08:02:40  failed     ix:2 did not go through: lifecycle hook smoke failed (gate: lifecycle hook)
     08:02:40  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:02:45  progress   ix 2 of 2 new tasks healthy
+    08:02:50  update     ix in place: deploymentConfiguration set, no deployment
     08:02:50  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
     08:02:50  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
@@ -309,7 +310,7 @@ async fn a_function_that_says_no_half_way_is_named_as_the_cause() {
                 what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{hookTargetArn: "arn:aws:lambda:eu-west-1:1234…
                 ECS says       (service ix) (deployment ecs-svc/8313543279846440201) deployment failed: lifecycle hook failed.
                 gate           lifecycle hook, 2027-01-15 08:02
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry ix`
     08:02:50  held       ix@bc57… until Git changes it; failed on 2027-01-15 08:02: lifecycle hook smoke failed
     "#);
     assert_eq!(pair.weights(&world), (100, 0));
@@ -363,13 +364,14 @@ async fn an_aborted_deployment_is_quarantined_as_stopped_by_hand() {
     08:01:20  failed     ix:2 did not go through: stopped by hand (gate: by hand)
     08:01:20  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:01:25  progress   ix 2 of 2 new tasks healthy
+    08:01:30  update     ix in place: deploymentConfiguration set, no deployment
     08:01:30  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
     08:01:30  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
                 likely cause   stopped by hand
                 what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{lifecycleStages: ["POST_SCALE_UP"], targetTyp…
                 gate           by hand, 2027-01-15 08:01
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry ix`
     08:01:30  held       ix@3e9b… until Git changes it; failed on 2027-01-15 08:01: stopped by hand
     "#);
     assert_eq!(world.runs("ix").await, "ix:1");
@@ -389,6 +391,7 @@ async fn a_pause_that_nobody_answers_is_a_failure_of_its_own() {
     08:30:55  failed     ix:2 did not go through: nobody answered the pause until 08:30 (gate: lifecycle hook)
     08:30:55  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:31:00  progress   ix 2 of 2 new tasks healthy
+    08:31:05  update     ix in place: deploymentConfiguration set, no deployment
     08:31:05  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
     08:31:05  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
@@ -396,7 +399,7 @@ async fn a_pause_that_nobody_answers_is_a_failure_of_its_own() {
                 what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{lifecycleStages: ["POST_SCALE_UP"], targetTyp…
                 ECS says       (service ix) (deployment ecs-svc/8313543279846440201) deployment failed: lifecycle hook failed.
                 gate           lifecycle hook, 2027-01-15 08:30
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry ix`
     08:31:05  held       ix@3e9b… until Git changes it; failed on 2027-01-15 08:30: nobody answered the pause until 08:30
     "#);
     assert_eq!(world.runs("ix").await, "ix:1");

@@ -91,7 +91,7 @@ async fn a_roll_back_reads_like_this() {
                 what we saw    4 tasks stopped in 11 s: app exited 1
                 ECS says       (service api) (deployment ecs-svc/2561866513979060390) deployment failed: tasks failed to start.
                 gate           ECS circuit breaker, 2027-01-15 08:00
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry api`
     08:00:45  held       api@1401… until Git changes it; failed on 2027-01-15 08:00: container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash"
     "#);
     insta::assert_snapshot!(plan(&world, &wish).await, @r#"
@@ -101,7 +101,7 @@ async fn a_roll_back_reads_like_this() {
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:crash"  service-0.yaml:12 · asked for in 4c1f9e2
         digest 1401… failed on 2027-01-15 08:00 (container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash")
-        to try again: commit a change
+        to try again: commit a change, or `reconciler retry`
 
     1 held.
     "#);
@@ -114,7 +114,7 @@ async fn a_roll_back_reads_like_this() {
                                  what we saw  4 tasks stopped in 11 s: app exited 1
                                  ECS says     (service api) (deployment ecs-svc/2561866513979060390) deployment failed: tasks failed to start.
                                  gate         ECS circuit breaker, 2027-01-15 08:00
-                                 next         commit a change to service-0.yaml
+                                 next         commit a change to service-0.yaml, or `reconciler retry api`
     "#);
 }
 
@@ -145,7 +145,7 @@ async fn a_roll_back_by_deadline_reads_like_this() {
                 what we saw    10 tasks stopped in 45 s: CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref registry.invalid/app:2: registry.invalid/app:2: not found
                 ECS says       (service api) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.
                 gate           deadline, 0 of 2 new tasks up after 1 m, 2027-01-15 08:01
-                next           commit a change to service-0.yaml
+                next           commit a change to service-0.yaml, or `reconciler retry api`
     08:01:25  held       api@0e10… until Git changes it; failed on 2027-01-15 08:01: image registry.invalid/app:2 can't be pulled: not found; this commit changed image "app:1" -> "registry.invalid/app:2"
     "#);
 }

@@ -5,9 +5,15 @@ use std::future::Future;
 use serde_json::Value;
 
 use crate::error::ApiError;
-use crate::faults::{CallSite, Fault};
+use crate::faults::{CallSite, Fault, Garbling, Late};
 use crate::journal::CallRecord;
 use crate::{Shared, lock, throttle};
+
+/// What is answered in place of what is there.
+pub(super) enum Alteration {
+    Stale(usize),
+    Garble(Garbling),
+}
 
 /// Carries a call out as far as it gets, under the request id that the journal keeps it by. `act` does
 /// nothing unless it is awaited.
@@ -17,10 +23,11 @@ pub(super) async fn recorded<T>(
     operation: &str,
     input: Option<&Value>,
     act: impl Future<Output = Result<T, ApiError>>,
+    alter: impl FnOnce(T, &Alteration) -> T,
 ) -> (String, Result<T, ApiError>) {
     let index = lock(&shared.journal).next_index();
-    let site = CallSite { service: service.to_owned(), operation: operation.to_owned(), index };
-    let answer = faulty(shared, &site, input, act).await;
+    let site = CallSite { service: service.to_owned(), operation: operation.to_owned(), index, input: None };
+    let answer = faulty(shared, &site, input, act, alter).await;
     record(shared, &site, input, answer.as_ref().err().map(|error| error.code.clone()));
     (request_id(index), answer)
 }
@@ -35,9 +42,10 @@ async fn faulty<T>(
     site: &CallSite,
     input: Option<&Value>,
     act: impl Future<Output = Result<T, ApiError>>,
+    alter: impl FnOnce(T, &Alteration) -> T,
 ) -> Result<T, ApiError> {
     let fault = match lock(&shared.fault).as_mut() {
-        Some(script) => script(site),
+        Some(script) => script(&CallSite { input: input.cloned(), ..site.clone() }),
         None => Fault::None,
     };
     if let Some(throttle) = lock(&shared.throttle).as_mut() {
@@ -59,7 +67,15 @@ async fn faulty<T>(
             record(shared, site, input, None);
             std::future::pending().await
         }
+        Fault::ApplyLate(delay) => {
+            record(shared, site, input, None);
+            let site = CallSite { input: input.cloned(), ..site.clone() };
+            lock(&shared.late).push(Late { due: shared.clock.now() + delay, site });
+            std::future::pending().await
+        }
         Fault::Throttle => Err(throttle::exceeded()),
+        Fault::Stale(before) => Ok(alter(act.await?, &Alteration::Stale(before))),
+        Fault::Garble(garbling) => Ok(alter(act.await?, &Alteration::Garble(garbling))),
     }
 }
 

@@ -38,9 +38,32 @@ pub(super) enum Service {
     Iam,
     Ec2,
     CloudMap,
+    DynamoDb,
 }
 
 impl Service {
+    const ALL: [Service; 14] = [
+        Service::Ecs,
+        Service::Autoscaling,
+        Service::Ecr,
+        Service::Sqs,
+        Service::SecretsManager,
+        Service::Ssm,
+        Service::Logs,
+        Service::Sts,
+        Service::Elb,
+        Service::CloudWatch,
+        Service::CloudFormation,
+        Service::Scheduler,
+        Service::Iam,
+        Service::CloudMap,
+    ];
+
+    /// The one of this short name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.name() == name)
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Service::Ecs => "ecs",
@@ -58,6 +81,7 @@ impl Service {
             Service::Iam => "iam",
             Service::Ec2 => "ec2",
             Service::CloudMap => "servicediscovery",
+            Service::DynamoDb => "dynamodb",
         }
     }
 }
@@ -98,6 +122,7 @@ fn open_json(target: &str, body: &[u8]) -> Result<Envelope, ApiError> {
         "AmazonSSM" => (Service::Ssm, Protocol::Json11),
         "Logs_20140328" => (Service::Logs, Protocol::Json11),
         "Route53AutoNaming_v20170314" => (Service::CloudMap, Protocol::Json11),
+        "DynamoDB_20120810" => (Service::DynamoDb, Protocol::Json10),
         CLOUDWATCH => (Service::CloudWatch, Protocol::Json10),
         _ => return Err(unknown()),
     };

@@ -17,7 +17,10 @@ pub(super) fn failure(protocol: Protocol, error: &ApiError, request_id: &str) ->
     if protocol == Protocol::RestJson {
         return rest_failure(status, error, request_id);
     }
-    let body = json!({"__type": error.code, "message": error.message});
+    let mut body = json!({"__type": error.code, "message": error.message});
+    if let Some(members) = body.as_object_mut() {
+        members.extend(error.members.clone());
+    }
     let mut response = response(protocol, status, &body, request_id);
     if protocol == Protocol::Json10 {
         add_query_error(&mut response, error);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 
 use super::{ledger_path_of, reader_of};
-use crate::config::{Account, Source};
+use crate::config::{Account, LedgerPlace, Source};
 use crate::ledger::LedgerView;
 use crate::model::{
     Environment, EnvironmentSync, Live, LiveService, Part, ServiceKey, ServiceRecord, Timestamp, Workload,
@@ -22,6 +22,9 @@ pub struct Remembered {
 
 /// Reads the ledger of the environment, or the only one that is there. `None`: there is none.
 pub fn remembered(source: &Source, account: &Account) -> anyhow::Result<Option<Remembered>> {
+    if let LedgerPlace::Table(table) = &account.ledger {
+        bail!("it is in table `{table}`, and in which region that is, Git's Environment says");
+    }
     let names = match &source.environment {
         Some(name) => vec![name.clone()],
         None => names(account),

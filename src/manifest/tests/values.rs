@@ -242,7 +242,7 @@ fn an_environment_says_whether_and_how_fast_what_left_git_goes() {
     let sync = read("").environment.sync;
     assert_eq!((sync.prune, sync.prune_max_percent), (false, 20));
     let desired = read("  sync: {prune: true, pruneMaxPercent: 50}\n");
-    let sync = desired.environment.sync;
+    let sync = &desired.environment.sync;
     assert_eq!((sync.prune, sync.prune_max_percent), (true, 50));
     // A service that says nothing goes by it; its own word weighs more.
     assert_eq!(only(&desired).sync.prune, None);

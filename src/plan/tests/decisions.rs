@@ -59,6 +59,8 @@ fn quarantine(digest: &Digest) -> ServiceRecord {
         deployment: Some("ecs-svc/2".to_owned()),
         revision: "b".repeat(40),
         failure,
+        again: None,
+        by: None,
     };
     ServiceRecord { quarantine: Some(quarantine), ..ServiceRecord::default() }
 }
@@ -313,6 +315,7 @@ fn another_try_after_a_roll_back_is_no_drift() {
         task_definition: arn(1),
         deployment: None,
         settings: crate::model::Json::Null,
+        spec: None,
         completed_at: Timestamp(0),
     };
     let record = ServiceRecord { last_good: Some(last_good), ..ServiceRecord::default() };

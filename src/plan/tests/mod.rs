@@ -13,4 +13,5 @@ mod secrecy;
 mod spellings;
 mod three_way;
 mod whole_service;
+mod windows;
 mod world;

@@ -401,6 +401,7 @@ fn a_fix_after_a_roll_back_is_git_s_doing() {
         task_definition: arn(1),
         deployment: None,
         settings: json!(null),
+        spec: None,
         completed_at: Timestamp(0),
     });
     let plan = next(&fix, &account.look(), Some(&record));
@@ -423,6 +424,7 @@ fn what_a_hand_changed_after_a_roll_back_is_not_put_down_to_git() {
         task_definition: arn(1),
         deployment: None,
         settings: EcsService(account.service().clone()).deployed_settings(),
+        spec: None,
         completed_at: Timestamp(0),
     });
     let groups = "/networkConfiguration/awsvpcConfiguration/securityGroups/0";

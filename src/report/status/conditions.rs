@@ -5,6 +5,7 @@ use crate::model::{EcsService, LiveService, OpenHook, Part, Quarantine, RolloutK
 use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::{count, plain};
+use crate::report::requests::quarantine_headline;
 use crate::report::steps::what_plan_does;
 
 /// Drifted fields that a sentence names.
@@ -179,6 +180,8 @@ impl<'a> Facts<'a> {
                 Held::RolloutInFlight { .. }
                 | Held::HookRunning { .. }
                 | Held::Draining
+                | Held::Unanswered { .. }
+                | Held::OutsideWindow { .. }
                 | Held::WaitsFor { .. } => {
                     let text = HeldText::of(reason);
                     (text.reason, text.headline)
@@ -217,9 +220,11 @@ impl<'a> Facts<'a> {
             Held::RolloutInFlight { .. }
             | Held::HookRunning { .. }
             | Held::Suspended { .. }
+            | Held::OutsideWindow { .. }
             | Held::GroupSuspended { .. }
             | Held::Draining
             | Held::DriftTolerated
+            | Held::Unanswered { .. }
             | Held::WaitsFor { .. } => false,
         };
         stalls.then(|| waiting_for_a_person(ConditionKind::Stalled, held))
@@ -227,13 +232,15 @@ impl<'a> Facts<'a> {
 
     fn rolled_back(&self) -> Option<Condition> {
         let quarantine = self.quarantine.filter(|_| self.runs_another_revision())?;
-        let message = format!(
-            "{} failed on {}: {}",
-            quarantine.digest.short(),
-            quarantine.failure.at.minute(),
-            plain(&quarantine.failure.likely_cause)
-        );
-        Some(condition(ConditionKind::RolledBack, Truth::True, "RolloutFailed", message))
+        let (digest, failure) = (quarantine.digest.short(), &quarantine.failure);
+        let (at, cause) = (failure.at.minute(), plain(&failure.likely_cause));
+        let (reason, message) = match &quarantine.by {
+            Some(by) => ("ByPerson", format!("{digest} was taken back by {} on {at}: {cause}", plain(by))),
+            None => ("RolloutFailed", format!("{digest} failed on {at}: {cause}")),
+        };
+        let again = quarantine.again.as_ref().map(|_| format!("; {}", quarantine_headline(quarantine)));
+        let message = format!("{message}{}", again.unwrap_or_default());
+        Some(condition(ConditionKind::RolledBack, Truth::True, reason, message))
     }
 
     /// Whether the way back from the quarantined revision has been taken.
@@ -310,7 +317,9 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         Held::RolloutInFlight { .. }
         | Held::HookRunning { .. }
         | Held::Draining
+        | Held::OutsideWindow { .. }
         | Held::DriftTolerated
+        | Held::Unanswered { .. }
         | Held::WaitsFor { .. } => None,
     }
 }

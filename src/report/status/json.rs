@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Condition, OverrideStatus, ServiceStatus, Status, Wanted};
+use super::{Condition, LedgerStatus, OverrideStatus, ServiceStatus, Status, Wanted};
 use crate::model::{Json, Quarantine, ServiceKey};
 use crate::report::failure::{failure_rows, last_words};
 
@@ -28,7 +28,24 @@ pub fn status_json(status: &Status) -> Json {
         "at": status.now.to_string(),
         "services": status.services.iter().map(service_json).collect::<Vec<_>>(),
         "schedulesLeftInPlace": status.schedules_left,
+        "ledger": ledger_json(&status.ledger),
     })
+}
+
+fn ledger_json(ledger: &LedgerStatus) -> Json {
+    match ledger {
+        LedgerStatus::Untold => Json::Null,
+        LedgerStatus::Held(holder) => json!({
+            "holder": holder.name,
+            "epoch": holder.epoch,
+            "since": holder.since.to_string(),
+            "released": holder.released,
+            "error": null,
+        }),
+        LedgerStatus::Unreadable(why) => json!({
+            "holder": null, "epoch": null, "since": null, "released": null, "error": why,
+        }),
+    }
 }
 
 fn service_json(service: &ServiceStatus) -> Json {
@@ -98,7 +115,7 @@ fn quarantine_json(service: &ServiceKey, quarantine: &Quarantine) -> Json {
             "path": change.path, "change": change.change, "file": change.file,
         })).collect::<Vec<_>>(),
         "events": failure.events,
-        "report": failure_rows(service, failure).into_iter().map(|(name, text)| json!({
+        "report": failure_rows(service, quarantine).into_iter().map(|(name, text)| json!({
             "name": name, "text": text,
         })).collect::<Vec<_>>(),
         "exitCode": containers().find_map(|container| container.exit_code.filter(|code| *code != 0)),

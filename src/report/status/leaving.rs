@@ -3,7 +3,7 @@
 use super::conditions::{Facts, condition};
 use super::{ConditionKind, ServiceStatus, Truth};
 use crate::model::{EcsService, LiveService, ServiceRecord};
-use crate::plan::{Held, LeftGit, ServicePlan};
+use crate::plan::{Held, LeftGit, PruneGuard, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::leaving::{self, Stage};
 
@@ -28,6 +28,10 @@ pub(super) fn service_status(
             Some(condition(ConditionKind::Deleting, Truth::True, "LeftGit", message))
         }
         (Stage::Held, Some(Held::Suspended { .. })) => facts.suspended(),
+        (Stage::Held, Some(Held::NotPruned(PruneGuard::OutsideWindow { .. }))) => {
+            let waits = condition(ConditionKind::Reconciling, Truth::True, "OutsideWindow", message);
+            Some(waits)
+        }
         (Stage::Held, Some(held)) => {
             let text = HeldText::of(held);
             let message = format!("{message}; {}", text.way_out);

@@ -6,6 +6,7 @@ mod leaving;
 mod overriding;
 mod scheduled_task;
 mod stages;
+mod suspended;
 mod text;
 mod without_git;
 
@@ -15,7 +16,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Desired, Digest, LastGood, Live, OpenHook, Quarantine, Revision, ServiceKey, ServiceRecord,
+    Desired, Digest, Holder, LastGood, Live, OpenHook, Quarantine, Revision, ServiceKey, ServiceRecord,
     TaskDefinitionArn, Timestamp, Workload,
 };
 use crate::plan::Plan;
@@ -37,6 +38,18 @@ pub struct Status {
     pub services: Vec<ServiceStatus>,
     /// Schedules of ours that Git no longer has; they go on running.
     pub schedules_left: Vec<ServiceKey>,
+    pub ledger: LedgerStatus,
+}
+
+/// What is to be said of the ledger itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LedgerStatus {
+    /// It is a file, which does not say who holds it; or there is none.
+    #[default]
+    Untold,
+    Held(Holder),
+    /// Why, and what is not known therefore.
+    Unreadable(String),
 }
 
 /// What Git asks for.
@@ -184,6 +197,7 @@ pub fn fold(
         let mut status = conditions::service_status(planned, live, record);
         if let Some(service) = desired.services.get(&planned.service) {
             overriding::add(&mut status, service, live, now);
+            suspended::add(&mut status, live, now);
         }
         stages::add(&mut status, live, record, now);
         status
@@ -196,5 +210,6 @@ pub fn fold(
         now,
         services: services.collect(),
         schedules_left: plan.schedules_left.clone(),
+        ledger: LedgerStatus::Untold,
     }
 }

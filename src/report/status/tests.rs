@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
-use crate::model::{Applied, Deleted, EcsService, HookStage, Json, LiveService, OpenHook, Part};
+use crate::model::{Applied, Deleted, EcsService, HookStage, Json, LiveService, OpenHook, Part, Request};
 use crate::plan::{Decision, Held, PruneGuard};
 use crate::report::Colour;
 use crate::report::example;
@@ -67,7 +67,7 @@ fn text(status: &Status, show: Show) -> String {
 #[test]
 fn what_needs_attention_comes_first() {
     let status = status_of(|plan, _| {
-        hold(plan, 0, Held::Suspended { text: "incident 4711".to_owned() });
+        hold(plan, 0, Held::Suspended { request: Box::new(Request::read("incident 4711")) });
     });
     insta::assert_snapshot!(text(&status, Show::Attention), @r#"
     production   main@4c1f9e2, seen 12 s ago · 5 services: 1 ready, 1 suspended, 2 reconciling, 1 rolled back
@@ -78,10 +78,10 @@ fn what_needs_attention_comes_first() {
                                  last words   worker  loading batch of 20
                                  ECS says     (service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start.
                                  gate         ECS circuit breaker, 2026-11-20 21:05
-                                 next         commit a change of report-cron
+                                 next         commit a change of report-cron, or `reconciler retry report-cron`
       Reconciling  job-search    new service, starts a deployment
       Reconciling  job-worker    runs :41 (3/3); new revision, starts a deployment
-      Suspended    job-api       runs :7 (3/3); suspended, "incident 4711"; to go on: remove the tag `reconciler/suspended` from the service
+      Suspended    job-api       runs :7 (3/3); suspended, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
       Ready        job-migrate   runs :1 (1/1)
     "#);
 }
@@ -375,8 +375,8 @@ fn without_git_the_ledger_and_aws_are_told_and_nothing_is_called_ready() {
                                  last words   worker  loading batch of 20
                                  ECS says     (service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start.
                                  gate         ECS circuit breaker, 2026-11-20 21:05
-                                 next         commit a change of job-worker
-      Suspended    job-api       runs :41 (3/3); suspended, "incident 4711"; to go on: remove the tag `reconciler/suspended` from the service
+                                 next         commit a change of job-worker, or `reconciler retry job-worker`
+      Suspended    job-api       runs :41 (3/3); suspended, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
       Unknown      digest        what was applied last is from 4c1f9e2
       Unknown      job-search    access denied for ecs:DescribeServices; what was applied last is from 4c1f9e2
       Unknown      report-cron   runs :41 (3/3); what was applied last is from 4c1f9e2

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{ConditionKind, ServiceStatus, Status, Truth, Wanted};
+use super::{ConditionKind, LedgerStatus, ServiceStatus, Status, Truth, Wanted};
+use crate::model::{Holder, Timestamp};
 use crate::report::failure::failure_rows;
 use crate::report::leaving::SCHEDULE_LEFT;
-use crate::report::paint::{Colour, Tone, counted, pad, span};
+use crate::report::paint::{Colour, Tone, counted, pad, plain, span};
 
 /// Ready services up to this number are listed one by one.
 const READY_LISTED_MAX: usize = 5;
@@ -166,7 +167,24 @@ fn header(status: &Status, options: &StatusTextOptions, number: &dyn Fn(Word) ->
         }
     };
     let environment = options.colour.paint(Tone::Strong, &status.environment);
-    format!("{environment}   {wanted} · {counts}\n\n")
+    let (holder, unreadable) = match &status.ledger {
+        LedgerStatus::Untold => (String::new(), String::new()),
+        LedgerStatus::Held(holder) => (format!(" · {}", held_by(holder, status.now)), String::new()),
+        LedgerStatus::Unreadable(why) => {
+            let label = options.colour.paint(Tone::Bad, "the ledger is not to be read");
+            (String::new(), format!("  {label}: {}\n\n", plain(why)))
+        }
+    };
+    format!("{environment}   {wanted}{holder} · {counts}\n\n{unreadable}")
+}
+
+/// `epoch 7: run on ip-10-0-3-7, process 1, since 18:40`
+fn held_by(holder: &Holder, now: Timestamp) -> String {
+    let Holder { name, epoch, since, released } = holder;
+    match released {
+        false => format!("epoch {epoch}: {}, since {}", plain(name), since.minute_seen_from(now)),
+        true => format!("nobody leads; {} let go of epoch {epoch}", plain(name)),
+    }
 }
 
 fn lines(word: Word, service: &ServiceStatus) -> Vec<String> {
@@ -219,13 +237,17 @@ fn runs(service: &ServiceStatus) -> Option<String> {
 fn rolled_back(service: &ServiceStatus, runs: &str) -> Vec<String> {
     let Some(quarantine) = &service.quarantine else { return vec![runs.to_owned()] };
     let failure = &quarantine.failure;
-    let headline = format!("{runs}, wants {} (failed {})", quarantine.digest.short(), failure.at.minute());
+    let what = match &quarantine.by {
+        Some(by) => format!("taken back by {}", plain(by)),
+        None => "failed".to_owned(),
+    };
+    let headline = format!("{runs}, wants {} ({what} {})", quarantine.digest.short(), failure.at.minute());
     std::iter::once(headline).chain(why_it_failed(service)).collect()
 }
 
 /// The report of the digest that failed, if it is the one that Git wants.
 fn why_it_failed(service: &ServiceStatus) -> Vec<String> {
     let Some(quarantine) = &service.quarantine else { return Vec::new() };
-    let rows = failure_rows(&service.service, &quarantine.failure);
+    let rows = failure_rows(&service.service, quarantine);
     rows.into_iter().map(|(name, value)| format!("{name:<13}{value}")).collect()
 }

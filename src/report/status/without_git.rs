@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::conditions::{self, condition};
-use super::{Condition, ConditionKind, ServiceStatus, Status, Truth, Wanted};
-use crate::model::{
-    Digest, Environment, Live, LiveService, ServiceKey, ServiceRecord, Timestamp, Workload, tag,
-};
+use super::{Condition, ConditionKind, LedgerStatus, ServiceStatus, Status, Truth, Wanted};
+use crate::model::{Digest, Environment, Live, LiveService, ServiceKey, ServiceRecord, Timestamp, Workload};
 use crate::plan::{Decision, Extent, Held, Hooks, ServicePlan};
 
 /// Folds what is known of the services that the ledger has. `why`: what Git wants can't be told.
@@ -19,7 +17,7 @@ pub fn fold_without_git(
 ) -> Status {
     let there = records.iter().filter(|(_, record)| record.deleted.is_none());
     let services = there.map(|(key, record)| match record.workload {
-        Workload::Service => service_status(key, live.services.get(key), record),
+        Workload::Service => service_status(key, live.services.get(key), record, now),
         Workload::ScheduledTask => scheduled_task_status(key, live, record),
     });
     Status {
@@ -30,14 +28,20 @@ pub fn fold_without_git(
         now,
         services: services.collect(),
         schedules_left: Vec::new(),
+        ledger: LedgerStatus::Untold,
     }
 }
 
-fn service_status(key: &ServiceKey, live: Option<&LiveService>, record: &ServiceRecord) -> ServiceStatus {
+fn service_status(
+    key: &ServiceKey,
+    live: Option<&LiveService>,
+    record: &ServiceRecord,
+    now: Timestamp,
+) -> ServiceStatus {
     let ecs = live.and_then(|live| live.service.present());
     let held = |reason| Decision::Held { reason, differences: Vec::new() };
-    let decision = match (ecs.and_then(|ecs| ecs.tag(tag::SUSPENDED)), &record.quarantine) {
-        (Some(text), _) => held(Held::Suspended { text: text.to_owned() }),
+    let decision = match (ecs.and_then(|ecs| ecs.suspended(now)), &record.quarantine) {
+        (Some(request), _) => held(Held::Suspended { request: Box::new(request) }),
         (None, Some(quarantine)) => held(Held::Quarantined(Box::new(quarantine.clone()))),
         (None, None) => Decision::Unchanged,
     };

@@ -280,6 +280,12 @@ fn what_may_pass_is_told_apart_from_what_git_has_to_change() {
             assert_eq!(failure.transient, transient, "{words}: {}", failure.likely_cause);
         }
     }
+    // An alarm or a person has seen more than tasks.
+    for gate in [Gate::EcsAlarms, Gate::LifecycleHook, Gate::StoppedByHand, Gate::Alarms, Gate::Http] {
+        let spot = with_code("SpotInterruption", "Your Spot Task was interrupted.");
+        let failure = diagnose(&failing(vec![spot], Vec::new()), &rollout(), gate, at(START + 90));
+        assert!(!failure.transient, "{gate}");
+    }
     for (event, transient) in [
         ("(service worker) was unable to place a task. Reason: Capacity is unavailable at this time.", true),
         ("(service worker) operations are being throttled on elb. Will try again later.", true),

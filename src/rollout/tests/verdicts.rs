@@ -73,6 +73,17 @@ fn before_our_deployment_shows_nothing_is_concluded() {
 }
 
 #[test]
+fn a_look_that_is_older_than_our_deployment_condemns_nothing() {
+    let before = live(json!([old("PRIMARY", "COMPLETED")]));
+    assert_eq!(told(&rollout(), &before, 5), "unknown: our deployment does not show yet");
+    // Nor does one that is older than the commit before it was replaced.
+    let mut next = rollout();
+    next.back_to = Some(arn(40));
+    assert_eq!(told(&next, &before, 5), "unknown: our deployment does not show yet");
+    assert_eq!(told(&next, &before, 60), "superseded: worker:41 was deployed instead");
+}
+
+#[test]
 fn without_an_id_ours_is_the_one_with_our_revision_that_was_made_since() {
     let mut rollout = rollout();
     rollout.deployment = None;

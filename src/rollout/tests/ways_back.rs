@@ -98,6 +98,7 @@ fn remembering(good: u64, rejected: Option<u64>) -> ServiceRecord {
             task_definition: arn(good),
             deployment: None,
             settings: crate::model::Json::Null,
+            spec: None,
             completed_at: at(0),
         }),
         quarantine: rejected.map(|number| Quarantine {
@@ -106,6 +107,8 @@ fn remembering(good: u64, rejected: Option<u64>) -> ServiceRecord {
             deployment: None,
             revision: String::new(),
             failure,
+            again: None,
+            by: None,
         }),
         ..ServiceRecord::default()
     }

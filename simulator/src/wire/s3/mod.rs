@@ -35,7 +35,8 @@ pub(super) async fn answer(shared: &Shared, request: &Request<Bytes>) -> Respons
     };
     let name = parsed.operation.name();
     let (request_id, answer) =
-        call::recorded(shared, "s3", name, None, async { carried_out(shared, &parsed) }).await;
+        call::recorded(shared, "s3", name, None, async { carried_out(shared, &parsed) }, |answer, _| answer)
+            .await;
     match answer {
         Ok(response) => render::with_request_id(response, &request_id),
         Err(error) => render::failure(&error, request, &request_id),

@@ -1,0 +1,219 @@
+//! Standing by for a lease: watched by one's own clock, taken when nobody renews it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::item::{self, At, LEASE_KEY, number};
+use super::lease::{CALL_TIME_MAX, LEASE, LOOK_EVERY, Lease, MARGIN, Moment, WallClock};
+use super::table::Held;
+use super::{Error, Ledger, Place, Store};
+use crate::aws::{self, Condition, Put, TableWriter};
+use crate::journal::{Event, Journal, Kind, Level};
+use crate::model::Holder;
+
+/// Who wants a ledger, and which.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub place: Place,
+    /// Name of the environment.
+    pub environment: String,
+    /// For people: `run on ip-10-0-3-7, process 1`.
+    pub holder: String,
+    /// At most 19 letters that no other process has.
+    pub nonce: String,
+}
+
+/// Somebody who does not hold the lease of a table's ledger, and would like to.
+///
+/// No clock but its own is trusted: a lease may be taken only after one unchanged version of it has been
+/// watched for longer than the lease lasts.
+pub struct Candidate {
+    table: TableWriter,
+    claim: Claim,
+    partition: String,
+    journal: Arc<Journal>,
+    clock: WallClock,
+    /// The lease as it was seen first under its version, and when.
+    watched: Option<(Lease, Moment)>,
+    /// For how long it is tried, where there is an end to it.
+    patience: Option<Duration>,
+}
+
+/// How a lease was come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    First,
+    Released,
+    /// Nobody renewed it: the one before may still be at a call.
+    RanOut,
+}
+
+impl Candidate {
+    pub fn new(table: TableWriter, claim: Claim, journal: Arc<Journal>, clock: WallClock) -> Self {
+        let partition = item::partition(&claim.place, &claim.environment);
+        Self { table, claim, partition, journal, clock, watched: None, patience: None }
+    }
+
+    /// Waits until the lease is this process's, however long that takes. A table that can't be asked for now
+    /// is told once and asked again; what waiting does not mend is an error.
+    pub async fn lead(mut self) -> Result<Ledger, Error> {
+        let mut outage = false;
+        loop {
+            match self.look().await {
+                Ok(Some(ledger)) => return Ok(ledger),
+                Ok(None) => outage = false,
+                Err(error) if error.passes() => {
+                    if !std::mem::replace(&mut outage, true) {
+                        self.tell(Level::Warn, format!("stands by: {error}; tried again until it answers"));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The same for so long, which suffices to take over from somebody who is gone.
+    pub async fn lead_within(mut self, patience: Duration) -> Result<Ledger, Error> {
+        self.patience = Some(patience);
+        let began = Moment::now(&self.clock);
+        loop {
+            let looked = self.look().await;
+            if let Ok(Some(ledger)) = looked {
+                return Ok(ledger);
+            }
+            if began.elapsed(&self.clock) >= patience || looked.as_ref().is_err_and(|error| !error.passes()) {
+                looked?;
+                let holder = self.watched.map(|(lease, _)| lease.holder);
+                return Err(match holder {
+                    Some(holder) => Error::Taken { holder: Box::new(holder), tried: patience },
+                    None => Error::Vanished { table: self.table.reader().table().to_owned() },
+                });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// One look at the lease; `None`: it is somebody else's, or was when it was asked for.
+    async fn look(&mut self) -> Result<Option<Ledger>, Error> {
+        let found = self.table.reader().item(&self.partition, LEASE_KEY).await?;
+        let Some(found) = found else {
+            return self.take(None, Came::First).await;
+        };
+        let at = At { table: self.table.reader().table(), partition: &self.partition };
+        let lease = at.lease(&found, &self.claim.place)?;
+        if lease.nonce == self.claim.nonce {
+            // Taken by a write of ours whose answer was lost.
+            let came = self.watched.as_ref().map_or(Came::First, |(before, _)| came(before));
+            return self.renew_taken(lease, came).await;
+        }
+        if lease.holder.released {
+            return self.take(Some(lease), Came::Released).await;
+        }
+        let same = self.watched.as_ref().filter(|(before, _)| *before == lease);
+        let Some((_, since)) = same else {
+            self.told(&lease.holder);
+            self.watched = Some((lease, Moment::now(&self.clock)));
+            return Ok(None);
+        };
+        if since.watched() >= LEASE.max(Duration::from_secs(lease.seconds)) + MARGIN {
+            return self.take(Some(lease), Came::RanOut).await;
+        }
+        Ok(None)
+    }
+
+    fn told(&self, holder: &Holder) {
+        let known = self.watched.as_ref().is_some_and(|(before, _)| before.holder == *holder);
+        if !known {
+            let tried = self.patience.map(|it| format!("; tried for {} s", it.as_secs())).unwrap_or_default();
+            self.tell(Level::Info, format!("stands by: {holder}{tried}"));
+        }
+    }
+
+    async fn take(&mut self, before: Option<Lease>, came: Came) -> Result<Option<Ledger>, Error> {
+        let condition = match &before {
+            None => Condition::Absent,
+            Some(before) => Condition::Equal(vec![
+                ("version", number(before.version)),
+                ("epoch", number(before.holder.epoch)),
+            ]),
+        };
+        let lease = Lease {
+            holder: Holder {
+                name: self.claim.holder.clone(),
+                epoch: before.as_ref().map_or(0, |before| before.holder.epoch) + 1,
+                since: (self.clock)(),
+                released: false,
+            },
+            nonce: self.claim.nonce.clone(),
+            version: before.as_ref().map_or(0, |before| before.version) + 1,
+            seconds: LEASE.as_secs(),
+        };
+        match self.put(lease, came, &condition).await {
+            Ok(taken) => Ok(taken),
+            Err(error) => {
+                // Should that have been made all the same, the next look finds our own nonce.
+                if let Some(before) = before {
+                    let since =
+                        self.watched.as_ref().map_or_else(|| Moment::now(&self.clock), |(_, since)| *since);
+                    self.watched = Some((before, since));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn renew_taken(&mut self, lease: Lease, came: Came) -> Result<Option<Ledger>, Error> {
+        let condition = Condition::Equal(vec![("version", number(lease.version))]);
+        let lease = Lease { version: lease.version + 1, ..lease };
+        self.put(lease, came, &condition).await
+    }
+
+    /// Writes the lease as ours, and reads what the one before left.
+    async fn put(
+        &mut self,
+        lease: Lease,
+        came: Came,
+        condition: &Condition,
+    ) -> Result<Option<Ledger>, Error> {
+        let began = Moment::now(&self.clock);
+        let item = item::of_lease(&lease, &self.claim.place);
+        let put: Result<Put, aws::Error> = self.table.put(&self.partition, LEASE_KEY, &item, condition).await;
+        match put? {
+            Put::Done => {}
+            Put::Unmet(_) => return Ok(None),
+        }
+        if came == Came::RanOut {
+            // Whatever the one before asked for last has arrived by then, or never will; what is observed
+            // afterwards shows it.
+            tokio::time::sleep(CALL_TIME_MAX).await;
+        }
+        let found = item::read(self.table.reader(), &self.partition, &self.claim.place).await?;
+        let epoch = lease.holder.epoch;
+        self.tell(
+            Level::Info,
+            match came {
+                Came::First => format!("leads, epoch {epoch}: the first"),
+                Came::Released => format!("leads, epoch {epoch}: the one before let go"),
+                Came::RanOut => format!("leads, epoch {epoch}: the one before no longer renewed its lease"),
+            },
+        );
+        let held = Held::new(
+            (self.table.clone(), self.partition.clone(), self.claim.place.clone()),
+            (self.journal.clone(), self.clock.clone()),
+            (lease, began),
+            found.records,
+        );
+        Ok(Some(Ledger { store: Store::Table(Box::new(held)) }))
+    }
+
+    fn tell(&self, level: Level, sentence: String) {
+        let mut event = Event::new((self.clock)(), Kind::Lease, sentence);
+        event.level = level;
+        self.journal.tell(event);
+    }
+}
+
+fn came(before: &Lease) -> Came {
+    if before.holder.released { Came::Released } else { Came::RanOut }
+}

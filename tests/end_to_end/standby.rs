@@ -1,0 +1,54 @@
+//! Two processes and one lease in a table: one acts, the other takes over.
+
+use simulator::runtime::scripted::Scripted;
+
+use super::operator::{Operator, finish};
+use super::served::{Installation, Served, repository_of, wait_until_settled};
+use crate::world::{TABLE, table_input};
+
+#[test]
+fn a_second_process_stands_by_and_ends_the_rollout_of_the_first_when_that_is_killed() {
+    let served = Served::start();
+    served.simulator.with_world(|world| {
+        simulator::dynamodb::call(world, &Scripted::default(), "CreateTable", &table_input()).unwrap();
+    });
+    let (mut repository, first) = repository_of("1");
+    // Two machines: nothing is shared but the account.
+    let machines = [Installation::new(&repository, &served), Installation::new(&repository, &served)];
+    let verb = |machine: usize, verb: &str| {
+        let mut command = machines[machine].verb(verb);
+        command.args(["--ledger", &format!("dynamodb:{TABLE}")]);
+        command
+    };
+    let run =
+        |machine: usize| Operator::start(verb(machine, "run").args(["--poll", "200ms", "--resync", "1s"]));
+
+    let mut leader = run(0);
+    wait_until_settled(&leader, &first);
+    let mut standby = run(1);
+    standby.wait_for_event(0, "it stands by", |event| {
+        let reason = event["reason"].as_str().unwrap_or_default();
+        event["event"] == "lease"
+            && reason.starts_with(&format!("stands by: epoch 1 is held by run, process {}", leader.pid()))
+    });
+    let second = repository.edit("manifests/web.yaml", "app:1", "app:2").commit("Release 2");
+    leader.wait_for_event(0, "the rollout begins", |event| {
+        event["event"] == "update" && event["revision"] == second.as_str()
+    });
+    leader.kill();
+
+    wait_until_settled(&standby, &second);
+    assert_eq!(served.aws().attempts("web"), (2, 2), "{}", standby.told());
+    let status = finish(&mut verb(0, "status"));
+    let holder = format!("epoch 2: run, process {}, since ", standby.pid());
+    assert!(status.stdout.contains(&holder), "{status:?}");
+
+    standby.terminate();
+    assert_eq!(standby.wait_for_end().code(), Some(0), "{}", standby.told());
+    assert!(standby.told().contains("lets go of epoch 2"), "{}", standby.told());
+    // So nobody has to wait.
+    let begun = std::time::Instant::now();
+    let applied = finish(&mut verb(0, "apply"));
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}

@@ -1,0 +1,456 @@
+//! The stories: what is there before, what happens when, and what may happen in them.
+
+use std::fmt;
+use std::time::Duration;
+
+use reconciler::controller::Wish;
+use reconciler::model::tag;
+use serde_json::{Value, json};
+use simulator::ecs::Pace;
+use simulator::faults::CallSite;
+
+use super::end::{End, FOREIGN, described, ecs};
+use crate::scenarios::story::{
+    behind, hook, hook_of_the_service, replaceable, scaled, with_hooks, without_breaker,
+};
+use crate::world::{World, scheduled, service, service_with};
+
+macro_rules! stories {
+    ($($name:ident $text:literal),* $(,)?) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Story { $($name),* }
+
+        impl Story {
+            pub const ALL: [Story; [$($text),*].len()] = [$(Story::$name),*];
+        }
+
+        impl fmt::Display for Story {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Story::$name => $text),* })
+            }
+        }
+    };
+}
+
+stories! {
+    Create "create",
+    CreateInFull "create-in-full",
+    Update "update",
+    BadImage "bad-image",
+    BadImageByDeadline "bad-image-by-deadline",
+    BadThenFix "bad-then-fix",
+    BadFirst "bad-first",
+    ThreeCommits "three-commits",
+    Count "count",
+    CountAndImage "count-and-image",
+    Bounds "bounds",
+    Prune "prune",
+    PrunePolicy "prune-policy",
+    Rename "rename",
+    CreateAgain "create-again",
+    ComesBack "comes-back",
+    Ten "ten",
+    Denied "denied",
+    Drift "drift",
+    ForeignDeploy "foreign-deploy",
+    AutoscalerMoves "autoscaler-moves",
+    NoWayBack "no-way-back",
+    Suspended "suspended",
+    Refused "refused",
+    ForcePushBack "force-push-back",
+    HooksFirst "hooks-first",
+    HooksUpdate "hooks-update",
+    HookFails "hook-fails",
+    HookTooLate "hook-too-late",
+    SmokeTestFails "smoke-test-fails",
+    Schedule "schedule",
+    Reschedule "reschedule",
+    ScheduleDrift "schedule-drift",
+    Replace "replace",
+    Dependent "dependent",
+}
+
+pub enum Act {
+    Commit(Wish),
+    /// Somebody's hand, not through us.
+    Hand(fn(&World)),
+}
+
+/// What happens from now on.
+pub struct Play {
+    /// After so many seconds.
+    pub beats: Vec<(u64, Act)>,
+    pub in_force: Option<Wish>,
+    /// Every commit that is ever in force, oldest first.
+    pub accepted: Vec<Wish>,
+}
+
+/// Quick, so that a life is short: every second of a deployment is watched like the one before.
+fn pace() -> Pace {
+    let second = Duration::from_secs(1);
+    Pace {
+        provisioning: second,
+        activating: second,
+        deprovisioning: second,
+        settling: 3 * second,
+        retry: 2 * second,
+        ..Pace::realistic()
+    }
+}
+
+impl Story {
+    pub fn is_wanted(self, only: &str) -> bool {
+        let name = only.split(':').next().unwrap_or_default();
+        match only.contains(':') {
+            true => self.to_string() == name,
+            false => self.to_string().starts_with(name),
+        }
+    }
+
+    /// Plays what comes before the story, undisturbed.
+    pub async fn begin(self, world: &mut World) -> Play {
+        world.simulator.with_world(|account| account.pace = pace());
+        foreign(world);
+        if self.prunes() {
+            world.environment = "sync: {prune: true, pruneMaxPercent: 100}".to_owned();
+        }
+        let mut accepted = Vec::new();
+        let mut in_force = None;
+        let before = self.before(world);
+        if !before.is_empty() {
+            let wish = world.commit(&before);
+            world.settle(&wish).await;
+            accepted.push(wish.clone());
+            in_force = Some(wish);
+            tag_by_hand(world, "api", "team", "jobs");
+        }
+        if self == Story::HooksUpdate {
+            world.simulator.with_world(|account| account.ecs.no_room.push_back("RESOURCE:CPU".to_owned()));
+        }
+        let mut beats = Vec::new();
+        for (at, step) in self.steps(world) {
+            match step {
+                Step::Hand(hand) => beats.push((at, Act::Hand(hand))),
+                Step::Commit(manifests) => {
+                    let wish = world.commit(&manifests);
+                    accepted.push(wish.clone());
+                    beats.push((at, Act::Commit(wish)));
+                }
+                // It is refused as a whole: the one before stays in force.
+                Step::Refused(manifests) => assert!(world.load(&manifests).is_err()),
+            }
+        }
+        Play { beats, in_force, accepted }
+    }
+
+    /// The manifests in force before.
+    fn before(self, world: &World) -> Vec<String> {
+        let plain = || vec![service("api", "app:1")];
+        match self {
+            Self::Create
+            | Self::CreateInFull
+            | Self::BadFirst
+            | Self::HooksFirst
+            | Self::Schedule
+            | Self::Ten => Vec::new(),
+            Self::Update
+            | Self::BadImage
+            | Self::BadThenFix
+            | Self::ThreeCommits
+            | Self::Count
+            | Self::CountAndImage
+            | Self::Rename
+            | Self::CreateAgain
+            | Self::Drift
+            | Self::ForeignDeploy
+            | Self::Suspended
+            | Self::Refused
+            | Self::ForcePushBack
+            | Self::HooksUpdate
+            | Self::HookFails
+            | Self::HookTooLate
+            | Self::Dependent => plain(),
+            Self::BadImageByDeadline | Self::NoWayBack => vec![without_breaker("api", "app:1", "1m")],
+            Self::Bounds | Self::PrunePolicy => vec![scaled("api", "app:1")],
+            Self::AutoscalerMoves => {
+                let group = world.target_group("api");
+                vec![behind(&group, &scaled("api", "app:1"))]
+            }
+            Self::Prune | Self::ComesBack => vec![service("api", "app:1"), scaled("worker", "app:1")],
+            Self::Denied => vec![service("api", "app:1"), service("worker", "app:1")],
+            Self::SmokeTestFails => vec![tested("app:1", "smoke-once:1")],
+            Self::Reschedule | Self::ScheduleDrift => vec![scheduled("api", "app:1", "cron(0 6 * * ? *)")],
+            Self::Replace => vec![replaceable("app:1", "FARGATE")],
+        }
+    }
+
+    fn steps(self, world: &World) -> Vec<(u64, Step)> {
+        use Step::{Commit, Hand, Refused};
+        let now = |manifest: String| vec![(0, Commit(vec![manifest]))];
+        match self {
+            Self::Create => now(service("api", "app:1")),
+            Self::CreateInFull => {
+                let group = world.target_group("api");
+                now(behind(&group, &scaled("api", "app:1")))
+            }
+            Self::Update => now(service("api", "app:2")),
+            Self::BadImage | Self::BadFirst => now(service("api", "app:crash")),
+            Self::BadImageByDeadline => now(without_breaker("api", "registry.invalid/app:2", "1m")),
+            Self::BadThenFix => vec![
+                (0, Commit(vec![service("api", "app:crash")])),
+                (70, Commit(vec![service("api", "app:3")])),
+            ],
+            Self::ThreeCommits => vec![
+                (0, Commit(vec![service("api", "app:2")])),
+                (7, Commit(vec![service("api", "app:3")])),
+                (45, Commit(vec![service("api", "app:4")])),
+            ],
+            Self::Count => now(counted("app:1", 3)),
+            Self::CountAndImage => now(counted("app:2", 3)),
+            Self::Bounds => {
+                now(scaled("api", "app:1").replace("maxCapacity: 6", "maxCapacity: 8").replace("60", "50"))
+            }
+            Self::Prune => now(service("api", "app:1")),
+            Self::PrunePolicy => {
+                let all = scaled("api", "app:1");
+                let (start, end) = (all.find("    scheduledActions").unwrap(), all.len());
+                now(all[..start].to_owned() + &all[end..])
+            }
+            Self::Rename => now(service("web", "app:1")),
+            Self::CreateAgain => vec![(0, Hand(delete)), (40, Commit(vec![service("api", "app:2")]))],
+            Self::ComesBack => vec![
+                (0, Commit(vec![service("api", "app:1")])),
+                (50, Commit(vec![service("api", "app:1"), scaled("worker", "app:1")])),
+            ],
+            Self::Ten => {
+                vec![(0, Commit((0..10).map(|number| service(&format!("api-{number}"), "app:1")).collect()))]
+            }
+            Self::Denied => {
+                vec![(0, Commit(vec![service("api", "app:2"), service("worker", "app:2")]))]
+            }
+            Self::Drift => vec![(0, Hand(drift))],
+            Self::ForeignDeploy => vec![(0, Commit(vec![service("api", "app:2")])), (9, Hand(deploy))],
+            Self::AutoscalerMoves => {
+                let group = described(world, "api")["loadBalancers"][0]["targetGroupArn"].clone();
+                vec![
+                    (0, Commit(vec![behind(group.as_str().unwrap(), &scaled("api", "app:2"))])),
+                    (8, Hand(scale_out)),
+                ]
+            }
+            Self::NoWayBack => vec![
+                (0, Hand(deregister)),
+                (1, Commit(vec![without_breaker("api", "registry.invalid/app:2", "1m")])),
+            ],
+            Self::Suspended => {
+                vec![(0, Hand(suspend)), (1, Commit(vec![service("api", "app:2")])), (65, Hand(resume))]
+            }
+            Self::Refused => vec![
+                (0, Refused(vec![service("api", "app:2"), "kind: Service\nnothing: else\n".to_owned()])),
+                (1, Hand(drift)),
+                (35, Commit(vec![service("api", "app:3")])),
+            ],
+            Self::ForcePushBack => {
+                vec![(0, Commit(vec![service("api", "app:2")])), (12, Commit(vec![service("api", "app:1")]))]
+            }
+            Self::HooksFirst => {
+                let (before, after) =
+                    (hook("migrate", "migrate-once:1", ""), hook("smoke", "smoke-once:1", ""));
+                now(with_hooks("app:1", &[before], &[after]))
+            }
+            Self::HooksUpdate => {
+                let (before, after) =
+                    (hook_of_the_service("migrate", "once"), hook("smoke", "smoke-once:1", ""));
+                now(with_hooks("app:2", &[before], &[after]))
+            }
+            Self::HookFails => {
+                now(with_hooks("app:2", &[hook("migrate", "migrate-crash:1", "        attempts: 2\n")], &[]))
+            }
+            Self::HookTooLate => {
+                now(with_hooks("app:2", &[hook("migrate", "endless:1", "        timeout: 30s\n")], &[]))
+            }
+            Self::SmokeTestFails => now(tested("app:bad-2", "smoke-crash:1")),
+            Self::Schedule => now(scheduled("api", "app:1", "cron(0 6 * * ? *)")),
+            Self::Reschedule => now(scheduled("api", "app:2", "cron(0 7 * * ? *)")),
+            Self::ScheduleDrift => vec![(0, Hand(disable))],
+            Self::Replace => now(replaceable("app:2", "EC2")),
+            Self::Dependent => vec![(
+                0,
+                Commit(vec![service_with("web", "app:1", "  dependsOn: [api]\n"), service("api", "app:2")]),
+            )],
+        }
+    }
+
+    fn prunes(self) -> bool {
+        matches!(self, Self::Prune | Self::PrunePolicy | Self::Rename | Self::ComesBack)
+    }
+
+    /// Whether something may be deleted in it.
+    pub fn deletes(self) -> bool {
+        self.prunes() || self == Self::Replace
+    }
+
+    /// Services whose count is Application Auto Scaling's all the time.
+    pub fn scaled(self) -> &'static [&'static str] {
+        match self {
+            Self::CreateInFull | Self::Bounds | Self::PrunePolicy | Self::AutoscalerMoves => &["api"],
+            _ => &[],
+        }
+    }
+
+    /// Deployments beyond those of the undisturbed life that are nobody's fault: a commit that came and
+    /// went while nobody looked, or that was deployed because its successor was late.
+    pub fn more_deployments(self) -> usize {
+        match self {
+            Self::ThreeCommits | Self::ForcePushBack | Self::BadThenFix | Self::ForeignDeploy => 1,
+            // The way back is one, where the deployment that is to be stopped does not show.
+            Self::BadImageByDeadline | Self::NoWayBack => 1,
+            _ => 0,
+        }
+    }
+
+    /// Calls that IAM denies.
+    pub fn refuses(self) -> fn(&CallSite) -> bool {
+        match self {
+            Self::Denied => |site| {
+                let service = site.input.as_ref().map(|input| input["service"].clone());
+                site.operation == "UpdateService" && service == Some(json!("worker"))
+            },
+            _ => |_| false,
+        }
+    }
+
+    /// What is wrong with the end of the undisturbed life; empty if nothing is.
+    pub fn is_well(self, end: &End) -> String {
+        let expected: &[(&str, &str)] = match self {
+            Self::Create
+            | Self::CreateInFull
+            | Self::BadImage
+            | Self::Count
+            | Self::Bounds
+            | Self::Prune
+            | Self::PrunePolicy
+            | Self::Drift
+            | Self::ForcePushBack
+            | Self::HooksFirst
+            | Self::HookFails
+            | Self::HookTooLate
+            | Self::BadImageByDeadline
+            | Self::NoWayBack
+            | Self::SmokeTestFails => &[("api", "app:1")],
+            Self::BadFirst => &[("api", "app:crash")],
+            Self::Update
+            | Self::CountAndImage
+            | Self::CreateAgain
+            | Self::ForeignDeploy
+            | Self::AutoscalerMoves
+            | Self::Suspended
+            | Self::HooksUpdate
+            | Self::Replace => &[("api", "app:2")],
+            Self::BadThenFix | Self::Refused => &[("api", "app:3")],
+            Self::ThreeCommits => &[("api", "app:4")],
+            Self::Rename => &[("web", "app:1")],
+            Self::ComesBack => &[("api", "app:1"), ("worker", "app:1")],
+            Self::Denied => &[("api", "app:2"), ("worker", "app:1")],
+            Self::Dependent => &[("api", "app:2"), ("web", "app:1")],
+            Self::Ten => &[("api-0", "app:1"), ("api-9", "app:1")],
+            Self::Schedule | Self::Reschedule | Self::ScheduleDrift => &[],
+        };
+        let count = if self == Self::Ten { 10 } else { expected.len() };
+        let runs = |name: &str| end.services.get(name).map(|service| service.image.as_str());
+        match expected.iter().all(|(name, image)| runs(name) == Some(image)) && end.services.len() == count {
+            true => String::new(),
+            false => format!("{expected:?} is not what runs: {end:?}"),
+        }
+    }
+}
+
+enum Step {
+    Commit(Vec<String>),
+    Refused(Vec<String>),
+    Hand(fn(&World)),
+}
+
+fn counted(image: &str, count: usize) -> String {
+    service("api", image).replace("desiredCount: 2", &format!("desiredCount: {count}"))
+}
+
+fn tested(image: &str, test: &str) -> String {
+    with_hooks(image, &[], &[hook("smoke", test, "")])
+}
+
+/// A service of somebody else, in the same cluster.
+fn foreign(world: &World) {
+    let definition = json!({"family": FOREIGN, "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+        "requiresCompatibilities": ["FARGATE"],
+        "containerDefinitions": [{"name": "app", "image": "legacy:1"}]});
+    ecs(world, "RegisterTaskDefinition", &definition);
+    let service = json!({"cluster": "jobs", "serviceName": FOREIGN, "taskDefinition": FOREIGN, "desiredCount": 1,
+        "launchType": "FARGATE", "tags": [{"key": "owner", "value": "payments"}],
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-9"]}}});
+    assert!(ecs(world, "CreateService", &service) != Value::Null);
+}
+
+fn arn(world: &World) -> Value {
+    described(world, "api")["serviceArn"].clone()
+}
+
+fn tag_by_hand(world: &World, name: &str, key: &str, value: &str) {
+    let arn = described(world, name)["serviceArn"].clone();
+    ecs(world, "TagResource", &json!({"resourceArn": arn, "tags": [{"key": key, "value": value}]}));
+}
+
+fn suspend(world: &World) {
+    tag_by_hand(world, "api", tag::SUSPENDED, "incident 4711");
+}
+
+fn resume(world: &World) {
+    ecs(world, "UntagResource", &json!({"resourceArn": arn(world), "tagKeys": [tag::SUSPENDED]}));
+}
+
+fn delete(world: &World) {
+    ecs(world, "DeleteService", &json!({"cluster": "jobs", "service": "api", "force": true}));
+}
+
+fn drift(world: &World) {
+    let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-9"]}});
+    let input =
+        json!({"cluster": "jobs", "service": "api", "desiredCount": 3, "networkConfiguration": network});
+    ecs(world, "UpdateService", &input);
+}
+
+/// Somebody deploys something else, past Git.
+fn deploy(world: &World) {
+    let found = ecs(world, "DescribeTaskDefinition", &json!({"taskDefinition": "api:1"}));
+    let mut definition = found["taskDefinition"].clone();
+    definition["containerDefinitions"][0]["image"] = "app:by-hand".into();
+    let members =
+        ["family", "networkMode", "cpu", "memory", "requiresCompatibilities", "containerDefinitions"];
+    definition.as_object_mut().unwrap().retain(|name, _| members.contains(&name.as_str()));
+    let made = ecs(world, "RegisterTaskDefinition", &definition);
+    let arn = &made["taskDefinition"]["taskDefinitionArn"];
+    let updated =
+        ecs(world, "UpdateService", &json!({"cluster": "jobs", "service": "api", "taskDefinition": arn}));
+    assert!(updated != Value::Null);
+}
+
+/// As Application Auto Scaling does.
+fn scale_out(world: &World) {
+    ecs(world, "UpdateService", &json!({"cluster": "jobs", "service": "api", "desiredCount": 4}));
+}
+
+fn deregister(world: &World) {
+    ecs(world, "DeregisterTaskDefinition", &json!({"taskDefinition": "api:1"}));
+}
+
+fn disable(world: &World) {
+    let runtime = world.runtime.clone();
+    world.simulator.with_world(|account| {
+        let mut call = |operation: &str, input: &Value| {
+            simulator::scheduler::call(account, runtime.as_ref(), operation, input).unwrap_or_default()
+        };
+        let mut schedule = call("GetSchedule", &json!({"Name": "api", "GroupName": "reconciler-test-jobs"}));
+        schedule["State"] = "DISABLED".into();
+        schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] = 0.into();
+        call("UpdateSchedule", &schedule);
+    });
+}
