@@ -12,7 +12,7 @@ PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' s
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt-check clippy unit doc-test fields matrix kills deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser clean-demo
+.PHONY: help demo test fmt-check clippy unit doc-test fields museum matrix kills deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser clean-demo
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,10 @@ browser:
 fields: ## Every member of AWS's inputs: written, read back, changed, taken away (FILTER=tmpfs: those whose name contains it)
 	@$(CARGO) build --locked --quiet --example fields
 	@target/debug/examples/fields "$(FILTER)"
+
+museum: ## Mistakes of other controllers, planted here: does a test find each? (FILTER=quarantine: those whose name contains it)
+	@$(CARGO) build --locked --quiet --features museum --example museum
+	@target/debug/examples/museum "$(FILTER)"
 
 # Optimised code in the folder of `make bench`, whose third-party crates serve as they are. A life writes its ledger to memory.
 MATRIX_PROFILE := --profile bench --config 'profile.bench.package.reconciler.opt-level=1' \

@@ -2,6 +2,10 @@
 
 #![allow(dead_code)]
 
+#[macro_use]
+#[path = "../src/museum.rs"]
+mod museum;
+
 #[path = "../src/manifest/mod.rs"]
 pub mod manifest;
 #[path = "../src/model/mod.rs"]

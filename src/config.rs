@@ -134,6 +134,7 @@ impl fmt::Debug for Secret {
 pub struct Account {
     /// Name of this installation; the value of the tag `reconciler/managed-by`.
     #[arg(long, env = "RECONCILER_INSTALLATION", default_value = "reconciler", value_name = "NAME")]
+    #[arg(value_parser = installation)]
     pub installation: String,
     /// Folder for the ledger and the copy of the repository.
     #[arg(long, env = "RECONCILER_STATE", default_value = ".reconciler", value_name = "FOLDER")]
@@ -363,6 +364,7 @@ pub struct ImportSettings {
     pub format: Output,
     /// Name of this installation; what another one manages is left out.
     #[arg(long, env = "RECONCILER_INSTALLATION", default_value = "reconciler", value_name = "NAME")]
+    #[arg(value_parser = installation)]
     pub installation: String,
     /// Where AWS is; for the simulator and other emulators. AWS_ENDPOINT_URL is honoured as well.
     #[arg(long, value_name = "URL", value_parser = endpoint)]
@@ -437,6 +439,18 @@ fn manifest_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// Takes what the value of a tag may be, but not nothing: a service that nobody put a name to would be ours.
+fn installation(text: &str) -> Result<String, String> {
+    let allowed = |letter: char| letter.is_alphanumeric() || " _.:/=+-@".contains(letter);
+    match !text.trim().is_empty() && text.chars().count() <= 256 && text.chars().all(allowed) {
+        true => Ok(text.to_owned()),
+        false if planted!("no-name-is-a-name") => Ok(text.to_owned()),
+        false => {
+            Err(format!("`{text}` is not a name: AWS takes letters, digits, spaces and _.:/=+-@ in a tag"))
+        }
+    }
+}
+
 /// Reads `500ms`, `30s`, `10m` or `2h`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
@@ -498,6 +512,16 @@ mod tests {
         let line = ["reconciler", "plan", "--git-token", "canary-7f3a"];
         let settings = Settings::try_parse_from(line).map(|it| format!("{it:?}"));
         assert!(settings.is_ok_and(|it| it.contains("Secret") && !it.contains("canary")));
+    }
+
+    #[test]
+    fn an_installation_without_a_name_is_refused() {
+        for name in ["", " ", "no\ttab", "50%", "a".repeat(257).as_str()] {
+            let line = ["reconciler", "run", "--installation", name];
+            let refused = Settings::try_parse_from(line).map_err(|error| error.to_string());
+            assert!(refused.is_err_and(|it| it.contains("is not a name")), "{name:?}");
+        }
+        assert_eq!(installation("team-a/prod"), Ok("team-a/prod".to_owned()));
     }
 
     #[test]

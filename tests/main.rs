@@ -9,5 +9,6 @@ mod end_to_end;
 mod fields;
 mod fuzzing;
 mod matrix;
+mod museum;
 mod scenarios;
 mod world;

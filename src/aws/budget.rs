@@ -93,7 +93,7 @@ impl Buckets {
             Budget::Half => {
                 let wait = self.take(category);
                 // Even a sleep of nothing takes a tick of the timer.
-                if !wait.is_zero() {
+                if !wait.is_zero() && !planted!("api-budget-ignored") {
                     tokio::time::sleep(wait).await;
                 }
             }

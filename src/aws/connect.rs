@@ -158,6 +158,7 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
 
     let line = Arc::new(Line::new(&settings.region, settings.budget, settings.on_call));
     let timeouts = |operation| {
+        planted!("no-time-out" => return TimeoutConfig::disabled());
         TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -176,6 +177,7 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(ATTEMPT_TIMEOUT))
         .build();
+    let writes = if planted!("sdk-repeats-writes") { reads.clone() } else { writes };
     let (reads, writes) = (clients(&reads), clients(&writes));
     let tables = Tables { reads: reads.dynamodb.clone(), writes: writes.dynamodb.clone() };
     Ok(Aws {

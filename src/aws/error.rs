@@ -167,6 +167,7 @@ where
 fn of_answer(operation: &str, status: u16, code: Option<&str>, message: &str) -> ErrorKind {
     let code = code.unwrap_or_default();
     match code {
+        "ThrottlingException" if planted!("throttling-is-final") => ErrorKind::Rejected,
         // ECS does not model ThrottlingException; it arrives as an unhandled error with status 400.
         "ThrottlingException"
         | "Throttling"
@@ -204,6 +205,7 @@ fn of_answer(operation: &str, status: u16, code: Option<&str>, message: &str) ->
         code if code.ends_with("NotFoundException") || code.ends_with("NotFound") => ErrorKind::NotFound,
         _ if status >= 500 => ErrorKind::Server,
         _ if message.starts_with("Rate exceeded") => ErrorKind::Throttled,
+        _ if planted!("register-race-is-final") && message.contains(PASSING[0]) => ErrorKind::Rejected,
         _ if PASSING.iter().any(|words| message.contains(words)) => ErrorKind::Conflict,
         _ => ErrorKind::Rejected,
     }

@@ -153,7 +153,7 @@ impl Engine {
                 self.journal.moved_on(&service.key);
                 self.journal.tell(self.hook_event(running, open, Kind::Failed, sentence));
                 let case = Case { desired, service, live, rollout: &rollout };
-                return self.failed(case, failure).await;
+                return Box::pin(self.failed(case, failure)).await;
             }
             (HookStage::Before, _) if service.rollout.hook(&open.digest).is_some() => {
                 let sentence = format!("{cause} (gate: {}); nothing was deployed", failure.gate);

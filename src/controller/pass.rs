@@ -86,11 +86,11 @@ impl Engine {
         if record.workload.is_service() {
             self.come_back(&service.key).await?;
             self.heed(desired, service, live).await?;
-            if let Some(next) = self.settle(desired, service, live).await? {
+            if let Some(next) = Box::pin(self.settle(desired, service, live)).await? {
                 return Ok(next);
             }
         }
-        self.plan_and_execute(desired, service, live, waiting_for).await
+        Box::pin(self.plan_and_execute(desired, service, live, waiting_for)).await
     }
 
     async fn plan_and_execute(
@@ -196,7 +196,7 @@ impl Engine {
             }
             HookRevision::Own => ServiceRevision::NotNeeded,
         };
-        self.start_hook(Running { desired, service, live }, hook, revision).await
+        Box::pin(self.start_hook(Running { desired, service, live }, hook, revision)).await
     }
 
     /// Nothing differs. That is not yet health: a digest whose first deployment failed, with nothing
@@ -423,7 +423,9 @@ impl Engine {
 
     pub(super) async fn execute(&self, work: &Work<'_>) -> Result<Next, ledger::Error> {
         let key = &work.plan.service;
-        match execute::execute(work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await? {
+        match Box::pin(execute::execute(work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()))
+            .await?
+        {
             Execution::Done { .. } => Ok(Next::Watch(WATCH_EVERY)),
             Execution::Retry { after, message } => Ok(Next::Retry { at_least: after, why: message }),
             Execution::Rejected { message, outside } => {

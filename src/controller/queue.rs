@@ -108,6 +108,8 @@ impl WorkQueue {
         let back_off = BACK_OFF_MIN.saturating_mul(1 << (*failures).min(8)).min(BACK_OFF_MAX);
         *failures += 1;
         // Full jitter over the upper half, so that many services don't come back together.
+        let jitter = if planted!("all-come-back-together") { 1.0 } else { jitter };
+        let back_off = if planted!("no-back-off") { BACK_OFF_MIN } else { back_off };
         let wait = back_off.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0)).max(at_least);
         self.put_back(key, now + wait, now);
         wait
@@ -167,6 +169,14 @@ mod tests {
         }
         assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert_eq!(queue.take_due(now), vec![key("good")]);
+    }
+
+    #[test]
+    fn services_that_failed_together_do_not_come_back_together() {
+        let now = Instant::now();
+        let mut queue = WorkQueue::new(now);
+        let mut wait = |jitter: f64| queue.failed(&key(&jitter.to_string()), Duration::ZERO, jitter, now);
+        assert_eq!([0.0, 0.5, 1.0].map(|jitter| wait(jitter).as_millis()), [1_000, 1_500, 2_000]);
     }
 
     #[test]

@@ -231,7 +231,7 @@ impl Engine {
         };
         let mut next = match steps.is_empty() {
             true => Next::Held(String::new()),
-            false => self.go_back(case, steps).await?,
+            false => Box::pin(self.go_back(case, steps)).await?,
         };
         if matches!(next, Next::Held(_)) {
             let settings = match rollout::by_update(&taken_back, ecs, &live.service_revision, &record) {
@@ -239,7 +239,7 @@ impl Engine {
                 RollBack::Nowhere { .. } | RollBack::ByEcs | RollBack::Stop { .. } => Vec::new(),
             };
             let steps = plan::with_settings(self.way_back(case, &record).steps(&to), settings);
-            next = self.go_back(case, steps).await?;
+            next = Box::pin(self.go_back(case, steps)).await?;
         }
         match next {
             Next::Watch(_) | Next::Held(_) => {
@@ -284,7 +284,8 @@ impl Engine {
             kind: RolloutKind::Deploy,
             back_to: None,
         };
-        execute::execute(&work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()).await?;
+        Box::pin(execute::execute(&work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()))
+            .await?;
         Ok(())
     }
 

@@ -125,6 +125,7 @@ impl Controller {
                     if let Next::Stop(why) = &pass.next {
                         break Outcome::Lost(why.clone());
                     }
+                    planted!("one-held-service-ends-the-loop" => if let Next::Held(why) = pass.next { break Outcome::Lost(why); });
                     state.finished(pass, self.timing.resync, Instant::now());
                 }
                 wish = wishes.recv(), if wishes_open => match wish {

@@ -106,7 +106,7 @@ impl SourceWatch {
                 }
                 Err(error) => {
                     let sentence = format!("{error}; {}", force.stays());
-                    if outage.as_ref() != Some(&sentence) {
+                    if outage.as_ref() != Some(&sentence) || planted!("outage-told-at-each-poll") {
                         self.journal.tell(self.event(Kind::Source, sentence.clone()));
                         outage = Some(sentence);
                     }
@@ -144,6 +144,7 @@ impl SourceWatch {
             None => Answers::new(),
             Some(needs) => match (self.look_up)(checkout.clone(), needs).await {
                 Ok(answers) => answers,
+                Err(_) if planted!("variable-that-cannot-be-read-is-as-before") => force.answers.clone(),
                 Err(why) => {
                     let sentence = format!("{}\n\n{why}\n", force.stays_instead_of(&checkout.revision));
                     if force.unknown.as_ref() != Some(&sentence) {
@@ -354,6 +355,33 @@ spec:
         assert_eq!((outages[0].0, outages[0].1), (Kind::Source, Level::Warn));
         assert_eq!(outages[0], outages[1]);
         watching.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_told_once_however_long_it_lasts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, away) = (folder.path().join("jobs.git"), folder.path().join("away"));
+        commit(&path);
+        let journal = Arc::new(Journal::new(|_| ()));
+        let watch = SourceWatch {
+            source: source(&path, folder.path()),
+            environment: None,
+            look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
+            every: Duration::from_secs(30),
+            journal: journal.clone(),
+            now: Arc::new(|| Timestamp(0)),
+            looks: Looks::default(),
+        };
+        std::fs::rename(&path, &away).unwrap();
+        let (wishes, mut in_force) = mpsc::channel(1);
+        let watching = tokio::spawn(watch.watch(wishes, CancellationToken::new()));
+        // Twenty polls.
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        std::fs::rename(&away, &path).unwrap();
+        assert!(in_force.recv().await.is_some());
+        watching.abort();
+        let kinds: Vec<Kind> = journal.events().iter().map(|event| event.event).collect();
+        assert_eq!(kinds, [Kind::Source, Kind::Source, Kind::Commit]);
     }
 
     const LOOKING_UP: &str = "\

@@ -81,6 +81,7 @@ impl HookCalls<'_> {
         let mut first = true;
         self.ledger
             .update(self.service, |record| {
+                planted!("hook-starts-without-a-note" => return);
                 if let Some(open) = &mut record.hook {
                     first = open.asked_at.is_none();
                     open.asked_at.get_or_insert(now);

@@ -137,7 +137,9 @@ impl Run<'_> {
     async fn take(&mut self, step: &Step) -> Result<(), Stop> {
         let call = self.outcome.call(self.work, &step.action).map_err(Stop::Plan)?;
         let turn = self.writer.turn(call.category()).await;
-        self.intend(&step.action, &call).await?;
+        if !planted!("intent-after-the-call") {
+            self.intend(&step.action, &call).await?;
+        }
         let permit = match self.ledger.permit(turn) {
             Ok(permit) => permit,
             Err(error) => {
@@ -154,9 +156,11 @@ impl Run<'_> {
             }
             answer => answer?,
         };
+        planted!("intent-after-the-call" => self.intend(&step.action, &call).await?);
         let told = self.outcome.learn(self.work, &step.action, &answer, (self.clock)());
         if told.starts_deployment {
             self.record_rollout().await?;
+            planted!("applied-before-the-last-step" => self.finish().await?);
         }
         self.journal.moved_on(self.service());
         // Tags follow whatever was done, and are worth a line only where they are all there was to do.
@@ -183,6 +187,7 @@ impl Run<'_> {
             RolloutKind::RollBack => IntentKind::RollBack,
             RolloutKind::Deploy => intent_kind(action),
         };
+        planted!("no-intent-before-a-registration" => if kind == IntentKind::Register { return Ok(()); });
         let (content, body) = match (action, call) {
             (Action::RegisterTaskDefinition { digest, .. }, _) => (Some(digest.clone()), None),
             (_, Call::UpdateService(body)) => (None, Some(body.clone())),
@@ -298,7 +303,7 @@ impl Run<'_> {
 
     async fn stopped(&self, error: &aws::Error) -> Result<Execution, ledger::Error> {
         let message = error.to_string();
-        if !error.is_ambiguous() {
+        if !error.is_ambiguous() || planted!("silence-is-a-no") {
             // The call certainly did nothing, so nothing has to be looked up.
             self.ledger.update(self.service(), |record| record.intent = None).await?;
         }

@@ -42,6 +42,7 @@ pub async fn recover(
         task_definition: primary.task_definition(),
         deployment: Some(primary.id().to_owned()),
         started_at: match kind {
+            RolloutKind::Deploy if planted!("deadline-starts-anew-after-a-crash") => now,
             RolloutKind::Deploy => primary.created_at().unwrap_or(intent.at),
             RolloutKind::RollBack => intent.at,
         },

@@ -102,7 +102,7 @@ impl Candidate {
         };
         let at = At { table: self.table.reader().table(), partition: &self.partition };
         let lease = at.lease(&found, &self.claim.place)?;
-        if lease.nonce == self.claim.nonce {
+        if lease.nonce == self.claim.nonce && !planted!("own-lease-is-somebody-elses") {
             // Taken by a write of ours whose answer was lost.
             let came = self.watched.as_ref().map_or(Came::First, |(before, _)| came(before));
             return self.renew_taken(lease, came).await;
@@ -116,6 +116,7 @@ impl Candidate {
             self.watched = Some((lease, Moment::now(&self.clock)));
             return Ok(None);
         };
+        planted!("lease-taken-from-the-living" => return self.take(Some(lease), Came::RanOut).await);
         if since.watched() >= LEASE.max(Duration::from_secs(lease.seconds)) + MARGIN {
             return self.take(Some(lease), Came::RanOut).await;
         }

@@ -68,7 +68,9 @@ impl Disk {
         if before == Some(&after) {
             return Ok(());
         }
-        self.check_lock()?;
+        if !planted!("writes-without-a-lock") {
+            self.check_lock()?;
+        }
         log.append(records, service, &after)?;
         records.insert(service.clone(), after);
         Ok(())
@@ -76,6 +78,7 @@ impl Disk {
 
     /// The right to make one mutating call, now that its turn has come.
     pub(super) fn permit(&self, turn: Turn) -> Result<Permit, Error> {
+        planted!("permit-without-a-lock" => return Ok(Permit::grant(turn)));
         self.check_lock()?;
         Ok(Permit::grant(turn))
     }
@@ -110,6 +113,7 @@ fn take_lock(path: &Path) -> Result<File, Error> {
         .map_err(|source| Error::unwritable(path, source))?;
     match lock.try_lock() {
         Ok(()) => (),
+        Err(fs::TryLockError::WouldBlock) if planted!("two-may-hold-the-ledger") => (),
         Err(fs::TryLockError::WouldBlock) => {
             let mut holder = String::new();
             // The holder's number is only for people; without it the refusal stands all the same.

@@ -59,6 +59,7 @@ pub(super) fn header(place: &Place) -> serde_json::Result<String> {
 
 /// The line that says what a record is from now on, with its end.
 pub(super) fn change(service: &ServiceKey, record: &ServiceRecord) -> serde_json::Result<String> {
+    planted!("quarantine-in-memory-alone" => if record.quarantine.is_some() { return change(service, &ServiceRecord { quarantine: None, ..record.clone() }); });
     Ok(serde_json::to_string(&ChangeOf { service, record })? + "\n")
 }
 
@@ -143,6 +144,7 @@ fn is_json(line: &[u8]) -> bool {
 
 /// The wanted place, with the account that the environment no longer names.
 fn ours(path: &Path, found: &Place, wanted: Option<&Place>) -> Result<Place, Error> {
+    planted!("any-ledger-will-do" => return Ok(found.clone()));
     let Some(wanted) = wanted else { return Ok(found.clone()) };
     if !found.may_be(wanted) {
         return Err(Error::Elsewhere {

@@ -118,6 +118,7 @@ impl Held {
 
     /// Whether a call may begin: it has to end before the lease does.
     fn check(&self) -> Result<(), Error> {
+        planted!("calls-after-the-lease" => return Ok(()));
         let state = self.state();
         if let Some(lost) = &state.lost {
             return Err(self.error(lost, &state));

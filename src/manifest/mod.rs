@@ -140,6 +140,7 @@ fn read_documents(checkout: &Checkout, files: &Files<'_>) -> Documents {
                     nodes.into_iter().filter_map(|node| envelope::read(node, &mut documents.diagnostics));
                 documents.manifests.extend(manifests);
             }
+            Err(_) if planted!("passes-over-a-broken-manifest") => {}
             Err(error) => documents.diagnostics.push(unreadable(text, error)),
         }
     }

@@ -134,7 +134,7 @@ impl<'a> Composer<'a> {
     fn node(&mut self, event: Event<'a>, range: Range, depth: usize) -> Result<Read, YamlError> {
         let (nodes_before, bytes_before) = (self.nodes, self.bytes);
         self.count(1, range)?;
-        if depth > DEPTH_MAX {
+        if depth > DEPTH_MAX && !planted!("yaml-of-any-depth") {
             return Err(self.error(range, too_deep(), "too deep"));
         }
         let (read, anchor) = match event {
@@ -280,7 +280,7 @@ impl<'a> Composer<'a> {
 
     fn count(&mut self, nodes: usize, range: Range) -> Result<(), YamlError> {
         self.nodes += nodes;
-        if self.nodes > NODES_MAX {
+        if self.nodes > NODES_MAX && !planted!("aliases-without-bound") {
             let message = format!("more than {NODES_MAX} keys and values in one document, aliases expanded");
             return Err(self.error(range, message, "the limit is passed here"));
         }

@@ -122,10 +122,11 @@ impl Observer {
         let names: Vec<&str> = keys.iter().map(|key| key.name()).collect();
         let read = self.reader.describe_scalable_targets(&self.cluster, &names).await;
         let part = |key: &ServiceKey| match &read {
+            Err(_) if planted!("failed-list-is-empty") => Part::Absent,
             Err(error) => Part::Unreadable(error.to_string()),
             Ok(pages) => match of_service(&pages.items, &self.cluster, key).next() {
                 Some(target) => Part::Present(target.clone()),
-                None if pages.complete => Part::Absent,
+                None if pages.complete || planted!("partial-list-is-complete") => Part::Absent,
                 None => Part::Unreadable("the list of scalable targets did not end".to_owned()),
             },
         };

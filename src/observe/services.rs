@@ -88,12 +88,13 @@ impl Observer {
                 Part::Present(service)
             }
             Said::Inactive => Part::Absent,
-            Said::Missing if !applied => Part::Absent,
+            Said::Missing if !applied || planted!("missing-is-believed-at-once") => Part::Absent,
             Said::Missing if self.missing.since(key, now) >= MISSING_AT_LEAST => Part::Absent,
             Said::Missing => Part::Unreadable(
                 "ECS says that it is missing although it was applied; ECS is asked again before that is believed"
                     .to_owned(),
             ),
+            Said::Nothing(_) if planted!("unreadable-is-absent") => Part::Absent,
             Said::Nothing(why) => Part::Unreadable(why),
         }
     }
@@ -108,6 +109,7 @@ fn events_max(name: &Name<'_>) -> usize {
 /// Finds one name in an answer of DescribeServices, and takes it out of there.
 fn said(answer: &mut Json, name: &str, events_max: usize) -> Said {
     let named = |value: &Json, member: &str| tail(value[member].as_str().unwrap_or_default()) == name;
+    planted!("panics-on-a-strange-answer" => assert!(answer["services"].is_array(), "no services in {answer}"));
     let mut services = answer["services"].as_array_mut().into_iter().flatten();
     if let Some(service) = services.find(|it| it["serviceName"] == name || named(it, "serviceArn")) {
         let mut service = service.take();
@@ -127,6 +129,7 @@ fn said(answer: &mut Json, name: &str, events_max: usize) -> Said {
     let mut failures = answer["failures"].as_array().into_iter().flatten();
     match failures.find(|failure| named(failure, "arn")) {
         Some(failure) if failure["reason"] == "MISSING" => Said::Missing,
+        Some(_) if planted!("any-failure-is-missing") => Said::Missing,
         Some(failure) => {
             let reason = failure["reason"].as_str().unwrap_or("no reason");
             let detail = failure["detail"].as_str().map(|detail| format!(": {detail}"));

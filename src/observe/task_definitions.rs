@@ -170,6 +170,7 @@ impl Observer {
         family: &str,
         wanted: &Digest,
     ) -> Result<Option<TaskDefinitionArn>, aws::Error> {
+        planted!("registers-without-looking" => return Ok(None));
         if family.is_empty() {
             return Ok(None);
         }
@@ -208,6 +209,7 @@ impl Observer {
 /// Revisions are immutable, so two tags of the service say what it runs: the digest that was applied,
 /// and the revision that was applied with it.
 fn is_proven(want: &Want<'_>, service: &EcsService) -> bool {
+    planted!("digest-alone-is-proof" => return service.digest().as_ref() == Some(&want.desired.digest));
     service.digest().as_ref() == Some(&want.desired.digest)
         && service.tag(tag::TASK_DEFINITION) == Some(service.task_definition().family_and_revision())
 }

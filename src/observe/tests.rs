@@ -244,6 +244,38 @@ async fn a_target_list_that_never_ends_is_unreadable_and_not_absent() {
 }
 
 #[tokio::test]
+async fn scaling_that_cannot_be_listed_is_unreadable_and_not_absent() {
+    let stub = Stub::new(|seen| match seen.operation.as_str() {
+        "DescribeScalableTargets" => Reply::Error(400, "AccessDeniedException", "not authorized"),
+        _ => all_settled(seen),
+    });
+    let desired = [scaled("api")];
+    let live = observer(&stub).await.observe(&wants(&desired, None), NOW).await;
+    let scaling = &live.services[&ServiceKey::new("api")].scaling;
+    assert!(matches!(scaling, Part::Unreadable(_)), "{scaling:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_what_ecs_says_makes_a_service_unreadable() {
+    let odd = [
+        json!({}),
+        json!([]),
+        json!({"services": null, "failures": null}),
+        json!({"services": {"serviceName": "api"}, "failures": "none"}),
+        json!({"services": ["api", null, 7], "failures": [{"reason": "MISSING"}]}),
+        json!({"failures": [{"arn": 7, "reason": "MISSING"}]}),
+    ];
+    for answer in odd {
+        let reply = Reply::Json(answer.clone());
+        let stub = Stub::new(move |_| reply.clone());
+        let desired = [desired("api")];
+        let live = observer(&stub).await.observe(&wants(&desired, None), NOW).await;
+        let service = &live.services[&ServiceKey::new("api")].service;
+        assert!(matches!(service, Part::Unreadable(_)), "{answer}: {service:?}");
+    }
+}
+
+#[tokio::test]
 async fn each_way_of_not_being_there_is_told_apart() {
     let stub = Stub::new(|seen| match seen.operation.as_str() {
         "DescribeServices" => Reply::Json(json!({

@@ -104,6 +104,7 @@ pub(super) fn update(
             body.insert(name.clone(), value);
         }
     }
+    planted!("count-sent-with-every-update" => body.insert("desiredCount".to_owned(), desired["desiredCount"].clone()));
     let deploys = source.is_some() || differences.iter().any(|one| one.consequence.deploys());
     // AWS's pages are of two minds whether leaving these out keeps them, so they are always said.
     let said: &[&str] = &["healthCheckGracePeriodSeconds", "enableECSManagedTags", "propagateTags"];

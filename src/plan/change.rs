@@ -243,6 +243,7 @@ pub(super) fn update_service(
         wanted["desiredCount"] = count.into();
         rules.autoscaled = false;
     }
+    planted!("count-set-back-under-scaling" => rules.autoscaled = false);
     let (mut found, mut quiet) = differences(&wanted, &live, &rules);
     let sides = Sides { applied: None, wanted: &wanted, live: &live, rules: &rules };
     three_way::of_service(look, service, sides, &mut found, &mut quiet);
@@ -259,6 +260,7 @@ pub(super) fn update_service(
     change.quiet.extend(left);
     change.quiet.extend(ignored);
 
+    planted!("ignored-fields-are-written" => wanted.clone_from(&desired.service));
     let in_the_update: Vec<&Difference> =
         found.iter().filter(|one| one.consequence.is_made_by_update()).collect();
     if source.is_some() || !in_the_update.is_empty() {

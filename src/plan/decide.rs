@@ -132,6 +132,7 @@ fn draining(look: Look<'_>) -> Option<Held> {
 }
 
 fn not_owned(look: Look<'_>) -> Option<Held> {
+    planted!("touches-what-others-own" => return None);
     match look.live.service.present()?.ownership(look.installation) {
         Ownership::Foreign { owner } => Some(Held::NotOwned { owner }),
         Ownership::Ours | Ownership::Unclaimed => None,
@@ -145,13 +146,16 @@ fn hook_running(look: Look<'_>) -> Option<Held> {
 }
 
 fn suspended(look: Look<'_>) -> Option<Held> {
+    planted!("suspension-ignored" => return None);
     let request = look.live.service.present()?.suspended(look.now)?;
     Some(Held::Suspended { request: Box::new(request) })
 }
 
 fn quarantined(look: Look<'_>) -> Option<Held> {
     let quarantine = look.record?.quarantine.as_ref()?;
-    let rejected = quarantine.digest == look.desired.digest && !quarantine.is_released(look.now);
+    planted!("quarantine-forgotten" => return None);
+    let rejected = (quarantine.digest == look.desired.digest && !quarantine.is_released(look.now))
+        || planted!("quarantine-of-the-whole-service");
     rejected.then(|| Held::Quarantined(Box::new(quarantine.clone())))
 }
 
@@ -209,6 +213,7 @@ fn unanswered(look: Look<'_>, change: &Change) -> Option<Held> {
 /// A change that would start a deployment waits for the one that is going on; unless that is our own
 /// and Git has moved on from it, for a fix must not wait for what it fixes.
 fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
+    planted!("deploys-over-a-deployment" => return None);
     let ours = look.record.and_then(|record| record.rollout.as_ref());
     let Some(service) = look.live.service.present() else {
         // For some seconds after CreateService AWS may not show the service: it is not made twice.

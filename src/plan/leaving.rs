@@ -99,6 +99,7 @@ impl Departure<'_> {
     pub fn plan(self) -> Ending {
         let service = match (&self.live.service, &self.live.scaling) {
             (Part::Absent, _) => return Ending::Gone,
+            (Part::Unreadable(_), _) if planted!("what-cannot-be-read-is-gone") => return Ending::Gone,
             (Part::Unreadable(why), _) => return self.held(unreadable("service", why), None),
             (Part::Present(_), Part::Unreadable(why)) => return self.held(unreadable("scaling", why), None),
             (Part::Present(service), Part::Present(_) | Part::Absent) => service,
@@ -125,12 +126,14 @@ impl Departure<'_> {
         let guard = self
             .foreign_tag(service)
             .or_else(|| desired.services.is_empty().then_some(PruneGuard::NothingLeft))
+            .filter(|guard| *guard != PruneGuard::NothingLeft || !planted!("last-service-goes"))
             .or_else(|| self.renamed())
             .or_else(|| {
                 let dependent = desired.keys().find(|other| desired.depends_on(other).contains(self.key))?;
                 Some(PruneGuard::DependedOn { by: dependent.clone() })
             })
             .or_else(|| {
+                planted!("prunes-any-share" => return None);
                 let too_many = self.share.going > self.share.allowed && !self.has_begun();
                 too_many.then_some(PruneGuard::TooMany(self.share))
             })
@@ -152,6 +155,7 @@ impl Departure<'_> {
     }
 
     fn foreign_tag(self, service: &EcsService) -> Option<PruneGuard> {
+        planted!("prunes-without-our-tags" => return None);
         let wanted = [(tag::MANAGED_BY, self.installation), (tag::ID, self.key.name())];
         let (name, wanted) = wanted.into_iter().find(|(name, wanted)| service.tag(name) != Some(wanted))?;
         let found = service.tag(name).map(str::to_owned);

@@ -20,6 +20,7 @@ pub(super) fn not_before(rollout: &Rollout) -> Timestamp {
 /// Our deployment in the classic view: by its id; while that is unknown, the one with our revision
 /// that was made after we asked.
 pub(super) fn ours<'a>(rollout: &Rollout, service: &'a EcsService) -> Option<Deployment<'a>> {
+    planted!("judges-whatever-leads" => return service.primary());
     if let Some(id) = &rollout.deployment {
         return service.deployments().find(|deployment| deployment.id() == id);
     }

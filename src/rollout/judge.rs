@@ -31,6 +31,7 @@ pub fn judge(rollout: &Rollout, policy: &RolloutPolicy, live: &LiveService, now:
     if service.status() == "DRAINING" {
         return Verdict::Superseded { sentence: "the service is being deleted".to_owned() };
     }
+    planted!("stable-is-success" => if service.running_count() == service.desired_count() { return Verdict::Completed; });
     if let Some(verdict) = case.by_service_deployment(service).or_else(|| case.by_stages(service)) {
         return verdict;
     }
@@ -132,7 +133,7 @@ impl Case<'_> {
             None if self.looks_complete(service, ours) => return Verdict::Completed,
             Some(_) | None => {}
         }
-        if self.now >= self.deadline(ours) {
+        if self.now >= self.deadline(ours) && !planted!("no-deadline-of-our-own") {
             // Some emulators never move the rollout state, however healthy the tasks.
             return match self.looks_complete(service, ours) && bad_tasks(self.live, self.rollout).is_empty() {
                 true => Verdict::Completed,
@@ -241,6 +242,7 @@ impl Case<'_> {
 
     fn start(&self, ours: Option<Deployment<'_>>) -> Timestamp {
         let asked = self.rollout.started_at;
+        planted!("deadline-by-our-own-clock" => return asked);
         match self.rollout.kind {
             // One that we adopted may be old: it gets its time from then on.
             RolloutKind::Deploy => ours.and_then(|ours| ours.created_at()).map_or(asked, |at| at.max(asked)),

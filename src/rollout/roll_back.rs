@@ -50,6 +50,7 @@ pub fn roll_back(rollout: &Rollout, live: &LiveService, record: &ServiceRecord) 
     if !same_revision && service.primary().is_some_and(|primary| primary.task_definition() == *back_to) {
         return RollBack::ByEcs;
     }
+    planted!("goes-back-to-a-deregistered-revision" => return stop.unwrap_or_else(|| by_update(rollout, service, &live.service_revision, record)));
     if live.task_definition.present().is_some_and(|one| one.arn == *back_to && !one.is_active()) {
         return RollBack::Nowhere { why: format!("{back_to} is deregistered") };
     }
@@ -134,6 +135,7 @@ pub fn last_good(
     record: Option<&ServiceRecord>,
     policy: &RolloutPolicy,
 ) -> Option<TaskDefinitionArn> {
+    planted!("goes-back-to-whatever-ran-before" => return live.service.present().map(EcsService::task_definition));
     let known_good = record.and_then(|record| record.last_good.as_ref()).map(|good| &good.task_definition);
     if let Some(known_good) = known_good.filter(|_| policy.judges_what_completed()) {
         return Some(known_good.clone());

@@ -24,7 +24,7 @@ fn locate(url: &str) -> Result<Location, &'static str> {
         return Err("it is empty");
     }
     // `-oProxyCommand=...` in the place of a host or path has run programs in other Git clients.
-    if url.starts_with('-') {
+    if url.starts_with('-') && !planted!("url-may-be-an-option") {
         return Err("it starts with `-`");
     }
     if url.chars().any(|character| character.is_control() || character == ' ') && url.contains("://") {
@@ -105,6 +105,7 @@ fn percent_decoded(path: &str) -> Result<String, &'static str> {
 
 /// The URL as it may be shown: a password that someone wrote into it stays out of the log.
 fn without_userinfo(url: &str) -> String {
+    planted!("password-of-a-url-in-an-error" => return url.to_owned());
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find('/').unwrap_or(rest.len());
     match rest[..end].rfind('@') {

@@ -204,6 +204,14 @@ async fn a_commit_with_one_broken_manifest_deletes_nothing_of_what_it_drops() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_commit_with_a_file_that_is_no_yaml_deletes_nothing_of_what_it_drops() {
+    let story = Story::begin().await;
+    let mut files = without(1);
+    files.insert("manifests/s1.yaml".to_owned(), service("s1", "app:1").replace("cpu: 256", "cpu: [256"));
+    story.deletes_nothing(|story| story.commit(&files), "this is not YAML").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_branch_that_is_gone_deletes_nothing() {
     let story = Story::begin().await;
     let rename = |story: &Story| {

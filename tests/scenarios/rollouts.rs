@@ -1,7 +1,10 @@
 //! A commit becomes a healthy service; a bad one goes back and stays back.
 
+use std::time::Duration;
+
 use reconciler::controller::Next;
 use reconciler::model::{Gate, ServiceKey};
+use simulator::faults::Fault;
 
 use crate::world::{World, mutating, service, service_with};
 
@@ -135,4 +138,27 @@ async fn a_dependent_goes_out_after_what_it_depends_on() {
     assert!(standing.values().all(|it| *it == Next::Settled), "{}", world.told());
     let created = |service: &serde_json::Value| service["createdAt"].as_f64().unwrap();
     assert!(created(&world.service("database").await) < created(&world.service("api").await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_out_about_an_older_commit_does_not_settle_the_newer_one() {
+    let mut world = World::new().await;
+    let manifests = |image: &str| [service("api", image), service_with("web", image, "  dependsOn: [api]\n")];
+    let one = world.commit(&manifests("app:1"));
+    world.settle(&one).await;
+    let two = world.commit(&manifests("app:2"));
+    // The look at the first commit takes so long that the second is there meanwhile.
+    let mut first = true;
+    world.simulator.set_fault(Box::new(move |_| match std::mem::replace(&mut first, false) {
+        true => Fault::NeverAnswer,
+        false => Fault::None,
+    }));
+    let operator = world.operator().await;
+    let (second, minutes) = (Duration::from_secs(1), Duration::from_secs(600));
+    world.run_through(&operator, &[(one, second), (two, minutes)]).await;
+    assert_eq!((world.runs("api").await, world.runs("web").await), ("api:2".into(), "web:2".into()));
+    let leading = async |name: &str| world.service(name).await["deployments"][0].clone();
+    let (api, web) = (leading("api").await, leading("web").await);
+    let came_up = api["updatedAt"].as_f64().unwrap();
+    assert!(web["createdAt"].as_f64().unwrap() >= came_up, "{api}\n{web}");
 }

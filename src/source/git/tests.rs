@@ -155,6 +155,26 @@ fn a_repository_with_a_missing_object_is_never_a_smaller_checkout() {
 }
 
 #[test]
+fn without_any_one_of_its_objects_a_commit_is_not_read() {
+    let source = Source::empty();
+    source.commit("One", &[API, ("manifests/overlays/production/api.yaml", "kind: Service # more\n")]);
+    let mut objects = Vec::new();
+    for folder in std::fs::read_dir(source.path().join("objects")).unwrap().map(|it| it.unwrap().path()) {
+        let inside = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+        objects.extend(inside.filter(|it| it.is_file()));
+    }
+    // The commit, four trees and two files.
+    assert_eq!(objects.len(), 7, "{objects:?}");
+    for object in objects {
+        let away = object.with_extension("away");
+        std::fs::rename(&object, &away).unwrap();
+        assert!(source.opened().fetch().is_err(), "without {}", object.display());
+        std::fs::rename(&away, &object).unwrap();
+        assert_eq!(new(source.opened().fetch()).files.len(), 2);
+    }
+}
+
+#[test]
 fn settings_that_cannot_work_are_refused_at_once() {
     let refusal = |change: fn(&mut GitSettings)| {
         let mut settings = settings("https://git.example.com/jobs.git", std::path::Path::new("/tmp"));

@@ -37,7 +37,7 @@ pub(crate) fn checkout(
     reading.ignored(&folder_tree, folder, &name, &mut collected)?;
     reading.folder(&folder_tree, folder, 0, &name, &mut collected)?;
     let files: BTreeMap<String, String> = collected.into_files();
-    if files.is_empty() {
+    if files.is_empty() && !planted!("empty-tree-is-a-checkout") {
         let folder = if folder.is_empty() { "the repository".to_owned() } else { format!("`{folder}`") };
         return Err(SourceError::NoManifest { revision: name, folder });
     }
@@ -130,6 +130,7 @@ impl<'a> Reading<'a> {
                 // `enter` bounds the depth, so this recursion ends.
                 MODE_TREE => {
                     debug_assert!(depth <= DEPTH_MAX);
+                    planted!("passes-over-a-folder-that-is-missing" => if self.tree(entry.id(), revision).is_err() { continue; });
                     let inner = self.tree(entry.id(), revision)?;
                     self.folder(&inner, &path, depth + 1, revision, collected)?;
                 }
@@ -137,6 +138,10 @@ impl<'a> Reading<'a> {
                     self.file(&entry, path, revision, collected)?;
                 }
                 MODE_FILE | MODE_EXECUTABLE => {}
+                MODE_SUBMODULE if planted!("passes-over-a-submodule") => {}
+                MODE_SYMLINK if planted!("takes-a-link-for-a-file") => {
+                    self.file(&entry, path, revision, collected)?;
+                }
                 mode => return Err(collected.refused(&path, refusal(mode))),
             }
         }
