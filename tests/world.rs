@@ -30,6 +30,11 @@ use tokio_util::sync::CancellationToken;
 /// The table of ledgers, where a world has one.
 pub const TABLE: &str = "reconciler";
 
+#[path = "web.rs"]
+pub mod web;
+
+use web::Pages;
+
 /// 2027-01-15T08:00:00Z
 const EPOCH: u64 = 1_800_000_000_000;
 
@@ -46,6 +51,7 @@ pub struct World {
     clock: Clock,
     folder: tempfile::TempDir,
     pub journal: Arc<Journal>,
+    pub web: Pages,
     region: String,
     cluster: String,
     commits: u64,
@@ -74,6 +80,7 @@ impl World {
                     eprintln!("{}", reconciler::report::log::terminal_line(event, Colour::Plain));
                 }
             })),
+            web: Pages::default(),
             region: region.to_owned(),
             cluster: cluster.to_owned(),
             commits: 0,
@@ -213,6 +220,26 @@ impl World {
             json!({"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": "80", "DefaultActions": forward}),
         );
         group.as_str().unwrap().to_owned()
+    }
+
+    /// An alarm that nobody feeds, in a state that stays until somebody sets another.
+    pub fn alarm(&self, name: &str, state: &str) {
+        let cloudwatch = |operation: &str, input: Value| {
+            self.set_up(|account, runtime| simulator::cloudwatch::call(account, runtime, operation, &input))
+        };
+        cloudwatch(
+            "PutMetricAlarm",
+            json!({
+                "AlarmName": name, "Namespace": "Api", "MetricName": "Errors", "Statistic": "Sum", "Period": 60,
+                "EvaluationPeriods": 1, "Threshold": 5, "ComparisonOperator": "GreaterThanThreshold",
+                "TreatMissingData": "ignore",
+            }),
+        );
+        let reason = match state {
+            "ALARM" => "Threshold Crossed: 1 datapoint [12.0] was greater than the threshold (5.0).",
+            _ => "Threshold Crossed: 1 datapoint [0.0] was not greater than the threshold (5.0).",
+        };
+        cloudwatch("SetAlarmState", json!({"AlarmName": name, "StateValue": state, "StateReason": reason}));
     }
 
     /// A secret; its ARN.
@@ -500,7 +527,7 @@ impl World {
             installation: "reconciler".to_owned(),
             now: Arc::new(move || Timestamp(i64::try_from(clock.now().0).unwrap())),
         };
-        let observer = Observer::new(aws.reader(), &self.cluster);
+        let observer = Observer::new(aws.reader(), &self.cluster).asking(self.web.web());
         Controller { engine: Arc::new(engine), observer: Arc::new(observer), timing: Timing::default() }
     }
 

@@ -121,6 +121,7 @@ pub(super) struct Clients {
     pub(super) logs: aws_sdk_ecs::Client,
     pub(super) parameters: aws_sdk_ecs::Client,
     pub(super) cloudformation: aws_sdk_sts::Client,
+    pub(super) alarms: aws_sdk_sts::Client,
     pub(super) dynamodb: aws_sdk_ecs::Client,
 }
 
@@ -210,11 +211,13 @@ fn clients(config: &SdkConfig) -> Clients {
     let dynamodb = ecs.clone().endpoint_resolver(other("dynamodb"));
     let sts = aws_sdk_sts::config::Builder::from(config).retry_partition(partition.clone());
     let cloudformation = sts.clone().endpoint_resolver(other("cloudformation"));
+    let alarms = sts.clone().endpoint_resolver(other("monitoring"));
     Clients {
         ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
         logs: aws_sdk_ecs::Client::from_conf(logs.build()),
         parameters: aws_sdk_ecs::Client::from_conf(parameters.build()),
         cloudformation: aws_sdk_sts::Client::from_conf(cloudformation.build()),
+        alarms: aws_sdk_sts::Client::from_conf(alarms.build()),
         dynamodb: aws_sdk_ecs::Client::from_conf(dynamodb.build()),
         scaling: aws_sdk_applicationautoscaling::Client::from_conf(
             aws_sdk_applicationautoscaling::config::Builder::from(config)

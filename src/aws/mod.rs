@@ -19,6 +19,7 @@ mod reader;
 mod requester;
 mod secret_shape;
 mod table;
+mod web;
 mod writer;
 mod xml;
 
@@ -41,9 +42,10 @@ pub use inspector::{
 pub use permit::{Permit, Turn};
 pub use reader::{
     CallerIdentity, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICE_REVISIONS_MAX, SERVICES_MAX,
-    TargetHealth, resource_id,
+    TASKS_MAX, TargetHealth, resource_id,
 };
 pub use requester::Requester;
 pub use secret_shape::SecretShape;
 pub use table::{Condition, Put, TableReader, TableWriter, Unmet};
+pub use web::{Loopback, Web};
 pub use writer::Writer;

@@ -58,13 +58,16 @@ const SERVICES_A_PAGE: usize = 100;
 /// ECS allows 5,000 services in a cluster.
 const SERVICE_PAGES_MAX: usize = 100;
 /// Most tasks per DescribeTasks.
-const TASKS_MAX: usize = 100;
+pub const TASKS_MAX: usize = 100;
+/// Tasks of one service that gates look at: ECS allows 5,000.
+const RUNNING_TASKS_MAX: usize = 5_000;
 
-const ACTIONS: [&str; 21] = [
+const ACTIONS: [&str; 22] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "cloudformation:ListExports",
+    "cloudwatch:DescribeAlarms",
     "ecs:DescribeServiceDeployments",
     "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
@@ -94,12 +97,13 @@ macro_rules! send {
 }
 
 // After the macro, which they use.
+mod alarms;
 mod scaling;
 mod schedules;
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 21] = ACTIONS;
+    pub const ACTIONS: [&str; 22] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -238,6 +242,26 @@ impl Reader {
         });
         let answer = send!(self, ecs.list_tasks, call, &body)?;
         Ok(strings(&answer.body["taskArns"]))
+    }
+
+    /// Tasks of a service that run or are to run, all pages up to [`RUNNING_TASKS_MAX`].
+    pub async fn list_running_tasks(&self, cluster: &str, service: &str) -> Result<Vec<String>, Error> {
+        let mut tasks = Vec::new();
+        let mut body = json!({
+            "cluster": cluster, "serviceName": service, "desiredStatus": "RUNNING", "maxResults": TASKS_MAX,
+        });
+        while tasks.len() < RUNNING_TASKS_MAX {
+            let attempt = format!("list the running tasks of `{service}`");
+            let call = Call::new("ecs:ListTasks", Category::ClusterResourceRead, attempt);
+            let mut answer = send!(self, ecs.list_tasks, call, &body)?;
+            tasks.extend(strings(&answer.body["taskArns"]));
+            let token = answer.body["nextToken"].take();
+            if token.as_str().is_none_or(str::is_empty) || token == body["nextToken"] {
+                break;
+            }
+            body["nextToken"] = token;
+        }
+        Ok(tasks)
     }
 
     /// Tasks that were started by this text: those that run, and those that stopped within the last hour

@@ -275,8 +275,12 @@ async fn a_list_of_schedules_that_repeats_its_token_ends_and_is_not_complete() {
 
 #[test]
 fn the_lists_of_actions_name_every_call_and_no_other() {
-    let reads =
-        [include_str!("reader.rs"), include_str!("reader/scaling.rs"), include_str!("reader/schedules.rs")];
+    let reads = [
+        include_str!("reader.rs"),
+        include_str!("reader/alarms.rs"),
+        include_str!("reader/scaling.rs"),
+        include_str!("reader/schedules.rs"),
+    ];
     let writes = [include_str!("writer.rs")];
     let requests = [include_str!("requester.rs")];
     for (sources, actions) in [
@@ -293,6 +297,7 @@ fn the_lists_of_actions_name_every_call_and_no_other() {
                 "ssm:",
                 "scheduler:",
                 "cloudformation:",
+                "cloudwatch:",
                 "application-autoscaling:",
                 "elasticloadbalancing:",
             ];

@@ -4,13 +4,14 @@ mod remembered;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
 use super::{Exit, Surroundings};
-use crate::aws::{self, CallerIdentity, ErrorKind, Inspector, Reader, Requester, TableReader};
+use crate::aws::{self, CallerIdentity, ErrorKind, Inspector, Loopback, Reader, Requester, TableReader, Web};
 use crate::config::{Account, LedgerPlace, Source};
 use crate::controller::{Controller, Engine, LookUp, Timing};
 use crate::journal::Journal;
@@ -443,8 +444,19 @@ pub fn controller(
         installation: account.installation.clone(),
         now: surroundings.now.clone(),
     };
-    let observer = Observer::new(aws.reader(), &environment.cluster);
+    let observer = Observer::new(aws.reader(), &environment.cluster).asking(Web::new(loopback(account)));
     Controller { engine: Arc::new(engine), observer: Arc::new(observer), timing }
+}
+
+/// Gates may ask this machine only where AWS itself is on it: with the simulator, never in an account.
+fn loopback(account: &Account) -> Loopback {
+    let endpoint = account.endpoint_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
+    let host = endpoint.as_ref().and_then(http::Uri::host).map(|host| host.trim_matches(['[', ']']));
+    let is_here = |host: &str| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback());
+    match account.simulated || host.is_some_and(is_here) {
+        true => Loopback::Allowed,
+        false => Loopback::Refused,
+    }
 }
 
 /// `error: ...`, with the causes that the message does not tell already.

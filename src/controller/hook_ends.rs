@@ -8,7 +8,7 @@ use super::settle::Case;
 use crate::journal::{Kind, Level};
 use crate::ledger;
 use crate::model::{Failure, HookOutcome, HookStage, HookTask, OpenHook, Quarantine, RolloutKind};
-use crate::report;
+use crate::report::{self, Aftermath};
 use crate::rollout::{self, Verdict};
 
 const BACK_OFF_MIN: Duration = Duration::from_secs(5);
@@ -173,6 +173,15 @@ impl Engine {
                     .await?;
                 self.journal.moved_on(&service.key);
                 self.journal.tell(self.hook_event(running, open, Kind::Failed, sentence));
+                let aftermath = match live.service.present() {
+                    Some(ecs) => Aftermath::Untouched {
+                        task_definition: ecs.task_definition(),
+                        healthy: ecs.running_count(),
+                        desired: ecs.desired_count(),
+                    },
+                    None => Aftermath::Stays { why: "the service was not created".to_owned() },
+                };
+                self.report(desired, service, &aftermath);
             }
             (HookStage::Before | HookStage::After, _) => {
                 self.ledger.update(&service.key, |record| record.end_hook(HookOutcome::Failed, now)).await?;

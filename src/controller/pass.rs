@@ -11,7 +11,7 @@ use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Again, Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService,
-    Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
+    Part, Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{
     self, Action, Cause, Decision, Difference, Held, HookRevision, PlannedHook, RevisionSource, ServicePlan,
@@ -127,6 +127,11 @@ impl Engine {
                 if let Some(replacement) = &plan.replaces {
                     return self.replace(desired, &plan, replacement).await;
                 }
+                if let Some(why) = without_its_alarms(&plan, live) {
+                    let event = Event::new((self.now)(), Kind::Held, why.clone());
+                    self.journal.tell_once(event.of(&service.key).digest(&service.digest));
+                    return Ok(Next::Held(why));
+                }
                 if live.service.present().is_none() {
                     self.forget_the_old_one(&service.key, &record).await?;
                 }
@@ -230,9 +235,13 @@ impl Engine {
                 .await?;
             return Ok(Next::Watch(WATCH_EVERY));
         }
-        // A deployment that completed may have failed the hooks after it.
+        // A deployment that completed may have failed the gates or hooks after it.
         let now = (self.now)();
-        let rejects = |it: &Quarantine| !completed || it.failure.gate == Gate::Hook && !it.is_released(now);
+        let rejects = |it: &Quarantine| {
+            // Hooks are what is tried again of one that failed them; the others take a new deployment.
+            let awaited = || it.failure.gate != Gate::Hook && plan::may_be_under_way(record, now);
+            !completed || it.failure.gate.judges_what_completed() && (!it.is_released(now) || awaited())
+        };
         if let Some(quarantine) =
             record.quarantine.as_ref().filter(|it| it.digest == service.digest && rejects(it))
         {
@@ -248,7 +257,9 @@ impl Engine {
         let good =
             !theirs && completed && known_good.is_none_or(|good| good.task_definition != task_definition);
         let untested = service.rollout.after.iter().any(|hook| !record.hook_is_done(&hook.digest));
-        if good && untested && !record.knows_no_end() {
+        // What ran before anything was known of it was judged by somebody else.
+        let ungated = !service.rollout.gates.is_empty() && known_good.is_some();
+        if good && (untested || ungated) && !record.knows_no_end() {
             return self.test_what_runs(desired, service, live, ecs, record).await;
         }
         let spec = AppliedSpec::of(service);
@@ -362,6 +373,8 @@ impl Engine {
             started_at: (self.now)(),
             revision: desired.revision.id.clone(),
             back_to: rollout::last_good(live, Some(record), &service.rollout),
+            changes: Vec::new(),
+            watched: crate::model::Watched::default(),
             course: None,
         };
         self.ledger.update(&service.key, |record| record.rollout = Some(rollout)).await?;
@@ -453,15 +466,7 @@ impl Engine {
                     task_definition: None,
                     deployment: None,
                     revision: work.revision.to_owned(),
-                    failure: Failure {
-                        at,
-                        gate: Gate::RefusedByAws,
-                        likely_cause: why.to_owned(),
-                        stopped_tasks: Vec::new(),
-                        unhealthy_targets: Vec::new(),
-                        events: Vec::new(),
-                        hook: None,
-                    },
+                    failure: Failure::new(at, Gate::RefusedByAws, why),
                     again: kept,
                     by: None,
                 });
@@ -469,6 +474,24 @@ impl Engine {
             .await?;
         Ok(again)
     }
+}
+
+/// Why a deployment does not begin that no gate could judge: an alarm that it names is not there.
+fn without_its_alarms(plan: &ServicePlan, live: &LiveService) -> Option<String> {
+    let deploys = plan.steps().iter().any(|step| match &step.action {
+        Action::CreateService { .. } => true,
+        Action::UpdateService { starts_deployment, .. } => *starts_deployment,
+        _ => false,
+    });
+    let missing = live.gates.alarms.iter().filter(|(_, alarm)| **alarm == Part::Absent);
+    let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+    (deploys && !missing.is_empty()).then(|| {
+        format!(
+            "its gate `alarms` names what is not in CloudWatch: {}; to go on: create it, or name another in \
+             `rollout.gates`",
+            missing.join(", ")
+        )
+    })
 }
 
 /// `2 of 2 running`

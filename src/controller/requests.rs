@@ -12,7 +12,7 @@ use crate::ledger;
 use crate::model::{
     Again, Desired, DesiredService, EcsService, Environment, Failure, Gate, GoingBack, IntentKind,
     LiveService, Ownership, Part, Quarantine, Request, Rollout, RolloutKind, ServiceRecord,
-    TaskDefinitionArn, Workload, tag,
+    TaskDefinitionArn, Watched, Workload, tag,
 };
 use crate::plan::{self, Action, Decision, Extent, Gateway, Hooks, ServicePlan, Step};
 use crate::rollout::{self, RollBack};
@@ -156,15 +156,7 @@ impl Engine {
             reason => reason.to_owned(),
         };
         let now = (self.now)();
-        let failure = Failure {
-            at: request.at.unwrap_or(now),
-            gate: Gate::Person,
-            likely_cause: reason,
-            stopped_tasks: Vec::new(),
-            unhealthy_targets: Vec::new(),
-            events: Vec::new(),
-            hook: None,
-        };
+        let failure = Failure::new(request.at.unwrap_or(now), Gate::Person, reason);
         let told = format!("{author} asks to go back to {to}{}", because(&request));
         self.ledger
             .update(&service.key, |record| {
@@ -222,6 +214,8 @@ impl Engine {
             started_at: (self.now)(),
             revision,
             back_to: Some(to.clone()),
+            changes: Vec::new(),
+            watched: Watched::default(),
             course: None,
         };
         let case = Case { desired, service, live, rollout: &taken_back };

@@ -4,19 +4,19 @@
 
 use std::time::Duration;
 
-use super::hooks::{Running, ServiceRevision};
+use super::hooks::{Running, SOON, ServiceRevision};
 use super::pass::{Engine, Next, WATCH_EVERY, WATCH_UNANSWERED_EVERY, running};
 use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
     AppliedSpec, Course, Desired, DesiredService, EcsService, Failure, Gate, HookStage, LastGood,
-    LiveService, OnFailure, Ownership, Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceRecord,
+    LiveService, OnFailure, Ownership, Part, Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceRecord,
     Timestamp, Workload,
 };
 use crate::plan::{self, Action, Decision, Extent, Hooks, ServicePlan, Step, WayBack, with_settings};
-use crate::report;
-use crate::rollout::{self, RollBack, Verdict};
+use crate::report::{self, Aftermath};
+use crate::rollout::{self, GatesVerdict, RollBack, Verdict};
 
 /// How long until a deployment that waits for a person is looked at again.
 const PAUSED_EVERY: Duration = Duration::from_secs(15);
@@ -74,7 +74,20 @@ impl Engine {
         let rollout = &Rollout { course, ..case.rollout.clone() };
         let case = Case { rollout, ..case };
         let Case { service, live, .. } = case;
-        match rollout::judge(rollout, &service.rollout, live, (self.now)()) {
+        let verdict = rollout::judge(rollout, &service.rollout, live, (self.now)());
+        let under_way =
+            matches!(verdict, Verdict::Progressing { .. } | Verdict::Failing { .. } | Verdict::Completed);
+        if let Some(failure) = self.rejected(case).filter(|_| under_way) {
+            return Box::pin(self.failed(case, failure)).await.map(Some);
+        }
+        if under_way && has_gates(case) {
+            self.tell_old_alarms(case);
+            let fired = rollout::alarm_that_fails(rollout, &service.rollout, live, (self.now)());
+            if let Some(failure) = fired {
+                return Box::pin(self.failed(case, failure)).await.map(Some);
+            }
+        }
+        match verdict {
             Verdict::Progressing { sentence } | Verdict::Unknown { sentence } => {
                 self.journal.tell_once(self.event(case, Kind::Progress, sentence));
                 Ok(watch_on(service, rollout))
@@ -87,14 +100,11 @@ impl Engine {
                 self.journal.tell_once(self.event(case, Kind::Failing, sentence));
                 Ok(watch_on(service, rollout))
             }
-            Verdict::Completed => match Box::pin(self.test(case)).await? {
-                Tested::Passed => self.completed(case).await,
-                Tested::NotYet(next) => Ok(Some(next)),
-                Tested::MovedOn => {
-                    self.ledger.update(&service.key, |record| record.rollout = None).await?;
-                    Ok(None)
-                }
-            },
+            Verdict::Completed if has_gates(case) => {
+                let rollout = self.watched(case).await?;
+                Box::pin(self.pass_gates(Case { rollout: &rollout, ..case })).await
+            }
+            Verdict::Completed => Box::pin(self.passed_gates(case)).await,
             Verdict::Superseded { sentence } => {
                 self.journal.tell(self.event(case, Kind::Drift, sentence));
                 self.ledger.update(&service.key, |record| record.rollout = None).await?;
@@ -102,6 +112,66 @@ impl Engine {
             }
             Verdict::RolledBackByEcs(failure) | Verdict::Failed(failure) => {
                 Box::pin(self.failed(case, *failure)).await.map(Some)
+            }
+        }
+    }
+
+    /// Why this deployment was found to be no good before: what a gate has said of it stands, whatever it would
+    /// say now.
+    fn rejected(&self, case: Case<'_>) -> Option<Failure> {
+        let Case { service, rollout, .. } = case;
+        let quarantine = self.ledger.record(&service.key)?.quarantine?;
+        let same = quarantine.digest == rollout.digest
+            && quarantine.deployment.is_some()
+            && quarantine.deployment == rollout.deployment;
+        let stands =
+            same && rollout.kind == RolloutKind::Deploy && quarantine.failure.gate.judges_what_completed();
+        stands.then_some(quarantine.failure)
+    }
+
+    /// The rollout with what its gates remember after this look, on disk where that is new.
+    async fn watched(&self, case: Case<'_>) -> Result<Rollout, ledger::Error> {
+        let Case { service, live, rollout, .. } = case;
+        let watched = rollout::watch(rollout, &service.rollout, live, (self.now)());
+        let rollout = Rollout { watched, ..rollout.clone() };
+        if rollout != *case.rollout {
+            self.ledger.update(&service.key, |record| record.rollout = Some(rollout.clone())).await?;
+        }
+        Ok(rollout)
+    }
+
+    async fn pass_gates(&self, case: Case<'_>) -> Result<Option<Next>, ledger::Error> {
+        let Case { service, live, rollout, .. } = case;
+        match rollout::judge_gates(rollout, &service.rollout, live, (self.now)()) {
+            GatesVerdict::Passed => self.passed_gates(case).await,
+            GatesVerdict::Waiting { sentence, next_look } => {
+                self.journal.tell_once(self.event(case, Kind::Progress, sentence));
+                Ok(Some(Next::Watch(next_look.clamp(SOON, WATCH_EVERY))))
+            }
+            GatesVerdict::Failed(failure) => Box::pin(self.failed(case, *failure)).await.map(Some),
+        }
+    }
+
+    fn tell_old_alarms(&self, case: Case<'_>) {
+        let names = rollout::alarms_before(case.rollout, &case.service.rollout, case.live);
+        if !names.is_empty() {
+            let sentence = format!(
+                "{} was in ALARM before this deployment began, and does not count against it",
+                names.join(", ")
+            );
+            self.journal.tell_once(self.event(case, Kind::Failing, sentence));
+        }
+    }
+
+    /// ECS has completed it, and its gates let it pass: its hooks are left.
+    async fn passed_gates(&self, case: Case<'_>) -> Result<Option<Next>, ledger::Error> {
+        let Case { service, .. } = case;
+        match Box::pin(self.test(case)).await? {
+            Tested::Passed => self.completed(case).await,
+            Tested::NotYet(next) => Ok(Some(next)),
+            Tested::MovedOn => {
+                self.ledger.update(&service.key, |record| record.rollout = None).await?;
+                Ok(None)
             }
         }
     }
@@ -135,17 +205,8 @@ impl Engine {
             return Ok(Tested::Passed);
         }
         planted!("untested-is-good" => return Ok(Tested::Passed));
-        let record = self.ledger.record(&service.key).unwrap_or_default();
-        let rejected = record.quarantine.filter(|quarantine| {
-            quarantine.failure.gate == Gate::Hook
-                && quarantine.digest == rollout.digest
-                && quarantine.deployment == rollout.deployment
-        });
-        if let Some(quarantine) = rejected {
-            return Box::pin(self.failed(case, quarantine.failure)).await.map(Tested::NotYet);
-        }
         let after = &service.rollout.after;
-        if rollout.digest != service.digest && !after.is_empty() {
+        if rollout.digest != service.digest && service.rollout.judges_what_completed() {
             return Ok(Tested::MovedOn);
         }
         let record = self.ledger.record(&service.key).unwrap_or_default();
@@ -207,6 +268,17 @@ impl Engine {
         let count = live.service.present().map(|ecs| format!(", {}", running(ecs))).unwrap_or_default();
         let sentence = format!("runs {}{again}{count}, after {took} s", rollout.task_definition);
         self.journal.tell_once(self.event(case, kind, sentence));
+        // Who takes something back by hand knows why.
+        let record = self.ledger.record(&service.key).unwrap_or_default();
+        let by_hand = record.quarantine.is_some_and(|it| it.by.is_some());
+        if let (RolloutKind::RollBack, false, Some(ecs)) = (rollout.kind, by_hand, live.service.present()) {
+            let aftermath = Aftermath::RunsAgain {
+                task_definition: rollout.task_definition.clone(),
+                healthy: ecs.running_count(),
+                desired: ecs.desired_count(),
+            };
+            self.report(case.desired, service, &aftermath);
+        }
         Ok(None)
     }
 
@@ -323,6 +395,11 @@ impl Engine {
             self.journal.tell_once(self.event(case, Kind::Held, sentence.clone()));
             return Ok(Next::Held(sentence));
         }
+        // While ECS is still at it, it may be stopped, and then ECS goes back to all that was before. Whether it
+        // can be is read only once there is a reason to.
+        if !told && live.deployments == Part::Absent && is_at_work(case) {
+            return Ok(Next::Watch(SOON));
+        }
         let back = match rollout::roll_back(rollout, live, &before) {
             RollBack::ByEcs => RollBack::ByEcs,
             _ if service.rollout.on_failure == OnFailure::Hold => {
@@ -368,6 +445,8 @@ impl Engine {
                 }
             })
             .await?;
+        let why = format!("the way back failed too, {}", failure.likely_cause);
+        self.report(case.desired, case.service, &Aftermath::Stays { why });
         Ok(Next::Held(format!("the roll-back failed too: {}", failure.likely_cause)))
     }
 
@@ -376,7 +455,23 @@ impl Engine {
         let key = &case.service.key;
         self.ledger.update(key, |record| record.rollout = None).await?;
         self.journal.tell(self.event(case, Kind::Rollback, format!("{key}: not taken back: {why}")));
+        self.report(case.desired, case.service, &Aftermath::Stays { why: why.to_owned() });
         Ok(Next::Held(why.to_owned()))
+    }
+
+    /// Tells all that is known of the failure that the service is held for, now that it is at rest.
+    pub(super) fn report(&self, desired: &Desired, service: &DesiredService, aftermath: &Aftermath) {
+        let Some(quarantine) = self.ledger.record(&service.key).and_then(|record| record.quarantine) else {
+            return;
+        };
+        let commit = match quarantine.revision == desired.revision.id {
+            true => desired.revision.to_string(),
+            false => quarantine.revision.chars().take(7).collect(),
+        };
+        let text = report::failure_text(&service.key, &commit, &quarantine, aftermath);
+        let event = Event::new((self.now)(), Kind::Report, text).of(&service.key).digest(&quarantine.digest);
+        let event = event.revision(&quarantine.revision).deployment(quarantine.deployment.as_deref());
+        self.journal.tell_once(event);
     }
 
     /// ECS goes back by itself; that is watched like a roll-back of ours.
@@ -392,6 +487,8 @@ impl Engine {
             deployment: None,
             started_at: (self.now)(),
             back_to: None,
+            changes: Vec::new(),
+            watched: crate::model::Watched::default(),
             course: None,
             ..rollout.clone()
         };
@@ -455,6 +552,21 @@ impl Engine {
     }
 }
 
+fn is_at_work(case: Case<'_>) -> bool {
+    let primary = case.live.service.present().and_then(EcsService::primary);
+    primary.is_some_and(|it| {
+        it.rollout_state() == Some("IN_PROGRESS") && Some(it.id()) == case.rollout.deployment.as_deref()
+    })
+}
+
+/// Whether gates have a say: only those that Git asked for with this very content.
+fn has_gates(case: Case<'_>) -> bool {
+    let Case { service, rollout, .. } = case;
+    rollout.kind == RolloutKind::Deploy
+        && rollout.digest == service.digest
+        && !service.rollout.gates.is_empty()
+}
+
 /// Goes on watching, unless Git asks for something else by now: a fix must not wait.
 fn watch_on(service: &DesiredService, rollout: &Rollout) -> Option<Next> {
     let wants_another = rollout.kind == RolloutKind::Deploy && rollout.digest != service.digest;
@@ -492,6 +604,8 @@ pub(super) fn adoptable(
         started_at: now,
         revision: desired.revision.id.clone(),
         back_to: rollout::last_good(live, Some(record), &service.rollout),
+        changes: Vec::new(),
+        watched: crate::model::Watched::default(),
         course: None,
     })
 }

@@ -53,6 +53,7 @@ pub struct Work<'a> {
 
 /// How the steps went.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one is made for a whole plan, and taken apart at once")]
 pub enum Execution {
     /// All of them.
     Done {
@@ -205,6 +206,10 @@ impl Run<'_> {
             before: self.outcome.primary.clone(),
             content,
             body,
+            changes: match kind {
+                IntentKind::Create | IntentKind::Update => step::changes(self.work),
+                _ => Vec::new(),
+            },
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };
         let left_over = self.intended.is_none();

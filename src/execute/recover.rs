@@ -6,7 +6,7 @@ use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Deployment, DesiredService, EcsService, Intent, IntentKind, LiveService, Part, Rollout, RolloutKind,
-    TaskDefinitionArn, Timestamp,
+    TaskDefinitionArn, Timestamp, Watched,
 };
 
 /// How far our clock may run ahead of ECS's.
@@ -48,6 +48,8 @@ pub async fn recover(
         },
         revision: intent.revision.clone(),
         back_to: back_to.filter(|_| kind == RolloutKind::Deploy).cloned(),
+        changes: intent.changes.clone(),
+        watched: Watched::default(),
         course: None,
     };
     // Not yet `applied`: the steps after this one may not have been made.

@@ -5,8 +5,12 @@ use serde_json::json;
 use super::Work;
 use crate::aws::{self, Answer, Category, Permit, Writer, resource_id};
 use crate::journal::Kind;
-use crate::model::{EcsService, Json, Rollout, RolloutKind, Schedule, TaskDefinitionArn, Timestamp, tag};
-use crate::plan::{Action, RevisionSource};
+use crate::model::{
+    ChangedField, EcsService, Json, Rollout, RolloutKind, Schedule, TaskDefinitionArn, Timestamp, Watched,
+    tag,
+};
+use crate::plan::{Action, Decision, RevisionSource};
+use crate::report;
 
 /// What is known so far: from the observation, then from each answer.
 #[derive(Clone, Debug, Default)]
@@ -392,7 +396,18 @@ fn rollout(
         started_at,
         revision: work.revision.to_owned(),
         back_to,
+        changes: changes(work),
+        watched: Watched::default(),
         course: None,
+    }
+}
+
+/// What the report of its failure will say that it changed.
+pub(super) fn changes(work: &Work<'_>) -> Vec<ChangedField> {
+    match (&work.plan.decision, work.kind) {
+        (Decision::Change { differences, .. }, RolloutKind::Deploy) => report::changed_fields(differences),
+        (Decision::Change { .. }, RolloutKind::RollBack)
+        | (Decision::Unchanged | Decision::Held { .. }, _) => Vec::new(),
     }
 }
 

@@ -194,6 +194,8 @@ async fn steps_are_made_in_order_and_each_is_filled_in_from_the_one_before() {
         started_at: Timestamp(1_700_500),
         revision: "4c1f9e2".to_owned(),
         back_to: Some(arn(1)),
+        changes: Vec::new(),
+        watched: crate::model::Watched::default(),
         course: None,
     };
     assert_eq!(execution, Execution::Done { started: Some(rollout.clone()) });
@@ -548,6 +550,8 @@ fn a_rollout_without_an_id_gets_it_once_its_deployment_shows() {
             started_at: Timestamp(started_at),
             revision: "4c1f9e2".to_owned(),
             back_to: None,
+            changes: Vec::new(),
+            watched: crate::model::Watched::default(),
             course: None,
         };
         now(stage.ledger.update(&stage.desired.key, |record| record.rollout = Some(rollout))).unwrap();

@@ -74,6 +74,9 @@ pub enum Kind {
     /// A rollout failed.
     Failed,
     Rollback,
+    /// All that is known of a failure, once the service is at rest again. The only reason with lines of its own
+    /// beside diagnostics.
+    Report,
     /// A wanted change is not made now.
     Held,
     /// The service is as Git wants it, and healthy.
@@ -85,7 +88,7 @@ pub enum Kind {
 impl Event {
     pub fn new(timestamp: Timestamp, event: Kind, reason: impl Into<String>) -> Self {
         let level = match event {
-            Kind::Refused | Kind::Failed => Level::Error,
+            Kind::Refused | Kind::Failed | Kind::Report => Level::Error,
             Kind::Source | Kind::Drift | Kind::Failing | Kind::Rollback | Kind::Held | Kind::Retry => {
                 Level::Warn
             }
@@ -175,6 +178,7 @@ impl Kind {
             Kind::Failing => "failing",
             Kind::Failed => "failed",
             Kind::Rollback => "rollback",
+            Kind::Report => "report",
             Kind::Held => "held",
             Kind::Settled => "settled",
             Kind::Retry => "retry",

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, json};
 
-use crate::model::{DesiredScheduledTask, DesiredService, Digest, Hook, HookDefinition, Json, OnFailure};
+use crate::model::{
+    DesiredScheduledTask, DesiredService, Digest, GatePolicy, Hook, HookDefinition, Json, OnFailure,
+};
 
 /// Lists of a container whose order means nothing, with the member that sorts them.
 const UNORDERED: [(&str, &str); 2] = [("environment", "name"), ("secrets", "name")];
@@ -37,6 +39,9 @@ pub fn digest(service: &DesiredService) -> Digest {
         if !hooks.is_empty() {
             rollout[stage] = hooks.iter().map(whole_hook).collect();
         }
+    }
+    if !service.rollout.gates.is_empty() {
+        rollout["gates"] = service.rollout.gates.iter().map(GatePolicy::canonical).collect();
     }
     Digest::of(&json!({
         "taskDefinition": canonical(&service.task_definition),

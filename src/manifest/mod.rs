@@ -7,6 +7,7 @@ mod environment;
 mod fields;
 mod files;
 mod flat;
+mod gates;
 mod hooks;
 mod limits;
 mod lookups;

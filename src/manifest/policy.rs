@@ -12,13 +12,13 @@ use crate::model::{Drift, EnvironmentSync, Json, OnFailure, RolloutPolicy, SyncP
 use crate::shape::api::{Api, Shape, Type};
 use crate::shape::layout::{DRIFT, ON_FAILURE};
 
-pub const ROLLOUT_FIELDS: [&str; 4] = ["timeout", "onFailure", "before", "after"];
+pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
 pub const SYNC_FIELDS: [&str; 5] = ["drift", "prune", "replace", "ignore", "windows"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 3] = ["prune", "pruneMaxPercent", "windows"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Reads all of `rollout` but its hooks.
+/// Reads all of `rollout` but its hooks and gates.
 pub fn rollout(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> RolloutPolicy {
     let mut policy = RolloutPolicy::default();
     let fields = Fields::read(node, "`rollout`", &ROLLOUT_FIELDS, key.span, diagnostics);

@@ -10,7 +10,7 @@ use super::files::Files;
 use super::node::{Key, Node, Span, Value};
 use super::places::Places;
 use super::typed::Walk;
-use super::{hooks, policy, scalar, scaling};
+use super::{gates, hooks, policy, scalar, scaling};
 use crate::model::{DesiredService, Digest, FieldPath, Json, RolloutPolicy, Scaling, ServiceKey, SyncPolicy};
 use crate::shape::api::Api;
 use crate::shape::layout::{SERVICE, TASK_DEFINITION};
@@ -45,7 +45,11 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
     let task_definition = section("taskDefinition", TASK_DEFINITION, diagnostics);
     let service = section("service", SERVICE, diagnostics);
     let scaling = fields.get("scaling").and_then(|entry| scaling::read(entry, api, &mut places, diagnostics));
-    let rollout = fields.get("rollout").map(|(key, node)| policy::rollout(key, node, diagnostics));
+    let mut rollout =
+        fields.get("rollout").map(|(key, node)| policy::rollout(key, node, diagnostics)).unwrap_or_default();
+    if let Some((_, node)) = fields.get("rollout") {
+        rollout.gates = gates::read(node, &mut places, diagnostics);
+    }
     let hooks =
         fields.get("rollout").map(|(_, node)| hooks::read(node, manifest, api, &mut places, diagnostics));
     let sync = fields
@@ -59,12 +63,13 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
     if let Json::Object(object) = &mut task_definition {
         supply_family(object, manifest, &mut places);
     }
+    gates::check(&rollout.gates, &task_definition, &service, &places, diagnostics);
     Some(Draft {
         key: ServiceKey::new(manifest.name.as_str()),
         task_definition,
         service,
         scaling,
-        rollout: rollout.unwrap_or_default(),
+        rollout,
         hooks: hooks.unwrap_or_default(),
         sync: sync.unwrap_or_default(),
         depends_on,

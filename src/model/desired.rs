@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DesiredScheduledTask, Digest, FieldPath, Hook, Json, LookedUp, Revision, Segment, ServiceKey, Window,
+    DesiredScheduledTask, Digest, FieldPath, GatePolicy, Hook, Json, LookedUp, Revision, Segment, ServiceKey,
+    Window,
 };
 
 /// Everything one commit wants of one environment.
@@ -100,6 +101,8 @@ pub struct RolloutPolicy {
     /// From the start of a deployment to COMPLETED; then it counts as failed.
     pub timeout: Duration,
     pub on_failure: OnFailure,
+    /// What judges a deployment beside ECS, in order.
+    pub gates: Vec<GatePolicy>,
     /// One-off tasks before a deployment, in order.
     pub before: Vec<Hook>,
     /// One-off tasks after a deployment has completed, before it counts as good.
@@ -107,6 +110,12 @@ pub struct RolloutPolicy {
 }
 
 impl RolloutPolicy {
+    /// Whether a deployment that ECS completed still has to be judged: then only the ledger knows which one
+    /// was found good.
+    pub fn judges_what_completed(&self) -> bool {
+        !self.after.is_empty() || !self.gates.is_empty()
+    }
+
     pub fn hooks(&self) -> impl Iterator<Item = &Hook> {
         self.before.iter().chain(&self.after)
     }
@@ -124,6 +133,7 @@ impl Default for RolloutPolicy {
         Self {
             timeout: Duration::from_secs(15 * 60),
             on_failure: OnFailure::Rollback,
+            gates: Vec::new(),
             before: Vec::new(),
             after: Vec::new(),
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, Json, LiveScheduledTask, Overriding, Ownership, Request, ServiceKey, StagedDeployment,
+    Digest, Json, LiveGates, LiveScheduledTask, Overriding, Ownership, Request, ServiceKey, StagedDeployment,
     StoppedTask, TaskDefinitionArn, Timestamp, UnhealthyTarget, tag, tags,
 };
 
@@ -71,6 +71,8 @@ pub struct LiveService {
     pub target_health: Option<(usize, usize)>,
     /// Read only while a hook is under way.
     pub hook: LiveHook,
+    /// Read only for a rollout that gates judge.
+    pub gates: LiveGates,
 }
 
 impl LiveService {
@@ -89,6 +91,7 @@ impl LiveService {
             unhealthy_targets: Vec::new(),
             target_health: None,
             hook: LiveHook { revision: None, task: Part::Absent },
+            gates: LiveGates::default(),
         }
     }
 }

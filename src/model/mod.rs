@@ -1,9 +1,11 @@
 //! The nouns that travel from a commit to a settled service. Data only: no I/O, no decisions.
 
+mod address;
 mod checkout;
 mod desired;
 mod digest;
 mod failure;
+mod gate;
 mod holder;
 mod hook;
 mod live;
@@ -21,13 +23,20 @@ mod tags;
 mod timestamp;
 mod window;
 
+pub use address::AddressKind;
 pub use checkout::Checkout;
 pub use desired::{
     Desired, DesiredService, Drift, Environment, EnvironmentSync, OnFailure, Origin, Origins, RolloutPolicy,
     Scaling, SyncPolicy,
 };
 pub use digest::Digest;
-pub use failure::{Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget};
+pub use failure::{
+    ChangedField, FAILURE_BYTES_MAX, Failure, Gate, StoppedContainer, StoppedTask, UnhealthyTarget,
+};
+pub use gate::{
+    AlarmState, AlarmsGate, GateNote, GatePolicy, HttpAnswer, HttpCheck, HttpGate, LiveAlarm, LiveGates,
+    LiveTarget, RunningTask, Watched,
+};
 pub use holder::Holder;
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use live::{

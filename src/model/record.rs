@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
 use super::{
-    Course, DesiredService, Digest, EcsService, Failure, FieldPath, Hook, HookOutcome, Json, OpenHook, Part,
-    PastHook, REVISION_ONLY, Scaling, TaskDefinitionArn, Timestamp, Workload,
+    ChangedField, Course, DesiredService, Digest, EcsService, Failure, FieldPath, Hook, HookOutcome, Json,
+    OpenHook, Part, PastHook, REVISION_ONLY, Scaling, TaskDefinitionArn, Timestamp, Watched, Workload,
 };
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
@@ -298,6 +298,9 @@ pub struct Intent {
     /// The PRIMARY deployment before the call: whatever became of the call, it did not start this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
+    /// What the rollout changes that the call starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangedField>,
     pub at: Timestamp,
 }
 
@@ -312,6 +315,7 @@ impl Intent {
             content: None,
             body: None,
             before: None,
+            changes: Vec::new(),
             at,
         }
     }
@@ -436,6 +440,12 @@ pub struct Rollout {
     pub revision: String,
     /// The revision to go back to: the last that completed a deployment, when this one started.
     pub back_to: Option<TaskDefinitionArn>,
+    /// What it changes, the first few, for the report should it fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangedField>,
+    /// What its gates remember.
+    #[serde(default, skip_serializing_if = "Watched::is_empty")]
+    pub watched: Watched,
     /// How far ECS was seen to take it, where it shifts traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub course: Option<Course>,

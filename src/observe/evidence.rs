@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::parallel::{in_parallel, read};
 use super::redact::redact;
-use super::{Observer, Want, stages};
+use super::{Observer, Want, gates, stages};
 use crate::model::{
-    EcsService, Json, LiveService, LiveTaskDefinition, Part, Rollout, ServiceDeployment,
+    EcsService, Json, LiveService, LiveTarget, LiveTaskDefinition, Part, Rollout, ServiceDeployment,
     ServiceDeploymentStatus, ServiceKey, StagedDeployment, StoppedContainer, StoppedTask, Timestamp,
     UnhealthyTarget,
 };
@@ -20,6 +20,8 @@ const TARGET_GROUPS_MAX: usize = 5;
 const STOPPED_TASKS_MAX: usize = 10;
 /// Tasks whose logs are read; those that follow rarely say anything new.
 const LAST_WORDS_TASKS_MAX: usize = 2;
+/// Lines that are kept of each container.
+const LAST_LINES_MAX: usize = 5;
 
 /// While ECS counts no further failed task, those that were read serve for so long.
 const STOPPED_TASKS_SERVE: Duration = Duration::from_secs(60);
@@ -83,12 +85,17 @@ impl Observer {
         now: Timestamp,
         live: &mut LiveService,
     ) {
+        let gated = gates::is_gated(want, service, rollout);
         // Where traffic is shifted, nothing but the service deployments tells the end of one from its middle.
         let ended = service.shifts_traffic() && stages::current(service).is_none();
         let decided = !is_leading(service, rollout)
             || ended
             || (!service.shifts_traffic() && is_late(want, rollout, None, now))
             || rollout.digest != want.desired.digest
+            // Found to be no good while ECS is at it: whether it can be stopped is told there alone.
+            || gates::is_rejected(want, rollout)
+            // When it completed, by ECS's clock, likewise.
+            || (gated && rollout.watched.completed_at.is_none())
             || want.record.is_some_and(|record| record.going_back.is_some());
         let deployments = async {
             match decided {
@@ -111,12 +118,16 @@ impl Observer {
             let (deployments, ()) = tokio::join!(deployments, self.target_health(groups, live));
             live.deployments = deployments;
         }
+        if gated {
+            self.for_gates(want, rollout, now, live).await;
+        }
+        let bakes = gated && gates::tasks_came_and_went(want, service, rollout, now);
         let late = is_late(want, rollout, live.staged.present(), now);
         if late && !matches!(live.deployments, Part::Present(_)) {
             // A way back begins with what can be stopped.
             live.deployments = self.service_deployments(want).await;
         }
-        if is_going_wrong(late, service, rollout, &live.deployments) {
+        if bakes || is_going_wrong(late, service, rollout, &live.deployments) {
             let counted = (!decided && !late).then(|| counted(service, rollout)).flatten();
             live.stopped_tasks = self.stopped_tasks_once(want, rollout, counted, now).await;
         }
@@ -154,6 +165,7 @@ impl Observer {
     /// Leaves `target_health` empty if a target group can't be read: a part of it would mislead.
     async fn target_health(&self, mut groups: Vec<&str>, live: &mut LiveService) {
         groups.truncate(TARGET_GROUPS_MAX);
+        groups.sort_unstable();
         groups.dedup();
         if groups.is_empty() {
             return;
@@ -161,8 +173,22 @@ impl Observer {
         let reads = groups.iter().map(|group| read(self.reader.describe_target_health(group))).collect();
         let health = in_parallel(reads).await;
         let (mut healthy, mut all) = (0, 0);
+        let mut seen = Vec::new();
         for (group, targets) in groups.iter().zip(health) {
-            let Ok(targets) = targets else { return };
+            let targets = match targets {
+                Ok(targets) => targets,
+                Err(error) => {
+                    live.gates.targets = Some(Part::Unreadable(error.to_string()));
+                    return;
+                }
+            };
+            seen.extend(targets.iter().map(|target| LiveTarget {
+                target_group: (*group).to_owned(),
+                target: target.target.clone(),
+                state: target.state.clone(),
+                reason: target.reason.clone(),
+                description: target.description.clone(),
+            }));
             // Old tasks on their way out say nothing about the new ones.
             for target in targets.into_iter().filter(|it| it.state != "draining" && it.state != "unused") {
                 all += 1;
@@ -178,6 +204,7 @@ impl Observer {
             }
         }
         live.target_health = Some((healthy, all));
+        live.gates.targets = Some(Part::Present(seen));
     }
 
     /// The stopped tasks of our own deployment, newest first.
@@ -207,8 +234,8 @@ impl Observer {
         for container in task.containers.iter_mut().filter(|container| container.exit_code.is_some()) {
             let Some((group, prefix)) = log_of(revision, &container.name) else { continue };
             let stream = format!("{prefix}/{}/{id}", container.name);
-            let lines = self.reader.last_log_lines(group, &stream, 1).await.unwrap_or_default();
-            container.last_line = lines.last().map(|line| redact(line));
+            let lines = self.reader.last_log_lines(group, &stream, LAST_LINES_MAX).await.unwrap_or_default();
+            container.last_lines = lines.iter().map(|line| redact(line)).collect();
         }
     }
 }
@@ -291,10 +318,15 @@ pub(super) fn stopped_task(task: &Json) -> StoppedTask {
                 name: container["name"].as_str().unwrap_or_default().to_owned(),
                 exit_code: container["exitCode"].as_i64(),
                 reason: container["reason"].as_str().map(str::to_owned),
-                last_line: None,
+                last_lines: Vec::new(),
             })
             .collect(),
-        stopped_at: task["stoppedAt"].as_f64().map(Timestamp::from_seconds).unwrap_or_default(),
+        // ECS lists a task as stopped when it is asked to be, which may be minutes before it is.
+        stopped_at: ["stoppedAt", "executionStoppedAt", "stoppingAt"]
+            .into_iter()
+            .find_map(|member| task[member].as_f64())
+            .map(Timestamp::from_seconds)
+            .unwrap_or_default(),
     }
 }
 

@@ -126,7 +126,7 @@ async fn the_log_of_a_task_that_failed_is_read_without_what_may_be_secret() {
     let found = found.present().unwrap().clone();
     assert_eq!(found.last_words, ["connecting with password=***", "refused"]);
     let stopped = found.stopped.unwrap();
-    assert_eq!(stopped.containers[0].last_line.as_deref(), Some("refused"));
+    assert_eq!(stopped.containers[0].last_line(), Some("refused"));
     // One that went well is not asked for more.
     let (_, calls) = look(&asked(Some(TASK)), 5, &[], Some(task("STOPPED", Some(0)))).await;
     assert_eq!(calls, ["DescribeTasks"]);

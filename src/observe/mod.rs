@@ -3,6 +3,7 @@
 //! An observation never fails as a whole: each part that could not be read says so.
 
 mod evidence;
+mod gates;
 mod hooks;
 mod lookups;
 mod parallel;
@@ -27,12 +28,13 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::aws::Reader;
+use crate::aws::{Reader, Web};
 use crate::model::{
     Applied, DesiredService, EcsService, Live, LiveService, Part, ServiceKey, ServiceRecord, Timestamp,
 };
 
 use evidence::StoppedMemory;
+use gates::Checks;
 pub use lookups::look_up;
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
@@ -93,6 +95,9 @@ pub struct Observer {
     revisions: RevisionMemory,
     missing: MissingMemory,
     stopped: StoppedMemory,
+    /// What URLs of gates are asked with; whoever only looks has none.
+    web: Option<Web>,
+    checks: Checks,
     green: stages::GreenMemory,
 }
 
@@ -107,8 +112,16 @@ impl Observer {
             revisions: RevisionMemory::default(),
             missing: MissingMemory::default(),
             stopped: StoppedMemory::default(),
+            web: None,
+            checks: Checks::default(),
             green: stages::GreenMemory::default(),
         }
+    }
+
+    /// The same, and asks the URLs of gates.
+    #[must_use]
+    pub fn asking(self, web: Web) -> Self {
+        Self { web: Some(web), ..self }
     }
 
     pub fn cluster(&self) -> &str {
@@ -133,11 +146,12 @@ impl Observer {
         let names: Vec<Name<'_>> = wanted.chain(leaving).collect();
         let mut services = self.services(&names, now).await;
         let details = wants.iter().map(|want| read(self.details(want, &services, now))).collect();
-        let (mut scaling, live, targets, mut revisions) = tokio::join!(
+        let (mut scaling, live, targets, mut revisions, alarms) = tokio::join!(
             self.scaling(wants, &services),
             in_parallel(details),
             self.targets_left(departing, &services),
-            self.service_revisions(wants, &services)
+            self.service_revisions(wants, &services),
+            self.alarms(wants, &services)
         );
         scaling.extend(targets);
         let left = departing.iter().map(|it| (it.key.clone(), LiveService::absent()));
@@ -150,6 +164,9 @@ impl Observer {
                     && let Some(service) = services.remove(&key)
                 {
                     live.service = service;
+                }
+                if let Some(want) = wants.iter().find(|want| *want.key() == key) {
+                    live.gates.alarms = gates::of_service(want, &alarms);
                 }
                 if let Some(revision) = revisions.remove(&key) {
                     live.service_revision = revision;
@@ -198,7 +215,10 @@ impl Observer {
                 }
                 match want.record.and_then(|record| record.rollout.as_ref()) {
                     Some(rollout) => self.evidence(want, service, rollout, now, &mut live).await,
-                    None => self.stopped.forget(want.key()),
+                    None => {
+                        self.stopped.forget(want.key());
+                        self.checks.forget(want.key());
+                    }
                 }
             }
         }

@@ -479,6 +479,8 @@ fn rolling_record() -> ServiceRecord {
         started_at: NOW,
         revision: "4c1f9e2".to_owned(),
         back_to: None,
+        changes: Vec::new(),
+        watched: crate::model::Watched::default(),
         course: None,
     };
     ServiceRecord { rollout: Some(rollout), ..applied() }
@@ -533,8 +535,8 @@ async fn a_rollout_that_fails_shows_its_own_tasks_and_their_last_words() {
     assert_eq!(tasks.len(), 1);
     assert_eq!(tasks[0].task, "arn:task/jobs/new");
     assert_eq!(tasks[0].containers[0].exit_code, Some(1));
-    assert_eq!(tasks[0].containers[0].last_line.as_deref(), Some("bind: address in use, token=***"));
-    assert_eq!(tasks[0].containers[1].last_line, None);
+    assert_eq!(tasks[0].containers[0].last_line(), Some("bind: address in use, token=***"));
+    assert_eq!(tasks[0].containers[1].last_line(), None);
 }
 
 #[tokio::test]
@@ -559,17 +561,9 @@ async fn a_quarantined_digest_costs_no_list_at_each_pass() {
         task_definition: Some(TaskDefinitionArn(arn("api", 2))),
         deployment: None,
         revision: "4c1f9e2".to_owned(),
+        failure: crate::model::Failure::new(NOW, crate::model::Gate::Deadline, ""),
         again: None,
         by: None,
-        failure: crate::model::Failure {
-            at: NOW,
-            gate: crate::model::Gate::Deadline,
-            likely_cause: String::new(),
-            stopped_tasks: Vec::new(),
-            unhealthy_targets: Vec::new(),
-            events: Vec::new(),
-            hook: None,
-        },
     };
     let record = ServiceRecord { quarantine: Some(quarantine), ..ServiceRecord::default() };
     let (observer, desired) = (observer(&stub).await, [desired("api")]);

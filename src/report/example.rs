@@ -114,21 +114,18 @@ pub(super) fn failure() -> Failure {
             name: "worker".to_owned(),
             exit_code: Some(137),
             reason: Some("OutOfMemoryError: Container killed due to memory usage".to_owned()),
-            last_line: Some("loading batch of 20".to_owned()),
+            last_lines: vec!["loading batch of 20".to_owned()],
         }],
         stopped_at: Timestamp(READ_AT.0 + number * 43_000),
     };
+    let cause = "container worker exited 137: out of memory";
     Failure {
-        at: Timestamp(READ_AT.0 + 130_000),
-        gate: Gate::EcsCircuitBreaker,
-        likely_cause: "container worker exited 137: out of memory".to_owned(),
         stopped_tasks: vec![stopped(2), stopped(1), stopped(0)],
-        unhealthy_targets: Vec::new(),
         events: vec![
             "(service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start."
                 .to_owned(),
         ],
-        hook: None,
+        ..Failure::new(Timestamp(READ_AT.0 + 130_000), Gate::EcsCircuitBreaker, cause)
     }
 }
 

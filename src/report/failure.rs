@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::paint::{count, cut, plain, span};
+use super::requests::quarantine_headline;
 use super::value::change;
-use crate::model::{Failure, HookStage, Revision, ServiceKey, StoppedTask, TaskDefinitionArn};
+use crate::model::{
+    Again, ChangedField, Failure, Gate, HookStage, Quarantine, ServiceKey, StoppedTask, TaskDefinitionArn,
+    Timestamp,
+};
 use crate::plan::Difference;
 
 /// Changed fields that are named on one line.
@@ -30,47 +34,79 @@ pub enum Aftermath {
     Stays { why: String },
 }
 
-/// The report, as it is told to people: the first line says what is, the rest why.
+/// The report, as it is told to people: the first line says what is, the rest why. `commit`: as people know it,
+/// `main@4c1f9e2`.
 pub fn failure_text(
     service: &ServiceKey,
-    revision: &Revision,
-    failure: &Failure,
-    differences: &[Difference],
+    commit: &str,
+    quarantine: &Quarantine,
     aftermath: &Aftermath,
 ) -> String {
-    let what = match &failure.hook {
-        Some(hook) if hook.stage == HookStage::Before => {
-            format!("was not deployed with {revision}, because {} failed", hook.name)
+    let failure = &quarantine.failure;
+    let what = match (&failure.hook, failure.gate) {
+        (Some(hook), _) if hook.stage == HookStage::Before => {
+            format!("was not deployed with {commit}, because {} failed", hook.name)
         }
-        Some(hook) => format!("did not pass {} with {revision}", hook.name),
-        None => format!("did not come up with {revision}"),
+        (Some(hook), _) => format!("did not pass {} with {commit}", hook.name),
+        (None, Gate::Person) => format!("was taken back from {commit}"),
+        (None, gate) if gate.judges_what_completed() => {
+            format!("did not pass the gate `{}` with {commit}", gate.field())
+        }
+        (None, _) => format!("did not come up with {commit}"),
     };
     let mut text = format!("{service} {what}. {}\n\n", aftermath.sentence());
-    let mut row = |name: &str, value: &str| {
+    for (name, value) in failure_rows(service, quarantine) {
         let _ = writeln!(text, "  {name:<13}  {value}");
-    };
-    row("likely cause", &plain(&failure.likely_cause));
-    if !differences.is_empty() {
-        row("what changed", &changes(differences));
     }
-    for line in stopped(&failure.stopped_tasks).into_iter().chain(unhealthy(failure)) {
-        row("what we saw", &line);
-    }
-    match (last_words(failure), failure.hook.as_ref().map(|hook| hook.last_words.as_slice())) {
-        (Some((container, _)), Some(lines @ [_, ..])) => {
-            for line in &lines[lines.len().saturating_sub(LAST_WORDS_MAX)..] {
-                row("last words", &format!("{container}  {}", cut(&plain(line), LAST_LINE_MAX)));
-            }
-        }
-        (Some((container, line)), _) => row("last words", &format!("{container}  {line}")),
-        (None, _) => {}
-    }
-    if let Some(event) = failure.events.first() {
-        row("ECS says", &plain(event));
-    }
-    row("gate", &format!("{}, {}", failure.gate, failure.at.minute()));
-    row("next", &next(differences));
     text
+}
+
+/// What is known of a failure, row by row, in the order in which a person on call needs it.
+pub(super) fn failure_rows(service: &ServiceKey, quarantine: &Quarantine) -> Vec<(&'static str, String)> {
+    let failure = &quarantine.failure;
+    let why = if failure.gate == Gate::Person { "reason" } else { "likely cause" };
+    let mut rows = vec![(why, plain(&failure.likely_cause))];
+    if !failure.changes.is_empty() {
+        rows.push(("what changed", changes(&failure.changes)));
+    }
+    let seen = stopped(&failure.stopped_tasks).into_iter().chain(unhealthy(failure));
+    rows.extend(seen.map(|line| ("what we saw", line)));
+    rows.extend(last_lines(failure).into_iter().map(|line| ("last words", line)));
+    if let Some(event) = failure.events.first() {
+        rows.push(("ECS says", plain(event)));
+    }
+    match &quarantine.by {
+        Some(by) => rows.push(("by", format!("{}, {}", plain(by), failure.at.minute()))),
+        None => {
+            let figures = failure.figures.iter().filter(|figures| **figures != failure.likely_cause);
+            let gate: Vec<String> =
+                std::iter::once(failure.gate.to_string()).chain(figures.map(|it| plain(it))).collect();
+            rows.push(("gate", format!("{}, {}", gate.join(", "), failure.at.minute())));
+        }
+    }
+    rows.push(("next", next(service, quarantine)));
+    rows
+}
+
+/// The last lines of the container to blame, with its name.
+fn last_lines(failure: &Failure) -> Vec<String> {
+    let Some((container, line)) = last_words(failure) else { return Vec::new() };
+    let of_hook = failure.hook.as_ref().map(|hook| hook.last_words.as_slice()).unwrap_or_default();
+    let lines = match of_hook {
+        [_, _, ..] => of_hook,
+        [] | [_] => words_of(failure, container),
+    };
+    if lines.len() < 2 {
+        return vec![format!("{container}  {line}")];
+    }
+    let newest = &lines[lines.len().saturating_sub(LAST_WORDS_MAX)..];
+    newest.iter().map(|line| format!("{container}  {}", cut(&plain(line), LAST_LINE_MAX))).collect()
+}
+
+fn words_of<'a>(failure: &'a Failure, container: &str) -> &'a [String] {
+    let containers = failure.stopped_tasks.iter().flat_map(|task| &task.containers);
+    let mut named = containers.filter(|it| it.name == container && it.last_line().is_some());
+    named.next().map(|it| it.last_lines.as_slice()).unwrap_or_default()
 }
 
 impl Aftermath {
@@ -88,19 +124,23 @@ impl Aftermath {
     }
 }
 
-fn changes(differences: &[Difference]) -> String {
-    let mut parts: Vec<String> = differences
-        .iter()
-        .take(FIELDS_NAMED_MAX)
-        .map(|difference| {
-            let path = difference.path.to_string();
-            // The whole path stands in the plan; here its last part is enough to recognise it.
-            let name = path.rsplit(['.', '[']).next().unwrap_or(&path).trim_end_matches(']');
-            format!("{name} {}", change(difference))
-        })
-        .collect();
-    if let Some(more) = differences.len().checked_sub(FIELDS_NAMED_MAX).filter(|more| *more > 0) {
-        parts.push(format!("and {more} more"));
+/// What a rollout changes, for the ledger: the first few, and nothing that may be secret.
+pub fn changed_fields(differences: &[Difference]) -> Vec<ChangedField> {
+    const KEPT_MAX: usize = 6;
+    let field = |difference: &Difference| ChangedField {
+        path: difference.path.to_string(),
+        change: change(difference),
+        file: difference.origin.as_ref().map(|origin| origin.file.to_string()),
+    };
+    differences.iter().take(KEPT_MAX).map(field).collect()
+}
+
+/// The whole path stands in the plan; here its last part is enough to recognise it.
+fn changes(changes: &[ChangedField]) -> String {
+    let named = changes.iter().take(FIELDS_NAMED_MAX);
+    let mut parts: Vec<String> = named.map(|it| format!("{} {}", it.name(), plain(&it.change))).collect();
+    if changes.len() > FIELDS_NAMED_MAX {
+        parts.push("and more".to_owned());
     }
     parts.join(", ")
 }
@@ -114,7 +154,8 @@ fn stopped(tasks: &[StoppedTask]) -> Vec<String> {
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|(_, tasks)| std::cmp::Reverse(tasks.len()));
     let line = |(end, tasks): (String, Vec<&StoppedTask>)| {
-        let times = || tasks.iter().map(|task| task.stopped_at);
+        let known = |at: &Timestamp| *at > Timestamp::default();
+        let times = || tasks.iter().map(|task| task.stopped_at).filter(known);
         let within = match (times().min(), times().max()) {
             (Some(first), Some(last)) if last > first => format!(" in {}", span(last.since(first))),
             _ => String::new(),
@@ -153,15 +194,24 @@ fn unhealthy(failure: &Failure) -> Vec<String> {
 pub(super) fn last_words(failure: &Failure) -> Option<(&str, String)> {
     let newest = failure.stopped_tasks.iter().rev().max_by_key(|task| task.stopped_at);
     let all = newest.into_iter().chain(&failure.stopped_tasks);
-    let container = all.flat_map(|task| &task.containers).find(|container| container.last_line.is_some())?;
-    let line = cut(&plain(container.last_line.as_deref()?), LAST_LINE_MAX);
+    let container =
+        all.flat_map(|task| &task.containers).find(|container| container.last_line().is_some())?;
+    let line = cut(&plain(container.last_line()?), LAST_LINE_MAX);
     Some((&container.name, line))
 }
 
-fn next(differences: &[Difference]) -> String {
-    match differences.iter().find_map(|difference| difference.origin.as_ref()) {
-        Some(origin) => format!("commit a change to {}", origin.file),
-        None => "commit a change".to_owned(),
+fn next(service: &ServiceKey, quarantine: &Quarantine) -> String {
+    let failure = &quarantine.failure;
+    let fix = match failure.changes.iter().find_map(|change| change.file.as_ref()) {
+        Some(file) => format!("commit a change to {file}"),
+        None => format!("commit a change of {service}"),
+    };
+    let retry = format!("`reconciler retry {}`", service.name());
+    match (&quarantine.again, failure.transient) {
+        (Some(Again { by: Some(_), .. }), _) => quarantine_headline(quarantine),
+        (Some(_), _) => format!("{}; to try now: {retry}, or {fix}", quarantine_headline(quarantine)),
+        (None, true) => format!("nothing in Git seems to be wrong: {retry}, or {fix}"),
+        (None, false) => format!("{fix}, or {retry}"),
     }
 }
 
@@ -170,8 +220,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::model::{FailedHook, Gate, UnhealthyTarget};
+    use crate::model::{FailedHook, UnhealthyTarget};
     use crate::report::example;
+
+    fn held(failure: &Failure) -> Quarantine {
+        Quarantine { failure: failure.clone(), ..example::quarantine("job-worker") }
+    }
 
     #[test]
     fn a_failure_is_reported_from_what_runs_to_what_to_do() {
@@ -179,9 +233,8 @@ mod tests {
             Aftermath::RunsAgain { task_definition: example::arn("job-worker:41"), healthy: 3, desired: 3 };
         let text = failure_text(
             &ServiceKey::new("job-worker"),
-            &example::revision(),
-            &example::failure(),
-            &example::worker_differences(),
+            "main@4c1f9e2",
+            &held(&Failure { changes: changed_fields(&example::worker_differences()), ..example::failure() }),
             &aftermath,
         );
         insta::assert_snapshot!(text, @r#"
@@ -193,7 +246,7 @@ mod tests {
           last words     worker  loading batch of 20
           ECS says       (service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start.
           gate           ECS circuit breaker, 2026-11-20 21:05
-          next           commit a change to manifests/overlays/production/worker.yaml
+          next           commit a change to manifests/overlays/production/worker.yaml, or `reconciler retry job-worker`
         "#);
     }
 
@@ -218,7 +271,7 @@ mod tests {
         let api = ServiceKey::new("job-api");
         let aftermath =
             Aftermath::Untouched { task_definition: example::arn("job-api:41"), healthy: 3, desired: 3 };
-        let text = failure_text(&api, &example::revision(), &failure, &[], &aftermath);
+        let text = failure_text(&api, "main@4c1f9e2", &held(&failure), &aftermath);
         insta::assert_snapshot!(text, @r#"
         job-api was not deployed with main@4c1f9e2, because migrate failed. It runs job-api:41 as before, 3 of 3 healthy.
 
@@ -227,11 +280,11 @@ mod tests {
           last words     worker  adding column priority
           last words     worker  relation "jobs" does not exist
           gate           hook, 2026-11-20 21:05
-          next           commit a change
+          next           commit a change of job-api, or `reconciler retry job-api`
         "#);
         failure.hook.as_mut().unwrap().stage = HookStage::After;
         let aftermath = Aftermath::GoingBack { to: example::arn("job-api:41") };
-        let text = failure_text(&api, &example::revision(), &failure, &[], &aftermath);
+        let text = failure_text(&api, "main@4c1f9e2", &held(&failure), &aftermath);
         assert!(
             text.starts_with("job-api did not pass migrate with main@4c1f9e2. It is going back"),
             "{text}"
@@ -254,9 +307,8 @@ mod tests {
         let why = "there is no revision that ever completed".to_owned();
         let text = failure_text(
             &ServiceKey::new("job-api"),
-            &example::revision(),
-            &failure,
-            &[],
+            "main@4c1f9e2",
+            &held(&failure),
             &Aftermath::Stays { why },
         );
         assert!(

@@ -23,12 +23,13 @@ pub fn terminal_line(event: &Event, colour: Colour) -> String {
     };
     let time = colour.paint(Tone::Quiet, &event.timestamp.time_of_day());
     let word = colour.paint(tone, &pad(event.event.word(), WORD_COLUMN));
-    // Only our own diagnostics have lines; in anything else a line break would be somebody's attempt
-    // to write a line of the journal.
-    let lines_max = if event.event == Kind::Refused { usize::MAX } else { 1 };
+    // Only our own diagnostics and reports have lines; in anything else a line break would be somebody's
+    // attempt to write a line of the journal.
+    let lines_max = if matches!(event.event, Kind::Refused | Kind::Report) { usize::MAX } else { 1 };
     let mut lines = event.reason.trim_end().splitn(lines_max, '\n').map(plain);
     let first = lines.next().unwrap_or_default();
-    let rest: String = lines.map(|line| format!("\n{}{line}", " ".repeat(INDENT))).collect();
+    let indent = " ".repeat(INDENT);
+    let rest: String = lines.map(|line| format!("\n{}", format!("{indent}{line}").trim_end())).collect();
     format!("{time}  {word}  {}{rest}", sentence(event, &first))
 }
 

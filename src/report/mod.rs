@@ -23,7 +23,7 @@ mod why;
 #[cfg(test)]
 mod example;
 
-pub use failure::{Aftermath, failure_text};
+pub use failure::{Aftermath, changed_fields, failure_text};
 pub use imported::{IMPORT_VERSION, Written, import_json, import_text};
 pub use leaving::leaving_sentence;
 pub use overriding::override_sentence;

@@ -189,6 +189,12 @@ pub fn held_sentence(held: &Held) -> String {
 /// Why a rollout failed, on one line.
 pub fn failure_sentence(rollout: &Rollout, failure: &Failure) -> String {
     let what = match rollout.kind {
+        RolloutKind::Deploy if failure.gate == Gate::Person => {
+            format!("{} was taken back", rollout.task_definition)
+        }
+        RolloutKind::Deploy if failure.gate.judges_what_completed() && failure.hook.is_none() => {
+            format!("{} did not pass", rollout.task_definition)
+        }
         // It came up, and was stopped for another reason.
         RolloutKind::Deploy if is_about_traffic(failure.gate) => {
             format!("{} did not go through", rollout.task_definition)
@@ -207,6 +213,11 @@ fn is_about_traffic(gate: Gate) -> bool {
         | Gate::Deadline
         | Gate::Superseded
         | Gate::RefusedByAws
+        | Gate::TargetHealth
+        | Gate::ContainerHealth
+        | Gate::Alarms
+        | Gate::Http
+        | Gate::BakeTime
         | Gate::Hook
         | Gate::Person => false,
     }

@@ -7,20 +7,182 @@ use crate::model::{StoppedContainer, StoppedTask, UnhealthyTarget};
 /// Longest piece of somebody else's text inside a sentence.
 const QUOTE_MAX: usize = 200;
 
+/// Words of ECS's for what is no fault of the task, from "Amazon ECS stopped task error messages" and
+/// "Amazon ECS service event messages".
+const INFRASTRUCTURE: [&str; 18] = [
+    "Network Interface",
+    "network interface",
+    "EphemeralStorage provisioning",
+    "Capacity is unavailable",
+    "capacity limit was exceeded",
+    "limit on the number of vCPUs",
+    "limit on the number of tasks",
+    "number of tasks you can run concurrently",
+    "insufficient CPU units",
+    "insufficient memory available",
+    "Host EC2",
+    "Internal error",
+    "InternalError",
+    "DockerTimeoutError",
+    "ContainerRuntimeTimeoutError",
+    "SpotInterruption",
+    "agent disconnected",
+    "encountered error \"AGENT\"",
+];
+
+/// What services say, and ECS repeats, when they are asked too often or are ill themselves.
+const BUSY: [&str; 11] = [
+    "being throttled",
+    "ThrottlingException",
+    "Throttling:",
+    "Rate exceeded",
+    "toomanyrequests",
+    "TooManyRequests",
+    "rate limit",
+    "500 Internal Server Error",
+    "502 Bad Gateway",
+    "503 Service Unavailable",
+    "504 Gateway Timeout",
+];
+
+/// A network interface that isn't allowed, or whose subnet or group is gone, will not be there later either.
+const NOT_TO_PASS: [&str; 6] =
+    ["not authorized", "UnauthorizedOperation", "AccessDenied", "NotFound", "InvalidParameter", "Malformed"];
+
+/// What probably happened.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cause {
-    OutOfMemory { container: String, exit_code: i64 },
-    CantPull { image: String, why: String },
-    CantInitialise { why: String },
-    CantStart { container: String, why: String },
-    LoadBalancerHealth { target_group: Option<String> },
+pub enum Cause {
+    OutOfMemory {
+        container: String,
+        exit_code: i64,
+    },
+    CantPull {
+        image: String,
+        why: String,
+        transient: bool,
+    },
+    CantInitialise {
+        why: String,
+        transient: bool,
+    },
+    CantStart {
+        container: String,
+        why: String,
+    },
+    LoadBalancerHealth {
+        target_group: Option<String>,
+    },
     ContainerHealth,
-    Exited { container: String, exit_code: i64, last_words: Option<String> },
-    Infrastructure { why: String },
-    Other { why: String },
+    Exited {
+        container: String,
+        exit_code: i64,
+        last_words: Option<String>,
+    },
+    /// Capacity, addresses, throttling, hosts.
+    Infrastructure {
+        why: String,
+    },
+    Other {
+        why: String,
+    },
+}
+
+/// Whether words of an answer or of a stopped task speak of what may pass: capacity, addresses, hosts,
+/// throttling.
+pub fn is_infrastructure(words: &str) -> bool {
+    let known = || INFRASTRUCTURE.iter().any(|known| words.contains(known)) || is_busy(words);
+    words == "AGENT" || (known() && !NOT_TO_PASS.iter().any(|lasting| words.contains(lasting)))
+}
+
+fn is_busy(words: &str) -> bool {
+    BUSY.iter().any(|known| words.contains(known))
 }
 
 impl Cause {
+    /// Whether the same content may do well when it is tried again later: the infrastructure was in the way,
+    /// and nothing that Git could change.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Cause::CantPull { transient, .. } | Cause::CantInitialise { transient, .. } => *transient,
+            Cause::Infrastructure { .. } => true,
+            Cause::OutOfMemory { .. }
+            | Cause::CantStart { .. }
+            | Cause::LoadBalancerHealth { .. }
+            | Cause::ContainerHealth
+            | Cause::Exited { .. }
+            | Cause::Other { .. } => false,
+        }
+    }
+
+    /// Fields of a manifest that may bring it about.
+    pub(super) fn suspects(&self) -> &'static [&'static str] {
+        match self {
+            Cause::OutOfMemory { .. } => {
+                &["memory", "memoryReservation", "environment", "command", "image", "sharedMemorySize"]
+            }
+            Cause::CantPull { .. } => &[
+                "image",
+                "executionRoleArn",
+                "repositoryCredentials",
+                "subnets",
+                "securityGroups",
+                "assignPublicIp",
+            ],
+            Cause::CantInitialise { .. } => &[
+                "secrets",
+                "secretOptions",
+                "logConfiguration",
+                "executionRoleArn",
+                "volumes",
+                "environmentFiles",
+                "subnets",
+                "securityGroups",
+            ],
+            Cause::CantStart { .. } => &[
+                "command",
+                "entryPoint",
+                "image",
+                "mountPoints",
+                "user",
+                "workingDirectory",
+                "linuxParameters",
+            ],
+            Cause::LoadBalancerHealth { .. } => &[
+                "containerPort",
+                "portMappings",
+                "loadBalancers",
+                "healthCheckGracePeriodSeconds",
+                "securityGroups",
+                "image",
+                "environment",
+                "command",
+            ],
+            Cause::ContainerHealth => &["healthCheck", "image", "environment", "command"],
+            Cause::Exited { .. } => &[
+                "command",
+                "entryPoint",
+                "environment",
+                "environmentFiles",
+                "secrets",
+                "image",
+                "taskRoleArn",
+            ],
+            Cause::Infrastructure { .. } | Cause::Other { .. } => &[
+                "subnets",
+                "securityGroups",
+                "cpu",
+                "memory",
+                "placementConstraints",
+                "placementStrategy",
+                "capacityProviderStrategy",
+                "launchType",
+                "hostPort",
+                "maximumPercent",
+                "minimumHealthyPercent",
+            ],
+        }
+    }
+
     /// Tells causes apart without their details.
     pub(super) fn kind(&self) -> (std::mem::Discriminant<Cause>, i64) {
         let code = match self {
@@ -37,8 +199,8 @@ impl Cause {
                     "containers are killed for memory (exit {exit_code}): raise the memory of {container}"
                 )
             }
-            Cause::CantPull { image, why } => format!("image {image} can't be pulled: {why}"),
-            Cause::CantInitialise { why } => format!("the task could not be set up: {why}"),
+            Cause::CantPull { image, why, .. } => format!("image {image} can't be pulled: {why}"),
+            Cause::CantInitialise { why, .. } => format!("the task could not be set up: {why}"),
             Cause::CantStart { container, why } => format!("container {container} could not start: {why}"),
             Cause::LoadBalancerHealth { target_group } => {
                 let known = unhealthy.iter().find(|target| {
@@ -94,10 +256,12 @@ pub(super) fn task(task: &StoppedTask) -> Option<Cause> {
             });
         }
         if text.contains("CannotPull") {
-            return Some(Cause::CantPull { image: image_of(text, container), why: pull_error(text) });
+            let (image, why) = (image_of(text, container), pull_error(text));
+            return Some(Cause::CantPull { image, why, transient: is_busy(text) });
         }
         if let Some((_, why)) = text.split_once("ResourceInitializationError:") {
-            return Some(Cause::CantInitialise { why: initialisation_error(why.trim()) });
+            let transient = is_busy(why);
+            return Some(Cause::CantInitialise { why: initialisation_error(why.trim()), transient });
         }
         if ["CannotStartContainer", "CannotCreateContainer", "ContainerRuntimeError"]
             .iter()
@@ -123,15 +287,29 @@ pub(super) fn task(task: &StoppedTask) -> Option<Cause> {
         return Some(Cause::Infrastructure { why });
     }
     if reason.contains("network interface") || reason.contains("Network Interface") {
-        return Some(Cause::Infrastructure {
-            why: format!("no network interface for the task: {}", quote(reason)),
+        let why = match reason.contains("free addresses") || reason.contains("InsufficientFreeAddresses") {
+            true => format!(
+                "no network interface for the task, the subnet has no free address: {}",
+                quote(reason)
+            ),
+            false => format!("no network interface for the task: {}", quote(reason)),
+        };
+        return Some(match is_infrastructure(reason) {
+            true => Cause::Infrastructure { why },
+            false => Cause::Other { why },
         });
+    }
+    if matches!(task.stop_code.as_str(), "TerminationNotice" | "InfrastructureHealth")
+        || texts().any(|(_, text)| is_infrastructure(text))
+    {
+        let words = texts().find(|(_, text)| is_infrastructure(text)).map_or(reason, |(_, text)| text);
+        return Some(Cause::Infrastructure { why: quote(words.trim_end_matches('.')) });
     }
     if let Some(container) = failed_container(task) {
         return Some(Cause::Exited {
             container: container.name.clone(),
             exit_code: container.exit_code.unwrap_or_default(),
-            last_words: container.last_line.clone().filter(|line| !line.trim().is_empty()),
+            last_words: container.last_line().map(str::to_owned),
         });
     }
     (!reason.is_empty()).then(|| Cause::Other { why: quote(reason.trim_end_matches('.')) })
@@ -171,7 +349,7 @@ pub(super) fn facts(task: &StoppedTask) -> String {
     let head = reason.split(':').next().unwrap_or_default();
     match head {
         "" | "Essential container in task exited" if !facts.is_empty() => {
-            if let Some(line) = container.and_then(|one| one.last_line.as_deref()) {
+            if let Some(line) = container.and_then(|one| one.last_line()) {
                 facts.push(format!("\"{}\"", quote(line)));
             }
         }
@@ -225,20 +403,26 @@ fn group_name(arn: &str) -> &str {
 }
 
 /// What a service event gives away when no task was ever started.
-pub(super) fn event(message: &str) -> Option<String> {
+pub(super) fn event(message: &str) -> Option<Cause> {
     let text = message.split_once(") ").map_or(message, |(_, text)| text);
     if text.contains("unable to place a task") {
         let why = text.split_once("Reason: ").map(|(_, why)| why);
         let why = why.or_else(|| text.split_once("because ").map(|(_, why)| why)).unwrap_or(text);
-        return Some(format!("no room to place a task: {}", quote(why.trim_end_matches('.'))));
+        let why = format!("no room to place a task: {}", quote(why.trim_end_matches('.')));
+        return Some(match is_infrastructure(text) {
+            true => Cause::Infrastructure { why },
+            false => Cause::Other { why },
+        });
     }
     if text.contains("service deployment configuration") {
-        return Some(
-            "minimumHealthyPercent and maximumPercent leave no room to start or stop a task".to_owned(),
-        );
+        let why = "minimumHealthyPercent and maximumPercent leave no room to start or stop a task".to_owned();
+        return Some(Cause::Other { why });
     }
     if text.contains("misconfigured") {
-        return Some(quote(text.trim_end_matches('.')));
+        return Some(Cause::Other { why: quote(text.trim_end_matches('.')) });
+    }
+    if is_infrastructure(text) {
+        return Some(Cause::Infrastructure { why: quote(text.trim_end_matches('.')) });
     }
     None
 }

@@ -3,35 +3,128 @@
 use super::cause::{self, Cause};
 use super::find::{not_before, our_service_deployment, ours};
 use super::stages;
-use crate::model::{EcsService, Failure, Gate, LiveService, Rollout, StoppedTask, Timestamp};
+use crate::model::{
+    ChangedField, EcsService, Failure, Gate, Json, LiveService, Rollout, StoppedTask, Timestamp,
+};
 
 /// Events kept in a report.
 const EVENTS_MAX: usize = 5;
 
 /// Gathers what AWS shows of a failed rollout, and says in one sentence what probably happened.
 pub fn diagnose(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) -> Failure {
+    let figures = figures(live, rollout, gate, now);
+    report(live, rollout, gate, figures, now)
+}
+
+/// The same for a gate of `rollout.gates`, with what it measured.
+pub(super) fn diagnose_gate(
+    live: &LiveService,
+    rollout: &Rollout,
+    gate: Gate,
+    figures: String,
+    now: Timestamp,
+) -> Failure {
+    report(live, rollout, gate, Some(figures), now)
+}
+
+fn report(
+    live: &LiveService,
+    rollout: &Rollout,
+    gate: Gate,
+    figures: Option<String>,
+    now: Timestamp,
+) -> Failure {
     let stopped = bad_tasks(live, rollout);
-    let told = || live.service.present().into_iter().flat_map(|service| events(service, rollout));
+    let told = || {
+        let service = live.service.present().into_iter();
+        service.flat_map(|service| our_events(service, rollout)).map(|(_, message)| message)
+    };
     let unhealthy_targets = match live.unhealthy_targets.as_slice() {
         [] => told().filter_map(cause::told_target).collect(),
         seen => seen.to_vec(),
     };
-    let events: Vec<String> = told().take(EVENTS_MAX).map(str::to_owned).collect();
+    let events: Vec<String> =
+        told().filter(|message| !is_routine(message)).take(EVENTS_MAX).map(str::to_owned).collect();
     let blamed = blamed(live, rollout, gate, now);
-    let likely_cause = blamed
-        .or_else(|| commonest(&stopped).map(|cause| cause.sentence(&unhealthy_targets)))
-        .or_else(|| unhealthy_targets.first().map(cause::target))
-        .or_else(|| events.iter().find_map(|event| cause::event(event)))
-        .unwrap_or_else(|| last_resort(live, rollout, gate));
+    let causes: Vec<Cause> = stopped.iter().filter_map(|task| cause::task(task)).collect();
+    let cause = commonest(&causes)
+        .cloned()
+        .or_else(|| unhealthy_targets.first().map(|_| Cause::LoadBalancerHealth { target_group: None }))
+        .or_else(|| events.iter().find_map(|event| cause::event(event)));
+    let likely_cause = match (&cause, &figures) {
+        _ if blamed.is_some() => blamed.clone().unwrap_or_default(),
+        // What an alarm or a URL says is about what the service does, and tasks may stop beside it.
+        (_, Some(figures)) if matches!(gate, Gate::Alarms | Gate::Http) && stopped.is_empty() => {
+            figures.clone()
+        }
+        (Some(cause), _) => cause.sentence(&unhealthy_targets),
+        (None, Some(figures)) if gate.judges_what_completed() => figures.clone(),
+        (None, _) => last_resort(live, rollout, gate),
+    };
+    let likely_cause = match cause.as_ref().and_then(|cause| blame(cause, &rollout.changes)) {
+        Some(changed) => format!("{likely_cause}; {changed}"),
+        None => likely_cause,
+    };
+    // One task that failed by its own fault is enough to doubt the content.
+    let transient = cause.is_some_and(|it| it.is_transient())
+        && causes.iter().all(Cause::is_transient)
+        && looks_at_tasks(gate);
     Failure {
-        at: now,
-        gate,
-        likely_cause,
+        transient,
+        figures,
+        changes: rollout.changes.clone(),
         stopped_tasks: stopped.into_iter().cloned().collect(),
         unhealthy_targets,
         events,
-        hook: None,
+        ..Failure::new(now, gate, likely_cause)
     }
+    .bounded()
+}
+
+/// What ECS tells of any deployment, also of one that does well.
+fn is_routine(message: &str) -> bool {
+    const ROUTINE: [&str; 6] = [
+        " has started ",
+        " has stopped ",
+        " has begun draining connections",
+        " registered ",
+        " deregistered ",
+        "deployment completed",
+    ];
+    ROUTINE.iter().any(|words| message.contains(words))
+}
+
+/// What the judge counted.
+fn figures(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) -> Option<String> {
+    let ours = live.service.present().and_then(|service| ours(rollout, service))?;
+    match gate {
+        Gate::Deadline => {
+            let up = format!("{} of {} new tasks up", ours.running_count(), ours.desired_count());
+            let after = now.since(ours.created_at().unwrap_or(rollout.started_at)).as_secs() / 60;
+            Some(format!("{up} after {after} m"))
+        }
+        Gate::EcsCircuitBreaker => match ours.failed_tasks() {
+            0 => None,
+            1 => Some("1 failed task".to_owned()),
+            failed => Some(format!("{failed} failed tasks")),
+        },
+        _ => None,
+    }
+}
+
+/// What this commit changed that goes with the cause, if anything does: `this commit changed image "w:1" -> "w:2"`.
+fn blame(cause: &Cause, changes: &[ChangedField]) -> Option<String> {
+    const NAMED_MAX: usize = 2;
+    let fits = |change: &&ChangedField| {
+        cause.suspects().iter().any(|suspect| change.path.split(['.', '[', ']']).any(|part| part == *suspect))
+    };
+    let named: Vec<String> = changes
+        .iter()
+        .filter(fits)
+        .take(NAMED_MAX)
+        .map(|change| format!("{} {}", change.name(), change.change))
+        .collect();
+    (!named.is_empty()).then(|| format!("this commit changed {}", named.join(" and ")))
 }
 
 /// What a judge says that does not look at tasks.
@@ -45,8 +138,34 @@ fn blamed(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) -> 
         | Gate::Deadline
         | Gate::Superseded
         | Gate::RefusedByAws
+        | Gate::TargetHealth
+        | Gate::ContainerHealth
+        | Gate::Alarms
+        | Gate::Http
+        | Gate::BakeTime
         | Gate::Hook
         | Gate::Person => None,
+    }
+}
+
+/// Whether what became of tasks and targets is all that it judges by. The others say of the content, or of a
+/// person's wish, what no other try changes.
+fn looks_at_tasks(gate: Gate) -> bool {
+    match gate {
+        Gate::EcsCircuitBreaker
+        | Gate::Deadline
+        | Gate::TargetHealth
+        | Gate::ContainerHealth
+        | Gate::BakeTime => true,
+        Gate::EcsAlarms
+        | Gate::LifecycleHook
+        | Gate::StoppedByHand
+        | Gate::Superseded
+        | Gate::RefusedByAws
+        | Gate::Alarms
+        | Gate::Http
+        | Gate::Hook
+        | Gate::Person => false,
     }
 }
 
@@ -78,15 +197,18 @@ pub(super) fn summary(stopped: &[&StoppedTask]) -> String {
 }
 
 /// The cause that most tasks share; of equally common ones, the newest.
-fn commonest(stopped: &[&StoppedTask]) -> Option<Cause> {
-    let causes: Vec<Cause> = stopped.iter().filter_map(|task| cause::task(task)).collect();
+fn commonest(causes: &[Cause]) -> Option<&Cause> {
     let count = |cause: &Cause| causes.iter().filter(|other| other.kind() == cause.kind()).count();
     let most = causes.iter().map(count).max()?;
-    causes.iter().find(|cause| count(cause) == most).cloned()
+    causes.iter().find(|cause| count(cause) == most)
 }
 
 /// The newest events of our deployment, or of no deployment in particular, since it started.
-fn events<'a>(service: &'a EcsService, rollout: &'a Rollout) -> impl Iterator<Item = &'a str> {
+pub(super) fn our_events<'a>(
+    service: &'a EcsService,
+    rollout: &'a Rollout,
+) -> impl Iterator<Item = (Option<Timestamp>, &'a str)> {
+    let at = |event: &Json| event["createdAt"].as_f64().map(Timestamp::from_seconds);
     let start = not_before(rollout);
     let is_ours = |message: &str| match (message.split_once("ecs-svc/"), &rollout.deployment) {
         (Some((_, rest)), Some(ours)) => {
@@ -99,11 +221,9 @@ fn events<'a>(service: &'a EcsService, rollout: &'a Rollout) -> impl Iterator<It
         .as_array()
         .into_iter()
         .flatten()
-        .filter(move |event| {
-            event["createdAt"].as_f64().is_none_or(|at| Timestamp::from_seconds(at) >= start)
-        })
-        .filter_map(|event| event["message"].as_str())
-        .filter(move |message| is_ours(message) && !message.contains("has reached a steady state"))
+        .filter(move |event| at(event).is_none_or(|at| at >= start))
+        .filter_map(move |event| Some((at(event), event["message"].as_str()?)))
+        .filter(move |(_, message)| is_ours(message) && !message.contains("has reached a steady state"))
 }
 
 fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
@@ -136,5 +256,8 @@ fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
         (Gate::RefusedByAws, _) => "AWS refused it".to_owned(),
         (Gate::Hook, _) => "a hook failed".to_owned(),
         (Gate::Person, _) => "a person took it back".to_owned(),
+        (Gate::TargetHealth | Gate::ContainerHealth | Gate::Alarms | Gate::Http | Gate::BakeTime, _) => {
+            format!("the gate `{}` did not let it pass", gate.field())
+        }
     }
 }

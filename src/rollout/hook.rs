@@ -2,28 +2,12 @@
 
 use std::time::Duration;
 
-use super::cause::{self, Cause};
+use super::cause::{self, Cause, is_infrastructure};
 use crate::model::{FailedHook, Failure, Gate, HookTask, OpenHook, StoppedContainer, StoppedTask, Timestamp};
 
 /// A task that was told to stop and is not gone after this time is given up: ECS kills containers after
 /// their `stopTimeout`, two minutes at most on Fargate.
 const FAREWELL_MAX: Duration = Duration::from_secs(5 * 60);
-
-/// Words of ECS's for what is no fault of the task, from "Amazon ECS stopped task error messages".
-const INFRASTRUCTURE: [&str; 12] = [
-    "Network Interface",
-    "network interface",
-    "EphemeralStorage provisioning",
-    "Capacity is unavailable",
-    "limit on the number of vCPUs",
-    "number of tasks you can run concurrently",
-    "Host EC2",
-    "InternalError",
-    "DockerTimeoutError",
-    "ContainerRuntimeTimeoutError",
-    "SpotInterruption",
-    "agent disconnected",
-];
 
 /// What is to be said of a run of a hook.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,11 +34,6 @@ pub fn judge_hook(open: &OpenHook, task: &HookTask, now: Timestamp) -> HookVerdi
     }
 }
 
-/// Whether words of an answer or of a stopped task speak of what may pass: capacity, addresses, hosts.
-pub fn is_infrastructure(words: &str) -> bool {
-    words == "AGENT" || INFRASTRUCTURE.iter().any(|known| words.contains(known))
-}
-
 /// Why RunTask placed nothing, if it is the task's own fault: a constraint that no instance meets.
 pub fn is_unplaceable(reason: &str) -> bool {
     reason == "ATTRIBUTE" || reason == "LOCATION" || reason.contains("constraint")
@@ -64,13 +43,9 @@ pub fn is_unplaceable(reason: &str) -> bool {
 pub fn hook_failure(open: &OpenHook, cause: &str, task: Option<&HookTask>, now: Timestamp) -> Failure {
     let last_words = task.map(|task| task.last_words.clone()).unwrap_or_default();
     Failure {
-        at: now,
-        gate: Gate::Hook,
-        likely_cause: format!("hook {}: {cause}", open.name),
         stopped_tasks: task.and_then(|task| task.stopped.clone()).into_iter().collect(),
-        unhealthy_targets: Vec::new(),
-        events: Vec::new(),
         hook: Some(FailedHook { name: open.name.clone(), stage: open.stage, last_words }),
+        ..Failure::new(now, Gate::Hook, format!("hook {}: {cause}", open.name))
     }
 }
 

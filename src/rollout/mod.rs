@@ -3,6 +3,7 @@
 mod cause;
 mod diagnose;
 mod find;
+mod gates;
 mod hook;
 mod judge;
 mod roll_back;
@@ -12,10 +13,12 @@ mod tests;
 mod transient;
 mod types;
 
+pub use cause::{Cause, is_infrastructure};
 pub use diagnose::diagnose;
-pub use hook::{HookVerdict, blamed, hook_failure, is_infrastructure, is_unplaceable, judge_hook};
+pub use gates::{GatesVerdict, alarm_that_fails, alarms_before, judge_gates, watch};
+pub use hook::{HookVerdict, blamed, hook_failure, is_unplaceable, judge_hook};
 pub use judge::judge;
 pub use roll_back::{RollBack, by_update, last_good, roll_back};
 pub use stages::{Pause, deadline, stage_sentence, under_way};
-pub use transient::{again, ask_again, may_pass};
+pub use transient::{again, ask_again};
 pub use types::Verdict;

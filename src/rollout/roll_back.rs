@@ -129,7 +129,7 @@ fn came_after_success(arn: &str, live: &LiveService) -> bool {
 /// The revision that completed a deployment last, as far as AWS still shows it; else what the ledger
 /// remembers. Never one that is quarantined: it may have completed before it failed a later gate.
 ///
-/// Where hooks come after a deployment, only the ledger knows which one passed them.
+/// Where gates or hooks judge what ECS has completed, only the ledger knows which one passed them.
 pub fn last_good(
     live: &LiveService,
     record: Option<&ServiceRecord>,
@@ -137,7 +137,7 @@ pub fn last_good(
 ) -> Option<TaskDefinitionArn> {
     planted!("goes-back-to-whatever-ran-before" => return live.service.present().map(EcsService::task_definition));
     let known_good = record.and_then(|record| record.last_good.as_ref()).map(|good| &good.task_definition);
-    if let Some(known_good) = known_good.filter(|_| !policy.after.is_empty()) {
+    if let Some(known_good) = known_good.filter(|_| policy.judges_what_completed()) {
         return Some(known_good.clone());
     }
     // A revision that once was good may have failed for the settings around it.

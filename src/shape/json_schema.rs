@@ -214,6 +214,9 @@ impl Writer<'_> {
             hooks["maxItems"] = json!(layout::HOOKS_MAX);
             hooks
         };
+        self.definitions.insert("gate".to_owned(), gate());
+        let mut gates = list_of(reference("gate"));
+        gates["maxItems"] = json!(layout::GATES_MAX);
         let on_failure = or_variable(json!({ "enum": layout::ON_FAILURE }));
         section(
             "rollout",
@@ -222,6 +225,8 @@ impl Writer<'_> {
                 "timeout": described(duration(), "how long a deployment may take, up to 24h; left out: 15m"),
                 "onFailure": described(on_failure, "go back to the last revision that completed a deployment, or \
                     leave it to a person; left out: rollback"),
+                "gates": described(gates, "what judges a deployment beside ECS, one gate an entry; it counts as good \
+                    when all of them let it pass"),
                 "before": described(hooks(), "one-off tasks before the deployment, in order, once for each content"),
                 "after": described(hooks(), "one-off tasks after the deployment, before it counts as good"),
             }),
@@ -251,6 +256,66 @@ impl Writer<'_> {
         aws::link(&mut hook, &aws::page("ecs", layout::RUN_TASK.operation));
         hook
     }
+}
+
+/// One of `rollout.gates`: a mapping with one key.
+fn gate() -> Json {
+    let whole = |min: i64, max: i64| {
+        let mut number = plain("integer");
+        (number["minimum"], number["maximum"]) = (json!(min), json!(max));
+        number
+    };
+    let latency = json!({
+        "type": "string",
+        "pattern": format!("{}|{VARIABLE}", layout::LATENCY_PATTERN),
+        "patternErrorMessage": "a time, such as 500ms or 2s",
+    });
+    let healthy = || {
+        let time = described(duration(), "without a break; left out: 30s");
+        object(json!({ "minimumHealthyTime": time }), &[])
+    };
+    let mut names = list_of(scalar());
+    names["maxItems"] = json!(layout::ALARMS_MAX);
+    let alarms = object(
+        json!({
+            "names": described(names, "alarms of CloudWatch in the environment's region, by name"),
+            "strict": described(plain("boolean"), "also an alarm that was in ALARM before the deployment began \
+                counts; left out: false, and it is only told"),
+        }),
+        &["names"],
+    );
+    let http = object(
+        json!({
+            "url": described(json!({ "type": "string" }), "http or https, without credentials; redirects are not \
+                followed, and link-local and metadata addresses are never asked"),
+            "status": described(whole(100, 599), "left out: 200"),
+            "bodyContains": described(scalar(), "text that has to stand in the first 64 KiB of the body"),
+            "maxLatency": described(latency, "from the request to the end of the body, up to 10s; left out: 5s"),
+            "every": described(duration(), "from check to check, 5s to 5m; left out: 10s"),
+            "for": described(duration(), "how long it is checked after completion, and at least as long as \
+                `bakeTime`; left out: 1m"),
+            "failures": described(whole(1, 100), "checks that fail one after the other, and make the deployment \
+                fail; left out: 3"),
+        }),
+        &["url"],
+    );
+    let mut gate = section(
+        "gate",
+        "One judge of a deployment: exactly one of these.",
+        json!({
+            "targetHealth": described(healthy(), "all targets of the deployment are healthy for so long"),
+            "containerHealth": described(healthy(), "all tasks are HEALTHY by their containers' own health checks \
+                for so long"),
+            "alarms": described(alarms, "no alarm goes into ALARM from the start of the deployment to the end of \
+                its judging"),
+            "http": described(http, "a URL answers as it should"),
+            "bakeTime": described(duration(), "for so long after completion the other gates go on judging, and \
+                tasks that stop count"),
+        }),
+        &[],
+    );
+    (gate["minProperties"], gate["maxProperties"]) = (json!(1), json!(1));
+    gate
 }
 
 fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, example: &str) -> Json {

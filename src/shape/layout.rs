@@ -84,6 +84,17 @@ pub const HOOK_FIELDS: [&str; 9] = [
 pub const HOOK_RUN_FIELDS: [&str; 5] =
     ["overrides", "networkConfiguration", "launchType", "capacityProviderStrategy", "platformVersion"];
 pub const HOOK_NAME_PATTERN: &str = "^[A-Za-z0-9_-]{1,64}$";
+/// What an entry of `spec.rollout.gates` may be.
+pub const GATES: [&str; 5] = ["targetHealth", "containerHealth", "alarms", "http", "bakeTime"];
+pub const HEALTH_FIELDS: [&str; 1] = ["minimumHealthyTime"];
+pub const ALARMS_FIELDS: [&str; 2] = ["names", "strict"];
+pub const HTTP_FIELDS: [&str; 7] =
+    ["url", "status", "bodyContains", "maxLatency", "every", "for", "failures"];
+pub const GATES_MAX: usize = 10;
+/// Alarms of one service: one DescribeAlarms takes a hundred names.
+pub const ALARMS_MAX: usize = 20;
+/// Latencies are shorter than other durations.
+pub const LATENCY_PATTERN: &str = "^([0-9]+ms|[0-9]+s)$";
 /// Hooks of one stage.
 pub const HOOKS_MAX: usize = 10;
 /// Tries of a hook whose task exits with another code than 0.

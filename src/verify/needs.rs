@@ -10,8 +10,8 @@ use super::storage::LogGroup;
 use super::what::{Platform, Principal, What};
 use super::{Need, Place, role, texts};
 use crate::model::{
-    Desired, DesiredScheduledTask, DesiredService, FieldPath, Hook, HookDefinition, Json, Origins, Scaling,
-    ServiceKey,
+    Desired, DesiredScheduledTask, DesiredService, FieldPath, GatePolicy, Hook, HookDefinition, Json,
+    Origins, Scaling, ServiceKey,
 };
 
 /// Everything that services and scheduled tasks need; of these only, if `only` names some.
@@ -92,6 +92,14 @@ impl Walk<'_> {
             for (number, name) in texts(&deployment["alarms"]["alarmNames"]).into_iter().enumerate() {
                 let at = at.field("alarms").field("alarmNames").index(number);
                 self.need(&at, What::Alarm(name.to_owned()));
+            }
+        }
+        for (place, gate) in desired.rollout.gates.iter().enumerate() {
+            if let GatePolicy::Alarms(alarms) = gate {
+                let at = FieldPath::root().field("rollout").field("gates").index(place);
+                for name in &alarms.names {
+                    self.need(&at, What::Alarm(name.clone()));
+                }
             }
         }
         let mode = network_mode(definition);

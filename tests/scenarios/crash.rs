@@ -223,6 +223,31 @@ async fn killed_at_any_line_of_the_ledger_of_a_replacement_it_converges() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_deployment_that_passes_its_gates_it_converges() {
+    converges(Story::GatesPass).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_a_gate_that_fails_it_converges() {
+    converges(Story::GateFails).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_call_of_an_alarm_that_fails_a_deployment_it_converges() {
+    converges(Story::AlarmFails).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_line_of_the_ledger_of_a_deployment_that_passes_its_gates_it_converges() {
+    converges_at_every_line(Story::GatesPass).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_line_of_the_ledger_of_a_gate_that_fails_it_converges() {
+    converges_at_every_line(Story::GateFails).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn killed_at_any_call_of_a_roll_back_by_hand_it_converges() {
     converges(Story::RollBackByHand).await;
 }

@@ -103,6 +103,14 @@ async fn a_hook_that_fails_reads_like_this() {
     08:00:30  hook       api migrate failed, try 1 of 2: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"; tried again in 5 s
     08:00:35  hook       api migrate started, try 2 of 2
     08:00:45  failed     api: hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid" (gate: hook); nothing was deployed
+    08:00:45  report     api was not deployed with main@4c1f9e2, because migrate failed. It runs api:1 as before, 2 of 2 healthy.
+
+                likely cause   hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"
+                what we saw    1 task stopped: migrate exited 1
+                last words     migrate  starting migrate-crash:1
+                last words     migrate  fatal: cannot start: configuration is not valid
+                gate           hook, 2027-01-15 08:00
+                next           commit a change of api, or `reconciler retry api`
     08:00:46  held       api@b3d1… until Git changes it; failed on 2027-01-15 08:00: hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"
     "#);
     insta::assert_snapshot!(plan(&world, &wish).await, @r#"
@@ -120,6 +128,12 @@ async fn a_hook_that_fails_reads_like_this() {
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 stalled
 
       Stalled      api           runs :1 (2/2); quarantined; digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"); to try again: commit a change, or `reconciler retry`
+                                 likely cause hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"
+                                 what we saw  1 task stopped: migrate exited 1
+                                 last words   migrate  starting migrate-crash:1
+                                 last words   migrate  fatal: cannot start: configuration is not valid
+                                 gate         hook, 2027-01-15 08:00
+                                 next         commit a change of api, or `reconciler retry api`
     "#);
 }
 
@@ -141,15 +155,26 @@ async fn a_smoke_test_that_fails_reads_like_this() {
     08:00:55  progress   api 0 of 2 new tasks healthy
     08:01:00  progress   api 2 of 2 new tasks healthy
     08:01:10  rollback   api runs api:1 again, 2 of 2 running, after 20 s
+    08:01:10  report     api did not pass smoke with main@4c1f9e2. It runs api:1 again, 2 of 2 healthy.
+
+                likely cause   hook smoke: container smoke exited 1; its last words: "fatal: cannot start: configuration is not valid"
+                what we saw    1 task stopped: smoke exited 1
+                last words     smoke  starting smoke-crash:1
+                last words     smoke  fatal: cannot start: configuration is not valid
+                gate           hook, 2027-01-15 08:00
+                next           commit a change of api, or `reconciler retry api`
     08:01:10  held       api@725c… until Git changes it; failed on 2027-01-15 08:00: hook smoke: container smoke exited 1; its last words: "fatal: cannot start: configuration is not valid"
     "#);
     insta::assert_snapshot!(status(&world, &wish).await, @r#"
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 rolled back
 
       RolledBack   api           runs :1 (2/2), wants 725c… (failed 2027-01-15 08:00)
-                                 cause       hook smoke: container smoke exited 1; its last words: "fatal: cannot start: configuration is not valid"
-                                 last words  smoke  fatal: cannot start: configuration is not valid
-                                 next        commit a change, or `reconciler retry api`
+                                 likely cause hook smoke: container smoke exited 1; its last words: "fatal: cannot start: configuration is not valid"
+                                 what we saw  1 task stopped: smoke exited 1
+                                 last words   smoke  starting smoke-crash:1
+                                 last words   smoke  fatal: cannot start: configuration is not valid
+                                 gate         hook, 2027-01-15 08:00
+                                 next         commit a change of api, or `reconciler retry api`
     "#);
 }
 
@@ -170,6 +195,12 @@ async fn a_hook_that_waits_for_room_and_does_not_end_reads_like_this() {
     08:00:35  hook       api migrate started
     08:01:35  hook       api migrate has not ended after 60 s; its task is stopped
     08:01:40  failed     api: hook migrate: it did not end within 60 s and was stopped (gate: hook); nothing was deployed
+    08:01:40  report     api was not deployed with main@4c1f9e2, because migrate failed. It runs api:1 as before, 2 of 2 healthy.
+
+                likely cause   hook migrate: it did not end within 60 s and was stopped
+                what we saw    1 task stopped: reconciler: not ended after 60 s
+                gate           hook, 2027-01-15 08:01
+                next           commit a change of api, or `reconciler retry api`
     08:01:41  held       api@e925… until Git changes it; failed on 2027-01-15 08:01: hook migrate: it did not end within 60 s and was stopped
     "#);
 }

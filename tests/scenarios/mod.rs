@@ -7,6 +7,7 @@ mod examples;
 mod failures;
 mod faults;
 mod fleet;
+mod gates;
 mod generated;
 mod hook_transcripts;
 mod hook_trouble;

@@ -37,7 +37,7 @@ async fn a_wave_stops_where_a_service_fails_and_others_are_not_delayed() {
     ! a-store       held: quarantined
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:crash"  service-0.yaml:12 · asked for in 4c1f9e2
-        digest 9ce6… failed on 2027-01-15 08:01 (container app exited 1 soon after start)
+        digest 9ce6… failed on 2027-01-15 08:01 (container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash")
         to try again: commit a change, or `reconciler retry`
     ! b-api         held: waits for a-store, which is held
         taskDefinition.containerDefinitions[app]
@@ -69,11 +69,19 @@ async fn a_wave_stops_where_a_service_fails_and_others_are_not_delayed() {
     08:01:05  progress   other 0 of 2 new tasks healthy
     08:01:10  failing    a-store 2 tasks stopped: exit 1
     08:01:10  progress   other 2 of 2 new tasks healthy
-    08:01:20  failed     a-store:2 did not come up: container app exited 1 soon after start (gate: ECS circuit breaker)
+    08:01:20  failed     a-store:2 did not come up: container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash" (gate: ECS circuit breaker)
     08:01:20  rollback   a-store -> a-store:1, the last that completed; ECS does it by itself
     08:01:20  settled    other runs other:2, 2 of 2 running, after 20 s
     08:01:25  rollback   a-store runs a-store:1 again, 2 of 2 running, after 5 s
-    08:01:25  held       a-store@9ce6… until Git changes it; failed on 2027-01-15 08:01: container app exited 1 soon after start
+    08:01:25  report     a-store did not come up with main@4c1f9e2. It runs a-store:1 again, 2 of 2 healthy.
+
+                likely cause   container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash"
+                what changed   image "app:1" -> "app:crash"
+                what we saw    4 tasks stopped in 11 s: app exited 1
+                ECS says       (service a-store) (deployment ecs-svc/5719483656716592003) deployment failed: tasks failed to start.
+                gate           ECS circuit breaker, 2027-01-15 08:01
+                next           commit a change to service-0.yaml, or `reconciler retry a-store`
+    08:01:25  held       a-store@9ce6… until Git changes it; failed on 2027-01-15 08:01: container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash"
     08:01:30  held       b-api@8714… waits for a-store, which is held; it goes on when a-store has settled
     08:11:00  plan       a-store: new revision (app image "app:1" -> "app:3")
     08:11:00  register   a-store:3

@@ -129,10 +129,18 @@ async fn a_retry_lifts_the_quarantine_once() {
     08:00:35  plan       api: new deployment (app image "app:1" -> "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a…)
     08:00:35  update     api -> api:2 · deployment ecs-svc/8617…
     08:00:40  failing    api 2 tasks stopped: CannotPullContainerError
-    08:00:45  failed     api:2 did not come up: image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2 can't be pulled: not found (gate: ECS circuit breaker)
+    08:00:45  failed     api:2 did not come up: image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2 can't be pulled: not found; this commit changed image "app:1" -> "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a… (gate: ECS circuit breaker)
     08:00:45  rollback   api -> api:1, the last that completed; ECS does it by itself
     08:00:50  rollback   api runs api:1 again, 2 of 2 running, after 5 s
-    08:00:50  held       api@3896… until Git changes it; failed on 2027-01-15 08:00: image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2 can't be pulled: not found
+    08:00:50  report     api did not come up with main@4c1f9e2. It runs api:1 again, 2 of 2 healthy.
+
+                likely cause   image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2 can't be pulled: not found; this commit changed image "app:1" -> "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a…
+                what changed   image "app:1" -> "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a…
+                what we saw    4 tasks stopped in 5 s: CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2: not found
+                ECS says       (service api) (deployment ecs-svc/8617890157137703680) deployment failed: tasks failed to start.
+                gate           ECS circuit breaker, 4 failed tasks, 2027-01-15 08:00
+                next           commit a change to service-0.yaml, or `reconciler retry api`
+    08:00:50  held       api@3896… until Git changes it; failed on 2027-01-15 08:00: image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2 can't be pulled: not found; this commit changed image "app:1" -> "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a…
     09:00:35  request    api bob asks to try 3896… again
     09:00:35  tag        api no longer carries reconciler/retry
     09:00:35  plan       api: new deployment (app image "app:1" -> "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a…)
@@ -164,11 +172,11 @@ async fn a_retry_for_another_digest_is_not_heeded() {
     world.take_calls();
     world.run_for(&operator, &bad, 5 * MINUTE).await;
     assert_eq!(mutating(&world.take_calls()), ["UntagResource"]);
-    insta::assert_snapshot!(world.told_since("ada asks"), @"
+    insta::assert_snapshot!(world.told_since("ada asks"), @r#"
     08:00:35  request    api ada asks to try 0123… again, and Git asks for 3896…: not heeded
     08:00:35  tag        api no longer carries reconciler/retry
-    08:00:35  held       api@3896… until Git changes it; failed on 2027-01-15 08:00: image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2 can't be pulled: not found
-    ");
+    08:00:35  held       api@3896… until Git changes it; failed on 2027-01-15 08:00: image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2 can't be pulled: not found; this commit changed image "app:1" -> "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a…
+    "#);
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,8 +263,9 @@ async fn a_roll_back_by_hand_goes_back_once_and_holds_what_git_asks_for_until_gi
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 rolled back
 
       RolledBack   api           runs :1 (2/2), wants 7340… (taken back by ada 2027-01-15 08:00)
-                                 cause       checkout is broken
-                                 next        commit a change, or `reconciler retry api`
+                                 reason       checkout is broken
+                                 by           ada, 2027-01-15 08:00
+                                 next         commit a change of api, or `reconciler retry api`
     ");
 
     // What the next commit fails with leads to where the person went, not to what was taken back.
@@ -279,10 +288,18 @@ async fn a_roll_back_by_hand_goes_back_once_and_holds_what_git_asks_for_until_gi
     08:30:40  update     api -> api:3 · deployment ecs-svc/2172…
     08:30:45  progress   api 0 of 2 new tasks healthy
     08:30:50  failing    api 2 tasks stopped: exit 1
-    08:31:00  failed     api:3 did not come up: container app exited 1 soon after start (gate: ECS circuit breaker)
+    08:31:00  failed     api:3 did not come up: container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash" (gate: ECS circuit breaker)
     08:31:00  rollback   api -> api:1, the last that completed; ECS does it by itself
     08:31:05  rollback   api runs api:1 again, 2 of 2 running, after 5 s
-    08:31:05  held       api@1401… until Git changes it; failed on 2027-01-15 08:31: container app exited 1 soon after start
+    08:31:05  report     api did not come up with main@4c1f9e3. It runs api:1 again, 2 of 2 healthy.
+
+                likely cause   container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash"
+                what changed   image "app:1" -> "app:crash"
+                what we saw    4 tasks stopped in 11 s: app exited 1
+                ECS says       (service api) (deployment ecs-svc/2172820739197057138) deployment failed: tasks failed to start.
+                gate           ECS circuit breaker, 2027-01-15 08:31
+                next           commit a change to service-0.yaml, or `reconciler retry api`
+    08:31:05  held       api@1401… until Git changes it; failed on 2027-01-15 08:31: container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash"
     08:31:05  plan       api: new revision (app image "app:1" -> "app:4")
     08:31:05  register   api:4
     08:31:05  update     api -> api:4 · deployment ecs-svc/5504…

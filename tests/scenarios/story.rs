@@ -3,6 +3,7 @@
 use reconciler::controller::Wish;
 use serde_json::{Value, json};
 
+use crate::world::web::Page;
 use crate::world::{World, scheduled, service, service_with};
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,12 @@ pub enum Story {
     HookFails,
     HookIsTooLate,
     SmokeTestFails,
+    /// By alarms, health, a URL and bake time, all of which let it pass.
+    GatesPass,
+    /// ECS completes it, and then a URL does not answer as it should.
+    GateFails,
+    /// An alarm goes off while ECS is still at it.
+    AlarmFails,
     /// Another launch type, which ECS sets at creation, and another image.
     Replace,
     /// A person takes back what settled, with the scaling that came with it.
@@ -125,6 +132,21 @@ pub fn with_hooks(image: &str, before: &[String], after: &[String]) -> String {
     service_with("api", image, &hooks)
 }
 
+/// The usual service, judged by these gates.
+pub fn gated(image: &str, gates: &str) -> String {
+    let with_check = "image: IMAGE\n        healthCheck: {command: [CMD, 'true'], interval: 5, retries: 2}";
+    service_with("api", "IMAGE", &format!("  rollout:\n    timeout: 5m\n    gates: [{gates}]\n"))
+        .replace("image: IMAGE", &with_check.replace("IMAGE", image))
+}
+
+/// One of each that needs no load balancer.
+pub fn all_gates(host: &str) -> String {
+    format!(
+        "{{alarms: {{names: [api-5xx]}}}}, {{containerHealth: {{minimumHealthyTime: 20s}}}}, \
+         {{http: {{url: 'http://{host}/health', bodyContains: ok, for: 30s}}}}, {{bakeTime: 1m}}"
+    )
+}
+
 /// A scaled service that may be replaced.
 pub fn replaceable(image: &str, launch_type: &str) -> String {
     let manifest = scaled("api", image) + "  sync: {replace: true}\n";
@@ -215,6 +237,21 @@ impl Story {
                 let tested = |image: &str, test: &str| with_hooks(image, &[], &[hook("smoke", test, "")]);
                 settled(world, tested("app:1", "smoke-once:1")).await;
                 world.commit(&[tested("app:2", "smoke-crash:1")])
+            }
+            Story::GatesPass => {
+                world.alarm("api-5xx", "OK");
+                settled(world, gated("app:1", &all_gates("api.example"))).await;
+                world.commit(&[gated("app:2", &all_gates("api.example"))])
+            }
+            Story::GateFails => {
+                world.web.set("down.example", Page::of(503, "no"));
+                settled(world, gated("app:1", "{http: {url: 'http://api.example/', for: 20s}}")).await;
+                world.commit(&[gated("app:2", "{http: {url: 'http://down.example/', for: 20s}}")])
+            }
+            Story::AlarmFails => {
+                world.alarm("api-5xx", "ALARM");
+                settled(world, gated("app:1", "{bakeTime: 20s}")).await;
+                world.commit(&[gated("app:slow", "{alarms: {names: [api-5xx], strict: true}}")])
             }
             Story::Replace => {
                 settled(world, replaceable("app:1", "FARGATE")).await;

@@ -174,10 +174,18 @@ async fn green_that_is_never_healthy_is_taken_back_at_the_deadline_and_had_no_tr
     08:01:05  failing    ix 6 tasks stopped: CannotPullContainerError
     08:01:15  failing    ix 8 tasks stopped: CannotPullContainerError
     08:01:30  failing    ix 10 tasks stopped: CannotPullContainerError
-    08:02:35  failed     ix:2 did not come up: image registry.invalid/app:2 can't be pulled: not found (gate: deadline)
+    08:02:35  failed     ix:2 did not come up: image registry.invalid/app:2 can't be pulled: not found; this commit changed image "app:1" -> "registry.invalid/app:2" (gate: deadline)
     08:02:35  rollback   ix -> ix:1, the last that completed; the deployment is stopped
     08:02:40  rollback   ix runs ix:1 again, 2 of 2 running, after 5 s
-    08:02:40  held       ix@8e26… until Git changes it; failed on 2027-01-15 08:02: image registry.invalid/app:2 can't be pulled: not found
+    08:02:40  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+
+                likely cause   image registry.invalid/app:2 can't be pulled: not found; this commit changed image "app:1" -> "registry.invalid/app:2"
+                what changed   image "app:1" -> "registry.invalid/app:2"
+                what we saw    10 tasks stopped in 60 s: CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref registry.invalid/app:2: registry.invalid/app:2: not found
+                ECS says       (service ix) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.
+                gate           deadline, 0 of 2 new tasks up after 2 m, 2027-01-15 08:02
+                next           commit a change to service-0.yaml, or `reconciler retry ix`
+    08:02:40  held       ix@8e26… until Git changes it; failed on 2027-01-15 08:02: image registry.invalid/app:2 can't be pulled: not found; this commit changed image "app:1" -> "registry.invalid/app:2"
     "#);
     assert_eq!((pair.weights(&world), world.runs("ix").await), ((100, 0), "ix:1".to_owned()));
 }
@@ -237,6 +245,13 @@ async fn an_alarm_during_the_canary_quarantines_the_digest_and_names_the_alarm()
     08:01:20  failed     ix:2 did not go through: CloudWatch alarm ix-errors is in ALARM (gate: ECS alarms)
     08:01:20  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:01:25  rollback   ix runs ix:1 again, 2 of 2 running, after 5 s
+    08:01:25  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+
+                likely cause   CloudWatch alarm ix-errors is in ALARM
+                what changed   image "app:1" -> "app:2"
+                ECS says       (service ix) (deployment ecs-svc/8313543279846440201) deployment failed: alarm detected.
+                gate           ECS alarms, 2027-01-15 08:01
+                next           commit a change to service-0.yaml, or `reconciler retry ix`
     08:01:25  held       ix@1ffd… until Git changes it; failed on 2027-01-15 08:01: CloudWatch alarm ix-errors is in ALARM
     "#);
     assert_eq!(pair.weights(&world), (100, 0));
@@ -289,6 +304,13 @@ async fn a_function_that_says_no_half_way_is_named_as_the_cause() {
     08:02:45  progress   ix 2 of 2 new tasks healthy
     08:02:50  update     ix in place: deploymentConfiguration set, no deployment
     08:02:50  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
+    08:02:50  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+
+                likely cause   lifecycle hook smoke failed
+                what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{hookTargetArn: "arn:aws:lambda:eu-west-1:1234…
+                ECS says       (service ix) (deployment ecs-svc/8313543279846440201) deployment failed: lifecycle hook failed.
+                gate           lifecycle hook, 2027-01-15 08:02
+                next           commit a change to service-0.yaml, or `reconciler retry ix`
     08:02:50  held       ix@bc57… until Git changes it; failed on 2027-01-15 08:02: lifecycle hook smoke failed
     "#);
     assert_eq!(pair.weights(&world), (100, 0));
@@ -344,6 +366,12 @@ async fn an_aborted_deployment_is_quarantined_as_stopped_by_hand() {
     08:01:25  progress   ix 2 of 2 new tasks healthy
     08:01:30  update     ix in place: deploymentConfiguration set, no deployment
     08:01:30  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
+    08:01:30  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+
+                likely cause   stopped by hand
+                what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{lifecycleStages: ["POST_SCALE_UP"], targetTyp…
+                gate           by hand, 2027-01-15 08:01
+                next           commit a change to service-0.yaml, or `reconciler retry ix`
     08:01:30  held       ix@3e9b… until Git changes it; failed on 2027-01-15 08:01: stopped by hand
     "#);
     assert_eq!(world.runs("ix").await, "ix:1");
@@ -365,6 +393,13 @@ async fn a_pause_that_nobody_answers_is_a_failure_of_its_own() {
     08:31:00  progress   ix 2 of 2 new tasks healthy
     08:31:05  update     ix in place: deploymentConfiguration set, no deployment
     08:31:05  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
+    08:31:05  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+
+                likely cause   nobody answered the pause until 08:30
+                what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{lifecycleStages: ["POST_SCALE_UP"], targetTyp…
+                ECS says       (service ix) (deployment ecs-svc/8313543279846440201) deployment failed: lifecycle hook failed.
+                gate           lifecycle hook, 2027-01-15 08:30
+                next           commit a change to service-0.yaml, or `reconciler retry ix`
     08:31:05  held       ix@3e9b… until Git changes it; failed on 2027-01-15 08:30: nobody answered the pause until 08:30
     "#);
     assert_eq!(world.runs("ix").await, "ix:1");

@@ -81,10 +81,18 @@ async fn a_roll_back_reads_like_this() {
     08:00:20  update     api -> api:2 · deployment ecs-svc/2561…
     08:00:25  progress   api 0 of 2 new tasks healthy
     08:00:30  failing    api 2 tasks stopped: exit 1
-    08:00:40  failed     api:2 did not come up: container app exited 1 soon after start (gate: ECS circuit breaker)
+    08:00:40  failed     api:2 did not come up: container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash" (gate: ECS circuit breaker)
     08:00:40  rollback   api -> api:1, the last that completed; ECS does it by itself
     08:00:45  rollback   api runs api:1 again, 2 of 2 running, after 5 s
-    08:00:45  held       api@1401… until Git changes it; failed on 2027-01-15 08:00: container app exited 1 soon after start
+    08:00:45  report     api did not come up with main@4c1f9e2. It runs api:1 again, 2 of 2 healthy.
+
+                likely cause   container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash"
+                what changed   image "app:1" -> "app:crash"
+                what we saw    4 tasks stopped in 11 s: app exited 1
+                ECS says       (service api) (deployment ecs-svc/2561866513979060390) deployment failed: tasks failed to start.
+                gate           ECS circuit breaker, 2027-01-15 08:00
+                next           commit a change to service-0.yaml, or `reconciler retry api`
+    08:00:45  held       api@1401… until Git changes it; failed on 2027-01-15 08:00: container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash"
     "#);
     insta::assert_snapshot!(plan(&world, &wish).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 3 calls
@@ -92,7 +100,7 @@ async fn a_roll_back_reads_like_this() {
     ! api           held: quarantined
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:crash"  service-0.yaml:12 · asked for in 4c1f9e2
-        digest 1401… failed on 2027-01-15 08:00 (container app exited 1 soon after start)
+        digest 1401… failed on 2027-01-15 08:00 (container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash")
         to try again: commit a change, or `reconciler retry`
 
     1 held.
@@ -101,8 +109,12 @@ async fn a_roll_back_reads_like_this() {
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 rolled back
 
       RolledBack   api           runs :1 (2/2), wants 1401… (failed 2027-01-15 08:00)
-                                 cause       container app exited 1 soon after start
-                                 next        commit a change, or `reconciler retry api`
+                                 likely cause container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash"
+                                 what changed image "app:1" -> "app:crash"
+                                 what we saw  4 tasks stopped in 11 s: app exited 1
+                                 ECS says     (service api) (deployment ecs-svc/2561866513979060390) deployment failed: tasks failed to start.
+                                 gate         ECS circuit breaker, 2027-01-15 08:00
+                                 next         commit a change to service-0.yaml, or `reconciler retry api`
     "#);
 }
 
@@ -123,10 +135,18 @@ async fn a_roll_back_by_deadline_reads_like_this() {
     08:00:50  failing    api 6 tasks stopped: CannotPullContainerError
     08:01:00  failing    api 8 tasks stopped: CannotPullContainerError
     08:01:15  failing    api 10 tasks stopped: CannotPullContainerError
-    08:01:20  failed     api:2 did not come up: image registry.invalid/app:2 can't be pulled: not found (gate: deadline)
+    08:01:20  failed     api:2 did not come up: image registry.invalid/app:2 can't be pulled: not found; this commit changed image "app:1" -> "registry.invalid/app:2" (gate: deadline)
     08:01:20  rollback   api -> api:1, the last that completed; the deployment is stopped
     08:01:25  rollback   api runs api:1 again, 2 of 2 running, after 5 s
-    08:01:25  held       api@0e10… until Git changes it; failed on 2027-01-15 08:01: image registry.invalid/app:2 can't be pulled: not found
+    08:01:25  report     api did not come up with main@4c1f9e2. It runs api:1 again, 2 of 2 healthy.
+
+                likely cause   image registry.invalid/app:2 can't be pulled: not found; this commit changed image "app:1" -> "registry.invalid/app:2"
+                what changed   image "app:1" -> "registry.invalid/app:2"
+                what we saw    10 tasks stopped in 45 s: CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref registry.invalid/app:2: registry.invalid/app:2: not found
+                ECS says       (service api) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.
+                gate           deadline, 0 of 2 new tasks up after 1 m, 2027-01-15 08:01
+                next           commit a change to service-0.yaml, or `reconciler retry api`
+    08:01:25  held       api@0e10… until Git changes it; failed on 2027-01-15 08:01: image registry.invalid/app:2 can't be pulled: not found; this commit changed image "app:1" -> "registry.invalid/app:2"
     "#);
 }
 

@@ -40,6 +40,8 @@ fn rollout(kind: RolloutKind, digest: &Digest) -> Rollout {
         started_at: Timestamp(0),
         revision: "a".repeat(40),
         back_to: None,
+        changes: Vec::new(),
+        watched: crate::model::Watched::default(),
         course: None,
     }
 }
@@ -49,15 +51,8 @@ fn record(rollout: Rollout) -> ServiceRecord {
 }
 
 fn quarantine(digest: &Digest) -> ServiceRecord {
-    let failure = Failure {
-        at: Timestamp(0),
-        gate: Gate::EcsCircuitBreaker,
-        likely_cause: "container api exited 1 soon after start".to_owned(),
-        stopped_tasks: Vec::new(),
-        unhealthy_targets: Vec::new(),
-        events: Vec::new(),
-        hook: None,
-    };
+    let failure =
+        Failure::new(Timestamp(0), Gate::EcsCircuitBreaker, "container api exited 1 soon after start");
     let quarantine = Quarantine {
         digest: digest.clone(),
         task_definition: Some(arn(2)),

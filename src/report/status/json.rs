@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{Condition, LedgerStatus, OverrideStatus, ServiceStatus, Status, Wanted};
-use crate::model::{Json, Quarantine};
-use crate::report::failure::last_words;
+use crate::model::{Json, Quarantine, ServiceKey};
+use crate::report::failure::{failure_rows, last_words};
 
 /// Rises when a member changes its meaning or goes away; new members don't raise it.
 pub const STATUS_VERSION: u32 = 1;
@@ -60,7 +60,7 @@ fn service_json(service: &ServiceStatus) -> Json {
             "expression": schedule.expression, "enabled": schedule.enabled,
         })),
         "digest": service.digest,
-        "quarantine": service.quarantine.as_ref().map(quarantine_json),
+        "quarantine": service.quarantine.as_ref().map(|it| quarantine_json(&service.service, it)),
         "lastGood": service.last_good.as_ref().map(|good| json!({
             "digest": good.digest,
             "taskDefinition": good.task_definition,
@@ -99,7 +99,7 @@ fn condition_json(condition: &Condition) -> Json {
     })
 }
 
-fn quarantine_json(quarantine: &Quarantine) -> Json {
+fn quarantine_json(service: &ServiceKey, quarantine: &Quarantine) -> Json {
     let failure = &quarantine.failure;
     let containers = || failure.stopped_tasks.iter().flat_map(|task| &task.containers);
     json!({
@@ -109,6 +109,15 @@ fn quarantine_json(quarantine: &Quarantine) -> Json {
         "at": failure.at.to_string(),
         "gate": failure.gate,
         "likelyCause": failure.likely_cause,
+        "transient": failure.transient,
+        "figures": failure.figures,
+        "changes": failure.changes.iter().map(|change| json!({
+            "path": change.path, "change": change.change, "file": change.file,
+        })).collect::<Vec<_>>(),
+        "events": failure.events,
+        "report": failure_rows(service, quarantine).into_iter().map(|(name, text)| json!({
+            "name": name, "text": text,
+        })).collect::<Vec<_>>(),
         "exitCode": containers().find_map(|container| container.exit_code.filter(|code| *code != 0)),
         "hook": failure.hook.as_ref().map(|hook| &hook.name),
         "lastWords": failure.hook.as_ref().map(|hook| hook.last_words.as_slice()).unwrap_or_default(),

@@ -73,9 +73,12 @@ fn what_needs_attention_comes_first() {
     production   main@4c1f9e2, seen 12 s ago · 5 services: 1 ready, 1 suspended, 2 reconciling, 1 rolled back
 
       RolledBack   report-cron   runs :41 (1/1), wants 7be1… (failed 2026-11-20 21:05)
-                                 cause       container worker exited 137: out of memory
-                                 last words  worker  loading batch of 20
-                                 next        commit a change, or `reconciler retry report-cron`
+                                 likely cause container worker exited 137: out of memory
+                                 what we saw  3 tasks stopped in 86 s: worker exited 137, "OutOfMemoryError: Container killed due to memory usage"
+                                 last words   worker  loading batch of 20
+                                 ECS says     (service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start.
+                                 gate         ECS circuit breaker, 2026-11-20 21:05
+                                 next         commit a change of report-cron, or `reconciler retry report-cron`
       Reconciling  job-search    new service, starts a deployment
       Reconciling  job-worker    runs :41 (3/3); new revision, starts a deployment
       Suspended    job-api       runs :7 (3/3); suspended, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
@@ -367,9 +370,12 @@ fn without_git_the_ledger_and_aws_are_told_and_nothing_is_called_ready() {
     production   what Git wants can't be told; the error says why · 4 services and 1 scheduled task: 3 unknown, 1 suspended, 1 rolled back
 
       RolledBack   job-worker    runs :41 (3/3), wants 7be1… (failed 2026-11-20 21:05)
-                                 cause       container worker exited 137: out of memory
-                                 last words  worker  loading batch of 20
-                                 next        commit a change, or `reconciler retry job-worker`
+                                 likely cause container worker exited 137: out of memory
+                                 what we saw  3 tasks stopped in 86 s: worker exited 137, "OutOfMemoryError: Container killed due to memory usage"
+                                 last words   worker  loading batch of 20
+                                 ECS says     (service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start.
+                                 gate         ECS circuit breaker, 2026-11-20 21:05
+                                 next         commit a change of job-worker, or `reconciler retry job-worker`
       Suspended    job-api       runs :41 (3/3); suspended, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
       Unknown      digest        what was applied last is from 4c1f9e2
       Unknown      job-search    access denied for ecs:DescribeServices; what was applied last is from 4c1f9e2

@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 
 use super::{ConditionKind, LedgerStatus, ServiceStatus, Status, Truth, Wanted};
 use crate::model::{Holder, Timestamp};
-use crate::report::failure::last_words;
+use crate::report::failure::failure_rows;
 use crate::report::leaving::SCHEDULE_LEFT;
 use crate::report::paint::{Colour, Tone, counted, pad, plain, span};
-use crate::report::requests::quarantine_headline;
 
 /// Ready services up to this number are listed one by one.
 const READY_LISTED_MAX: usize = 5;
@@ -197,7 +196,10 @@ fn lines(word: Word, service: &ServiceStatus) -> Vec<String> {
     };
     let mut lines = match word {
         Word::RolledBack => rolled_back(service, runs.as_deref().unwrap_or_default()),
-        Word::Stalled => joined(runs, ConditionKind::Stalled),
+        Word::Stalled => {
+            let headline = joined(runs, ConditionKind::Stalled).into_iter();
+            headline.chain(why_it_failed(service)).collect()
+        }
         Word::Unhealthy => joined(runs, ConditionKind::Healthy),
         Word::Reconciling => joined(runs, ConditionKind::Reconciling),
         Word::Suspended => joined(runs, ConditionKind::Suspended),
@@ -239,17 +241,13 @@ fn rolled_back(service: &ServiceStatus, runs: &str) -> Vec<String> {
         Some(by) => format!("taken back by {}", plain(by)),
         None => "failed".to_owned(),
     };
-    let mut lines = vec![
-        format!("{runs}, wants {} ({what} {})", quarantine.digest.short(), failure.at.minute()),
-        format!("cause       {}", plain(&failure.likely_cause)),
-    ];
-    if let Some((container, line)) = last_words(failure) {
-        lines.push(format!("last words  {container}  {line}"));
-    }
-    let name = service.service.name();
-    lines.push(match quarantine.again {
-        Some(_) => format!("next        {}", quarantine_headline(quarantine)),
-        None => format!("next        commit a change, or `reconciler retry {name}`"),
-    });
-    lines
+    let headline = format!("{runs}, wants {} ({what} {})", quarantine.digest.short(), failure.at.minute());
+    std::iter::once(headline).chain(why_it_failed(service)).collect()
+}
+
+/// The report of the digest that failed, if it is the one that Git wants.
+fn why_it_failed(service: &ServiceStatus) -> Vec<String> {
+    let Some(quarantine) = &service.quarantine else { return Vec::new() };
+    let rows = failure_rows(&service.service, quarantine);
+    rows.into_iter().map(|(name, value)| format!("{name:<13}{value}")).collect()
 }

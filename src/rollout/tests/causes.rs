@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{START, at, live, ours, rollout, service_deployment, set, stopped, target};
-use crate::model::{Gate, LiveService, Part, StoppedTask, UnhealthyTarget};
+use crate::model::{ChangedField, Gate, LiveService, Part, StoppedTask, UnhealthyTarget};
 use crate::rollout::diagnose;
 
 fn failing(stopped: Vec<StoppedTask>, targets: Vec<UnhealthyTarget>) -> LiveService {
@@ -24,7 +24,7 @@ const EXITED: &str = "Essential container in task exited";
 #[test]
 fn a_program_that_crashes_is_quoted() {
     let mut task = stopped(Some(1), "", EXITED);
-    task.containers[0].last_line = Some("bind: address in use".to_owned());
+    task.containers[0].last_lines = vec!["bind: address in use".to_owned()];
     check(task, "container worker exited 1 soon after start; its last words: \"bind: address in use\"");
     check(stopped(Some(2), "", EXITED), "container worker exited 2 soon after start");
 }
@@ -229,4 +229,160 @@ fn with_no_evidence_left_it_says_what_ecs_said_or_that_there_is_none() {
         cause(&live, Gate::Deadline),
         "only 0 of 3 new tasks came up in time, and AWS shows no reason"
     );
+}
+
+#[test]
+fn what_may_pass_is_told_apart_from_what_git_has_to_change() {
+    let not_pulled =
+        |why: &str| stopped(None, &format!("CannotPullContainerError: {why}"), "Task failed to start");
+    let not_set_up = |why: &str| stopped(None, "", &format!("ResourceInitializationError: {why}"));
+    let with_code =
+        |code: &str, reason: &str| StoppedTask { stop_code: code.to_owned(), ..stopped(None, "", reason) };
+    let cases = [
+        (stopped(Some(1), "", EXITED), false),
+        (stopped(Some(137), "OutOfMemoryError: Container killed due to memory usage", EXITED), false),
+        (not_pulled("ref job-api:9: not found"), false),
+        (not_pulled("dial tcp 10.0.0.1:443: i/o timeout"), false),
+        (not_pulled("429 toomanyrequests: rate exceeded"), true),
+        (not_pulled("unexpected status from HEAD request: 503 Service Unavailable"), true),
+        (not_set_up("unable to pull secrets: AccessDeniedException"), false),
+        (not_set_up("unable to pull secrets: ThrottlingException: Rate exceeded"), true),
+        (with_code("SpotInterruption", "Your Spot Task was interrupted."), true),
+        (with_code("TerminationNotice", "The instance is being terminated"), true),
+        (with_code("InfrastructureHealth", "unhealthy infrastructure"), true),
+        (with_code("EssentialContainerExited", "Host EC2 (instance i-0f3a) terminated."), true),
+        (
+            with_code("TaskFailedToStart", "Timeout waiting for network interface provisioning to complete."),
+            true,
+        ),
+        (
+            with_code(
+                "TaskFailedToStart",
+                "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-1': \
+                 InsufficientFreeAddressesInSubnet",
+            ),
+            true,
+        ),
+        (
+            with_code(
+                "TaskFailedToStart",
+                "Unexpected EC2 error while attempting to Create Network Interface: InvalidSubnetID.NotFound",
+            ),
+            false,
+        ),
+        (stopped(Some(143), "", "Task failed ELB health checks in (target-group arn)"), false),
+    ];
+    for (task, transient) in cases {
+        let words = format!("{} {:?}", task.stopped_reason, task.containers[0].reason);
+        let spot = with_code("SpotInterruption", "Your Spot Task was interrupted.");
+        for tasks in [vec![task.clone()], vec![task, spot]] {
+            let failure = diagnose(&failing(tasks, Vec::new()), &rollout(), Gate::Deadline, at(START + 90));
+            assert_eq!(failure.transient, transient, "{words}: {}", failure.likely_cause);
+        }
+    }
+    // An alarm or a person has seen more than tasks.
+    for gate in [Gate::EcsAlarms, Gate::LifecycleHook, Gate::StoppedByHand, Gate::Alarms, Gate::Http] {
+        let spot = with_code("SpotInterruption", "Your Spot Task was interrupted.");
+        let failure = diagnose(&failing(vec![spot], Vec::new()), &rollout(), gate, at(START + 90));
+        assert!(!failure.transient, "{gate}");
+    }
+    for (event, transient) in [
+        ("(service worker) was unable to place a task. Reason: Capacity is unavailable at this time.", true),
+        ("(service worker) operations are being throttled on elb. Will try again later.", true),
+        (
+            "(service worker) was unable to place a task because no container instance met all of its \
+             requirements. The closest matching container-instance 1 has insufficient CPU units available.",
+            true,
+        ),
+        (
+            "(service worker) was unable to place a task because no container instance met all of its \
+             requirements. The closest matching container-instance 1 is missing an attribute required by your task.",
+            false,
+        ),
+    ] {
+        let mut live = failing(Vec::new(), Vec::new());
+        set(&mut live, "/events", json!([{"createdAt": (START + 60) as f64, "message": event}]));
+        let failure = diagnose(&live, &rollout(), Gate::Deadline, at(START + 600));
+        assert_eq!(failure.transient, transient, "{}", failure.likely_cause);
+    }
+}
+
+#[test]
+fn a_cause_names_what_this_commit_changed_that_goes_with_it() {
+    let container = "taskDefinition.containerDefinitions[worker]";
+    let changed = |path: &str, change: &str| ChangedField {
+        path: path.to_owned(),
+        change: change.to_owned(),
+        file: None,
+    };
+    let image = || changed(&format!("{container}.image"), "\"w:1\" -> \"w:2\"");
+    let batch = || changed(&format!("{container}.environment.BATCH"), "(absent) -> \"20\"");
+    let because = |task: StoppedTask, changes: Vec<ChangedField>| {
+        let rollout = crate::model::Rollout { changes, ..rollout() };
+        let failure = diagnose(&failing(vec![task], Vec::new()), &rollout, Gate::Deadline, at(START + 90));
+        failure.likely_cause
+    };
+    let oom = || stopped(Some(137), "OutOfMemoryError: Container killed due to memory usage", EXITED);
+    let pull = || stopped(None, "CannotPullContainerError: ref a/w:2: not found", "Task failed to start");
+    let set_up = |why: &str| stopped(None, "", &format!("ResourceInitializationError: {why}"));
+    let ill = || {
+        stopped(Some(143), "", "Task failed ELB health checks in (target-group arn:aws:x:targetgroup/api/1)")
+    };
+    let network = |why: &str| {
+        stopped(
+            None,
+            "",
+            &format!("Unexpected EC2 error while attempting to Create Network Interface: {why}"),
+        )
+    };
+    let cases = [
+        because(oom(), vec![changed("taskDefinition.memory", "1024 -> 512"), batch()]),
+        because(oom(), vec![batch()]),
+        because(pull(), vec![batch(), image()]),
+        because(
+            set_up("unable to pull secrets or registry auth: AccessDeniedException"),
+            vec![changed(&format!("{container}.secrets.TOKEN"), "(added, not shown)")],
+        ),
+        because(
+            set_up("failed to validate logger args: The specified log group does not exist"),
+            vec![changed(&format!("{container}.logConfiguration.options.awslogs-group"), "\"/a\" -> \"/b\"")],
+        ),
+        because(ill(), vec![changed(&format!("{container}.portMappings[0].containerPort"), "8080 -> 8081")]),
+        because(
+            stopped(Some(137), "", "Task failed container health checks"),
+            vec![changed(
+                &format!("{container}.healthCheck.command"),
+                "[\"CMD\", \"a\"] -> [\"CMD\", \"b\"]",
+            )],
+        ),
+        because(
+            network("InsufficientFreeAddressesInSubnet"),
+            vec![changed("service.networkConfiguration.awsvpcConfiguration.subnets", "+subnet-2")],
+        ),
+        because(
+            stopped(Some(1), "", EXITED),
+            vec![changed(&format!("{container}.command"), "[\"a\"] -> [\"b\"]")],
+        ),
+        because(
+            stopped(None, "CannotStartContainerError: exec: \"srve\": not found", EXITED),
+            vec![changed(&format!("{container}.entryPoint"), "(absent) -> [\"srve\"]")],
+        ),
+        // What has nothing to do with it is not blamed.
+        because(pull(), vec![batch()]),
+        because(stopped(Some(1), "", EXITED), vec![changed("service.desiredCount", "2 -> 3")]),
+    ];
+    insta::assert_snapshot!(cases.join("\n"), @r#"
+    containers are killed for memory (exit 137): raise the memory of worker; this commit changed memory 1024 -> 512 and BATCH (absent) -> "20"
+    containers are killed for memory (exit 137): raise the memory of worker; this commit changed BATCH (absent) -> "20"
+    image a/w:2 can't be pulled: not found; this commit changed image "w:1" -> "w:2"
+    the task could not be set up: secrets or registry credentials can't be fetched: unable to pull secrets or registry auth: AccessDeniedException; this commit changed TOKEN (added, not shown)
+    the task could not be set up: the log group can't be used: failed to validate logger args: The specified log group does not exist; this commit changed awslogs-group "/a" -> "/b"
+    the load balancer's health check fails (target group api); this commit changed containerPort 8080 -> 8081
+    the container's own health check fails; this commit changed command ["CMD", "a"] -> ["CMD", "b"]
+    no network interface for the task, the subnet has no free address: Unexpected EC2 error while attempting to Create Network Interface: InsufficientFreeAddressesInSubnet; this commit changed subnets +subnet-2
+    container worker exited 1 soon after start; this commit changed command ["a"] -> ["b"]
+    container worker could not start: exec: "srve": not found; this commit changed entryPoint (absent) -> ["srve"]
+    image a/w:2 can't be pulled: not found
+    container worker exited 1 soon after start
+    "#);
 }

@@ -120,7 +120,7 @@ fn the_containers_that_count_decide_and_their_last_words_are_told() {
         name: name.to_owned(),
         exit_code,
         reason: None,
-        last_line: None,
+        last_lines: Vec::new(),
     };
     let with =
         |containers| ended("EssentialContainerExited", StoppedTask { containers, ..stopped(None, "", "") });

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod causes;
+mod gates;
 mod hooks;
 mod stages;
 mod verdicts;
@@ -42,6 +43,8 @@ fn rollout() -> Rollout {
         started_at: at(START),
         revision: "a".repeat(40),
         back_to: Some(arn(41)),
+        changes: Vec::new(),
+        watched: crate::model::Watched::default(),
         course: None,
     }
 }
@@ -106,7 +109,7 @@ fn stopped(exit_code: Option<i64>, reason: &str, stopped_reason: &str) -> Stoppe
             name: "worker".to_owned(),
             exit_code,
             reason: (!reason.is_empty()).then(|| reason.to_owned()),
-            last_line: None,
+            last_lines: Vec::new(),
         }],
         stopped_at: at(START + 30),
     }

@@ -91,15 +91,7 @@ fn a_deregistered_revision_is_no_way_back() {
 
 fn remembering(good: u64, rejected: Option<u64>) -> ServiceRecord {
     let digest = Digest::from_tag("91aa");
-    let failure = Failure {
-        at: at(0),
-        gate: Gate::Deadline,
-        likely_cause: String::new(),
-        stopped_tasks: Vec::new(),
-        unhealthy_targets: Vec::new(),
-        events: Vec::new(),
-        hook: None,
-    };
+    let failure = Failure::new(at(0), Gate::Deadline, "");
     ServiceRecord {
         last_good: Some(LastGood {
             digest: digest.clone(),
