@@ -64,11 +64,11 @@ impl Watcher {
             self.metrics.pulse(&pulse);
             self.feed.tell_pulse(pulse);
             let began = Instant::now();
+            self.metrics.listeners(self.feed.listeners());
             if began >= count_from {
                 self.count(pulse.workers.is_some()).await;
                 count_from = Instant::now() + began.elapsed() * CENSUS_PAUSES;
             }
-            self.metrics.listeners(self.feed.listeners());
             self.metrics.fold();
             let pause = if self.feed.listeners() > 0 { PULSE_EVERY } else { IDLE_PULSE_EVERY };
             sleep(pause).await;

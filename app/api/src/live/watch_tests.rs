@@ -77,8 +77,9 @@ async fn who_listens_after_everybody_left_hears_of_changes_again() {
 async fn the_pulse_is_told_and_measured() {
     let world = World::new().await;
     let mut seat = world.api.feed.seat().unwrap();
-    let _watching = tokio::spawn(watcher(&world, up()).watch(world.api.draining.clone()));
+    // Before the first count: jobs and messages are counted one after the other.
     world.stored("sleep", json!({"milliseconds": 1})).await;
+    let _watching = tokio::spawn(watcher(&world, up()).watch(world.api.draining.clone()));
     let pulse = wait_for(&mut seat, "pulse", |_| true).await;
     assert_eq!(
         (&pulse["visible"], &pulse["in_flight"], &pulse["workers"]),
