@@ -1,6 +1,7 @@
 //! The nouns that travel from a commit to a settled service. Data only: no I/O, no decisions.
 
 mod address;
+mod applied;
 mod checkout;
 mod desired;
 mod digest;
@@ -24,6 +25,7 @@ mod timestamp;
 mod window;
 
 pub use address::AddressKind;
+pub use applied::{Applied, AppliedSpec, KeptDrift};
 pub use checkout::Checkout;
 pub use desired::{
     Desired, DesiredService, Drift, Environment, EnvironmentSync, OnFailure, Origin, Origins, RolloutPolicy,
@@ -46,8 +48,8 @@ pub use live::{
 pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
 pub use path::{FieldPath, Segment};
 pub use record::{
-    Again, Applied, AppliedSpec, Deleted, GoingBack, Intent, IntentKind, KeptDrift, LastGood, Leaving,
-    Quarantine, RegisteredRevision, Rollout, RolloutKind, ScalingPut, ServiceRecord, UNANSWERED_FOR,
+    Again, Deleted, GoingBack, Intent, IntentKind, LastGood, Leaving, Quarantine, RegisteredRevision,
+    Rollout, RolloutKind, ScalingPut, ServiceRecord, UNANSWERED_FOR,
 };
 pub use request::Request;
 pub use revision::{Revision, TaskDefinitionArn, is_dirty};
