@@ -52,13 +52,37 @@ pub fn failure_text(
         (None, gate) if gate.judges_what_completed() => {
             format!("did not pass the gate `{}` with {commit}", gate.field())
         }
-        (None, _) => format!("did not come up with {commit}"),
+        (None, gate) => without_gates(gate, failure, commit),
     };
     let mut text = format!("{service} {what}. {}\n\n", aftermath.sentence());
     for (name, value) in failure_rows(service, quarantine) {
         let _ = writeln!(text, "  {name:<13}  {value}");
     }
     text
+}
+
+/// What became of a deployment that none of `rollout.gates` refused. Only where tasks or targets were seen to
+/// fail did it not come up.
+fn without_gates(gate: Gate, failure: &Failure, commit: &str) -> String {
+    match gate {
+        Gate::EcsAlarms => format!("set off an alarm of its deployment with {commit}"),
+        Gate::LifecycleHook => format!("did not get past a lifecycle hook with {commit}"),
+        Gate::StoppedByHand => format!("was stopped by hand on its way to {commit}"),
+        Gate::Superseded => format!("was deployed by somebody else, over {commit}"),
+        Gate::RefusedByAws => format!("was not deployed with {commit}: AWS refuses a call"),
+        Gate::Deadline if failure.stopped_tasks.is_empty() && failure.unhealthy_targets.is_empty() => {
+            format!("was not deployed in time with {commit}")
+        }
+        Gate::Deadline
+        | Gate::EcsCircuitBreaker
+        | Gate::Person
+        | Gate::Hook
+        | Gate::TargetHealth
+        | Gate::ContainerHealth
+        | Gate::Alarms
+        | Gate::Http
+        | Gate::BakeTime => format!("did not come up with {commit}"),
+    }
 }
 
 /// What is known of a failure, row by row, in the order in which a person on call needs it.

@@ -111,6 +111,11 @@ impl HeldText {
                     )
                 }
             }
+            Held::AlarmsMissing { names } => Self::new(
+                "AlarmsMissing",
+                format!("its gate `alarms` names what is not in CloudWatch: {}", names.join(", ")),
+                "to go on: create the alarm, or name another in `rollout.gates`",
+            ),
             Held::Unanswered { call, asked_at, until } => Self::new(
                 "Unanswered",
                 format!("{call} at {} was never answered, and may still take effect", asked_at.time_of_day()),

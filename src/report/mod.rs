@@ -3,6 +3,7 @@
 mod created;
 pub mod deployment;
 mod failure;
+mod gates;
 mod held;
 mod imported;
 mod leaving;

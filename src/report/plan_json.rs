@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
+use super::gates::gate_text;
 use super::held::HeldText;
 use super::leaving::Stage;
 use super::paint::plain;
-use super::steps::{Doing, in_order};
-use crate::model::{FieldPath, Json, LookedUp, Origin, ServiceKey};
+use super::steps::{Doing, in_order, starts_deployment};
+use crate::model::{FieldPath, GatePolicy, Json, LookedUp, Origin, ServiceKey};
 use crate::plan::{
     Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, Replacement,
     RevisionSource, ServicePlan, Since, Step,
@@ -133,6 +134,10 @@ fn step_json(plan: &ServicePlan, step: &Step, differences: &[Difference]) -> Jso
     });
     for (name, value) in particulars(&step.action) {
         object[name] = value;
+    }
+    if starts_deployment(std::slice::from_ref(step)) && !plan.hooks.gates.is_empty() {
+        let gate = |gate: &GatePolicy| json!({"gate": gate.gate().field(), "message": gate_text(gate)});
+        object["gates"] = plan.hooks.gates.iter().map(gate).collect();
     }
     object
 }

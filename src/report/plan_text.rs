@@ -4,6 +4,7 @@ mod rows;
 
 use std::fmt::Write as _;
 
+use super::gates::gate_text;
 use super::held::HeldText;
 use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
@@ -180,6 +181,10 @@ impl Window<'_> {
         }
         parts.extend(watch);
         let _ = writeln!(text, "    will: {}", parts.join(", "));
+        if !plan.hooks.gates.is_empty() {
+            let gates: Vec<String> = plan.hooks.gates.iter().map(gate_text).collect();
+            let _ = writeln!(text, "    judged by: {}", gates.join(", "));
+        }
         if let Some(wanted) = watched {
             let on_failure = match wanted.rollout.on_failure {
                 OnFailure::Rollback if creates(steps) => "hold, since there is no revision to go back to",

@@ -196,7 +196,7 @@ pub fn failure_sentence(rollout: &Rollout, failure: &Failure) -> String {
             format!("{} did not pass", rollout.task_definition)
         }
         // It came up, and was stopped for another reason.
-        RolloutKind::Deploy if is_about_traffic(failure.gate) => {
+        RolloutKind::Deploy if is_about_traffic(failure) => {
             format!("{} did not go through", rollout.task_definition)
         }
         RolloutKind::Deploy => format!("{} did not come up", rollout.task_definition),
@@ -206,11 +206,11 @@ pub fn failure_sentence(rollout: &Rollout, failure: &Failure) -> String {
 }
 
 /// Whether the judge looks at more than whether tasks come up.
-fn is_about_traffic(gate: Gate) -> bool {
-    match gate {
+fn is_about_traffic(failure: &Failure) -> bool {
+    match failure.gate {
         Gate::EcsAlarms | Gate::LifecycleHook | Gate::StoppedByHand => true,
+        Gate::Deadline => failure.stopped_tasks.is_empty() && failure.unhealthy_targets.is_empty(),
         Gate::EcsCircuitBreaker
-        | Gate::Deadline
         | Gate::Superseded
         | Gate::RefusedByAws
         | Gate::TargetHealth

@@ -7,7 +7,7 @@ use reconciler::model::{Failure, Gate, ServiceKey};
 use serde_json::json;
 
 use super::story::{behind, without_breaker};
-use crate::world::{World, mutating, service, service_with};
+use crate::world::{Memory, World, mutating, service, service_with};
 
 fn key(name: &str) -> ServiceKey {
     ServiceKey::new(name)
@@ -216,4 +216,77 @@ async fn a_bad_version_of_a_scaled_service_keeps_the_count_that_scaling_chose() 
     fails(&mut world, scaled("app:crash")).await;
     assert_eq!(world.runs("api").await, "api:1");
     assert_eq!(world.service("api").await["desiredCount"], 4);
+}
+
+/// Applies a second version to which something stands in the way that `comes_back` takes away, some time after
+/// the first try was taken back.
+async fn passes_by_itself(manifest: impl Fn(&str) -> String, stands: fn(&World), comes_back: fn(&World)) -> World {
+    let mut world = world_with(manifest("app:1")).await;
+    let wish = world.commit(&[manifest("app:2")]);
+    stands(&world);
+    let operator = world.operator().await;
+    while world.record("api").quarantine.is_none() {
+        world.run_for(&operator, &wish, Duration::from_secs(5)).await;
+    }
+    world.run_for(&operator, &wish, Duration::from_secs(10)).await;
+    let quarantine = world.record("api").quarantine.unwrap();
+    assert!(quarantine.failure.transient, "{}", quarantine.failure.likely_cause);
+    assert_eq!(world.runs("api").await, "api:1", "{}", world.told());
+    let plan = world.plan_text(&wish, Memory::Ledger).await;
+    assert!(plan.contains("tried again at") && plan.contains("1 of 5"), "{plan}");
+    // The second try finds it still there, and waits twice as long.
+    while world.record("api").quarantine.is_none_or(|it| it.again.is_none_or(|again| again.attempt < 2)) {
+        world.run_for(&operator, &wish, Duration::from_secs(5)).await;
+    }
+    comes_back(&world);
+    world.run_for(&operator, &wish, Duration::from_secs(600)).await;
+    assert_eq!(world.runs("api").await, "api:2", "{}", world.told());
+    assert!(world.record("api").quarantine.is_none(), "{}", world.told());
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn want_of_capacity_is_waited_for_and_said_and_holds_nothing_for_ever() {
+    let world = passes_by_itself(
+        |image| without_breaker("api", image, "2m"),
+        |world| {
+            world.simulator.with_world(|account| account.ecs.capacity.insert("FARGATE".to_owned(), 2));
+        },
+        |world| {
+            world.simulator.with_world(|account| account.ecs.capacity.clear());
+        },
+    )
+    .await;
+    insta::assert_snapshot!(world.told_since("app:2"), @"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subnet_out_of_addresses_is_waited_for_and_holds_nothing_for_ever() {
+    let world = passes_by_itself(
+        |image| service("api", image),
+        |world| {
+            world.simulator.with_world(|account| account.ecs.full_subnets.insert("subnet-1".to_owned()));
+        },
+        |world| {
+            world.simulator.with_world(|account| account.ecs.full_subnets.clear());
+        },
+    )
+    .await;
+    assert!(world.told().contains("the subnet has no free address"), "{}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_deployment_that_failed_is_stalled_and_says_why() {
+    // With a circuit breaker ECS gives up; without one it goes on starting tasks for ever.
+    for manifest in [service("api", "app:crash"), without_breaker("api", "app:crash", "1m")] {
+        let mut world = World::new().await;
+        let wish = world.commit(&[manifest]);
+        assert!(matches!(&world.settle(&wish).await[&key("api")], Next::Held(_)), "{}", world.told());
+        for _ in 0..12 {
+            let status = world.status(&wish).await;
+            assert!(status.contains("1 service: 1 stalled"), "{status}");
+            assert!(status.contains("likely cause") && status.contains("reconciler retry api"), "{status}");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
 }

@@ -31,6 +31,7 @@ mod second_thoughts;
 mod steady;
 pub(crate) mod story;
 mod strategies;
+mod strategy_gates;
 mod transcripts;
 mod unanswered;
 mod windows;

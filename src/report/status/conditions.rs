@@ -86,6 +86,15 @@ impl<'a> Facts<'a> {
         held(self.decision)
     }
 
+    /// What Git asks for is what runs, and was found to be no good: there was nothing to go back to, or nobody
+    /// wants that.
+    fn rejected(&self) -> Option<&'a Quarantine> {
+        let runs_it = matches!(self.decision, Decision::Unchanged) && self.record.rollout.is_none();
+        let primary = self.ecs?.primary();
+        let completed = primary.is_some_and(|primary| primary.rollout_state() == Some("COMPLETED"));
+        self.quarantine.filter(|it| runs_it && (!completed || it.failure.gate.judges_what_completed()))
+    }
+
     /// Why the live side is not known, if it is not.
     fn unreadable(&self) -> Option<String> {
         match self.live.map(|live| &live.service) {
@@ -148,6 +157,9 @@ impl<'a> Facts<'a> {
             }
             Decision::Unchanged => {}
         }
+        if let Some(quarantine) = self.rejected() {
+            return condition(kind, Truth::False, "Quarantined", quarantine_headline(quarantine));
+        }
         if self.rolling_out() {
             return condition(kind, Truth::False, "RollingOut", "its deployment has not completed");
         }
@@ -196,8 +208,11 @@ impl<'a> Facts<'a> {
                 | Held::DriftTolerated
                 | Held::NeedsReplacement { .. }
                 | Held::RefusedByEcs { .. }
+                | Held::AlarmsMissing { .. }
                 | Held::NotPruned(_) => return None,
             },
+            // ECS goes on trying for ever; nobody here does.
+            (None, Decision::Unchanged) if self.rejected().is_some() => return None,
             (None, Decision::Unchanged) if self.rolling_out() => {
                 ("RollingOut", "its deployment has not completed".to_owned())
             }
@@ -207,6 +222,10 @@ impl<'a> Facts<'a> {
     }
 
     fn stalled(&self) -> Option<Condition> {
+        if let Some(quarantine) = self.rejected() {
+            let held = Held::Quarantined(Box::new(quarantine.clone()));
+            return Some(waiting_for_a_person(ConditionKind::Stalled, &held));
+        }
         let held = self.held()?;
         let stalls = match held {
             Held::Unreadable { .. }
@@ -215,6 +234,7 @@ impl<'a> Facts<'a> {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
@@ -312,6 +332,7 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         | Held::KindChanged { .. }
         | Held::NeedsReplacement { .. }
         | Held::RefusedByEcs { .. }
+        | Held::AlarmsMissing { .. }
         | Held::NotPruned(_)
         | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, reason)),
         Held::RolloutInFlight { .. }
