@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{Action, Opening, Replacement, RevisionSource, Step};
-use crate::model::{Digest, FieldPath, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Request, Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag, GatePolicy};
+use crate::model::{
+    Digest, FieldPath, GatePolicy, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Request,
+    Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
+};
 use crate::shape::rules::{Effect, Source};
 
 /// What one pass would do to an environment.

@@ -163,7 +163,9 @@ fn a_version_that_starts_and_answers_500_is_refused_by_its_gate_and_nobody_notic
     unharmed(&traffic.finish());
 
     let status = account.verb("status", &[]).stdout;
-    for text in ["RolledBack", "/api/health: status 500, and 200 is wanted", "HTTP check", "reconciler retry job-api"] {
+    for text in
+        ["RolledBack", "/api/health: status 500, and 200 is wanted", "HTTP check", "reconciler retry job-api"]
+    {
         assert!(status.contains(text), "{text} is missing:\n{status}");
     }
     let fix = repository.edit(API, unhealthy, "").release("job-api", "1.1.0").commit("Fix it");

@@ -408,6 +408,7 @@ async fn a_pause_that_nobody_answers_is_a_failure_of_its_own() {
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_never_ends_is_too_late_and_nothing_that_did_not_come_up() {
     let hooked = "strategy: BLUE_GREEN
+        bakeTimeInMinutes: 0
         lifecycleHooks: [{hookTargetArn: 'arn:aws:lambda:eu-west-1:123456789012:function:smoke', \
         roleArn: 'arn:aws:iam::123456789012:role/hooks', lifecycleStages: [POST_SCALE_UP]}]";
     let (world, pair, wish) = next(hooked, "app:2").await;
