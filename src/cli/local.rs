@@ -184,8 +184,10 @@ fn container_environment(endpoint: &str) -> BTreeMap<String, String> {
 }
 
 fn images(surrogate: &Surrogate, file: &Path) -> anyhow::Result<Images> {
-    let folder = std::path::absolute(file.parent().unwrap_or(Path::new(".")))
-        .with_context(|| format!("{} has no absolute path", file.display()))?;
+    // A bare name has an empty parent.
+    let parent = file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let folder =
+        std::path::absolute(parent).with_context(|| format!("{} has no absolute path", file.display()))?;
     let mut images = Images::default();
     for (repository, image) in &surrogate.images {
         let command = if image.command.components().count() > 1 {

@@ -316,6 +316,34 @@ mod tests {
     }
 
     #[test]
+    fn the_first_line_says_who_stopped_it_and_only_what_did_not_come_up_did_not() {
+        let first_line = |gate: Gate, failure: Failure| {
+            let aftermath = Aftermath::GoingBack { to: example::arn("api:41") };
+            let text = failure_text(
+                &ServiceKey::new("api"),
+                "main@1",
+                &held(&Failure { gate, ..failure }),
+                &aftermath,
+            );
+            text.split(". It is").next().unwrap_or_default().to_owned()
+        };
+        let nothing_seen = || Failure { stopped_tasks: Vec::new(), ..example::failure() };
+        for (gate, line) in [
+            (Gate::EcsAlarms, "api set off an alarm of its deployment with main@1"),
+            (Gate::LifecycleHook, "api did not get past a lifecycle hook with main@1"),
+            (Gate::StoppedByHand, "api was stopped by hand on its way to main@1"),
+            (Gate::RefusedByAws, "api was not deployed with main@1: AWS refuses a call"),
+            (Gate::Deadline, "api was not deployed in time with main@1"),
+            (Gate::EcsCircuitBreaker, "api did not come up with main@1"),
+            (Gate::Http, "api did not pass the gate `http` with main@1"),
+            (Gate::Person, "api was taken back from main@1"),
+        ] {
+            assert_eq!(first_line(gate, nothing_seen()), line);
+        }
+        assert_eq!(first_line(Gate::Deadline, example::failure()), "api did not come up with main@1");
+    }
+
+    #[test]
     fn unhealthy_targets_are_counted_by_reason() {
         let target = |number: i32| UnhealthyTarget {
             target_group: "jobs".to_owned(),
