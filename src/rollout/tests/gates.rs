@@ -424,7 +424,7 @@ fn completion_is_told_by_ecs_and_kept() {
 
 #[test]
 fn time_that_nobody_watched_does_not_count_and_a_short_restart_does_not_matter() {
-    let gates = vec![GatePolicy::BakeTime(seconds(300)), GatePolicy::Http(http())];
+    let gates = vec![GatePolicy::Http(http()), GatePolicy::BakeTime(seconds(300))];
     let policy = policy(gates);
     let mut rollout = rollout();
     let mut look = |second: i64| {
