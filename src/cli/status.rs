@@ -5,7 +5,7 @@ use crate::config::{Output, StatusSettings};
 use crate::ledger::LedgerView;
 use crate::model::Desired;
 use crate::plan::{self, Explain};
-use crate::report::Colour;
+use crate::report::{Colour, with_options};
 use crate::report::status::{self, LedgerStatus, Show, Status, StatusTextOptions, status_json, status_text};
 
 /// Prints the status; exits with an error if it can't be told, or only without what Git wants.
@@ -81,7 +81,7 @@ fn tell(status: &Status, settings: &StatusSettings, surroundings: &Surroundings)
         Output::Text => {
             let show = if settings.all { Show::Everything } else { Show::Attention };
             let options = StatusTextOptions { colour: surroundings.colour, show };
-            road::print(&status_text(status, &options));
+            road::print(&with_options(&status_text(status, &options), &surroundings.again));
         }
     }
 }

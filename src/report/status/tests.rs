@@ -81,7 +81,7 @@ fn what_needs_attention_comes_first() {
                                  next         commit a change of report-cron, or `reconciler retry report-cron`
       Reconciling  job-search    new service, starts a deployment
       Reconciling  job-worker    runs :41 (3/3); new revision, starts a deployment
-      Suspended    job-api       runs :7 (3/3); suspended, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
+      Suspended    job-api       runs :7 (3/3); suspended, "incident 4711"; to go on: `reconciler resume job-api`, or remove the tag `reconciler/suspended` from the service
       Ready        job-migrate   runs :1 (1/1)
     "#);
 }
@@ -376,7 +376,7 @@ fn without_git_the_ledger_and_aws_are_told_and_nothing_is_called_ready() {
                                  ECS says     (service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start.
                                  gate         ECS circuit breaker, 2026-11-20 21:05
                                  next         commit a change of job-worker, or `reconciler retry job-worker`
-      Suspended    job-api       runs :41 (3/3); suspended, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
+      Suspended    job-api       runs :41 (3/3); suspended, "incident 4711"; to go on: `reconciler resume job-api`, or remove the tag `reconciler/suspended` from the service
       Unknown      digest        what was applied last is from 4c1f9e2
       Unknown      job-search    access denied for ecs:DescribeServices; what was applied last is from 4c1f9e2
       Unknown      report-cron   runs :41 (3/3); what was applied last is from 4c1f9e2
