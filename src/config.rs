@@ -279,6 +279,9 @@ pub struct StatusSettings {
     /// Name every service, not only those that need attention.
     #[arg(long)]
     pub all: bool,
+    /// Region of a ledger's table, for when Git can't be read, whose Environment says it.
+    #[arg(long, env = "AWS_REGION")]
+    pub region: Option<String>,
 }
 
 /// What a person asks for, or decides, for one service.
