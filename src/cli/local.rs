@@ -421,3 +421,24 @@ impl Provision<'_> {
 fn answered(operation: &str, answer: simulator::error::Answer) -> anyhow::Result<Value> {
     answer.map_err(|error| anyhow!("can't set up the account: {operation}: {}", error.message))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_folder_is_one_of_the_folder_where_the_process_stands() {
+        let image = LocalImage {
+            command: PathBuf::from("src/main.rs"),
+            args: Vec::new(),
+            tags: vec!["1".to_owned()],
+            environment: BTreeMap::new(),
+        };
+        let surrogate =
+            Surrogate { images: BTreeMap::from([("app".to_owned(), image)]), ..Surrogate::default() };
+        let found = images(&surrogate, Path::new("local.yaml")).map_err(|error| error.to_string());
+        assert!(found.is_ok(), "{found:?}");
+        let elsewhere = images(&surrogate, Path::new("src/local.yaml")).map_err(|error| error.to_string());
+        assert!(elsewhere.is_err_and(|why| why.contains("src/src/main.rs")));
+    }
+}
