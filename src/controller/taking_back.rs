@@ -9,7 +9,7 @@ use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
-    Desired, DesiredService, EcsService, Failure, LiveService, OnFailure, Ownership, Part,
+    Desired, DesiredService, EcsService, Failure, IntentKind, LiveService, OnFailure, Ownership, Part,
     Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{self, Action, Decision, ServicePlan, Step, WayBack, with_settings};
@@ -122,6 +122,8 @@ impl Engine {
                         by: None,
                     });
                     record.sync = None;
+                    // A kill may have cut off its tags: they say nothing that is still to be looked up.
+                    record.intent.take_if(|intent| intent.kind == IntentKind::Tag);
                 })
                 .await?;
         }
