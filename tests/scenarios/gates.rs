@@ -465,7 +465,7 @@ async fn what_runs_although_a_gate_refused_it_is_stalled_and_not_ready() {
     insta::assert_snapshot!(world.status(&wish).await, @r#"
     test   main@4c1f9e3, seen 0 s ago · 1 service: 1 stalled
 
-      Stalled      api           runs :2 (2/2); quarantined; digest b6d7… failed on 2027-01-15 08:01 (GET https://api.example/: status 500, and 200 is wanted; 3 checks failed one after the other); to try again: commit a change, or `reconciler retry`
+      Stalled      api           runs :2 (2/2); quarantined; digest b6d7… failed on 2027-01-15 08:01 (GET https://api.example/: status 500, and 200 is wanted; 3 checks failed one after the other); to try again: commit a change, or `reconciler retry api`
                                  likely cause GET https://api.example/: status 500, and 200 is wanted; 3 checks failed one after the other
                                  what changed image "app:1" -> "app:2"
                                  gate         HTTP check, 2027-01-15 08:01
