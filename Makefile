@@ -4,6 +4,7 @@ CARGO ?= cargo
 NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
 FUZZ_VERSION := 0.13.2
+CHECKOV_VERSION := 3.3.30
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/python
 # The AWS CLI and boto3 drive the simulator, moto is S3 and SES to the apps and ECS to `import`, Schemathesis asks the API, Selenium drives
@@ -12,7 +13,7 @@ PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' s
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt-check clippy unit doc-test fields museum matrix kills deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser clean-demo
+.PHONY: help demo test fmt-check clippy unit doc-test fields museum matrix kills deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser terraform terraform-scan clean-demo
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -114,6 +115,17 @@ api-model: ## Refresh the copy of AWS's API model from botocore
 	@rm -rf $(TOOLS)/botocore
 	python3 -m pip install --quiet --disable-pip-version-check --no-deps --target $(TOOLS)/botocore $(BOTOCORE_FOR_MODEL)
 	PYTHONPATH=$(TOOLS)/botocore python3 tools/api-model.py
+
+terraform: $(VENV)/.installed terraform-scan ## deploy/terraform: each module valid; the whole applied, planned again and destroyed against moto
+	@$(VENV)/bin/python tools/terraform.py
+
+terraform-scan: $(TOOLS)/checkov/.installed
+	@$(TOOLS)/checkov/bin/checkov --directory deploy/terraform --framework terraform --compact --quiet --skip-download
+
+$(TOOLS)/checkov/.installed: Makefile
+	python3 -m venv $(TOOLS)/checkov
+	$(TOOLS)/checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==$(CHECKOV_VERSION)
+	@touch $@
 
 clean-demo: ## Forget what the demo left behind
 	rm -rf .demo

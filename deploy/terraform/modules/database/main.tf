@@ -36,6 +36,7 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
+  #checkov:skip=CKV_AWS_133:Backups are kept for `backup_days`, 1 to 35
   #checkov:skip=CKV_AWS_118:Enhanced monitoring is paid by the log line; CloudWatch's own metrics carry the alarms
   #checkov:skip=CKV_AWS_161:The applications read a URL and a password; IAM tokens last 15 minutes and sqlx asks for none
   #checkov:skip=CKV_AWS_353:Performance Insights is a choice: `performance_insights`
@@ -106,6 +107,8 @@ resource "aws_rds_cluster_parameter_group" "this" {
 }
 
 resource "aws_rds_cluster" "this" {
+  #checkov:skip=CKV_AWS_133:Backups are kept for `backup_days`, 1 to 35
+  #checkov:skip=CKV2_AWS_27:Slow statements are logged; logging every one would write down what people submit
   #checkov:skip=CKV_AWS_139:Protected unless `deletion_protection` says otherwise
   #checkov:skip=CKV_AWS_162:The applications read a URL and a password; IAM tokens last 15 minutes and sqlx asks for none
   #checkov:skip=CKV_AWS_327:Encrypted with RDS's own key
@@ -165,6 +168,7 @@ resource "aws_rds_cluster_instance" "this" {
 
 # Without this RDS rotates every seven days.
 resource "aws_secretsmanager_secret_rotation" "this" {
+  #checkov:skip=CKV_AWS_304:Every `rotation_days`; RDS itself rotates every seven
   count = var.rotation_days == null ? 0 : 1
 
   secret_id          = local.secret[0].secret_arn

@@ -54,6 +54,7 @@ resource "aws_cloudfront_origin_access_control" "page" {
 }
 
 resource "aws_cloudfront_distribution" "this" {
+  #checkov:skip=CKV2_AWS_32:Every behaviour has AWS's managed policy of security headers
   #checkov:skip=CKV_AWS_68:A web application firewall is a choice: `web_acl_arn`
   #checkov:skip=CKV2_AWS_47:A web application firewall is a choice: `web_acl_arn`
   #checkov:skip=CKV_AWS_86:The load balancer logs each request to the API; the page is static

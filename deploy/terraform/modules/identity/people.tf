@@ -149,6 +149,7 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 resource "aws_iam_role" "pipeline" {
+  #checkov:skip=CKV_AWS_393:`sub` is compared whole, with the repository and the branch or kind of event in it
   for_each = local.pipelines
 
   name                 = "${var.name}-${each.key}"

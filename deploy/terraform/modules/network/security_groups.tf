@@ -21,6 +21,7 @@ locals {
 }
 
 resource "aws_security_group" "load_balancer" {
+  #checkov:skip=CKV2_AWS_5:The load balancer of another module has it
   name        = "${var.name}-load-balancer"
   description = "The load balancer: reached from CloudFront"
   vpc_id      = aws_vpc.this.id
@@ -59,6 +60,7 @@ resource "aws_vpc_security_group_egress_rule" "load_balancer_to_api" {
 }
 
 resource "aws_security_group" "api" {
+  #checkov:skip=CKV2_AWS_5:Tasks have it: a manifest names it
   name        = "${var.name}-api"
   description = "Tasks of the API: reached from the load balancer"
   vpc_id      = aws_vpc.this.id
@@ -75,6 +77,7 @@ resource "aws_vpc_security_group_ingress_rule" "api_from_load_balancer" {
 }
 
 resource "aws_security_group" "worker" {
+  #checkov:skip=CKV2_AWS_5:Tasks have it: a manifest names it
   name        = "${var.name}-worker"
   description = "Tasks of the worker: reached by nobody"
   vpc_id      = aws_vpc.this.id
@@ -82,6 +85,7 @@ resource "aws_security_group" "worker" {
 }
 
 resource "aws_security_group" "operator" {
+  #checkov:skip=CKV2_AWS_5:Tasks have it: a manifest names it
   name        = "${var.name}-operator"
   description = "The operator: reached by nobody"
   vpc_id      = aws_vpc.this.id
@@ -89,6 +93,7 @@ resource "aws_security_group" "operator" {
 }
 
 resource "aws_security_group" "database" {
+  #checkov:skip=CKV2_AWS_5:The database of another module has it
   name        = "${var.name}-database"
   description = "The database: reached from the tasks of the API and the worker"
   vpc_id      = aws_vpc.this.id

@@ -229,7 +229,8 @@ resource "aws_iam_role_policy_attachment" "task" {
 # ---- starting it
 
 resource "aws_iam_role" "execution" {
-  name               = "${var.name}-operator"
+  # A role's name is the account's, whatever its path.
+  name               = "${var.name}-operator-execution"
   path               = "/ecs/exec/"
   description        = "What ECS does to start the operator: its image, its logs, its Git token"
   assume_role_policy = var.trusts_tasks
