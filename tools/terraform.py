@@ -7,7 +7,9 @@
 Nothing of this machine gets into the repository: everything happens in a copy in a temporary folder.
 """
 
+import concurrent.futures
 import contextlib
+import functools
 import glob
 import json
 import os
@@ -24,6 +26,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TERRAFORM = ROOT / "deploy/terraform"
 ACCOUNT = "123456789012"
+REGION = "eu-west-1"
 # Where distributions and images put providers that need no download.
 MIRRORS = ["~/.terraform.d/plugins", "/usr/share/terraform/*", "/usr/local/share/terraform/*", "/opt/*"]
 # Two environments of one account: what is small, and every choice that the defaults don't take.
@@ -39,7 +42,6 @@ STACKS = {
         "alarm_emails": ["on-call@example.com"],
         "github_repository": "example/jobs",
         "api_domain": "api.example.com",
-        "api_certificate_arn": f"arn:aws:acm:eu-west-1:{ACCOUNT}:certificate/0a1b2c3d-0000-4000-8000-000000000001",
         "aliases": ["jobs.example.com"],
         "page_certificate_arn": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/0a1b2c3d-0000-4000-8000-000000000002",
     },
@@ -116,10 +118,10 @@ def main() -> None:
         os.environ |= environment(copy)
         valid = validate(copy)
         spare_moto(copy)
-        applied, changes = 0, 0
-        for name, choices in STACKS.items():
-            stack_applied, stack_changes = play(copy, name, choices)
-            applied, changes = applied + stack_applied, changes + stack_changes
+        # Both wait most of the time: the provider asks again every ten seconds or so.
+        with concurrent.futures.ThreadPoolExecutor() as both:
+            results = list(both.map(lambda stack: play(copy, *stack), STACKS.items()))
+    applied, changes = (sum(column) for column in zip(*results))
     print(f"terraform: {valid} modules valid, {applied} applied, second plan {changes} changes")
     sys.exit(1 if changes else 0)
 
@@ -164,11 +166,14 @@ def play(copy: pathlib.Path, name: str, choices: dict) -> tuple[int, int]:
     if not choices:
         shutil.copy(stack / f"{name}.tfvars", stack / "terraform.tfvars")
     else:
-        own = {"account": ACCOUNT, "region": "eu-west-1", "environment": name, "deletion_protection": False}
+        own = {"account": ACCOUNT, "region": REGION, "environment": name, "deletion_protection": False}
         (stack / "terraform.tfvars.json").write_text(json.dumps(own | choices))
     here = f"-chdir={stack}"
-    with emulator(copy) as endpoint:
-        os.environ["AWS_ENDPOINT_URL"] = endpoint
+    with emulator(copy, name) as endpoint:
+        run = functools.partial(run_with, {"AWS_ENDPOINT_URL": endpoint})
+        if choices:
+            certificate = {"api_certificate_arn": certified(endpoint, choices["api_domain"])}
+            (stack / "certificate.auto.tfvars.json").write_text(json.dumps(certificate))
         run("terraform", here, "init", "-no-color")
         run("terraform", here, "validate", "-no-color")
         run("terraform", here, "apply", "-auto-approve", "-no-color")
@@ -190,13 +195,13 @@ def play(copy: pathlib.Path, name: str, choices: dict) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def emulator(copy: pathlib.Path):
+def emulator(copy: pathlib.Path, name: str):
     """moto on a port of its own, with an empty account."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = os.environ.get("MOTO_SERVER", str(ROOT / ".tools/python/bin/moto_server"))
-    with open(copy / "moto.log", "w") as log:
+    with open(copy / f"moto-{name}.log", "w") as log:
         process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log)
         try:
             endpoint = f"http://127.0.0.1:{port}"
@@ -206,16 +211,30 @@ def emulator(copy: pathlib.Path):
                     break
                 time.sleep(0.1)
             else:
-                sys.exit(f"terraform: moto did not start:\n{(copy / 'moto.log').read_text()}")
+                sys.exit(f"terraform: moto did not start:\n{(copy / f'moto-{name}.log').read_text()}")
             yield endpoint
         finally:
             process.terminate()
             process.wait()
 
 
+def certified(endpoint: str, domain: str) -> str:
+    """A certificate that is there: a listener can't name another."""
+    import boto3  # Only here: the tables are made without it.
+
+    keys = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator"}
+    authority = boto3.client("acm", region_name=REGION, endpoint_url=endpoint, **keys)
+    return authority.request_certificate(DomainName=domain)["CertificateArn"]
+
+
 def run(*command: str) -> str:
+    return run_with({}, *command)
+
+
+def run_with(settings: dict[str, str], *command: str) -> str:
+    surroundings = os.environ | settings
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS_MAX)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS_MAX, env=surroundings)
     except subprocess.TimeoutExpired as late:
         output = (late.stdout or b"").decode()
         sys.exit(f"{' '.join(command)}\n{output[-20000:]}\nterraform: that took longer than {COMMAND_SECONDS_MAX} s")

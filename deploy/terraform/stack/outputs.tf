@@ -6,7 +6,8 @@ output "environment_manifest" {
     region      = var.region
     name        = module.cluster.name
     mail_from   = var.mail_from
-    variables   = sort(concat(keys(aws_ssm_parameter.text), keys(aws_ssm_parameter.list)))
+    variables   = sort(concat(keys(local.texts), keys(local.lists)))
+    more        = sort(concat(keys(local.more_texts), keys(local.more_lists)))
   })
 }
 
