@@ -74,6 +74,7 @@ impl Engine {
         let rollout = &Rollout { course, ..case.rollout.clone() };
         let case = Case { rollout, ..case };
         let Case { service, live, .. } = case;
+        planted!("suspension-ends-the-watching" => if let Some(why) = hands_off(live, &self.installation, (self.now)()) { return Ok(Some(Next::Held(why))); });
         let verdict = rollout::judge(rollout, &service.rollout, live, (self.now)());
         let under_way =
             matches!(verdict, Verdict::Progressing { .. } | Verdict::Failing { .. } | Verdict::Completed);
@@ -91,6 +92,9 @@ impl Engine {
             Verdict::Progressing { sentence } | Verdict::Unknown { sentence } => {
                 self.journal.tell_once(self.event(case, Kind::Progress, sentence));
                 Ok(watch_on(service, rollout))
+            }
+            Verdict::Paused { .. } if planted!("a-pause-is-an-end") => {
+                Box::pin(self.passed_gates(case)).await
             }
             Verdict::Paused { sentence } => {
                 self.journal.tell_once(self.event(case, Kind::Held, sentence));
@@ -119,6 +123,7 @@ impl Engine {
     /// Why this deployment was found to be no good before: what a gate has said of it stands, whatever it would
     /// say now.
     fn rejected(&self, case: Case<'_>) -> Option<Failure> {
+        planted!("a-gate-may-change-its-mind" => return None);
         let Case { service, rollout, .. } = case;
         let quarantine = self.ledger.record(&service.key)?.quarantine?;
         let same = quarantine.digest == rollout.digest
@@ -501,6 +506,7 @@ impl Engine {
         let Case { desired, service, live, rollout } = case;
         let (record, ecs) = (self.ledger.record(&service.key), live.service.present());
         let (kind, now) = (RolloutKind::RollBack, (self.now)());
+        planted!("window-holds-a-roll-back" => if plan::gateway(service.sync.windows(&desired.environment), now) != plan::Gateway::Open { return Ok(Next::Watch(WATCH_EVERY)); });
         if let Some(held) = plan::held_by_unanswered(record.as_ref(), &steps, ecs, kind, now) {
             let sentence = format!("not taken back yet: {}", report::held_sentence(&held));
             self.journal.tell_once(self.event(case, Kind::Held, sentence));

@@ -117,6 +117,7 @@ impl Candidate {
             return Ok(None);
         };
         planted!("lease-taken-from-the-living" => return self.take(Some(lease), Came::RanOut).await);
+        planted!("lease-by-the-others-clock" => if (self.clock)().since(lease.holder.since) > LEASE { return self.take(Some(lease), Came::RanOut).await; });
         if since.watched() >= LEASE.max(Duration::from_secs(lease.seconds)) + MARGIN {
             return self.take(Some(lease), Came::RanOut).await;
         }
@@ -184,7 +185,7 @@ impl Candidate {
             Put::Done => {}
             Put::Unmet(_) => return Ok(None),
         }
-        if came == Came::RanOut {
+        if came == Came::RanOut && !planted!("acts-as-soon-as-it-leads") {
             // Whatever the one before asked for last has arrived by then, or never will; what is observed
             // afterwards shows it.
             tokio::time::sleep(CALL_TIME_MAX).await;
