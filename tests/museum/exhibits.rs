@@ -753,6 +753,18 @@ pub const EXHIBITS: &[Exhibit] = &[
         &["secrets_are_masked_and_the_rest_stays_readable"],
     ),
     exhibit(
+        "words-of-a-task-unmasked",
+        SECRETS,
+        "those of a task that failed are told as they stand in its log",
+        &["a_rollout_that_fails_shows_its_own_tasks_and_their_last_words"],
+    ),
+    exhibit(
+        "words-of-a-hook-unmasked",
+        SECRETS,
+        "those of a one-off task are told as they stand in its log",
+        &["the_log_of_a_task_that_failed_is_read_without_what_may_be_secret"],
+    ),
+    exhibit(
         "plan-shows-credentials",
         SECRETS,
         "a plan shows a password that stands in an environment variable",
