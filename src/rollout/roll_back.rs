@@ -29,11 +29,6 @@ pub enum RollBack {
 /// Never to "the revision before" by number, to a deregistered revision (UpdateService refuses those),
 /// or to the one that just failed.
 pub fn roll_back(rollout: &Rollout, live: &LiveService, record: &ServiceRecord) -> RollBack {
-    planted!("goes-back-by-one" => if let (Some((family, number)), Part::Present(service)) = (rollout.task_definition.0.rsplit_once(':'), &live.service) {
-        let number = number.parse().map_or(0, |number: u64| number.saturating_sub(1));
-        let back_to = Some(TaskDefinitionArn(format!("{family}:{number}")));
-        return by_update(&Rollout { back_to, ..rollout.clone() }, service, &live.service_revision, record);
-    });
     let nowhere = |why: &str| RollBack::Nowhere { why: why.to_owned() };
     let Some(service) = live.service.present() else {
         return nowhere("the service can't be seen");
