@@ -384,11 +384,6 @@ fn rollout(
     started_at: Timestamp,
 ) -> Rollout {
     let back_to = match work.kind {
-        RolloutKind::Deploy if planted!("goes-back-by-one") => {
-            let (family, number) = task_definition.0.rsplit_once(':').unwrap_or_default();
-            let before = number.parse().unwrap_or(1_u64).saturating_sub(1);
-            Some(TaskDefinitionArn(format!("{family}:{before}")))
-        }
         RolloutKind::Deploy => work.back_to.cloned(),
         // The way back has no way back of its own.
         RolloutKind::RollBack => None,

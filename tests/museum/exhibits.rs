@@ -520,12 +520,6 @@ pub const EXHIBITS: &[Exhibit] = &[
         &["a_roll_back_that_has_begun_is_watched_to_its_end_although_the_service_is_suspended"],
     ),
     exhibit(
-        "goes-back-by-one",
-        TARGET_GONE,
-        "the way back leads to the number before, which was never deployed",
-        &["a_refused_commit_does_not_take_away_the_next_ones_way_back"],
-    ),
-    exhibit(
         "goes-back-to-another-family",
         FOREIGN,
         "a person may send a service to the task definition of another",
