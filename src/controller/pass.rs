@@ -248,7 +248,11 @@ impl Engine {
             if quarantine.is_released(now) && plan::may_be_under_way(record, now) {
                 return Ok(Next::Watch(WATCH_EVERY));
             }
-            let sentence = report::held_sentence(&Held::Quarantined(Box::new(quarantine.clone())));
+            let sentence = report::held_sentence(
+                Workload::Service,
+                &service.key,
+                &Held::Quarantined(Box::new(quarantine.clone())),
+            );
             let event = Event::new((self.now)(), Kind::Held, sentence.clone());
             self.journal.tell_once(event.of(&service.key).digest(&service.digest));
             return Ok(Next::Held(sentence));
@@ -388,7 +392,7 @@ impl Engine {
         record: &ServiceRecord,
         reason: &Held,
     ) -> Next {
-        let sentence = report::held_sentence(reason);
+        let sentence = report::held_sentence(plan.workload, &plan.service, reason);
         let mut event = Event::new((self.now)(), Kind::Held, sentence.clone());
         if matches!(reason, Held::WaitsFor { wave: Wave::GoesOn, .. }) {
             // Its turn comes; that is no trouble.

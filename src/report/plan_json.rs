@@ -187,7 +187,7 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
 }
 
 fn held_json(plan: &ServicePlan, reason: &Held, differences: &[Difference]) -> Json {
-    let text = HeldText::of(reason);
+    let text = HeldText::of(plan.workload, &plan.service, reason);
     let message: Vec<&str> =
         std::iter::once(text.headline.as_str()).chain(text.details.iter().map(String::as_str)).collect();
     json!({
@@ -323,7 +323,7 @@ mod tests {
             held["message"],
             "quarantined; digest 7be1… failed on 2026-11-20 21:05 (container worker exited 137: out of memory)"
         );
-        assert_eq!(held["wayOut"], "to try again: commit a change, or `reconciler retry`");
+        assert_eq!(held["wayOut"], "to try again: commit a change, or `reconciler retry report-cron`");
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Window<'_> {
                 self.will(text, service, steps);
             }
             Decision::Held { reason, differences } => {
-                let held = HeldText::of(reason);
+                let held = HeldText::of(service.workload, &service.service, reason);
                 let headline = format!("held: {}", held.headline);
                 self.headline(text, "!", Tone::Warning, &service.service, &headline);
                 self.differences(text, &service.service, differences);
@@ -308,7 +308,7 @@ mod tests {
             on failure: back to the last revision that completed
         ! report-cron   held: quarantined
             digest 7be1… failed on 2026-11-20 21:05 (container worker exited 137: out of memory)
-            to try again: commit a change, or `reconciler retry`
+            to try again: commit a change, or `reconciler retry report-cron`
 
         1 to create, 2 to change, 1 held, 1 unchanged.
         "#);

@@ -7,7 +7,7 @@ use super::requests::quarantine_sentence;
 use super::steps::{DELETED, ScheduleChange, schedule};
 use super::value::{change, value_text};
 use super::why;
-use crate::model::{Failure, Gate, Rollout, RolloutKind, Segment};
+use crate::model::{Failure, Gate, Rollout, RolloutKind, Segment, ServiceKey, Workload};
 use crate::plan::{Action, Cause, Decision, Difference, Held, Kept, ServicePlan, Step};
 
 /// Differences that a sentence names; the rest are counted.
@@ -175,11 +175,11 @@ fn known_by(segment: &Segment) -> Option<&str> {
 }
 
 /// Why nothing is done now, and the way out.
-pub fn held_sentence(held: &Held) -> String {
+pub fn held_sentence(workload: Workload, key: &ServiceKey, held: &Held) -> String {
     if let Held::Quarantined(quarantine) = held {
         return quarantine_sentence(quarantine);
     }
-    let text = HeldText::of(held);
+    let text = HeldText::of(workload, key, held);
     let mut parts = vec![text.headline];
     parts.extend(text.details);
     parts.push(text.way_out);

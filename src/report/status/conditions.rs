@@ -138,7 +138,7 @@ impl<'a> Facts<'a> {
         match self.decision {
             Decision::Held { reason: Held::DriftTolerated, .. } => {}
             Decision::Held { reason, .. } => {
-                let text = HeldText::of(reason);
+                let text = HeldText::of(self.planned.workload, &self.planned.service, reason);
                 let unknown = matches!(reason, Held::Unreadable { .. });
                 let truth = if unknown { Truth::Unknown } else { Truth::False };
                 return condition(kind, truth, text.reason, text.headline);
@@ -183,7 +183,7 @@ impl<'a> Facts<'a> {
                 | Held::Unanswered { .. }
                 | Held::OutsideWindow { .. }
                 | Held::WaitsFor { .. } => {
-                    let text = HeldText::of(reason);
+                    let text = HeldText::of(self.planned.workload, &self.planned.service, reason);
                     (text.reason, text.headline)
                 }
                 Held::Unreadable { .. }
@@ -227,7 +227,7 @@ impl<'a> Facts<'a> {
             | Held::Unanswered { .. }
             | Held::WaitsFor { .. } => false,
         };
-        stalls.then(|| waiting_for_a_person(ConditionKind::Stalled, held))
+        stalls.then(|| waiting_for_a_person(ConditionKind::Stalled, self.planned, held))
     }
 
     fn rolled_back(&self) -> Option<Condition> {
@@ -255,7 +255,7 @@ impl<'a> Facts<'a> {
 
     pub(super) fn suspended(&self) -> Option<Condition> {
         let held = self.held().filter(|held| matches!(held, Held::Suspended { .. }))?;
-        Some(waiting_for_a_person(ConditionKind::Suspended, held))
+        Some(waiting_for_a_person(ConditionKind::Suspended, self.planned, held))
     }
 }
 
@@ -300,11 +300,11 @@ pub(super) fn drifted(planned: &ServicePlan, unreadable: Option<String>) -> Cond
 }
 
 /// What a person has to do for something that has no deployments, if anything.
-pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
-    let reason = held(decision)?;
+pub(super) fn stalled_or_suspended(planned: &ServicePlan) -> Option<Condition> {
+    let reason = held(&planned.decision)?;
     match reason {
         Held::Suspended { .. } | Held::GroupSuspended { .. } => {
-            Some(waiting_for_a_person(ConditionKind::Suspended, reason))
+            Some(waiting_for_a_person(ConditionKind::Suspended, planned, reason))
         }
         Held::Unreadable { .. }
         | Held::NotOwned { .. }
@@ -313,7 +313,7 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         | Held::NeedsReplacement { .. }
         | Held::RefusedByEcs { .. }
         | Held::NotPruned(_)
-        | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, reason)),
+        | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, planned, reason)),
         Held::RolloutInFlight { .. }
         | Held::HookRunning { .. }
         | Held::Draining
@@ -324,8 +324,8 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
     }
 }
 
-fn waiting_for_a_person(kind: ConditionKind, held: &Held) -> Condition {
-    let text = HeldText::of(held);
+fn waiting_for_a_person(kind: ConditionKind, planned: &ServicePlan, held: &Held) -> Condition {
+    let text = HeldText::of(planned.workload, &planned.service, held);
     let parts = std::iter::once(&text.headline).chain(&text.details).chain([&text.way_out]);
     let message = parts.map(String::as_str).collect::<Vec<_>>().join("; ");
     condition(kind, Truth::True, text.reason, message)
