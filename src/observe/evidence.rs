@@ -237,6 +237,7 @@ impl Observer {
             let stream = format!("{prefix}/{}/{id}", container.name);
             let lines = self.reader.last_log_lines(group, &stream, LAST_LINES_MAX).await.unwrap_or_default();
             container.last_lines = lines.iter().map(|line| redact(line)).collect();
+            planted!("words-of-a-task-unmasked" => container.last_lines = lines);
         }
     }
 }
