@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reconciler::model::{ServiceKey, ServiceRecord, tag};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{TABLE, World};
 
 /// The service of somebody else that is in every world.
 pub const FOREIGN: &str = "legacy";
@@ -51,7 +51,7 @@ pub struct Deployment {
 impl End {
     pub fn of(world: &World) -> Self {
         world.simulator.advance();
-        let records = world.records();
+        let records = records(world);
         let record = |name: &str| records.get(&ServiceKey::new(name)).cloned().unwrap_or_default();
         let mut services: BTreeMap<String, Service> = names(world)
             .into_iter()
@@ -114,6 +114,27 @@ impl Service {
             open: record.rollout.is_some() || record.hook.is_some(),
         }
     }
+}
+
+/// What the ledger says, wherever it is.
+fn records(world: &World) -> BTreeMap<ServiceKey, ServiceRecord> {
+    let input = json!({
+        "TableName": TABLE, "ConsistentRead": true, "KeyConditionExpression": "#pk = :pk",
+        "ExpressionAttributeNames": {"#pk": "pk"},
+        "ExpressionAttributeValues": {":pk": {"S": "reconciler/test"}},
+    });
+    let runtime = world.runtime.clone();
+    let found = world
+        .simulator
+        .with_world(|account| simulator::dynamodb::call(account, runtime.as_ref(), "Query", &input));
+    let Ok(found) = found else { return world.records() };
+    assert!(found["LastEvaluatedKey"].is_null());
+    let record = |item: &Value| {
+        let name = item["sk"]["S"].as_str()?.strip_prefix("service#")?;
+        let record = serde_json::from_str(item["record"]["S"].as_str()?).unwrap();
+        Some((ServiceKey::new(name), record))
+    };
+    found["Items"].as_array().into_iter().flatten().filter_map(record).collect()
 }
 
 /// Asks ECS without a call that anybody would count; `Null` where it refuses.
