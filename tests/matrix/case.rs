@@ -94,20 +94,19 @@ const GARBLINGS: [Garbling; 4] =
     [Garbling::ItemMissing, Garbling::PageMissing, Garbling::ItemsTwice, Garbling::ServicesMissing];
 const VERSIONS: [usize; 3] = [1, 2, 3];
 /// A story with at most so many calls is short: two kills of it are tried in every combination.
-const SHORT: usize = 25;
+const SHORT: usize = 10;
+/// One with more is long.
+const LONG: usize = 100;
 /// Cases with several things going wrong, of each story.
-const RANDOM: u64 = 150;
+const RANDOM: u64 = 20;
 
 /// Every case of a story: each trouble at each call that it can meet.
 pub fn all(story: Story, kept: Kept, life: &Undisturbed, seed: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut add = |strikes: &[Strike]| cases.push(Case { story, kept, strikes: strikes.to_vec() });
     for (at, call) in life.calls.iter().enumerate() {
-        for trouble in singles(kept, call) {
-            // There is nothing newer to be seen.
-            if trouble != Trouble::Second(Git::Newer) || life.commits_come {
-                add(&[Strike { at, trouble }]);
-            }
+        for trouble in singles(kept, call).into_iter().filter(|it| makes_sense(*it, at, story, life)) {
+            add(&[Strike { at, trouble }]);
         }
         let before = at.checked_sub(1).map_or(life.lines_before, |before| life.calls[before].lines);
         for line in before..call.lines {
@@ -115,7 +114,7 @@ pub fn all(story: Story, kept: Kept, life: &Undisturbed, seed: u64) -> Vec<Case>
         }
     }
     let kills = [Trouble::KillBefore, Trouble::KillAfter];
-    if life.calls.len() <= SHORT {
+    if kept == Kept::File && life.calls.len() <= SHORT {
         for first in 0..life.calls.len() {
             for second in first + 1..life.calls.len() + 6 {
                 for (one, other) in kills.iter().flat_map(|one| kills.map(|other| (*one, other))) {
@@ -141,6 +140,25 @@ pub fn all(story: Story, kept: Kept, life: &Undisturbed, seed: u64) -> Vec<Case>
     cases
 }
 
+/// Whether a trouble is played at this call. How long something lasts alternates from call to call.
+fn makes_sense(trouble: Trouble, at: usize, story: Story, life: &Undisturbed) -> bool {
+    let its_turn = |all: &[u64], seconds| all.iter().position(|it| *it == seconds).unwrap() % 2 == at % 2;
+    match trouble {
+        // There is nothing newer to be seen.
+        Trouble::Second(Git::Newer) => life.commits_come,
+        Trouble::Second(Git::Older) => life.commits > 1,
+        // What a person asks for is about the commit that whoever leads takes for the newest.
+        Trouble::Second(Git::Behind) => life.commits > 1 && !story.goes_back(),
+        // One look of a long wait is like the next.
+        Trouble::Stale(_) | Trouble::Garbled(_) | Trouble::Throttled(_) | Trouble::Fails(_) => {
+            life.calls.len() <= LONG || at.is_multiple_of(2)
+        }
+        Trouble::Frozen(seconds) => its_turn(&FROZEN_SECONDS, seconds),
+        Trouble::TableDown(seconds) => its_turn(&DOWN_SECONDS, seconds),
+        _ => true,
+    }
+}
+
 /// What can go wrong with one call.
 fn singles(kept: Kept, call: &Seen) -> Vec<Trouble> {
     let mut troubles = vec![Trouble::KillBefore, Trouble::KillAfter];
@@ -151,9 +169,8 @@ fn singles(kept: Kept, call: &Seen) -> Vec<Trouble> {
             troubles.extend(lasting);
             troubles.push(Trouble::Locked);
             if is_read(&call.operation) {
-                let of_services = |it: &Garbling| {
-                    *it != Garbling::ServicesMissing || call.operation == "DescribeServices"
-                };
+                let of_services =
+                    |it: &Garbling| *it != Garbling::ServicesMissing || call.operation == "DescribeServices";
                 troubles.extend(VERSIONS.map(Trouble::Stale));
                 troubles.extend(GARBLINGS.into_iter().filter(of_services).map(Trouble::Garbled));
             } else {
@@ -167,9 +184,10 @@ fn singles(kept: Kept, call: &Seen) -> Vec<Trouble> {
             troubles.extend(FROZEN_SECONDS.map(Trouble::Frozen));
             troubles.extend(DOWN_SECONDS.map(Trouble::TableDown));
             if call.of_the_ledger {
-                troubles.extend(lasting.chain(lost));
+                troubles.extend(lasting.filter(|it| !matches!(it, Trouble::Fails(Extent::Calls(_)))));
+                troubles.extend(lost);
                 if call.operation != "GetItem" && call.operation != "Query" {
-                    troubles.extend(LATE_SECONDS.map(Trouble::Late));
+                    troubles.extend([5, 90, 299].map(Trouble::Late));
                 }
             }
         }

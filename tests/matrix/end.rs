@@ -34,8 +34,8 @@ pub struct Service {
     bounds: Value,
     policies: Vec<String>,
     actions: Vec<String>,
-    /// Hooks that succeeded.
-    hooks: Vec<String>,
+    /// Hooks that succeeded; `None` where that does not count.
+    hooks: Option<Vec<String>>,
     pub quarantined: bool,
     /// The ledger knows of something that goes on. An intent that a crash left may stay for ever.
     open: bool,
@@ -65,6 +65,19 @@ impl End {
             }
         }
         Self { services, schedules: schedules(world), foreign }
+    }
+
+    pub fn forget_hooks(&mut self) {
+        self.services.values_mut().for_each(|service| service.hooks = None);
+    }
+
+    /// Whether the other one is the same in all that counts for it.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let mut like = self.clone();
+        for (name, service) in &mut like.services {
+            service.hooks.take_if(|_| other.services.get(name).is_some_and(|it| it.hooks.is_none()));
+        }
+        like == *other
     }
 
     /// What differs, in few words.
@@ -109,7 +122,7 @@ impl Service {
             bounds: json!([target[0]["MinCapacity"], target[0]["MaxCapacity"]]),
             policies: named(scaling("DescribeScalingPolicies", "ScalingPolicies"), "PolicyName"),
             actions: named(scaling("DescribeScheduledActions", "ScheduledActions"), "ScheduledActionName"),
-            hooks: hooks(world, name),
+            hooks: Some(hooks(world, name)),
             quarantined: record.quarantine.is_some(),
             open: record.rollout.is_some() || record.hook.is_some(),
         }

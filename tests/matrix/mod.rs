@@ -6,6 +6,7 @@
 
 mod case;
 mod end;
+mod hands;
 mod life;
 mod process;
 mod rules;
@@ -66,6 +67,7 @@ pub fn walk(selection: &Selection, progress: impl Fn(&str) + Sync) -> Summary {
     let stories: Vec<Case> = Story::ALL
         .into_iter()
         .flat_map(|story| [Kept::File, Kept::Table].map(|kept| Case { story, kept, strikes: Vec::new() }))
+        .filter(|it| it.kept == Kept::File || it.story.is_kept_in_a_table())
         .filter(|it| selection.wants(it))
         .collect();
     let undisturbed = in_parallel(&stories, life::undisturbed);
@@ -77,7 +79,6 @@ pub fn walk(selection: &Selection, progress: impl Fn(&str) + Sync) -> Summary {
             violations.push(Violation { case: case.clone(), what, told });
         }
         let of_story = case::all(case.story, case.kept, life, selection.seed);
-        if selection.slice <= 1 || std::env::var_os("COUNT").is_some() { progress(&format!("{case} {} calls {} cases", life.calls.len(), of_story.len())); }
         let of_story = of_story.into_iter().enumerate();
         cases.extend(of_story.filter(|(number, case)| selection.takes(*number, case)).map(|(_, case)| case));
     }

@@ -4,13 +4,16 @@ use std::fmt;
 use std::time::Duration;
 
 use reconciler::controller::Wish;
-use reconciler::model::tag;
-use serde_json::{Value, json};
+use serde_json::json;
 use simulator::ecs::Pace;
 use simulator::faults::CallSite;
 
 use super::case::Kept;
-use super::end::{End, FOREIGN, described, ecs};
+use super::end::{End, described};
+use super::hands::{
+    PUSHED_LATER, delete, deploy, deregister, disable, drift, foreign, push_and_retry, resume, scale_out,
+    suspend, suspend_for_a_while, tag_by_hand, take_back, take_back_what_began,
+};
 use crate::scenarios::pair::Pair;
 use crate::scenarios::story::{
     all_gates, behind, gated, hook, hook_of_the_service, replaceable, scaled, with_hooks, without_breaker,
@@ -88,8 +91,8 @@ stories! {
 pub enum Act {
     /// The accepted commit of this number.
     Commit(usize),
-    /// Somebody's hand, not through us.
-    Hand(fn(&World)),
+    /// Somebody's hand, not through us. `false`: it is not time yet.
+    Hand(fn(&World) -> bool),
 }
 
 /// What happens from now on.
@@ -319,7 +322,7 @@ impl Story {
             Self::Canary => now(shifted(world, "app:2", CANARY)),
             Self::RollBackByHand => vec![(0, Hand(take_back))],
             Self::RollBackInFlight => {
-                vec![(0, Commit(vec![service("api", "app:2-slow")])), (20, Hand(take_back))]
+                vec![(0, Commit(vec![service("api", "app:2-slow")])), (20, Hand(take_back_what_began))]
             }
             Self::Retry => vec![(0, Hand(push_and_retry))],
             Self::SuspendedForAWhile => {
@@ -330,6 +333,40 @@ impl Story {
                 Commit(vec![service_with("web", "app:1", "  dependsOn: [api]\n"), service("api", "app:2")]),
             )],
         }
+    }
+
+    /// Whether it is played over a table, too: the others are long, or differ from one that is in what is
+    /// asked of ECS alone.
+    pub fn is_kept_in_a_table(self) -> bool {
+        matches!(
+            self,
+            Self::Create
+                | Self::CreateInFull
+                | Self::Update
+                | Self::BadImage
+                | Self::BadThenFix
+                | Self::BadFirst
+                | Self::ThreeCommits
+                | Self::Prune
+                | Self::Rename
+                | Self::CreateAgain
+                | Self::ComesBack
+                | Self::Denied
+                | Self::Drift
+                | Self::Suspended
+                | Self::Refused
+                | Self::ForcePushBack
+                | Self::HooksUpdate
+                | Self::Reschedule
+                | Self::Dependent
+                | Self::GateFails
+                | Self::AlarmFails
+                | Self::BlueGreen
+                | Self::RollBackByHand
+                | Self::RollBackInFlight
+                | Self::Retry
+                | Self::SuspendedForAWhile
+        )
     }
 
     fn prunes(self) -> bool {
@@ -359,8 +396,8 @@ impl Story {
     pub fn more_deployments(self) -> usize {
         match self {
             Self::ThreeCommits | Self::ForcePushBack | Self::BadThenFix | Self::ForeignDeploy => 1,
-            // The way back is one, where the deployment that is to be stopped does not show.
-            Self::BadImageByDeadline | Self::NoWayBack => 1,
+            // The way back is one, where the deployment that is to be stopped does not show, or has completed.
+            Self::BadImageByDeadline | Self::NoWayBack | Self::AlarmFails | Self::RollBackInFlight => 1,
             _ => 0,
         }
     }
@@ -436,7 +473,7 @@ impl Story {
 enum Step {
     Commit(Vec<String>),
     Refused(Vec<String>),
-    Hand(fn(&World)),
+    Hand(fn(&World) -> bool),
 }
 
 /// Applies a wish until all is at rest, and lets go of the ledger.
@@ -462,71 +499,6 @@ fn tested(image: &str, test: &str) -> String {
     with_hooks(image, &[], &[hook("smoke", test, "")])
 }
 
-/// A service of somebody else, in the same cluster.
-fn foreign(world: &World) {
-    let definition = json!({"family": FOREIGN, "networkMode": "awsvpc", "cpu": "256", "memory": "512",
-        "requiresCompatibilities": ["FARGATE"],
-        "containerDefinitions": [{"name": "app", "image": "legacy:1"}]});
-    ecs(world, "RegisterTaskDefinition", &definition);
-    let service = json!({"cluster": "jobs", "serviceName": FOREIGN, "taskDefinition": FOREIGN, "desiredCount": 1,
-        "launchType": "FARGATE", "tags": [{"key": "owner", "value": "payments"}],
-        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-9"]}}});
-    assert!(ecs(world, "CreateService", &service) != Value::Null);
-}
-
-fn arn(world: &World) -> Value {
-    described(world, "api")["serviceArn"].clone()
-}
-
-fn tag_by_hand(world: &World, name: &str, key: &str, value: &str) {
-    let arn = described(world, name)["serviceArn"].clone();
-    ecs(world, "TagResource", &json!({"resourceArn": arn, "tags": [{"key": key, "value": value}]}));
-}
-
-fn suspend(world: &World) {
-    tag_by_hand(world, "api", tag::SUSPENDED, "incident 4711");
-}
-
-fn resume(world: &World) {
-    ecs(world, "UntagResource", &json!({"resourceArn": arn(world), "tagKeys": [tag::SUSPENDED]}));
-}
-
-fn delete(world: &World) {
-    ecs(world, "DeleteService", &json!({"cluster": "jobs", "service": "api", "force": true}));
-}
-
-fn drift(world: &World) {
-    let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-9"]}});
-    let input =
-        json!({"cluster": "jobs", "service": "api", "desiredCount": 3, "networkConfiguration": network});
-    ecs(world, "UpdateService", &input);
-}
-
-/// Somebody deploys something else, past Git.
-fn deploy(world: &World) {
-    let found = ecs(world, "DescribeTaskDefinition", &json!({"taskDefinition": "api:1"}));
-    let mut definition = found["taskDefinition"].clone();
-    definition["containerDefinitions"][0]["image"] = "app:by-hand".into();
-    let members =
-        ["family", "networkMode", "cpu", "memory", "requiresCompatibilities", "containerDefinitions"];
-    definition.as_object_mut().unwrap().retain(|name, _| members.contains(&name.as_str()));
-    let made = ecs(world, "RegisterTaskDefinition", &definition);
-    let arn = &made["taskDefinition"]["taskDefinitionArn"];
-    let updated =
-        ecs(world, "UpdateService", &json!({"cluster": "jobs", "service": "api", "taskDefinition": arn}));
-    assert!(updated != Value::Null);
-}
-
-/// As Application Auto Scaling does.
-fn scale_out(world: &World) {
-    ecs(world, "UpdateService", &json!({"cluster": "jobs", "service": "api", "desiredCount": 4}));
-}
-
-fn deregister(world: &World) {
-    ecs(world, "DeregisterTaskDefinition", &json!({"taskDefinition": "api:1"}));
-}
-
-const PUSHED_LATER: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:2";
 const BLUE_GREEN: &str = "strategy: BLUE_GREEN\nbakeTimeInMinutes: 1";
 const CANARY: &str = "strategy: CANARY
     canaryConfiguration: {canaryPercent: 10, canaryBakeTimeInMinutes: 1}";
@@ -538,31 +510,4 @@ const PAUSED: &str = "strategy: BLUE_GREEN
 fn shifted(world: &World, image: &str, configuration: &str) -> String {
     let live = described(world, "api")["loadBalancers"][0].clone();
     Pair::as_described(&live).manifest("api", image, configuration)
-}
-
-fn take_back(world: &World) {
-    tag_by_hand(world, "api", tag::ROLL_BACK, "to=api:1 by=ada checkout is broken");
-}
-
-fn push_and_retry(world: &World) {
-    world.push(PUSHED_LATER);
-    tag_by_hand(world, "api", tag::RETRY, "by=ada it is there now");
-}
-
-fn suspend_for_a_while(world: &World) {
-    let until = world.now().plus(Duration::from_secs(60)).second();
-    tag_by_hand(world, "api", tag::SUSPENDED, &format!("until={until} by=ada incident 4711"));
-}
-
-fn disable(world: &World) {
-    let runtime = world.runtime.clone();
-    world.simulator.with_world(|account| {
-        let mut call = |operation: &str, input: &Value| {
-            simulator::scheduler::call(account, runtime.as_ref(), operation, input).unwrap_or_default()
-        };
-        let mut schedule = call("GetSchedule", &json!({"Name": "api", "GroupName": "reconciler-test-jobs"}));
-        schedule["State"] = "DISABLED".into();
-        schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] = 0.into();
-        call("UpdateSchedule", &schedule);
-    });
 }
