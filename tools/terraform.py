@@ -116,6 +116,9 @@ def main() -> None:
         shutil.copytree(ROOT / "deploy", copy / "deploy", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
         shutil.copytree(ROOT / "app/iam", copy / "app/iam")
         os.environ |= environment(copy)
+        if not has_provider(copy):
+            print("terraform: its AWS provider can't be had here, so only the format was checked and nothing was applied")
+            return
         valid = validate(copy)
         spare_moto(copy)
         # Both wait most of the time: the provider asks again every ten seconds or so.
@@ -138,6 +141,11 @@ def environment(copy: pathlib.Path) -> dict[str, str]:
     blocks = [f"  filesystem_mirror {{\n    path = {json.dumps(mirror)}\n  }}" for mirror in mirrors] or ["  direct {}"]
     settings.write_text("disable_checkpoint = true\nprovider_installation {\n" + "\n".join(blocks) + "\n}\n")
     return {"TF_CLI_CONFIG_FILE": str(settings), "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+
+
+def has_provider(copy: pathlib.Path) -> bool:
+    command = ["terraform", f"-chdir={copy / modules()[0].relative_to(ROOT)}", "init", "-backend=false"]
+    return subprocess.run(command, capture_output=True, timeout=COMMAND_SECONDS_MAX).returncode == 0
 
 
 def validate(copy: pathlib.Path) -> int:
@@ -202,7 +210,10 @@ def emulator(copy: pathlib.Path, name: str):
         port = probe.getsockname()[1]
     server = os.environ.get("MOTO_SERVER", str(ROOT / ".tools/python/bin/moto_server"))
     with open(copy / f"moto-{name}.log", "w") as log:
-        process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log)
+        # AWS's own policies are there as on AWS.
+        with_policies = os.environ | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
+        command = [server, "-H", "127.0.0.1", "-p", str(port)]
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=with_policies)
         try:
             endpoint = f"http://127.0.0.1:{port}"
             for _ in range(300):

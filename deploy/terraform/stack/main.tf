@@ -181,6 +181,7 @@ module "operator" {
   repositories        = local.repositories
   passable_roles      = concat(values(module.identity.task_roles), [module.identity.execution_role])
   scheduler_role      = module.identity.scheduler_role
+  infrastructure_role = module.identity.infrastructure_role
   trusts_tasks        = module.identity.trusts_tasks
   events_queue_arn    = module.events.queue_arn
   pruning             = var.pruning

@@ -93,19 +93,36 @@ module "apply" {
 }
 
 locals {
-  # A managed policy has 6,144 characters at most, so what is read and what is written are two. What both files say
-  # stands in the first.
+  # A managed policy has 6,144 characters at most, so there are three: what is read, which both files say, what is
+  # written to ECS, and what is written elsewhere.
   reads  = [for statement in module.plan.statements : jsonencode(statement)]
   writes = [for statement in module.apply.statements : statement if !contains(local.reads, jsonencode(statement))]
-  events = {
-    Sid      = "HearOfEvents"
-    Effect   = "Allow"
-    Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-    Resource = var.events_queue_arn
-  }
+  beside = [
+    {
+      Sid      = "HearOfEvents"
+      Effect   = "Allow"
+      Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      Resource = var.events_queue_arn
+    },
+    # `advancedConfiguration.roleArn` of a blue/green service.
+    {
+      Sid       = "PassInfrastructureRole"
+      Effect    = "Allow"
+      Action    = "iam:PassRole"
+      Resource  = var.infrastructure_role
+      Condition = { StringEquals = { "iam:PassedToService" = "ecs.amazonaws.com" } }
+    },
+  ]
   policies = {
-    read  = jsonencode({ Version = "2012-10-17", Statement = concat(module.plan.statements, [local.events]) })
-    write = jsonencode({ Version = "2012-10-17", Statement = local.writes })
+    read = jsonencode({ Version = "2012-10-17", Statement = module.plan.statements })
+    write-ecs = jsonencode({
+      Version   = "2012-10-17"
+      Statement = [for statement in local.writes : statement if startswith(flatten([statement.Action])[0], "ecs:")]
+    })
+    write-elsewhere = jsonencode({
+      Version   = "2012-10-17"
+      Statement = concat([for statement in local.writes : statement if !startswith(flatten([statement.Action])[0], "ecs:")], local.beside)
+    })
   }
 }
 
@@ -118,7 +135,7 @@ resource "aws_iam_policy" "this" {
   for_each = local.policies
 
   name        = "${var.name}-operator-${each.key}"
-  description = "reconciler run: what it ${each.key}s"
+  description = "reconciler run: ${each.key}"
   policy      = each.value
 
   lifecycle {

@@ -66,6 +66,11 @@ variable "scheduler_role" {
   type        = string
 }
 
+variable "infrastructure_role" {
+  description = "ARN of the role that ECS moves the traffic of blue/green services with"
+  type        = string
+}
+
 variable "trusts_tasks" {
   description = "trust policy for a role of tasks"
   type        = string
