@@ -184,6 +184,7 @@ module "operator" {
   infrastructure_role = module.identity.infrastructure_role
   trusts_tasks        = module.identity.trusts_tasks
   events_queue_arn    = module.events.queue_arn
+  database_secret_arn = module.database.secret_arn
   pruning             = var.pruning
   log_days            = var.log_days
   deletion_protection = var.deletion_protection

@@ -50,8 +50,18 @@ resource "aws_iam_policy" "planner" {
   name        = "${var.name}-planner"
   description = "reconciler plan, status and verify: reads, and changes nothing"
   policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = concat(module.plan.statements, [for statement in module.verify.statements : merge(statement, { Sid = "Verify${statement.Sid}" })])
+    Version = "2012-10-17"
+    Statement = concat(
+      module.plan.statements,
+      [for statement in module.verify.statements : merge(statement, { Sid = "Verify${statement.Sid}" })],
+      # RDS calls its secrets by names of its own.
+      [{
+        Sid      = "LookAtDatabaseSecret"
+        Effect   = "Allow"
+        Action   = "secretsmanager:DescribeSecret"
+        Resource = var.database_secret_arn
+      }],
+    )
   })
 
   lifecycle {

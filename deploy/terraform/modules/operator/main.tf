@@ -104,6 +104,13 @@ locals {
       Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
       Resource = var.events_queue_arn
     },
+    # That there is a new version, never what it says: RDS calls its secrets by names of its own.
+    {
+      Sid      = "WatchDatabaseSecret"
+      Effect   = "Allow"
+      Action   = "secretsmanager:DescribeSecret"
+      Resource = var.database_secret_arn
+    },
     # `advancedConfiguration.roleArn` of a blue/green service.
     {
       Sid       = "PassInfrastructureRole"
@@ -177,7 +184,7 @@ resource "aws_iam_policy" "boundary" {
           "dynamodb:UpdateItem",
           "ecr:BatchGetImage",
           "ecr:Describe*",
-          "ecr:GetDownloadUrlForLayer",
+          "ecr:List*",
           "ecs:*",
           "elasticloadbalancing:Describe*",
           "iam:PassRole",

@@ -81,6 +81,11 @@ variable "events_queue_arn" {
   type        = string
 }
 
+variable "database_secret_arn" {
+  description = "the database's secret, whose rotations it is to see; it can't read what is in it"
+  type        = string
+}
+
 variable "pruning" {
   description = "may it delete its own services? Needed for `sync.prune` and `sync.replace`"
   type        = bool
