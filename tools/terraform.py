@@ -65,8 +65,11 @@ NOT_IN_MOTO = {
         "aws_sqs_queue_redrive_allow_policy.dead_letters": "count = 0",
         "aws_sqs_queue.jobs": ["redrive_policy"],
     },
-    # It forgets the parameters of a group.
+    # It takes a launch template's own tags for those of instances.
+    "cluster": {"aws_launch_template.instance": ["tag_specifications"]},
+    # It forgets the parameters of a group, and answers with Aurora's older way of scaling, too.
     "database": {
+        "aws_rds_cluster.this": ["scaling_configuration"],
         "aws_db_parameter_group.this": ["parameter"],
         "aws_rds_cluster_parameter_group.this": ["parameter"],
     },
