@@ -11,6 +11,7 @@ mod holder;
 mod hook;
 mod live;
 mod lookup;
+mod meaning;
 mod path;
 mod record;
 mod request;
@@ -46,6 +47,7 @@ pub use live::{
     REVISION_ONLY, ServiceDeployment, ServiceDeploymentStatus,
 };
 pub use lookup::{Answers, Found, LookedUp, LookupSource, LookupValue};
+pub use meaning::{Meaning, Meanings, Moved, WhenMoved, shortened};
 pub use path::{FieldPath, Segment};
 pub use record::{
     Again, Deleted, GoingBack, Intent, IntentKind, LastGood, Leaving, Quarantine, RegisteredRevision,

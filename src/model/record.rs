@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Applied, AppliedSpec, ChangedField, Course, Digest, EcsService, Failure, Hook, HookOutcome, Json,
-    OpenHook, Part, PastHook, REVISION_ONLY, TaskDefinitionArn, Timestamp, Watched, Workload,
+    Meanings, OpenHook, Part, PastHook, REVISION_ONLY, TaskDefinitionArn, Timestamp, Watched, Workload,
 };
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
@@ -66,6 +66,9 @@ pub struct ServiceRecord {
     /// is not heeded twice.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub heeded: BTreeMap<String, String>,
+    /// What tags, secrets and parameters meant when the tasks were started.
+    #[serde(skip_serializing_if = "Meanings::is_empty")]
+    pub meanings: Meanings,
 }
 
 /// How many revisions that were good once are remembered, besides the last.
