@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::pass::{Engine, Next, WATCH_EVERY, WATCH_UNANSWERED_EVERY};
-use super::settle::hands_off;
+use super::taking_back::hands_off;
 use crate::aws::{self, ErrorKind};
 use crate::execute::{self, Asked, HookCalls, Registered};
 use crate::journal::{Event, Kind, Level};

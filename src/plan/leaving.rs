@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::replacing::{End, end};
 use super::{
-    Decision, Extent, Gateway, Held, Hooks, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share,
-    Step, Wave, gateway,
+    Decision, Gateway, Held, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Step, Wave,
+    gateway,
 };
 use crate::model::{
     Desired, Digest, EcsService, Environment, FieldPath, LiveService, Part, ServiceKey, ServiceRecord,
@@ -229,14 +229,9 @@ impl Departure<'_> {
     ) -> ServicePlan {
         let applied = self.record.applied.as_ref().map(|applied| applied.digest.clone());
         let noticed = self.record.leaving.as_ref().map(|leaving| leaving.revision.clone());
+        let digest = applied.unwrap_or_else(|| Digest::from_tag(""));
         ServicePlan {
-            service: self.key.clone(),
-            workload: Workload::Service,
-            digest: applied.unwrap_or_else(|| Digest::from_tag("")),
-            decision,
             quiet,
-            hooks: Hooks::default(),
-            extent: Extent::Whole,
             left_git: Some(LeftGit {
                 revision: noticed.unwrap_or_else(|| self.desired.revision.id.clone()),
                 share: self.share,
@@ -245,8 +240,7 @@ impl Departure<'_> {
                 begun: self.has_begun(),
                 draining: service.is_some_and(|service| service.status() == "DRAINING"),
             }),
-            replaces: None,
-            kept_drift: Vec::new(),
+            ..ServicePlan::of(self.key.clone(), digest, decision)
         }
     }
 }

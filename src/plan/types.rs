@@ -417,6 +417,22 @@ impl Kept {
 }
 
 impl ServicePlan {
+    /// A plan for a service of which nothing else is to be told.
+    pub fn of(service: ServiceKey, digest: Digest, decision: Decision) -> Self {
+        Self {
+            service,
+            workload: Workload::Service,
+            digest,
+            decision,
+            quiet: Vec::new(),
+            hooks: Hooks::default(),
+            extent: Extent::Whole,
+            left_git: None,
+            replaces: None,
+            kept_drift: Vec::new(),
+        }
+    }
+
     /// Whether a service runs what Git asks for already, and only our tags are missing on it.
     pub fn adopts(&self) -> bool {
         let Decision::Change { differences, steps } = &self.decision else { return false };
