@@ -255,6 +255,28 @@ fn the_policy_for_people_allows_what_their_verbs_call_and_nothing_else() {
     allows_exactly("people.json", &[&Requester::ACTIONS]);
 }
 
+/// `verify` alone may read values, for the names of JSON keys, and nothing that runs by itself has its policy.
+#[test]
+fn no_policy_but_that_of_verify_lets_anybody_read_a_secret() {
+    for policy in ["plan.json", "apply.json", "people.json"] {
+        let allowed = allowed(policy);
+        for action in &allowed {
+            assert!(!action.contains('*'), "{policy} allows {action}");
+        }
+        for reads in [
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:BatchGetSecretValue",
+            "ssm:GetParameter",
+            "ssm:GetParametersByPath",
+            "ssm:GetParameterHistory",
+            "kms:Decrypt",
+            "s3:GetObject",
+        ] {
+            assert!(!allowed.contains(reads), "{policy} allows {reads}");
+        }
+    }
+}
+
 fn deployed() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/reconciler-task-definition.json");
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()

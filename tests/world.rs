@@ -14,10 +14,11 @@ use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
 use reconciler::observe::{Departing, Observer, Owner, Want, WantTask};
 use reconciler::plan::{self, Explain, Plan};
-use reconciler::report::{Colour, PlanTextOptions, plan_text, status};
+use reconciler::report::{Colour, PlanTextOptions, plan_json_explained, plan_text, status};
 use reconciler::shape::api::Api;
 use serde_json::{Value, json};
 use simulator::Simulator;
+
 use simulator::clock::{Clock, Time};
 use simulator::error::Answer;
 use simulator::faults::Fault;
@@ -30,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 /// The table of ledgers, where a world has one.
 pub const TABLE: &str = "reconciler";
 
+#[path = "canary.rs"]
+pub mod canary;
 #[path = "web.rs"]
 pub mod web;
 
@@ -76,6 +79,12 @@ impl World {
             clock,
             folder: tempfile::tempdir().unwrap(),
             journal: Arc::new(Journal::new(|event| {
+                canary::search("journal", &format!("{event:?}"));
+                canary::search(
+                    "journal on a terminal",
+                    &reconciler::report::log::terminal_line(event, Colour::Plain),
+                );
+                canary::search("journal as JSON", &reconciler::report::log::json_line(event));
                 if std::env::var_os("SHOW_JOURNAL").is_some() {
                     eprintln!("{}", reconciler::report::log::terminal_line(event, Colour::Plain));
                 }
@@ -87,6 +96,10 @@ impl World {
             environment: String::new(),
         };
         world.simulator.with_world(|account| account.region = region.to_owned());
+        canary::listen();
+        let input =
+            json!({"Name": "/planted", "Type": "SecureString", "Value": canary::planted("parameter-store")});
+        world.set_up(|account, runtime| simulator::ssm::call(account, runtime, "PutParameter", &input));
         world.ecs("CreateCluster", json!({"clusterName": cluster})).await;
         world.simulator.take_calls();
         world
@@ -244,7 +257,7 @@ impl World {
 
     /// A secret; its ARN.
     pub fn secret(&self, name: &str) -> String {
-        self.secret_with(name, "hunter2")
+        self.secret_with(name, &canary::planted("secrets-manager"))
     }
 
     pub fn secret_with(&self, name: &str, value: &str) -> String {
@@ -407,7 +420,7 @@ impl World {
         let live = self.look(wish, &records).await;
         let explain = Explain::QuietFields;
         let context = plan::Context { installation: "reconciler", records: &records, explain };
-        plan::plan(wish, &live, &context)
+        searched(plan::plan(wish, &live, &context), wish)
     }
 
     /// What `status` says.
@@ -416,10 +429,13 @@ impl World {
         let live = self.look(wish, &records).await;
         let explain = Explain::Differences;
         let context = plan::Context { installation: "reconciler", records: &records, explain };
-        let plan = plan::plan(wish, &live, &context);
+        let plan = searched(plan::plan(wish, &live, &context), wish);
         let status = status::fold(wish, &live, &records, &plan, self.now(), self.now());
         let options = status::StatusTextOptions { colour: Colour::Plain, show: status::Show::Attention };
-        status::status_text(&status, &options)
+        let text = status::status_text(&status, &options);
+        canary::search("status", &text);
+        canary::search("status -o json", &status::status_json(&status).to_string());
+        text
     }
 
     /// One look at everything the wish names or has left, with an empty memory.
@@ -502,6 +518,8 @@ impl World {
     pub async fn aws(&self) -> aws::Aws {
         let mut settings = aws::Settings::new(&self.region).with_test_credentials();
         settings.http_client = Some(self.simulator.http_client());
+        let (key, token) = (canary::planted("a-secret-access-key"), canary::planted("a-session-token"));
+        settings.credentials = Some(aws::Credentials::new("test", key, Some(token), None, "test"));
         aws::connect(settings).await.unwrap()
     }
 
@@ -651,6 +669,41 @@ impl World {
         let start = told[..start].rfind('\n').map_or(0, |place| place + 1);
         told[start..].to_owned()
     }
+}
+
+impl Drop for World {
+    /// No test ends before it is sure that no secret was told, in whatever it was about.
+    fn drop(&mut self) {
+        for file in std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            let text = std::fs::read(file.path()).unwrap_or_default();
+            canary::search("ledger", &String::from_utf8_lossy(&text));
+        }
+        let items = json!({
+            "TableName": TABLE, "KeyConditionExpression": "pk = :ours",
+            "ExpressionAttributeValues": {":ours": {"S": "reconciler/test"}},
+        });
+        let answer = |account: &mut Account| {
+            simulator::dynamodb::call(account, self.runtime.as_ref(), "Query", &items)
+        };
+        // Most worlds have no table.
+        if let Ok(items) = self.simulator.with_world(answer) {
+            canary::search("ledger in a table", &items.to_string());
+        }
+        canary::nothing_leaked();
+    }
+}
+
+/// A plan, in whose every form no secret is told.
+fn searched(plan: Plan, wish: &Wish) -> Plan {
+    let options = PlanTextOptions {
+        colour: Colour::Plain,
+        explain: Explain::QuietFields,
+        now: plan.read_at,
+        width: None,
+    };
+    canary::search("plan", &plan_text(&plan, wish, &options));
+    canary::search("plan -o json", &plan_json_explained(&plan).to_string());
+    plan
 }
 
 /// CreateTable of a table for ledgers.

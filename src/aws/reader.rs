@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::Error;
+use super::anywhere::Anywhere;
 use super::budget::Category;
 use super::call::{Call, Line};
 use super::connect::Clients;
@@ -17,6 +18,7 @@ use crate::model::{Json, TaskDefinitionArn};
 pub struct Reader {
     clients: Clients,
     line: Arc<Line>,
+    anywhere: Anywhere,
 }
 
 /// Who we are to AWS.
@@ -62,7 +64,7 @@ pub const TASKS_MAX: usize = 100;
 /// Tasks of one service that gates look at: ECS allows 5,000.
 const RUNNING_TASKS_MAX: usize = 5_000;
 
-const ACTIONS: [&str; 22] = [
+const ACTIONS: [&str; 25] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
@@ -83,6 +85,9 @@ const ACTIONS: [&str; 22] = [
     "scheduler:GetScheduleGroup",
     "scheduler:ListSchedules",
     "scheduler:ListTagsForResource",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:ListSecrets",
+    "ssm:DescribeParameters",
     "ssm:GetParameters",
     "sts:GetCallerIdentity",
 ];
@@ -100,13 +105,16 @@ macro_rules! send {
 mod alarms;
 mod scaling;
 mod schedules;
+mod values;
+
+pub use values::LISTED_SECRETS_MAX;
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 22] = ACTIONS;
+    pub const ACTIONS: [&str; 25] = ACTIONS;
 
-    pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
-        Self { clients, line }
+    pub(super) fn new(clients: Clients, line: Arc<Line>, anywhere: Anywhere) -> Self {
+        Self { clients, line, anywhere }
     }
 
     /// Calls made so far over this connection.

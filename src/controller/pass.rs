@@ -154,6 +154,7 @@ impl Engine {
                     cluster: &desired.environment.cluster,
                     revision: &desired.revision.id,
                     kind: RolloutKind::Deploy,
+                    values: &live.known_values(),
                     back_to: back_to.as_ref(),
                 };
                 self.execute(&work).await
@@ -166,6 +167,14 @@ impl Engine {
         if let Some(sentence) = report::tolerated_sentence(plan) {
             let event = Event::new((self.now)(), Kind::Drift, sentence);
             self.journal.tell_once(event.of(&plan.service).digest(&plan.digest));
+        }
+    }
+
+    /// Says which secrets have versions that the service's tasks were not started with, and are left so.
+    fn tell_new_versions(&self, service: &DesiredService, plan: &ServicePlan) {
+        if let Some(sentence) = report::new_versions_sentence(plan) {
+            let event = Event::new((self.now)(), Kind::Drift, sentence);
+            self.journal.tell_once(event.of(&plan.service).digest(&service.digest));
         }
     }
 
@@ -275,13 +284,14 @@ impl Engine {
                     && (good.spec.as_ref() != Some(&spec) || good.digest != service.digest)
             });
         let scaling = execute::still_there(record.scaling.as_ref(), service, live);
+        let values = plan::values_at_rest(live, record, now).filter(|_| completed);
         let left_over = record.intent.is_some()
             || record.quarantine.is_some()
             || record.hook.is_some()
             || record.leaving.is_some()
             || record.sync.is_some();
         let mut assumed = Vec::new();
-        if left_over || good || good_now || applied || scaling != record.scaling {
+        if left_over || good || good_now || applied || scaling != record.scaling || values.is_some() {
             let at = (self.now)();
             self.ledger
                 .update(&service.key, |record| {
@@ -292,6 +302,9 @@ impl Engine {
                     record.deleted = None;
                     record.sync = None;
                     record.scaling = scaling;
+                    if let Some(values) = values {
+                        record.meanings.values = values;
+                    }
                     let applied = Applied {
                         digest: service.digest.clone(),
                         task_definition_digest: service.task_definition_digest.clone(),
@@ -333,6 +346,7 @@ impl Engine {
             let event = Event::new((self.now)(), Kind::Hook, sentence);
             self.journal.tell(event.of(&service.key).digest(&service.digest));
         }
+        self.tell_new_versions(service, plan);
         let as_wanted = if ignoring { AS_WANTED_BUT_FOR_DRIFT } else { AS_WANTED };
         let sentence = format!("runs {task_definition}, {}, {as_wanted}", running(ecs));
         let event = Event::new((self.now)(), Kind::Settled, sentence);
@@ -347,7 +361,8 @@ impl Engine {
         desired: &Desired,
         differences: &[Difference],
     ) -> Event {
-        let drifted = differences.iter().all(|it| it.cause == Cause::BehindOurBack);
+        let drifted =
+            differences.iter().all(|it| matches!(it.cause, Cause::BehindOurBack | Cause::NewVersion(_)));
         let kind = if drifted { Kind::Drift } else { Kind::Plan };
         Event::new((self.now)(), kind, report::change_sentence(plan))
             .of(&plan.service)
@@ -376,6 +391,7 @@ impl Engine {
             changes: Vec::new(),
             watched: crate::model::Watched::default(),
             course: None,
+            values: plan::values_started_with(live, record, ecs.primary().and_then(|it| it.created_at())),
         };
         self.ledger.update(&service.key, |record| record.rollout = Some(rollout)).await?;
         Ok(Next::Watch(SOON))
@@ -417,6 +433,7 @@ impl Engine {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::SecretsMissing { .. }
             | Held::NotPruned(_) => Next::Held(sentence),
         }
     }
@@ -469,6 +486,7 @@ impl Engine {
                     failure: Failure::new(at, Gate::RefusedByAws, why),
                     again: kept,
                     by: None,
+                    values: BTreeMap::new(),
                 });
             })
             .await?;

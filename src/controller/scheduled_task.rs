@@ -67,6 +67,7 @@ impl Engine {
             cluster: &desired.environment.cluster,
             revision: &desired.revision.id,
             kind: RolloutKind::Deploy,
+            values: &BTreeMap::new(),
             back_to: None,
         };
         match self.execute(&work).await? {

@@ -9,6 +9,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::aws::{self, Answer, ErrorKind, Writer};
@@ -47,6 +48,8 @@ pub struct Work<'a> {
     /// The Git commit, in full.
     pub revision: &'a str,
     pub kind: RolloutKind,
+    /// Versions of secrets and parameters, as they were read before.
+    pub values: &'a BTreeMap<String, String>,
     /// The revision to go back to, should this deployment fail. For a roll-back: the one it goes to.
     pub back_to: Option<&'a TaskDefinitionArn>,
 }
@@ -209,6 +212,14 @@ impl Run<'_> {
             changes: match kind {
                 IntentKind::Create | IntentKind::Update => step::changes(self.work),
                 _ => Vec::new(),
+            },
+            values: match kind {
+                IntentKind::Create | IntentKind::Update | IntentKind::RollBack => {
+                    step::values(self.work, action)
+                }
+                IntentKind::Register | IntentKind::Scale | IntentKind::Tag | IntentKind::Delete => {
+                    BTreeMap::new()
+                }
             },
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };

@@ -1,5 +1,7 @@
 //! One step: the call it makes, and what the answer teaches the steps after it.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::Work;
@@ -235,7 +237,10 @@ impl Outcome {
             Action::DeleteService => Told::of(Kind::Delete, format!("{name} is deleted")),
             Action::StopServiceDeployment { .. } => {
                 // ECS starts the way back itself; which deployment carries it shows later.
-                self.started = work.back_to.map(|back_to| rollout(work, back_to.clone(), None, now));
+                self.started = work.back_to.map(|back_to| Rollout {
+                    values: BTreeMap::new(),
+                    ..rollout(work, back_to.clone(), None, now)
+                });
                 let sentence = match work.back_to {
                     Some(arn) => format!("{name} -> {arn}{}; the deployment is stopped", self.why_there()),
                     None => format!("{name}: the deployment is stopped, ECS takes it back"),
@@ -399,6 +404,7 @@ fn rollout(
         changes: changes(work),
         watched: Watched::default(),
         course: None,
+        values: work.values.clone(),
     }
 }
 
@@ -408,6 +414,16 @@ pub(super) fn changes(work: &Work<'_>) -> Vec<ChangedField> {
         (Decision::Change { differences, .. }, RolloutKind::Deploy) => report::changed_fields(differences),
         (Decision::Change { .. }, RolloutKind::RollBack)
         | (Decision::Unchanged | Decision::Held { .. }, _) => Vec::new(),
+    }
+}
+
+/// What tasks get that a call starts. Those that ECS goes back to by itself run already.
+pub(super) fn values(work: &Work<'_>, action: &Action) -> BTreeMap<String, String> {
+    match action {
+        Action::CreateService { .. } | Action::UpdateService { starts_deployment: true, .. } => {
+            work.values.clone()
+        }
+        _ => BTreeMap::new(),
     }
 }
 

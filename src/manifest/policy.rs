@@ -8,12 +8,12 @@ use super::node::{Key, Node, Value};
 use super::scalar;
 use super::suggest::{any_of, did_you_mean};
 use super::windows::windows;
-use crate::model::{Drift, EnvironmentSync, Json, OnFailure, RolloutPolicy, SyncPolicy};
+use crate::model::{Drift, EnvironmentSync, Json, OnFailure, RolloutPolicy, SyncPolicy, WhenRotated};
 use crate::shape::api::{Api, Shape, Type};
-use crate::shape::layout::{DRIFT, ON_FAILURE};
+use crate::shape::layout::{DRIFT, ON_FAILURE, WHEN_ROTATED};
 
 pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
-pub const SYNC_FIELDS: [&str; 5] = ["drift", "prune", "replace", "ignore", "windows"];
+pub const SYNC_FIELDS: [&str; 6] = ["drift", "prune", "replace", "ignore", "windows", "secrets"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 3] = ["prune", "pruneMaxPercent", "windows"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -51,6 +51,18 @@ pub fn sync(
         Some(Json::String(word)) if word == "warn" => policy.drift = Drift::Warn,
         Some(Json::String(word)) if word == "ignore" => policy.drift = Drift::Ignore,
         _ => {}
+    }
+    match fields.scalar("secrets", &one_of(&WHEN_ROTATED), diagnostics) {
+        Some(Json::String(word)) if word == "roll" => policy.secrets = WhenRotated::Roll,
+        Some(Json::String(word)) if word == "ignore" => policy.secrets = WhenRotated::Ignore,
+        _ => {}
+    }
+    if !sections.contains(&"service")
+        && let Some((_, node)) = fields.get("secrets")
+    {
+        let note = "every run is a new task, and starts with the newest version";
+        let diagnostic = Diagnostic::at(node.span, "a scheduled task has no tasks that could be left behind");
+        diagnostics.push(diagnostic.label("leave it out").note(note));
     }
     policy.prune = fields.scalar("prune", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
     // Accepted and ignored, it would read like a promise.

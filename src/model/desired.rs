@@ -158,6 +158,7 @@ pub struct SyncPolicy {
     pub ignore: Vec<String>,
     /// When changes may go out; `None`: as the environment says.
     pub windows: Option<Vec<Window>>,
+    pub secrets: WhenRotated,
 }
 
 impl SyncPolicy {
@@ -179,6 +180,19 @@ pub enum Drift {
     #[default]
     Correct,
     Warn,
+    Ignore,
+}
+
+/// What to do when a secret or a parameter has another version than the tasks were started with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WhenRotated {
+    /// It is told, and left to the next deployment.
+    #[default]
+    Report,
+    /// A deployment of the same revision starts tasks with it.
+    Roll,
+    /// Nobody looks, not even whether it is there.
     Ignore,
 }
 

@@ -23,6 +23,7 @@ mod stages;
 mod surroundings;
 mod tags;
 mod timestamp;
+mod value_from;
 mod window;
 
 pub use address::AddressKind;
@@ -30,7 +31,7 @@ pub use applied::{Applied, AppliedSpec, KeptDrift};
 pub use checkout::Checkout;
 pub use desired::{
     Desired, DesiredService, Drift, Environment, EnvironmentSync, OnFailure, Origin, Origins, RolloutPolicy,
-    Scaling, SyncPolicy,
+    Scaling, SyncPolicy, WhenRotated,
 };
 pub use digest::Digest;
 pub use failure::{
@@ -64,6 +65,7 @@ pub use stages::{Course, LifecycleHook, LifecycleHookStatus, Share, StagedDeploy
 pub use surroundings::{Facts, ImageId, Repository, Subject};
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;
+pub use value_from::{Arn, LiveValue, ValueFrom, secret_name, value_from};
 pub use window::{WINDOW_MAX, Window, WindowDays, WindowKind};
 
 /// A JSON tree as AWS speaks it. Objects are sorted by key, so equal trees print alike.

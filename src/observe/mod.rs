@@ -18,6 +18,7 @@ mod stages;
 mod surroundings;
 mod survey;
 mod task_definitions;
+mod values;
 
 #[cfg(test)]
 mod hook_tests;
@@ -45,6 +46,7 @@ use services::MissingMemory;
 pub use surroundings::{OnAnswer, surroundings};
 pub use survey::Scope;
 use task_definitions::TaskDefinitions;
+use values::ValueMemory;
 
 /// One service to look at.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +101,7 @@ pub struct Observer {
     web: Option<Web>,
     checks: Checks,
     green: stages::GreenMemory,
+    values: ValueMemory,
 }
 
 impl Observer {
@@ -115,6 +118,7 @@ impl Observer {
             web: None,
             checks: Checks::default(),
             green: stages::GreenMemory::default(),
+            values: ValueMemory::default(),
         }
     }
 
@@ -146,12 +150,13 @@ impl Observer {
         let names: Vec<Name<'_>> = wanted.chain(leaving).collect();
         let mut services = self.services(&names, now).await;
         let details = wants.iter().map(|want| read(self.details(want, &services, now))).collect();
-        let (mut scaling, live, targets, mut revisions, alarms) = tokio::join!(
+        let (mut scaling, live, targets, mut revisions, alarms, mut values) = tokio::join!(
             self.scaling(wants, &services),
             in_parallel(details),
             self.targets_left(departing, &services),
             self.service_revisions(wants, &services),
-            self.alarms(wants, &services)
+            self.alarms(wants, &services),
+            self.values(wants, &services, now)
         );
         scaling.extend(targets);
         let left = departing.iter().map(|it| (it.key.clone(), LiveService::absent()));
@@ -174,6 +179,7 @@ impl Observer {
                 if let Some(scaling) = scaling.remove(&key) {
                     live.scaling = scaling;
                 }
+                live.values = values.remove(&key).unwrap_or_default();
                 (key, live)
             })
             .collect();

@@ -208,7 +208,7 @@ impl Observer {
 
 /// Revisions are immutable, so two tags of the service say what it runs: the digest that was applied,
 /// and the revision that was applied with it.
-fn is_proven(want: &Want<'_>, service: &EcsService) -> bool {
+pub(super) fn is_proven(want: &Want<'_>, service: &EcsService) -> bool {
     planted!("digest-alone-is-proof" => return service.digest().as_ref() == Some(&want.desired.digest));
     service.digest().as_ref() == Some(&want.desired.digest)
         && service.tag(tag::TASK_DEFINITION) == Some(service.task_definition().family_and_revision())

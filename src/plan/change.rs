@@ -7,7 +7,7 @@ use super::task_definition::{self, Comparison, source_of};
 use super::three_way::{self, Last, Sides};
 use super::{
     Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, consequences, lookups,
-    overriding, trees,
+    overriding, tolerance, trees,
 };
 use crate::model::{
     DesiredService, Digest, Drift, EcsService, Environment, FieldPath, Json, KeptDrift, LiveScaling,
@@ -90,6 +90,12 @@ impl Change {
 
     pub(super) fn creates(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.action, Action::CreateService { .. }))
+    }
+
+    /// Drift that `sync.drift` leaves stays where it is, and people are told.
+    pub(super) fn leave_drift(&mut self) {
+        self.steps.clear();
+        self.quiet.extend(self.differences.drain(..).map(tolerance::stays_told));
     }
 
     /// Nothing but what somebody changed behind Git's back, which `sync.drift` says to leave, and what an

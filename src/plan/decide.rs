@@ -5,7 +5,7 @@ use super::tolerance::of_existing;
 use super::unanswered::held_by_unanswered;
 use super::{
     Consequence, Decision, Difference, Extent, Gateway, Held, Hooks, Quiet, Replacement, ServicePlan, again,
-    gateway, hooks, overriding, replacing,
+    gateway, hooks, overriding, replacing, values,
 };
 use crate::model::{
     Deployment, DesiredService, Digest, EcsService, Environment, KeptDrift, LiveScaling, LiveService,
@@ -83,6 +83,10 @@ fn decide(look: Look<'_>) -> Decided {
     if let Some(service) = look.live.service.present().filter(|_| change.steps.is_empty()) {
         again::deploy_again(look, service, &mut change);
     }
+    if let Some(service) = look.live.service.present() {
+        values::roll(look, service, &mut change);
+    }
+    change.quiet.extend(values::unknown(look));
     if change.differences.is_empty() && change.steps.is_empty() {
         return Decided::of(Decision::Unchanged, change.quiet);
     }
@@ -96,6 +100,7 @@ fn decide(look: Look<'_>) -> Decided {
         .or_else(|| refused(&change))
         .or(not_replaced)
         .or_else(|| tolerated(look, &change))
+        .or_else(|| values::missing(look, &change))
         .or_else(|| in_flight(look, &change))
         .or_else(|| outside_window(look))
         .or_else(|| unanswered(look, &change));
@@ -154,8 +159,8 @@ fn suspended(look: Look<'_>) -> Option<Held> {
 fn quarantined(look: Look<'_>) -> Option<Held> {
     let quarantine = look.record?.quarantine.as_ref()?;
     planted!("quarantine-forgotten" => return None);
-    let rejected = (quarantine.digest == look.desired.digest && !quarantine.is_released(look.now))
-        || planted!("quarantine-of-the-whole-service");
+    let same = quarantine.digest == look.desired.digest && !quarantine.is_outdated(&look.live.values);
+    let rejected = (same && !quarantine.is_released(look.now)) || planted!("quarantine-of-the-whole-service");
     rejected.then(|| Held::Quarantined(Box::new(quarantine.clone())))
 }
 

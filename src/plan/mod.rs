@@ -30,6 +30,7 @@ mod tolerance;
 mod trees;
 mod types;
 mod unanswered;
+mod values;
 mod waiting;
 mod way_back;
 mod windows;
@@ -53,6 +54,7 @@ pub use types::{
     Plan, PlannedHook, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Since, Wave,
 };
 pub use unanswered::{content_of, held_by_unanswered, registration_held_by_unanswered};
+pub use values::{MissingValue, NamedValue, named_values, values_at_rest, values_started_with};
 
 pub use way_back::{WayBack, with_settings};
 pub use windows::{Gateway, Opening, gateway};

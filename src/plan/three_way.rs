@@ -372,6 +372,7 @@ fn since(look: Look<'_>, cause: &Cause, before: Option<&str>) -> Option<Since> {
         | Cause::GitAndBehindOurBack
         | Cause::Overridden(_)
         | Cause::OverrideEnded(_)
-        | Cause::LeftGit => None,
+        | Cause::LeftGit
+        | Cause::NewVersion(_) => None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Action, Opening, Replacement, RevisionSource, Step};
+use super::{Action, MissingValue, Opening, Replacement, RevisionSource, Step};
 use crate::model::{
     Digest, FieldPath, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Request, Revision,
     ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
@@ -176,6 +176,8 @@ pub enum Held {
     RefusedByEcs { fields: Vec<(FieldPath, &'static str)> },
     /// An earlier call was never answered: should it come late, it would undo this one, or double it.
     Unanswered { call: &'static str, asked_at: Timestamp, until: Timestamp },
+    /// Secrets or parameters that its tasks need are missing: none of them would start.
+    SecretsMissing { missing: Vec<MissingValue> },
     /// A service it depends on is not settled yet.
     WaitsFor { service: ServiceKey, wave: Wave },
     /// It left Git, and may not go (yet).
@@ -204,6 +206,7 @@ impl Held {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::SecretsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::RolloutInFlight { .. }
             | Held::HookRunning { .. }
@@ -356,6 +359,8 @@ pub enum Cause {
     OverrideEnded(ScalingOverride),
     /// It is ours, and Git no longer mentions it.
     LeftGit,
+    /// A secret or parameter has another version than the tasks were started with; what it is called.
+    NewVersion(String),
 }
 
 /// How much a plan tells of fields that differ and are left as they are.
@@ -402,6 +407,10 @@ pub enum Kept {
     Scheduled,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
+    /// Tasks have an older version of a secret or parameter, and `sync.secrets` says to tell it only.
+    NewVersion,
+    /// It should be rolled out when it has a new version, and nobody can see which one it has.
+    NotWatched,
 }
 
 impl Kept {
@@ -409,9 +418,13 @@ impl Kept {
     pub fn is_told(self) -> bool {
         match self {
             Kept::ByRule | Kept::NotMentioned | Kept::IgnoredDrift => false,
-            Kept::Tolerated | Kept::Overridden | Kept::NotHonoured | Kept::Scheduled | Kept::LeftInPlace => {
-                true
-            }
+            Kept::Tolerated
+            | Kept::Overridden
+            | Kept::NotHonoured
+            | Kept::Scheduled
+            | Kept::LeftInPlace
+            | Kept::NewVersion
+            | Kept::NotWatched => true,
         }
     }
 }

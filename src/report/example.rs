@@ -138,6 +138,7 @@ pub(super) fn quarantine(name: &str) -> Quarantine {
         failure: failure(),
         again: None,
         by: None,
+        values: BTreeMap::new(),
     }
 }
 

@@ -22,6 +22,9 @@ impl HeldText {
         match held {
             Held::Quarantined(quarantine) => {
                 let way_out = match &quarantine.again {
+                    None if !quarantine.values.is_empty() => {
+                        "to try again: put the secret right, commit a change, or `reconciler retry`"
+                    }
                     Some(_) => "to try now: `reconciler retry`, or commit a change",
                     None => "to try again: commit a change, or `reconciler retry`",
                 };
@@ -110,6 +113,17 @@ impl HeldText {
                         "nothing of the commit is done to this service; take that part back",
                     )
                 }
+            }
+            Held::SecretsMissing { missing } => {
+                let titles = missing.iter().map(|one| {
+                    let place = one.origin.as_ref().map(|origin| format!(" ({origin})")).unwrap_or_default();
+                    format!("{} {}{place}", plain(&one.title), one.why)
+                });
+                Self::new(
+                    "SecretsMissing",
+                    format!("no task of it could start: {}", titles.collect::<Vec<_>>().join(", ")),
+                    "it goes on by itself when that is mended in AWS; or name another in Git",
+                )
             }
             Held::Unanswered { call, asked_at, until } => Self::new(
                 "Unanswered",

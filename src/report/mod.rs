@@ -32,5 +32,7 @@ pub use plan_json::{PLAN_VERSION, plan_json, plan_json_explained};
 pub use plan_text::{PlanTextOptions, plan_text};
 pub use replacing::draining_sentence;
 pub use requests::suspended_sentence;
-pub use sentence::{change_sentence, failure_sentence, held_sentence, tolerated_sentence};
+pub use sentence::{
+    change_sentence, failure_sentence, held_sentence, new_versions_sentence, tolerated_sentence,
+};
 pub use verification::{VERIFICATION_VERSION, VerificationOf, verification_json, verification_text};

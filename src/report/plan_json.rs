@@ -206,13 +206,14 @@ fn difference_json(difference: &Difference) -> Json {
         Some(value) => value.clone(),
         None => Json::Null,
     };
-    let cause = match difference.cause {
+    let cause = match &difference.cause {
         Cause::Git => "git",
         Cause::BehindOurBack => "behindOurBack",
         Cause::GitAndBehindOurBack => "gitAndBehindOurBack",
         Cause::Overridden(_) => "overridden",
         Cause::OverrideEnded(_) => "overrideEnded",
         Cause::LeftGit => "leftGit",
+        Cause::NewVersion(_) => "newVersion",
     };
     json!({
         "path": difference.path,

@@ -220,6 +220,17 @@ impl Window<'_> {
                     (format!("{path}  {live} for now, Git's {git} waits: {rule}"), Tone::Quiet)
                 }
                 Kept::LeftInPlace => (format!("{path}  left in place: {rule}"), Tone::Quiet),
+                Kept::NewVersion => {
+                    let (was, now) = (shown(live), shown(desired));
+                    (
+                        format!(
+                            "{path}  {was} -> {now}: {rule} has a new version since its tasks were started, and \
+                             `sync.secrets` says to report it"
+                        ),
+                        Tone::Warning,
+                    )
+                }
+                Kept::NotWatched => (format!("{path}  {rule}"), Tone::Warning),
             };
             let _ = writeln!(text, "    {}", self.options.colour.paint(tone, &line));
         }

@@ -1,7 +1,7 @@
 //! One sentence each for the journal: what changes, why nothing is done, why a rollout failed.
 
 use super::held::HeldText;
-use super::paint::{count, cut};
+use super::paint::{count, cut, plain};
 use super::replacing;
 use super::requests::quarantine_sentence;
 use super::steps::{DELETED, ScheduleChange, schedule};
@@ -44,6 +44,9 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
     if let Some(headline) = overridden(differences) {
         return cut(&format!("{headline} ({})", all_named(differences)), SENTENCE_MAX);
     }
+    if let Some(rolled) = rolled(differences) {
+        return cut(&format!("{rolled}: new deployment of the same revision"), SENTENCE_MAX);
+    }
     let drifted = !differences.is_empty() && differences.iter().all(|one| one.cause == Cause::BehindOurBack);
     if let [only] = differences.as_slice()
         && only.path.to_string() == "service.forceNewDeployment"
@@ -68,6 +71,44 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
     });
     let ended = ended.unwrap_or_default();
     cut(&format!("{headline}{ended} ({})", all_named(differences)), SENTENCE_MAX)
+}
+
+/// Secrets and parameters with new versions that the service's tasks go on without, as `sync.secrets` says.
+pub fn new_versions_sentence(plan: &ServicePlan) -> Option<String> {
+    let titles: Vec<&str> = reported(plan).collect();
+    let sentence = || {
+        format!(
+            "{}; `sync.secrets` says to report it. To start tasks with it: `reconciler sync {}`",
+            new_versions(&titles),
+            plan.service.name()
+        )
+    };
+    (!titles.is_empty()).then(|| cut(&sentence(), SENTENCE_MAX))
+}
+
+/// What they are called, of those that are only reported.
+pub(super) fn reported(plan: &ServicePlan) -> impl Iterator<Item = &str> {
+    let reported = plan.quiet.iter().filter(|quiet| quiet.kept == Kept::NewVersion);
+    reported.map(|quiet| quiet.rule.as_str())
+}
+
+/// `secret jobs/db has a new version since its tasks were started`
+pub(super) fn new_versions(titles: &[&str]) -> String {
+    let titles: Vec<String> = titles.iter().map(|title| plain(title)).collect();
+    match titles.as_slice() {
+        [one] => format!("{one} has a new version since its tasks were started"),
+        titles => format!("{} have new versions since its tasks were started", titles.join(" and ")),
+    }
+}
+
+/// The same of a change that has no other cause.
+fn rolled(differences: &[Difference]) -> Option<String> {
+    let titles = differences.iter().map(|one| match &one.cause {
+        Cause::NewVersion(title) => Some(title.as_str()),
+        _ => None,
+    });
+    let titles: Option<Vec<&str>> = titles.collect();
+    titles.filter(|titles| !titles.is_empty()).map(|titles| new_versions(&titles))
 }
 
 /// What was changed behind Git's back and is left, beside a change that goes through.
@@ -96,7 +137,11 @@ fn overridden(differences: &[Difference]) -> Option<String> {
             let until = asked.until.minute();
             format!("the override of {asked} until {until} has ended: Git's bounds are back, in place")
         }
-        Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack | Cause::LeftGit => return None,
+        Cause::Git
+        | Cause::BehindOurBack
+        | Cause::GitAndBehindOurBack
+        | Cause::LeftGit
+        | Cause::NewVersion(_) => return None,
     };
     let first = &differences.first()?.cause;
     differences.iter().all(|one| one.cause == *first).then_some(headline)

@@ -320,6 +320,7 @@ fn gate() -> Json {
 
 fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, example: &str) -> Json {
     let drift = or_variable(json!({ "enum": layout::DRIFT }));
+    let secrets = or_variable(json!({ "enum": layout::WHEN_ROTATED }));
     let ignore = list_of(json!({ "type": ["string", "number", "boolean"] }));
     let ignored =
         format!("fields that are neither compared nor written: JSON pointers from `spec`, such as {example}");
@@ -333,6 +334,9 @@ fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, exampl
             "replace": described(replace, replace_text),
             "ignore": described(ignore, &ignored),
             "windows": described(windows(), "when changes go out; left out: what the Environment says"),
+            "secrets": described(secrets, "what is done when a secret or parameter has another version than the tasks \
+                were started with: told (report), told and a deployment started (roll), or nobody looks (ignore); \
+                left out: report"),
         }),
         &[],
     )

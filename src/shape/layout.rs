@@ -3,6 +3,7 @@
 pub const API_VERSION: &str = "reconciler/v1";
 pub const ON_FAILURE: [&str; 2] = ["rollback", "hold"];
 pub const DRIFT: [&str; 3] = ["correct", "warn", "ignore"];
+pub const WHEN_ROTATED: [&str; 3] = ["report", "roll", "ignore"];
 /// Of a window of `sync`.
 pub const WINDOW_KINDS: [&str; 2] = ["allow", "deny"];
 pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

@@ -1,27 +1,7 @@
-//! How manifests name what is outside of ECS: images, secrets, roles, objects.
+//! How manifests name what is outside of ECS: images, roles, objects.
 
+pub(super) use crate::model::{Arn, ValueFrom, value_from};
 use crate::model::{ImageId, Repository};
-
-/// The parts of `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.
-pub(super) struct Arn<'a> {
-    pub(super) service: &'a str,
-    pub(super) region: &'a str,
-    pub(super) account: &'a str,
-    pub(super) resource: &'a str,
-}
-
-impl<'a> Arn<'a> {
-    pub(super) fn read(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        if parts.next() != Some("arn") {
-            return None;
-        }
-        let _partition = parts.next()?;
-        let [service, region, account, resource] =
-            [parts.next()?, parts.next()?, parts.next()?, parts.next()?];
-        Some(Self { service, region, account, resource })
-    }
-}
 
 /// An image in ECR; `None` for any other registry.
 ///
@@ -47,61 +27,6 @@ pub(super) fn ecr_image(image: &str) -> Option<(Repository, ImageId)> {
     // A digest outranks the tag beside it.
     let id = digest.map_or_else(|| ImageId::Tag(tag.to_owned()), |digest| ImageId::Digest(digest.to_owned()));
     Some((repository, id))
-}
-
-/// What a container's `valueFrom` names.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ValueFrom {
-    Secret {
-        region: String,
-        id: String,
-        key: Option<String>,
-        stage: Option<String>,
-        version: Option<String>,
-    },
-    Parameter {
-        region: String,
-        /// `None`: of the task's own account.
-        account: Option<String>,
-        name: String,
-    },
-    /// An ARN of something else.
-    Other,
-}
-
-pub(super) fn value_from(text: &str, region: &str) -> ValueFrom {
-    let Some(arn) = Arn::read(text) else {
-        return ValueFrom::Parameter { region: region.to_owned(), account: None, name: text.to_owned() };
-    };
-    match arn.service {
-        "secretsmanager" => {
-            let parts: Vec<&str> = text.split(':').collect();
-            const ARN_PARTS: usize = 7;
-            let part = |index: usize| {
-                parts.get(ARN_PARTS + index).filter(|part| !part.is_empty()).map(|part| (*part).to_owned())
-            };
-            ValueFrom::Secret {
-                region: arn.region.to_owned(),
-                id: parts.get(..ARN_PARTS).unwrap_or(&parts).join(":"),
-                key: part(0),
-                stage: part(1),
-                version: part(2),
-            }
-        }
-        "ssm" => {
-            let name = arn.resource.strip_prefix("parameter").unwrap_or(arn.resource);
-            // `parameter/a` is the parameter `a`, and `parameter/a/b` is `/a/b`.
-            let bare = name.strip_prefix('/').unwrap_or(name);
-            let name = if bare.contains('/') { format!("/{bare}") } else { bare.to_owned() };
-            ValueFrom::Parameter {
-                region: arn.region.to_owned(),
-                account: Some(arn.account.to_owned()),
-                name,
-            }
-        }
-        _ => ValueFrom::Other,
-    }
 }
 
 /// Whether a text fits a pattern in which `*` stands for any characters and `?` for one.
@@ -162,32 +87,6 @@ mod tests {
         for (image, expected) in table {
             assert_eq!(ecr_image(&image), expected, "{image}");
         }
-    }
-
-    #[test]
-    fn a_value_comes_from_a_secret_or_a_parameter() {
-        let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jobs/db-AbCdEf";
-        let of = |key: Option<&str>, stage: Option<&str>, version: Option<&str>| ValueFrom::Secret {
-            region: "eu-west-1".into(),
-            id: secret.into(),
-            key: key.map(str::to_owned),
-            stage: stage.map(str::to_owned),
-            version: version.map(str::to_owned),
-        };
-        assert_eq!(value_from(secret, "x"), of(None, None, None));
-        assert_eq!(value_from(&format!("{secret}:url::"), "x"), of(Some("url"), None, None));
-        assert_eq!(value_from(&format!("{secret}::AWSPREVIOUS:"), "x"), of(None, Some("AWSPREVIOUS"), None));
-        assert_eq!(value_from(&format!("{secret}:url::v1"), "x"), of(Some("url"), None, Some("v1")));
-        let parameter = |name: &str, account: Option<&str>| ValueFrom::Parameter {
-            region: "eu-west-1".into(),
-            account: account.map(str::to_owned),
-            name: name.into(),
-        };
-        assert_eq!(value_from("/jobs/url", "eu-west-1"), parameter("/jobs/url", None));
-        let arn = "arn:aws:ssm:eu-west-1:123456789012:parameter";
-        assert_eq!(value_from(&format!("{arn}/jobs/url"), "x"), parameter("/jobs/url", Some("123456789012")));
-        assert_eq!(value_from(&format!("{arn}/url"), "x"), parameter("url", Some("123456789012")));
-        assert_eq!(value_from("arn:aws:s3:::bucket/key", "x"), ValueFrom::Other);
     }
 
     #[test]

@@ -28,6 +28,8 @@ mod rollouts;
 mod scaling;
 mod scheduled_tasks;
 mod second_thoughts;
+mod secrecy;
+mod secrets;
 mod steady;
 pub(crate) mod story;
 mod strategies;

@@ -78,7 +78,8 @@ pub(super) fn move_stage(world: &mut World, input: &Value) -> Answer {
             format!("Secrets Manager can't find the specified secret value for VersionId: {to}"),
         ));
     }
-    let mut take = |stage: &str| secret.versions.values_mut().for_each(|it| drop(it.stages.remove(stage)));
+    let mut take =
+        |stage: &str| secret.versions.values_mut().for_each(|it| it.stages.retain(|one| one != stage));
     take(&stage);
     // What was current is the previous one, also when it is set back by hand.
     if stage == CURRENT && holder.as_deref() != to {

@@ -43,6 +43,7 @@ fn rollout(kind: RolloutKind, digest: &Digest) -> Rollout {
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
         course: None,
+        values: Default::default(),
     }
 }
 
@@ -61,6 +62,7 @@ fn quarantine(digest: &Digest) -> ServiceRecord {
         failure,
         again: None,
         by: None,
+        values: Default::default(),
     };
     ServiceRecord { quarantine: Some(quarantine), ..ServiceRecord::default() }
 }

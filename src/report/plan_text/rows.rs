@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::Window;
 use crate::model::{FieldPath, Segment, ServiceKey};
 use crate::plan::{Cause, Consequence, Difference};
-use crate::report::paint::{Tone, count, pad};
+use crate::report::paint::{Tone, count, pad, plain};
 use crate::report::value::{change, value_text};
 use crate::report::{created, why};
 
@@ -111,6 +111,9 @@ impl Window<'_> {
                 let git = difference.desired.as_ref();
                 let git = git.map(|git| format!(": Git says {}", value_text(git))).unwrap_or_default();
                 parts.push(format!("the override of {asked} has ended{git}"));
+            }
+            Cause::NewVersion(ref title) => {
+                parts.push(format!("{} has a new version since its tasks were started", plain(title)));
             }
             Cause::LeftGit => {
                 let what = if difference.desired.is_some() { "scaling is " } else { "" };

@@ -6,6 +6,7 @@ use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::{count, plain};
 use crate::report::requests::quarantine_headline;
+use crate::report::sentence;
 use crate::report::steps::what_plan_does;
 
 /// Drifted fields that a sentence names.
@@ -196,6 +197,7 @@ impl<'a> Facts<'a> {
                 | Held::DriftTolerated
                 | Held::NeedsReplacement { .. }
                 | Held::RefusedByEcs { .. }
+                | Held::SecretsMissing { .. }
                 | Held::NotPruned(_) => return None,
             },
             (None, Decision::Unchanged) if self.rolling_out() => {
@@ -215,6 +217,7 @@ impl<'a> Facts<'a> {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::SecretsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
@@ -283,6 +286,10 @@ pub(super) fn drifted(planned: &ServicePlan, unreadable: Option<String>) -> Cond
         differences(&planned.decision).iter().filter(|difference| difference.cause == Cause::BehindOurBack)
     };
     let number = drifted().count();
+    let rotated = rotated(planned);
+    if number == 0 && !rotated.is_empty() {
+        return condition(kind, Truth::True, "NewVersion", sentence::new_versions(&rotated));
+    }
     if number == 0 && planned.ignores_drift() {
         let message = "what was changed behind our back is ignored, as `sync.drift` says";
         return condition(kind, Truth::False, "DriftIgnored", message);
@@ -295,8 +302,20 @@ pub(super) fn drifted(planned: &ServicePlan, unreadable: Option<String>) -> Cond
     if number > FIELDS_NAMED_MAX {
         fields.push(format!("{} more", number - FIELDS_NAMED_MAX));
     }
-    let message = format!("changed behind our back: {}", fields.join(", "));
+    let mut message = format!("changed behind our back: {}", fields.join(", "));
+    if !rotated.is_empty() {
+        message = format!("{message}; {}", sentence::new_versions(&rotated));
+    }
     condition(kind, Truth::True, "ChangedBehindOurBack", message)
+}
+
+/// Secrets and parameters with a version that the tasks were not started with, as people know them.
+fn rotated(planned: &ServicePlan) -> Vec<&str> {
+    let rolled = differences(&planned.decision).iter().filter_map(|one| match &one.cause {
+        Cause::NewVersion(title) => Some(title.as_str()),
+        _ => None,
+    });
+    rolled.chain(sentence::reported(planned)).collect()
 }
 
 /// What a person has to do for something that has no deployments, if anything.
@@ -312,6 +331,7 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         | Held::KindChanged { .. }
         | Held::NeedsReplacement { .. }
         | Held::RefusedByEcs { .. }
+        | Held::SecretsMissing { .. }
         | Held::NotPruned(_)
         | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, reason)),
         Held::RolloutInFlight { .. }
