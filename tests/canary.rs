@@ -75,8 +75,8 @@ fn a_leak_in_a_log_line_is_found() {
     assert!(leaks.len() == 1 && leaks[0].contains("log: "), "{leaks:?}");
 }
 
-#[test]
 #[should_panic(expected = "a secret was told 1 times, such as\nthere: …ö c4n4ry-of-a-test ü…")]
+#[test]
 fn a_leak_fails_the_test_at_its_end() {
     search("here", "nothing");
     search("there", &format!("ö {} ü", planted("a-test")));

@@ -341,7 +341,7 @@ fn tag_difference(service: &EcsService, key: &str, value: &str) -> Difference {
         cause: Cause::Git,
         origin: None,
         since: None,
-        sensitive: false,
+        sensitive: super::is_credential(key, &value.into()),
         why: None,
     }
 }

@@ -230,7 +230,7 @@ pub(super) fn left_tags(look: Look<'_>, service: &EcsService) -> Vec<Quiet> {
     there
         .map(|(key, value)| Quiet {
             path: path.field(key),
-            live: Some(value.into()),
+            live: Some(value.into()).filter(|value| !super::is_credential(key, value)),
             desired: None,
             rule: format!(
                 "it was Git's in {commit}, which was applied last, and no longer is; to end it, untag the service"

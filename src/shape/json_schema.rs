@@ -169,12 +169,15 @@ impl Writer<'_> {
             json!({
                 "taskDefinition": described(self.root(layout::TASK_DEFINITION), TASK_DEFINITION),
                 "schedule": described(self.root(layout::SCHEDULE), "when the task is started, and how"),
-                "sync": sync(
-                    never.clone(),
-                    "nothing deletes a schedule yet",
-                    never,
-                    "there is nothing to replace",
-                    "/schedule/State",
+                "sync": without(
+                    sync(
+                        never.clone(),
+                        "nothing deletes a schedule yet",
+                        never,
+                        "there is nothing to replace",
+                        "/schedule/State",
+                    ),
+                    "secrets",
                 ),
                 "dependsOn": depends_on(),
             }),
@@ -340,6 +343,14 @@ fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, exampl
         }),
         &[],
     )
+}
+
+/// The same section without one of its fields.
+fn without(mut section: Json, field: &str) -> Json {
+    if let Some(properties) = section["properties"].as_object_mut() {
+        properties.remove(field);
+    }
+    section
 }
 
 fn windows() -> Json {

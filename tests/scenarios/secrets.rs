@@ -74,14 +74,39 @@ async fn a_rotated_secret_is_rolled_out_by_one_deployment_of_the_same_revision()
     rotate(&world, "jobs/db", "two");
     tokio::time::sleep(MINUTE).await;
     let wish = world.commit(&[database(&arn, "secrets: roll")]);
-    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @"");
-    insta::assert_snapshot!(world.status(&wish).await, @"");
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 2 calls
+
+    ~ api           starts a deployment
+        taskDefinition.containerDefinitions[app]
+          secrets.DATABASE_URL  "version c849918f…" -> "version dd4a7f53…"  service-0.yaml:14 · secret jobs/db has a new version since its tasks were started · with forceNewDeployment
+        will: update service, watch for up to 15 m
+        on failure: back to the last revision that completed
+
+    1 to change.
+    "#);
+    insta::assert_snapshot!(world.status(&wish).await, @"
+    test   main@4c1f9e2, seen 0 s ago · 1 service: 1 reconciling
+
+      Reconciling  api           runs :1 (2/2); starts a deployment
+    ");
     world.take_calls();
     settled(&world, &wish).await;
-    insta::assert_snapshot!(world.told_since("new version"), @"");
+    insta::assert_snapshot!(world.told_since("new version"), @"
+    08:02:20  drift      api: secret jobs/db has a new version since its tasks were started: new deployment of the same revision
+    08:02:20  update     api -> api:1 · deployment ecs-svc/2561…
+    08:02:25  progress   api 0 of 2 new tasks healthy
+    08:02:30  progress   api 2 of 2 new tasks healthy
+    08:02:40  settled    api runs api:1, 2 of 2 running, after 20 s
+    ");
     let calls = world.take_calls();
     assert_eq!(mutating(&calls), ["UpdateService"], "{calls:?}");
-    insta::assert_snapshot!(compact(&calls).join("\n"), @"");
+    insta::assert_snapshot!(compact(&calls).join("\n"), @"
+    DescribeServices
+    DescribeSecret
+    UpdateService
+    DescribeServices x4
+    ");
     assert_eq!(world.revisions("api").await, ["api:1"]);
     // And it stays.
     let operator = world.operator().await;
@@ -99,9 +124,20 @@ async fn a_rotated_secret_is_reported_and_left_to_people_where_nothing_else_is_s
     let operator = world.operator().await;
     world.run_for(&operator, &wish, 30 * MINUTE).await;
     assert_eq!(mutating(&world.take_calls()), NONE, "{}", world.told());
-    insta::assert_snapshot!(world.told_since("new version"), @"");
-    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @"");
-    insta::assert_snapshot!(world.status(&wish).await, @"");
+    insta::assert_snapshot!(world.told_since("new version"), @"08:02:20  drift      api: secret jobs/db has a new version since its tasks were started; `sync.secrets` says to report it. To start tasks with it: `reconciler sync api`");
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 2 calls
+
+    = api           nothing to do
+        taskDefinition.containerDefinitions[app].secrets.DATABASE_URL  "version c849918f…" -> "version dd4a7f53…": secret jobs/db has a new version since its tasks were started, and `sync.secrets` says to report it
+
+    Nothing to do, 1 unchanged.
+    "#);
+    insta::assert_snapshot!(world.status(&wish).await, @"
+    test   main@4c1f9e2, seen 0 s ago · 1 service: 1 drifted
+
+      Drifted      api           runs :1 (2/2); secret jobs/db has a new version since its tasks were started
+    ");
     // A person asks for it.
     world.tag("api", "reconciler/sync", "by=ada the old password ends today").await;
     world.take_calls();
@@ -260,7 +296,14 @@ async fn a_secret_that_may_not_be_looked_at_is_unknown_and_neither_missing_nor_d
     world.run_for(&operator, &wish, 10 * MINUTE).await;
     let made = mutating(&world.take_calls());
     assert_eq!(made, ["RegisterTaskDefinition", "CreateService"], "{}", world.told());
-    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @"");
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
+    test (eu-west-1, cluster jobs)   main@4c1f9e1 "Change 1" · read 0 s ago, 2 calls
+
+    = api           nothing to do
+        taskDefinition.containerDefinitions[app].secrets.DATABASE_URL  whether secret jobs/db is there, and which version it has, is not known: needs secretsmanager:DescribeSecret
+
+    Nothing to do, 1 unchanged.
+    "#);
     // Once it may be looked at, it is watched from then on.
     world.simulator.clear_fault();
     world.run_for(&operator, &wish, 5 * MINUTE).await;
@@ -279,8 +322,36 @@ async fn a_deployment_whose_secret_is_missing_does_not_begin() {
     let operator = world.operator().await;
     world.run_for(&operator, &wish, 5 * MINUTE).await;
     assert_eq!(mutating(&world.take_calls()), NONE, "{}", world.told());
-    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @"");
-    insta::assert_snapshot!(world.status(&wish).await, @"");
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
+    test (eu-west-1, cluster jobs)   main@4c1f9e1 "Change 1" · read 0 s ago, 4 calls
+
+    ! api           held: no task of it could start: parameter /jobs/key is not there (service-0.yaml:14), secret jobs/db is not there (service-0.yaml:14)
+        taskDefinition.cpu                        "256"         service-0.yaml:7
+        taskDefinition.executionRoleArn           "arn:aws:iam::123456789012:role/job-execution"  service-0.yaml:6
+        taskDefinition.family                     "api"         service-0.yaml:3
+        taskDefinition.memory                     "512"         service-0.yaml:8
+        taskDefinition.networkMode                "awsvpc"      service-0.yaml:9
+        taskDefinition.requiresCompatibilities    ["FARGATE"]   service-0.yaml:10
+        taskDefinition.containerDefinitions[app]
+          environment.LOG_LEVEL                   "info"        service-0.yaml:15
+          image                                   "app:1"       service-0.yaml:13
+          secrets.DB                              "arn:aws:secretsmanager:eu-west-1:123456789012:…  service-0.yaml:14
+          secrets.KEY                             "/jobs/key"   service-0.yaml:14
+        service.deploymentConfiguration.deploymentCircuitBreaker.enable  true          service-0.yaml:22
+        service.deploymentConfiguration.deploymentCircuitBreaker.rollback  true          service-0.yaml:22
+        service.desiredCount                      2             service-0.yaml:17
+        service.launchType                        "FARGATE"     service-0.yaml:18
+        service.networkConfiguration.awsvpcConfiguration.securityGroups  ["sg-1"]      service-0.yaml:20
+        service.networkConfiguration.awsvpcConfiguration.subnets  ["subnet-1"]  service-0.yaml:20
+        it goes on by itself when that is mended in AWS; or name another in Git
+
+    1 held.
+    "#);
+    insta::assert_snapshot!(world.status(&wish).await, @"
+    test   main@4c1f9e1, seen 0 s ago · 1 service: 1 stalled
+
+      Stalled      api           no task of it could start: parameter /jobs/key is not there (service-0.yaml:14), secret jobs/db is not there (service-0.yaml:14); it goes on by itself when that is mended in AWS; or name another in Git
+    ");
     // It goes on by itself.
     parameter(&world, "one");
     world.secret_with("jobs/db", r#"{"url": "x"}"#);
@@ -353,8 +424,37 @@ async fn a_roll_that_fails_is_taken_back_once_held_and_tried_again_with_the_next
     let operator = world.operator().await;
     world.run_for(&operator, &wish, 120 * MINUTE).await;
     assert_eq!(mutating(&world.take_calls()), ["UpdateService"], "{}", world.told());
-    insta::assert_snapshot!(world.told_since("new version"), @"");
-    insta::assert_snapshot!(world.status(&wish).await, @"");
+    insta::assert_snapshot!(world.told_since("new version"), @r#"
+    08:01:20  drift      api: secret jobs/db has a new version since its tasks were started: new deployment of the same revision
+    08:01:20  update     api -> api:1 · deployment ecs-svc/2561…
+    08:01:25  progress   api 0 of 2 new tasks healthy
+    08:01:30  failing    api 2 tasks stopped: exit 1
+    08:01:40  failed     api:1 did not come up: container app exited 1 soon after start; new since the deployment before: the version of secret jobs/db (gate: ECS circuit breaker)
+    08:01:40  rollback   api -> api:1, the last that completed; ECS does it by itself
+    08:01:45  rollback   api runs api:1 again, 2 of 2 running, after 5 s
+    08:01:45  report     api did not come up with main@4c1f9e2. It runs api:1 again, 2 of 2 healthy.
+
+                likely cause   container app exited 1 soon after start; new since the deployment before: the version of secret jobs/db
+                what changed   secret jobs/db "version c849918f…" -> "version 1b58b3be…"
+                what we saw    4 tasks stopped in 11 s: app exited 1
+                ECS says       (service api) (deployment ecs-svc/2561866513979060390) deployment failed: tasks failed to start.
+                gate           ECS circuit breaker, 2027-01-15 08:01
+                secrets        going back does not bring an older version back: tasks that start from now on get the new one
+                next           put the secret right: its next version is rolled out; or `reconciler retry api`
+    08:01:45  held       api@9ea9… until the secret has another version, or Git changes it; failed on 2027-01-15 08:01: container app exited 1 soon after start; new since the deployment before: the version of secret jobs/db
+    "#);
+    insta::assert_snapshot!(world.status(&wish).await, @r#"
+    test   main@4c1f9e2, seen 0 s ago · 1 service: 1 stalled
+
+      Stalled      api           runs :1 (2/2); quarantined; digest 9ea9… failed on 2027-01-15 08:01 (container app exited 1 soon after start; new since the deployment before: the version of secret jobs/db); to try again: put the secret right, commit a change, or `reconciler retry`
+                                 likely cause container app exited 1 soon after start; new since the deployment before: the version of secret jobs/db
+                                 what changed secret jobs/db "version c849918f…" -> "version 1b58b3be…"
+                                 what we saw  4 tasks stopped in 11 s: app exited 1
+                                 ECS says     (service api) (deployment ecs-svc/2561866513979060390) deployment failed: tasks failed to start.
+                                 gate         ECS circuit breaker, 2027-01-15 08:01
+                                 secrets      going back does not bring an older version back: tasks that start from now on get the new one
+                                 next         put the secret right: its next version is rolled out; or `reconciler retry api`
+    "#);
     assert_eq!(world.service("api").await["runningCount"], 2);
     // Any restart later as well.
     drop(operator);
