@@ -75,8 +75,14 @@ impl Engine {
         let case = Case { rollout, ..case };
         let Case { service, live, .. } = case;
         let verdict = rollout::judge(rollout, &service.rollout, live, (self.now)());
-        let under_way =
-            matches!(verdict, Verdict::Progressing { .. } | Verdict::Failing { .. } | Verdict::Completed);
+        // Also while a person is waited for: nobody has to answer for what an alarm has refused.
+        let under_way = matches!(
+            verdict,
+            Verdict::Progressing { .. }
+                | Verdict::Failing { .. }
+                | Verdict::Paused { .. }
+                | Verdict::Completed
+        );
         if let Some(failure) = self.rejected(case).filter(|_| under_way) {
             return Box::pin(self.failed(case, failure)).await.map(Some);
         }

@@ -155,7 +155,7 @@ impl Observer {
             in_parallel(details),
             self.targets_left(departing, &services),
             self.service_revisions(wants, &services),
-            self.alarms(wants, &services),
+            self.alarms(wants, &services, now),
             self.values(wants, &services, now)
         );
         scaling.extend(targets);

@@ -33,6 +33,7 @@ mod secrets;
 mod steady;
 pub(crate) mod story;
 mod strategies;
+mod strategy_gates;
 mod transcripts;
 mod unanswered;
 mod windows;

@@ -446,7 +446,7 @@ async fn a_roll_that_fails_is_taken_back_once_held_and_tried_again_with_the_next
     insta::assert_snapshot!(world.status(&wish).await, @r#"
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 stalled
 
-      Stalled      api           runs :1 (2/2); quarantined; digest 9ea9… failed on 2027-01-15 08:01 (container app exited 1 soon after start; new since the deployment before: the version of secret jobs/db); to try again: put the secret right, commit a change, or `reconciler retry`
+      Stalled      api           runs :1 (2/2); quarantined; digest 9ea9… failed on 2027-01-15 08:01 (container app exited 1 soon after start; new since the deployment before: the version of secret jobs/db); to try again: put the secret right, commit a change, or `reconciler retry api`
                                  likely cause container app exited 1 soon after start; new since the deployment before: the version of secret jobs/db
                                  what changed secret jobs/db "version c849918f…" -> "version 1b58b3be…"
                                  what we saw  4 tasks stopped in 11 s: app exited 1
