@@ -280,6 +280,8 @@ fn the_lists_of_actions_name_every_call_and_no_other() {
         include_str!("reader/alarms.rs"),
         include_str!("reader/scaling.rs"),
         include_str!("reader/schedules.rs"),
+        include_str!("reader/values.rs"),
+        include_str!("anywhere.rs"),
     ];
     let writes = [include_str!("writer.rs")];
     let requests = [include_str!("requester.rs")];
@@ -296,6 +298,7 @@ fn the_lists_of_actions_name_every_call_and_no_other() {
                 "logs:",
                 "ssm:",
                 "scheduler:",
+                "secretsmanager:",
                 "cloudformation:",
                 "cloudwatch:",
                 "application-autoscaling:",
