@@ -182,7 +182,7 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
     let tables = Tables { reads: reads.dynamodb.clone(), writes: writes.dynamodb.clone() };
     Ok(Aws {
         inspector: Inspector::new(reads.ecs.clone(), line.clone(), &settings.region, shared.endpoint_url()),
-        reader: Reader::new(reads, line.clone()),
+        reader: Reader::new(reads, line.clone(), shared.endpoint_url()),
         requester: Requester::new(writes.clone(), line.clone()),
         writer: Writer::new(writes, line.clone()),
         tables,

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::budget::Category;
 use super::call::{Call, Line};
 use super::direct::{Direct, Place, Question, encoded};
+use super::reader::images::MEDIA_TYPES;
 use super::secret_shape::{SecretShape, shape_of};
 use super::{Error, ErrorKind, xml};
 use crate::model::{Json, Repository};
@@ -35,14 +36,6 @@ pub const DESCRIBED_PARAMETERS_MAX: usize = 50;
 pub const ALARMS_MAX: usize = 100;
 /// An account with more pages of namespaces is past every quota.
 const PAGES_MAX: usize = 20;
-
-/// Forms of an image's manifest. A list of platforms comes only where it is asked for.
-const MEDIA_TYPES: [&str; 4] = [
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-];
 
 const ACTIONS: [&str; 17] = [
     "cloudwatch:DescribeAlarms",

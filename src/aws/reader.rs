@@ -17,6 +17,7 @@ use crate::model::{Json, TaskDefinitionArn};
 pub struct Reader {
     clients: Clients,
     line: Arc<Line>,
+    registries: Registries,
 }
 
 /// Who we are to AWS.
@@ -62,12 +63,15 @@ pub const TASKS_MAX: usize = 100;
 /// Tasks of one service that gates look at: ECS allows 5,000.
 const RUNNING_TASKS_MAX: usize = 5_000;
 
-const ACTIONS: [&str; 22] = [
+const ACTIONS: [&str; 25] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "cloudformation:ListExports",
     "cloudwatch:DescribeAlarms",
+    "ecr:BatchGetImage",
+    "ecr:DescribeImages",
+    "ecr:ListImages",
     "ecs:DescribeServiceDeployments",
     "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
@@ -98,15 +102,19 @@ macro_rules! send {
 
 // After the macro, which they use.
 mod alarms;
+pub(super) mod images;
 mod scaling;
 mod schedules;
 
+use images::Registries;
+
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 22] = ACTIONS;
+    pub const ACTIONS: [&str; 25] = ACTIONS;
 
-    pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
-        Self { clients, line }
+    pub(super) fn new(clients: Clients, line: Arc<Line>, endpoint: Option<&str>) -> Self {
+        let registries = Registries::new(clients.ecs.clone(), endpoint);
+        Self { clients, line, registries }
     }
 
     /// Calls made so far over this connection.

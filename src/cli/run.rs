@@ -41,6 +41,7 @@ pub async fn run(settings: &RunSettings, surroundings: &Surroundings) -> anyhow:
         source,
         environment: operate.source.environment.clone(),
         look_up: road::lookups(&operate.account),
+        look_at_images: road::images(&operate.account),
         every: settings.poll,
         looks: looks.clone(),
         journal: journal.clone(),
@@ -293,12 +294,14 @@ mod tests {
             variables: BTreeMap::new(),
             looked_up: Vec::new(),
             sync: EnvironmentSync { prune: true, ..EnvironmentSync::default() },
+            images: Default::default(),
         };
         Arc::new(Desired {
             revision,
             environment,
             services: BTreeMap::new(),
             scheduled_tasks: BTreeMap::new(),
+            images: Default::default(),
         })
     }
 

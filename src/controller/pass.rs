@@ -11,7 +11,7 @@ use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Again, Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService,
-    Part, Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
+    Meanings, Part, Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{
     self, Action, Cause, Decision, Difference, Held, HookRevision, PlannedHook, RevisionSource, ServicePlan,
@@ -280,8 +280,12 @@ impl Engine {
             || record.hook.is_some()
             || record.leaving.is_some()
             || record.sync.is_some();
+        let meanings = plan::meanings(service, live);
+        let meant = meanings
+            .iter()
+            .any(|(name, is)| record.meanings.images.get(name).is_none_or(|known| known.is != *is));
         let mut assumed = Vec::new();
-        if left_over || good || good_now || applied || scaling != record.scaling {
+        if meant || left_over || good || good_now || applied || scaling != record.scaling {
             let at = (self.now)();
             self.ledger
                 .update(&service.key, |record| {
@@ -292,6 +296,7 @@ impl Engine {
                     record.deleted = None;
                     record.sync = None;
                     record.scaling = scaling;
+                    Meanings::note(&mut record.meanings.images, &meanings, at);
                     let applied = Applied {
                         digest: service.digest.clone(),
                         task_definition_digest: service.task_definition_digest.clone(),
@@ -417,6 +422,7 @@ impl Engine {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::Image { .. }
             | Held::NotPruned(_) => Next::Held(sentence),
         }
     }

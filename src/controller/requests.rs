@@ -271,6 +271,7 @@ impl Engine {
             left_git: None,
             replaces: None,
             kept_drift: Vec::new(),
+            images: Default::default(),
         };
         let work = Work {
             plan: &plan,

@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Event, Journal, Kind, Level};
 use crate::manifest::{self, Needs};
-use crate::model::{Answers, Checkout, Desired, LookedUp, Revision, Timestamp};
+use crate::model::{
+    Answers, Checkout, Desired, ImageAnswer, ImageAnswers, LookedUp, Moved, Revision, Timestamp, shortened,
+    without_registry,
+};
 use crate::report;
 use crate::shape::api::Api;
 use crate::source::{Fetched, GitSource};
@@ -24,6 +27,9 @@ pub type LookUp = Arc<
         + Send
         + Sync,
 >;
+
+/// Looks at the images of a wish that are named by their tags.
+pub type LookAtImages = Arc<dyn Fn(Wish) -> Pin<Box<dyn Future<Output = ImageAnswers> + Send>> + Send + Sync>;
 
 /// Lets others ask for a look at the source now, and see that it was taken.
 #[derive(Clone, Debug)]
@@ -64,6 +70,7 @@ pub struct SourceWatch {
     /// Name of the environment; `None` for the only one there is.
     pub environment: Option<String>,
     pub look_up: LookUp,
+    pub look_at_images: LookAtImages,
     pub every: Duration,
     pub looks: Looks,
     pub journal: Arc<Journal>,
@@ -99,7 +106,7 @@ impl SourceWatch {
             }
             let read = fetched.is_ok();
             let checkout = match fetched {
-                Ok(Fetched::Unchanged(_)) => force.checkout.clone().filter(|_| force.looks_up),
+                Ok(Fetched::Unchanged(_)) => force.checkout.clone().filter(|_| force.looks_again()),
                 Ok(Fetched::New(checkout)) => {
                     force.refused = false;
                     Some(Arc::new(checkout))
@@ -159,24 +166,73 @@ impl SourceWatch {
             self.mended("the variables can be looked up again");
         }
         let same = force.wish.as_ref().is_some_and(|wish| wish.revision.id == checkout.revision.id);
-        if answers == force.answers && (same || force.refused) {
-            return None;
-        }
-        match manifest::load_with(&checkout, name, Api::builtin(), &answers) {
-            Ok(desired) => {
-                let wish = Arc::new(desired);
-                self.told(&wish, force.wish.as_deref());
-                force.refused = false;
-                force.answers = answers;
-                force.wish = Some(wish.clone());
-                Some(wish)
+        let loaded = match (answers == force.answers, same, force.refused) {
+            (true, _, true) => return None,
+            (true, true, false) => force.wish.clone()?,
+            (false, ..) | (true, false, false) => {
+                match manifest::load_with(&checkout, name, Api::builtin(), &answers) {
+                    Ok(desired) => {
+                        force.refused = false;
+                        force.answers = answers;
+                        Arc::new(desired)
+                    }
+                    Err(diagnostics) => {
+                        force.refused = true;
+                        force.answers = answers;
+                        let sentence =
+                            format!("{}\n\n{diagnostics}\n", force.stays_instead_of(&checkout.revision));
+                        let event = self.event(Kind::Refused, sentence);
+                        self.journal.tell(event.revision(&checkout.revision.id));
+                        return None;
+                    }
+                }
             }
-            Err(diagnostics) => {
-                force.refused = true;
-                force.answers = answers;
-                let sentence = format!("{}\n\n{diagnostics}\n", force.stays_instead_of(&checkout.revision));
-                self.journal.tell(self.event(Kind::Refused, sentence).revision(&checkout.revision.id));
-                None
+        };
+        self.with_images(loaded, force).await
+    }
+
+    /// A wish with what ECR says of its images; `None`: all of it is in force already.
+    async fn with_images(&self, loaded: Wish, force: &mut Force) -> Option<Wish> {
+        force.has_images = !manifest::images(&loaded).is_empty();
+        let images = match force.has_images {
+            true => (self.look_at_images)(loaded.clone()).await,
+            false => ImageAnswers::new(),
+        };
+        let before = force.wish.clone();
+        let in_force = before.as_ref().is_some_and(|before| Arc::ptr_eq(before, &loaded));
+        let wish = match loaded.images == images {
+            true if in_force => return None,
+            true => loaded,
+            false => Arc::new(Desired { images, ..Desired::clone(&loaded) }),
+        };
+        match before.filter(|_| in_force) {
+            Some(before) => self.tell_images(&wish, &before),
+            None => self.told(&wish, force.wish.as_deref()),
+        }
+        force.wish = Some(wish.clone());
+        Some(wish)
+    }
+
+    /// Says what ECR says now of an image, where it said something else. That it can't be asked is nothing to
+    /// wake anybody for: what is known stays.
+    fn tell_images(&self, wish: &Desired, before: &Desired) {
+        for (name, now) in &wish.images {
+            let sentence = match (before.images.get(name), now) {
+                (Some(ImageAnswer::Found { digest: was, .. }), ImageAnswer::Found { digest: now, .. }) => {
+                    let name = without_registry(name).to_owned();
+                    (was != now).then(|| Moved { name, was: was.clone(), now: now.clone() }.to_string())
+                }
+                (Some(ImageAnswer::Found { .. }), ImageAnswer::NoTag { .. }) => {
+                    Some(format!("tag {} is gone", without_registry(name)))
+                }
+                (Some(_), ImageAnswer::Found { digest, .. }) => {
+                    Some(format!("tag {} is {} now", without_registry(name), shortened(digest)))
+                }
+                _ => None,
+            };
+            if let Some(sentence) = sentence {
+                let event = self.event(Kind::Commit, format!("{}: {sentence}", wish.revision));
+                self.journal.tell(event.revision(&wish.revision.id));
             }
         }
     }
@@ -215,6 +271,8 @@ struct Force {
     checkout: Option<Arc<Checkout>>,
     /// Whether it has variables that are looked up.
     looks_up: bool,
+    /// Whether it has images that are looked at.
+    has_images: bool,
     /// It was refused with [`Force::answers`].
     refused: bool,
     answers: Answers,
@@ -224,6 +282,11 @@ struct Force {
 }
 
 impl Force {
+    /// Whether something of it may be another by now, without a commit.
+    fn looks_again(&self) -> bool {
+        self.looks_up || self.has_images
+    }
+
     /// `main@91aa0c3; main@4c1f9e2 stays in force`
     fn stays_instead_of(&self, refused: &Revision) -> String {
         match self.wish.as_ref().filter(|wish| wish.revision.id == refused.id) {
@@ -325,6 +388,7 @@ spec:
             source: source(&path, folder.path()),
             environment: None,
             look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
+            look_at_images: Arc::new(|_| Box::pin(async { ImageAnswers::new() })),
             every: Duration::from_millis(1),
             looks: Looks::default(),
             journal: Arc::new(Journal::new(move |event| drop(sink.send(event.clone())))),
@@ -367,6 +431,7 @@ spec:
             source: source(&path, folder.path()),
             environment: None,
             look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
+            look_at_images: Arc::new(|_| Box::pin(async { ImageAnswers::new() })),
             every: Duration::from_secs(30),
             journal: journal.clone(),
             now: Arc::new(|| Timestamp(0)),
@@ -423,6 +488,7 @@ spec: {region: eu-west-1, cluster: jobs, variables: {image: {ssm: /jobs/image}}}
             source: source(&path, folder.path()),
             environment: None,
             look_up,
+            look_at_images: Arc::new(|_| Box::pin(async { ImageAnswers::new() })),
             every: Duration::from_secs(30),
             looks: Looks::default(),
             journal: Arc::new(Journal::new(move |event| drop(sink.send(event.clone())))),

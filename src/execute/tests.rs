@@ -78,6 +78,8 @@ impl Stage {
                 rollout: RolloutPolicy::default(),
                 sync: SyncPolicy::default(),
                 depends_on: Vec::new(),
+                images: Default::default(),
+                named_images: Vec::new(),
                 digest: Digest::from_tag("wanted"),
                 task_definition_digest: Digest::from_tag("definition"),
                 origins: Origins::default(),
@@ -116,6 +118,7 @@ impl Stage {
             left_git: None,
             replaces: None,
             kept_drift: Vec::new(),
+            images: Default::default(),
         };
         let back_to = arn(1);
         let work = Work {
@@ -426,6 +429,7 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
         left_git: None,
         replaces: None,
         kept_drift: Vec::new(),
+        images: Default::default(),
     };
     let live = live();
     let work = Work {
@@ -462,6 +466,7 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
         left_git: None,
         replaces: None,
         kept_drift: Vec::new(),
+        images: Default::default(),
     };
     let live = live();
     let work = Work {

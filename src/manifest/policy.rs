@@ -8,13 +8,16 @@ use super::node::{Key, Node, Value};
 use super::scalar;
 use super::suggest::{any_of, did_you_mean};
 use super::windows::windows;
-use crate::model::{Drift, EnvironmentSync, Json, OnFailure, RolloutPolicy, SyncPolicy};
+use crate::model::{
+    Drift, EnvironmentSync, ImagePolicy, Json, OnFailure, RolloutPolicy, SyncPolicy, WhenMoved,
+};
 use crate::shape::api::{Api, Shape, Type};
-use crate::shape::layout::{DRIFT, ON_FAILURE};
+use crate::shape::layout::{DRIFT, ON_FAILURE, WHEN_MOVED};
 
 pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
 pub const SYNC_FIELDS: [&str; 5] = ["drift", "prune", "replace", "ignore", "windows"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 3] = ["prune", "pruneMaxPercent", "windows"];
+pub const IMAGES_FIELDS: [&str; 1] = ["whenMoved"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -30,6 +33,18 @@ pub fn rollout(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Rol
         policy.on_failure = if word == "hold" { OnFailure::Hold } else { OnFailure::Rollback };
     }
     policy
+}
+
+/// Reads `images`, of a service or an environment.
+pub fn images(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> ImagePolicy {
+    let fields = Fields::read(node, "`images`", &IMAGES_FIELDS, key.span, diagnostics);
+    let word = fields.and_then(|fields| fields.scalar("whenMoved", &one_of(&WHEN_MOVED), diagnostics));
+    let when_moved = word.as_ref().and_then(Json::as_str).map(|word| match word {
+        "follow" => WhenMoved::Follow,
+        "ignore" => WhenMoved::Ignore,
+        _ => WhenMoved::Pin,
+    });
+    ImagePolicy { when_moved }
 }
 
 /// The sections of a spec that `ignore` may point into.

@@ -9,6 +9,7 @@ mod failure;
 mod gate;
 mod holder;
 mod hook;
+mod image;
 mod live;
 mod lookup;
 mod meaning;
@@ -42,6 +43,10 @@ pub use gate::{
 };
 pub use holder::Holder;
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
+pub use image::{
+    ImageAnswer, ImageAnswers, ImageId, ImagePolicy, ImageTrouble, NamedImage, ecr_image, images_in,
+    without_registry,
+};
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
     REVISION_ONLY, ServiceDeployment, ServiceDeploymentStatus,
@@ -61,7 +66,7 @@ pub use scheduled_task::{
 };
 pub use service_key::ServiceKey;
 pub use stages::{Course, LifecycleHook, LifecycleHookStatus, Share, StagedDeployment};
-pub use surroundings::{Facts, ImageId, Repository, Subject};
+pub use surroundings::{Facts, Repository, Subject};
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;
 pub use window::{WINDOW_MAX, Window, WindowDays, WindowKind};

@@ -40,6 +40,8 @@ fn desired() -> DesiredService {
         rollout: RolloutPolicy { before: vec![hook()], ..RolloutPolicy::default() },
         sync: SyncPolicy::default(),
         depends_on: Vec::new(),
+        images: Default::default(),
+        named_images: Vec::new(),
         digest: Digest::from_tag("spec"),
         task_definition_digest: Digest::from_tag("service-definition"),
         origins: Origins::default(),

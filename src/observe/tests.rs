@@ -32,6 +32,8 @@ fn desired(name: &str) -> DesiredService {
         rollout: RolloutPolicy::default(),
         sync: SyncPolicy::default(),
         depends_on: Vec::new(),
+        images: Default::default(),
+        named_images: Vec::new(),
         digest: digest(name),
         task_definition_digest: Digest::from_tag(&format!("definition-of-{name}")),
         origins: Origins::default(),

@@ -81,7 +81,8 @@ impl Pasts {
             Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack => {}
             Cause::Overridden(_) | Cause::OverrideEnded(_) | Cause::LeftGit => return None,
         }
-        let by_no_commit = matches!(difference.since, Some(Since::LookedUp { .. } | Since::NoCommit));
+        let by_no_commit =
+            matches!(difference.since, Some(Since::LookedUp { .. } | Since::ImageMoved(_) | Since::NoCommit));
         if difference.consequence == Consequence::Creates || by_no_commit {
             return None;
         }

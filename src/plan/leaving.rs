@@ -247,6 +247,7 @@ impl Departure<'_> {
             }),
             replaces: None,
             kept_drift: Vec::new(),
+            images: Default::default(),
         }
     }
 }

@@ -53,6 +53,7 @@ pub fn plan_scheduled_task(
         left_git: None,
         replaces: None,
         kept_drift: Vec::new(),
+        images: Default::default(),
     }
 }
 

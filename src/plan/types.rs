@@ -1,13 +1,13 @@
 //! The plan as a value that explains itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::{Action, Opening, Replacement, RevisionSource, Step};
 use crate::model::{
-    Digest, FieldPath, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Request, Revision,
-    ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
+    Digest, FieldPath, HookStage, ImageTrouble, Json, KeptDrift, LookedUp, Moved, Origin, Quarantine,
+    Request, Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
 };
 use crate::shape::rules::{Effect, Source};
 
@@ -49,6 +49,8 @@ pub struct ServicePlan {
     pub replaces: Option<Replacement>,
     /// Drift that goes into the task definition that the service gets, or is in it already.
     pub kept_drift: Vec<KeptDrift>,
+    /// What tags of images mean in what is asked for: their digests.
+    pub images: BTreeMap<String, String>,
 }
 
 /// The hooks of a change that are not done yet, in order.
@@ -174,6 +176,8 @@ pub enum Held {
     NeedsReplacement { fields: Vec<(FieldPath, Option<&'static str>)> },
     /// ECS would refuse this, each for a reason.
     RefusedByEcs { fields: Vec<(FieldPath, &'static str)> },
+    /// Images that it names can't be had: a deployment would only fail.
+    Image { troubles: Vec<ImageTrouble> },
     /// An earlier call was never answered: should it come late, it would undo this one, or double it.
     Unanswered { call: &'static str, asked_at: Timestamp, until: Timestamp },
     /// A service it depends on is not settled yet.
@@ -204,6 +208,7 @@ impl Held {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::Image { .. }
             | Held::NotPruned(_) => true,
             Held::RolloutInFlight { .. }
             | Held::HookRunning { .. }
@@ -337,6 +342,8 @@ pub enum Since {
     AtLatest(String),
     /// No commit did: a value that was looked up is another now.
     LookedUp { source: String, version: String, before: String },
+    /// No commit did: a tag is another image now.
+    ImageMoved(Moved),
     /// No commit did: the one that is planned was applied before.
     NoCommit,
 }
@@ -402,6 +409,8 @@ pub enum Kept {
     Scheduled,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
+    /// A name in it means something else by now than when the tasks were started, and that is left.
+    Moved,
 }
 
 impl Kept {
@@ -409,9 +418,12 @@ impl Kept {
     pub fn is_told(self) -> bool {
         match self {
             Kept::ByRule | Kept::NotMentioned | Kept::IgnoredDrift => false,
-            Kept::Tolerated | Kept::Overridden | Kept::NotHonoured | Kept::Scheduled | Kept::LeftInPlace => {
-                true
-            }
+            Kept::Tolerated
+            | Kept::Overridden
+            | Kept::NotHonoured
+            | Kept::Scheduled
+            | Kept::LeftInPlace
+            | Kept::Moved => true,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why a change is held, and the way out, in words. The only place that words them.
 
-use crate::model::tag;
+use crate::model::{ImageTrouble, tag};
 use crate::plan::{Held, Opening, PruneGuard, Share, Wave};
 
 use super::paint::plain;
@@ -111,6 +111,12 @@ impl HeldText {
                     )
                 }
             }
+            Held::Image { troubles } => {
+                let mut told = troubles.iter().map(|trouble| plain(&trouble.to_string()));
+                let (reason, way_out) = images(troubles);
+                let headline = told.next().unwrap_or_default();
+                Self { details: told.collect(), ..Self::new(reason, headline, way_out) }
+            }
             Held::Unanswered { call, asked_at, until } => Self::new(
                 "Unanswered",
                 format!("{call} at {} was never answered, and may still take effect", asked_at.time_of_day()),
@@ -178,5 +184,27 @@ fn outside_window(opens: Option<&Opening>) -> String {
     match opens {
         Some(opens) => format!("outside its window, opens {}", opens.told),
         None => "outside its window, which does not open within weeks".to_owned(),
+    }
+}
+
+/// What to do about images that can't be had, by the first of them.
+fn images(troubles: &[ImageTrouble]) -> (&'static str, &'static str) {
+    match troubles.first() {
+        Some(ImageTrouble::NoTag { .. }) | None => {
+            ("ImageMissing", "push it, and it goes on by itself; or name a tag that is there")
+        }
+        Some(ImageTrouble::NoRepository { .. }) => (
+            "ImageMissing",
+            "create it, or correct the name; a pull-through cache makes its repositories at the first pull: \
+             `images.whenMoved: ignore` lets ECS find out",
+        ),
+        Some(ImageTrouble::Unreadable { .. }) => (
+            "ImageUnreadable",
+            "nothing is deployed by a tag that can't be looked at; deploy/iam/plan.json has the statement that \
+             allows it, and with `images.whenMoved: ignore` nobody looks",
+        ),
+        Some(ImageTrouble::OtherPlatform { .. }) => {
+            ("ImageOfAnotherPlatform", "build it for that platform, or change `runtimePlatform`")
+        }
     }
 }

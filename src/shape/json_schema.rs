@@ -124,6 +124,7 @@ fn environment() -> Json {
             "account": account,
             "region": described(scalar(), "the AWS region, such as eu-west-1"),
             "cluster": cluster,
+            "images": described(reference("images"), "what holds for all services that say nothing else"),
             "sync": described(sync, "what holds for all services of the environment"),
             "variables": variables,
         }),
@@ -143,7 +144,13 @@ impl Writer<'_> {
             "whether a service that ECS can't change is deleted and created again; left out: false",
             "/service/desiredCount",
         );
-        let sections = [("scaling", scaling), ("rollout", rollout), ("sync", sync), ("window", window())];
+        let sections = [
+            ("scaling", scaling),
+            ("rollout", rollout),
+            ("sync", sync),
+            ("images", images()),
+            ("window", window()),
+        ];
         self.definitions.extend(sections.map(|(name, section)| (name.to_owned(), section)));
         section(
             "Service",
@@ -154,6 +161,7 @@ impl Writer<'_> {
                 "scaling": reference("scaling"),
                 "rollout": reference("rollout"),
                 "sync": reference("sync"),
+                "images": reference("images"),
                 "dependsOn": depends_on(),
             }),
             &["taskDefinition", "service"],
@@ -333,6 +341,19 @@ fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, exampl
             "replace": described(replace, replace_text),
             "ignore": described(ignore, &ignored),
             "windows": described(windows(), "when changes go out; left out: what the Environment says"),
+        }),
+        &[],
+    )
+}
+
+fn images() -> Json {
+    let when_moved = or_variable(json!({ "enum": layout::WHEN_MOVED }));
+    section(
+        "images",
+        "What tags of images in ECR mean. What is registered is `repository:tag@digest`.",
+        json!({
+            "whenMoved": described(when_moved, "a tag that means another image by now stays what it was (pin), is \
+                rolled out (follow), or nobody looks, and ECS finds out at each deployment (ignore); left out: pin"),
         }),
         &[],
     )

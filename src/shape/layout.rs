@@ -3,6 +3,8 @@
 pub const API_VERSION: &str = "reconciler/v1";
 pub const ON_FAILURE: [&str; 2] = ["rollback", "hold"];
 pub const DRIFT: [&str; 3] = ["correct", "warn", "ignore"];
+/// What is done when a tag of an image means another one.
+pub const WHEN_MOVED: [&str; 3] = ["pin", "follow", "ignore"];
 /// Of a window of `sync`.
 pub const WINDOW_KINDS: [&str; 2] = ["allow", "deny"];
 pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

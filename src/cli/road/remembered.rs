@@ -47,6 +47,7 @@ pub fn remembered(source: &Source, account: &Account) -> anyhow::Result<Option<R
         variables: BTreeMap::new(),
         looked_up: Vec::new(),
         sync: EnvironmentSync::default(),
+        images: Default::default(),
     };
     Ok(Some(Remembered { environment, records: view.records().clone() }))
 }

@@ -2,7 +2,7 @@
 
 use super::{Condition, ConditionKind, ServiceStatus, Truth};
 use crate::model::{EcsService, LiveService, OpenHook, Part, Quarantine, RolloutKind, ServiceRecord};
-use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
+use crate::plan::{Cause, Decision, Difference, Held, Kept, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::{count, plain};
 use crate::report::requests::quarantine_headline;
@@ -196,6 +196,7 @@ impl<'a> Facts<'a> {
                 | Held::DriftTolerated
                 | Held::NeedsReplacement { .. }
                 | Held::RefusedByEcs { .. }
+                | Held::Image { .. }
                 | Held::NotPruned(_) => return None,
             },
             (None, Decision::Unchanged) if self.rolling_out() => {
@@ -215,6 +216,7 @@ impl<'a> Facts<'a> {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::Image { .. }
             | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
@@ -283,6 +285,15 @@ pub(super) fn drifted(planned: &ServicePlan, unreadable: Option<String>) -> Cond
         differences(&planned.decision).iter().filter(|difference| difference.cause == Cause::BehindOurBack)
     };
     let number = drifted().count();
+    let moved: Vec<&str> = planned
+        .quiet
+        .iter()
+        .filter(|quiet| quiet.kept == Kept::Moved)
+        .map(|quiet| quiet.rule.as_str())
+        .collect();
+    if number == 0 && !moved.is_empty() {
+        return condition(kind, Truth::True, "Moved", plain(&moved.join("; ")));
+    }
     if number == 0 && planned.ignores_drift() {
         let message = "what was changed behind our back is ignored, as `sync.drift` says";
         return condition(kind, Truth::False, "DriftIgnored", message);
@@ -312,6 +323,7 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         | Held::KindChanged { .. }
         | Held::NeedsReplacement { .. }
         | Held::RefusedByEcs { .. }
+        | Held::Image { .. }
         | Held::NotPruned(_)
         | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, reason)),
         Held::RolloutInFlight { .. }

@@ -58,6 +58,7 @@ fn service_status(
         left_git: None,
         replaces: None,
         kept_drift: Vec::new(),
+        images: Default::default(),
     };
     let mut status = conditions::service_status(&planned, live, record);
     let healthy = status.condition(ConditionKind::Healthy).filter(|healthy| healthy.truth == Truth::Unknown);

@@ -1,0 +1,204 @@
+//! Images in ECR: how a manifest names one, what ECR says of the name, and what a service makes of that.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{Json, Moved, Repository, WhenMoved, shortened};
+
+/// Which image of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ImageId {
+    Tag(String),
+    Digest(String),
+}
+
+/// What is asked of the images of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImagePolicy {
+    /// `None`: as the environment says.
+    pub when_moved: Option<WhenMoved>,
+}
+
+impl ImagePolicy {
+    pub fn when_moved(&self) -> WhenMoved {
+        self.when_moved.unwrap_or_default()
+    }
+
+    /// With what the environment says, where this says nothing.
+    #[must_use]
+    pub fn or(self, environment: Self) -> Self {
+        Self { when_moved: self.when_moved.or(environment.when_moved) }
+    }
+}
+
+/// What ECR says of an image's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageAnswer {
+    Found {
+        /// `sha256:…`
+        digest: String,
+        /// `linux/amd64`, of an image that is a list of platforms; of others only their configuration tells.
+        platforms: Vec<String>,
+    },
+    /// The repository is there, and has these tags, the nearest first.
+    NoTag {
+        nearest: Vec<String>,
+    },
+    NoRepository,
+    /// Why it is not known.
+    Unreadable(String),
+}
+
+/// Answers by the image's name as it is written.
+pub type ImageAnswers = BTreeMap<String, ImageAnswer>;
+
+/// A tag that a service names, and which image it gets by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedImage {
+    /// As it is written: `registry/repository:tag`.
+    pub name: String,
+    /// The digest that is asked for; `None`: there is none to ask for.
+    pub digest: Option<String>,
+    /// It means something else than when the tasks were started.
+    pub moved: Option<Moved>,
+    pub trouble: Option<ImageTrouble>,
+}
+
+/// What is wrong with an image that a service names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageTrouble {
+    NoTag { name: String, nearest: Vec<String> },
+    NoRepository { name: String },
+    Unreadable { name: String, why: String },
+    OtherPlatform { name: String, has: Vec<String>, wanted: String },
+}
+
+impl NamedImage {
+    /// What is registered: both the tag, for people, and the digest, which outranks it.
+    pub fn registered(&self) -> Option<String> {
+        self.digest.as_ref().map(|digest| format!("{}@{digest}", self.name))
+    }
+
+    /// Nothing is known that could run instead.
+    pub fn blocks(&self) -> bool {
+        self.digest.is_none() && self.trouble.is_some()
+    }
+
+    /// What is told of it although nothing is done: that it moved and stays, or can't be looked at.
+    pub fn remark(&self) -> Option<String> {
+        let digest = self.digest.as_deref()?;
+        match (&self.trouble, &self.moved) {
+            (Some(trouble), _) => Some(format!("{trouble}; it stays at {}", shortened(digest))),
+            (None, Some(moved)) if moved.now != digest => Some(format!(
+                "{moved}; it stays where it was until Git names another, as `images.whenMoved` is pin"
+            )),
+            (None, _) => None,
+        }
+    }
+}
+
+impl ImageTrouble {
+    /// `job-api:1.4.2`, without the registry.
+    pub fn image(&self) -> &str {
+        match self {
+            ImageTrouble::NoTag { name, .. }
+            | ImageTrouble::NoRepository { name }
+            | ImageTrouble::Unreadable { name, .. }
+            | ImageTrouble::OtherPlatform { name, .. } => without_registry(name),
+        }
+    }
+}
+
+impl fmt::Display for ImageTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let image = self.image();
+        match self {
+            ImageTrouble::NoTag { nearest, .. } if nearest.is_empty() => {
+                write!(f, "there is no image `{image}`: its repository has no tags at all")
+            }
+            ImageTrouble::NoTag { nearest, .. } => {
+                write!(f, "there is no image `{image}`; the nearest tags are {}", nearest.join(", "))
+            }
+            ImageTrouble::NoRepository { name } => {
+                let repository = image.split(':').next().unwrap_or(image);
+                let registry = name.split('/').next().unwrap_or_default();
+                write!(f, "there is no repository `{repository}` in {registry}")
+            }
+            ImageTrouble::Unreadable { why, .. } => write!(f, "can't look at image `{image}`: {why}"),
+            ImageTrouble::OtherPlatform { has, wanted, .. } => {
+                write!(f, "image `{image}` is for {}, and the task runs on {wanted}", has.join(" and "))
+            }
+        }
+    }
+}
+
+/// `123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/api:1` -> `team/api:1`
+pub fn without_registry(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(_, rest)| rest)
+}
+
+/// An image in ECR; `None` for any other registry.
+///
+/// `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG@DIGEST`, or `ACCOUNT.dkr-ecr.REGION.on.aws/…` for both
+/// versions of IP.
+pub fn ecr_image(image: &str) -> Option<(Repository, ImageId)> {
+    let (host, rest) = image.split_once('/')?;
+    let (account, place) = host.split_once(".dkr.ecr.").or_else(|| host.split_once(".dkr-ecr."))?;
+    let (region, domain) = place.split_once('.')?;
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_account
+        || !["amazonaws.com", "amazonaws.com.cn", "on.aws", "on.amazonwebservices.com.cn"].contains(&domain)
+    {
+        return None;
+    }
+    let (named, digest) = match rest.split_once('@') {
+        Some((named, digest)) => (named, Some(digest)),
+        None => (rest, None),
+    };
+    let (name, tag) = named.split_once(':').unwrap_or((named, "latest"));
+    let repository =
+        Repository { account: account.to_owned(), region: region.to_owned(), name: name.to_owned() };
+    // A digest outranks the tag beside it.
+    let id = digest.map_or_else(|| ImageId::Tag(tag.to_owned()), |digest| ImageId::Digest(digest.to_owned()));
+    Some((repository, id))
+}
+
+/// The names of images in a task definition, container by container.
+pub fn images_in(task_definition: &Json) -> impl Iterator<Item = &str> {
+    let containers = task_definition["containerDefinitions"].as_array().into_iter().flatten();
+    containers.filter_map(|container| container["image"].as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_in_ecr_by_its_host() {
+        let repository = |name: &str| Repository {
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+            name: name.into(),
+        };
+        let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        let table = [
+            (format!("{host}/team/api:1.2"), Some((repository("team/api"), ImageId::Tag("1.2".into())))),
+            (format!("{host}/api"), Some((repository("api"), ImageId::Tag("latest".into())))),
+            (
+                format!("{host}/api:1@sha256:ab"),
+                Some((repository("api"), ImageId::Digest("sha256:ab".into()))),
+            ),
+            (
+                "123456789012.dkr-ecr.eu-west-1.on.aws/api:1".to_owned(),
+                Some((repository("api"), ImageId::Tag("1".into()))),
+            ),
+            ("public.ecr.aws/datadog/agent:7".to_owned(), None),
+            ("nginx".to_owned(), None),
+            ("evil.dkr.ecr.eu-west-1.amazonaws.com/api:1".to_owned(), None),
+            ("123456789012.dkr.ecr.eu-west-1.example.com/api:1".to_owned(), None),
+        ];
+        for (image, expected) in table {
+            assert_eq!(ecr_image(&image), expected, "{image}");
+        }
+    }
+}
