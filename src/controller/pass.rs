@@ -280,7 +280,7 @@ impl Engine {
             || record.hook.is_some()
             || record.leaving.is_some()
             || record.sync.is_some();
-        let meanings = plan::meanings(service, live);
+        let meanings = plan::meanings(service, live, Some(record));
         let meant = meanings
             .iter()
             .any(|(name, is)| record.meanings.images.get(name).is_none_or(|known| known.is != *is));

@@ -218,9 +218,10 @@ impl SourceWatch {
     fn tell_images(&self, wish: &Desired, before: &Desired) {
         for (name, now) in &wish.images {
             let sentence = match (before.images.get(name), now) {
-                (Some(ImageAnswer::Found { digest: was, .. }), ImageAnswer::Found { digest: now, .. }) => {
-                    let name = without_registry(name).to_owned();
-                    (was != now).then(|| Moved { name, was: was.clone(), now: now.clone() }.to_string())
+                (Some(was @ ImageAnswer::Found { .. }), now @ ImageAnswer::Found { .. }) => {
+                    let (was, now) = (meaning(was), meaning(now));
+                    (was != now)
+                        .then(|| Moved { name: without_registry(name).to_owned(), was, now }.to_string())
                 }
                 (Some(ImageAnswer::Found { .. }), ImageAnswer::NoTag { .. }) => {
                     Some(format!("tag {} is gone", without_registry(name)))
@@ -261,6 +262,15 @@ impl SourceWatch {
 
     fn event(&self, kind: Kind, sentence: impl Into<String>) -> Event {
         Event::new((self.now)(), kind, sentence)
+    }
+}
+
+/// As the ledger has it: the digest, and before it the tag that was chosen.
+fn meaning(answer: &ImageAnswer) -> String {
+    match answer {
+        ImageAnswer::Found { digest, choice: Some(choice), .. } => format!("{}@{digest}", choice.tag),
+        ImageAnswer::Found { digest, choice: None, .. } => digest.clone(),
+        _ => String::new(),
     }
 }
 

@@ -80,6 +80,7 @@ impl Stage {
                 depends_on: Vec::new(),
                 images: Default::default(),
                 named_images: Vec::new(),
+                proposals: Vec::new(),
                 digest: Digest::from_tag("wanted"),
                 task_definition_digest: Digest::from_tag("definition"),
                 origins: Origins::default(),

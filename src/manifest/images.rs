@@ -7,19 +7,22 @@ use serde_json::json;
 
 use super::canonical;
 use crate::model::{
-    Desired, DesiredService, Digest, HookDefinition, ImageAnswer, ImageId, ImageTrouble, Json, Meaning,
-    Moved, NamedImage, ServiceKey, ServiceRecord, WhenMoved, ecr_image, images_in,
+    Choice, Desired, DesiredService, Digest, HookDefinition, ImageAnswer, ImageId, ImageTrouble, Json,
+    Meaning, Moved, NamedImage, Proposal, ServiceKey, ServiceRecord, WhenMoved, ecr_image, images_in,
+    range_of,
 };
 
 /// The names that ECR has to be asked about. One that is pinned by its digest needs no question, and one of
 /// another registry has nobody who could be asked.
 pub fn images(desired: &Desired) -> BTreeSet<String> {
-    let policy = |service: &DesiredService, desired: &Desired| service.images.or(desired.environment.images);
-    let asked = desired
-        .services
-        .values()
-        .filter(|service| policy(service, desired).when_moved() != WhenMoved::Ignore);
-    asked.flat_map(|service| names(service).map(str::to_owned)).collect()
+    let asked = |service: &DesiredService| {
+        let ignored = service.images.or(desired.environment.images).when_moved() == WhenMoved::Ignore;
+        let names = names(service).filter(move |name| !ignored || range_of(name).is_some());
+        let all: Vec<String> =
+            names.map(str::to_owned).chain(service.proposals.iter().map(Proposal::name)).collect();
+        all
+    };
+    desired.services.values().flat_map(asked).collect()
 }
 
 /// What is asked for, with digests in the place of tags, as far as ECR was asked.
@@ -64,22 +67,33 @@ fn resolved(
     known: &BTreeMap<String, Meaning>,
 ) -> Option<DesiredService> {
     let images = service.images.or(desired.environment.images);
-    if images.when_moved() == WhenMoved::Ignore {
-        return None;
-    }
+    let ignored = images.when_moved() == WhenMoved::Ignore;
     let platform = platform(&service.task_definition);
     let named: BTreeSet<&str> = names(service).collect();
+    let not_asked = ImageAnswer::Unreadable("ECR was not asked".to_owned());
     let named_images: Vec<NamedImage> = named
         .into_iter()
         .filter_map(|name| {
-            let answer = desired.images.get(name)?;
-            Some(decide(name, answer, known.get(name), images.when_moved(), platform.as_deref()))
+            let ranged = range_of(name).is_some();
+            let answer = desired.images.get(name).or(ranged.then_some(&not_asked))?;
+            let asked = ranged || !ignored;
+            asked.then(|| decide(name, answer, known.get(name), images.when_moved(), platform.as_deref()))
         })
         .collect();
-    if named_images.is_empty() {
+    let proposals: Vec<Proposal> = service
+        .proposals
+        .iter()
+        .map(|proposal| match desired.images.get(&proposal.name()) {
+            Some(ImageAnswer::Found { choice: Some(choice), .. }) if choice.tag != proposal.tag => {
+                Proposal { newest: Some(choice.clone()), ..proposal.clone() }
+            }
+            Some(_) | None => proposal.clone(),
+        })
+        .collect();
+    if named_images.is_empty() && proposals.is_empty() {
         return None;
     }
-    let mut service = DesiredService { named_images, images, ..service.clone() };
+    let mut service = DesiredService { named_images, proposals, images, ..service.clone() };
     put_digests(&mut service);
     Some(service)
 }
@@ -93,27 +107,51 @@ fn decide(
     platform: Option<&str>,
 ) -> NamedImage {
     let name = name.to_owned();
-    let known = known.map(|known| known.is.clone());
-    let kept =
-        |name, trouble| NamedImage { name, digest: known.clone(), moved: None, trouble: Some(trouble) };
+    // `1.4.2@sha256:…` for a range, else the digest alone.
+    let known = known.map(|known| match known.is.split_once('@') {
+        Some((tag, digest)) => (Some(Choice { tag: tag.to_owned(), runner_up: None }), digest.to_owned()),
+        None => (None, known.is.clone()),
+    });
+    let kept = |name, trouble| {
+        let (choice, digest) = known.clone().map_or((None, None), |(choice, digest)| (choice, Some(digest)));
+        NamedImage { name, choice, digest, moved: None, trouble: Some(trouble) }
+    };
     match answer {
-        ImageAnswer::Found { digest, .. } if known.as_ref() == Some(digest) => {
-            NamedImage { name, digest: known, moved: None, trouble: None }
-        }
-        ImageAnswer::Found { digest, platforms } => {
-            let other = platform.filter(|wanted| {
-                !platforms.is_empty() && !platforms.iter().any(|platform| platform == wanted)
-            });
-            if let Some(wanted) = other {
-                let (has, wanted) = (platforms.clone(), wanted.to_owned());
+        ImageAnswer::Found { digest, choice, platforms } => {
+            let found = NamedImage {
+                name: name.clone(),
+                choice: choice.clone(),
+                digest: Some(digest.clone()),
+                moved: None,
+                trouble: None,
+            };
+            let tag = |choice: &Option<Choice>| choice.as_ref().map(|choice| choice.tag.clone());
+            let Some((known_choice, known_digest)) = known.as_ref() else {
+                return other_platform(platforms, platform).map_or(found, |(has, wanted)| {
+                    kept(name.clone(), ImageTrouble::OtherPlatform { name, has, wanted })
+                });
+            };
+            let same_tag = tag(known_choice) == tag(choice);
+            if same_tag && known_digest == digest {
+                return found;
+            }
+            if let Some((has, wanted)) = other_platform(platforms, platform) {
                 return kept(name.clone(), ImageTrouble::OtherPlatform { name, has, wanted });
             }
-            let moved = known.clone().map(|was| Moved { name: name.clone(), was, now: digest.clone() });
-            let digest = match (when_moved, known) {
-                (WhenMoved::Pin, Some(known)) => known,
-                (WhenMoved::Pin | WhenMoved::Follow | WhenMoved::Ignore, _) => digest.clone(),
+            let before = NamedImage { choice: known_choice.clone(), ..found.clone() };
+            let moved = match (before.meaning_of(known_digest), found.meaning()) {
+                (Some(was), Some(now)) => Some(Moved { name, was, now }),
+                _ => None,
             };
-            NamedImage { name, digest: Some(digest), moved, trouble: None }
+            let digest = match when_moved {
+                WhenMoved::Pin if same_tag => known_digest.clone(),
+                WhenMoved::Pin | WhenMoved::Follow | WhenMoved::Ignore => digest.clone(),
+            };
+            NamedImage { digest: Some(digest), moved, ..found }
+        }
+        ImageAnswer::NoneFits { has } => {
+            let has = has.clone();
+            kept(name.clone(), ImageTrouble::NoneFits { name, has })
         }
         ImageAnswer::NoTag { nearest } => {
             let nearest = nearest.clone();
@@ -124,6 +162,13 @@ fn decide(
             kept(name.clone(), ImageTrouble::Unreadable { name, why: why.clone() })
         }
     }
+}
+
+/// What a list of platforms has, and what is wanted of it that it has not.
+fn other_platform(platforms: &[String], wanted: Option<&str>) -> Option<(Vec<String>, String)> {
+    let wanted =
+        wanted.filter(|wanted| !platforms.is_empty() && !platforms.iter().any(|one| one == wanted))?;
+    Some((platforms.to_vec(), wanted.to_owned()))
 }
 
 /// `linux/arm64`, as lists of platforms have it; `None`: that is up to the instance.

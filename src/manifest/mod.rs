@@ -1,6 +1,7 @@
 //! Manifests to [`Desired`]: YAML with places, variables, AWS's own rules, and every error at once.
 
 mod canonical;
+mod choice;
 mod diagnostic;
 mod envelope;
 mod environment;

@@ -17,7 +17,7 @@ use crate::shape::layout::{DRIFT, ON_FAILURE, WHEN_MOVED};
 pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
 pub const SYNC_FIELDS: [&str; 5] = ["drift", "prune", "replace", "ignore", "windows"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 3] = ["prune", "pruneMaxPercent", "windows"];
-pub const IMAGES_FIELDS: [&str; 1] = ["whenMoved"];
+pub const IMAGES_FIELDS: [&str; 2] = ["whenMoved", "writeBack"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -38,13 +38,16 @@ pub fn rollout(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Rol
 /// Reads `images`, of a service or an environment.
 pub fn images(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> ImagePolicy {
     let fields = Fields::read(node, "`images`", &IMAGES_FIELDS, key.span, diagnostics);
-    let word = fields.and_then(|fields| fields.scalar("whenMoved", &one_of(&WHEN_MOVED), diagnostics));
+    let Some(fields) = fields else { return ImagePolicy::default() };
+    let word = fields.scalar("whenMoved", &one_of(&WHEN_MOVED), diagnostics);
     let when_moved = word.as_ref().and_then(Json::as_str).map(|word| match word {
         "follow" => WhenMoved::Follow,
         "ignore" => WhenMoved::Ignore,
         _ => WhenMoved::Pin,
     });
-    ImagePolicy { when_moved }
+    let write_back =
+        fields.scalar("writeBack", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
+    ImagePolicy { when_moved, write_back }
 }
 
 /// The sections of a spec that `ignore` may point into.

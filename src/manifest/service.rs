@@ -132,6 +132,7 @@ impl Draft {
     /// The finished service. Worth something only when nothing was reported.
     pub fn finish(self, files: &Files<'_>) -> DesiredService {
         let origins = self.places.origins(files);
+        let proposals = self.places.proposals(files);
         let mut depends_on: Vec<ServiceKey> = self.depends_on.into_iter().map(|(key, _)| key).collect();
         depends_on.sort();
         depends_on.dedup();
@@ -151,6 +152,7 @@ impl Draft {
             depends_on,
             images: self.images,
             named_images: Vec::new(),
+            proposals,
             origins,
         };
         service.digest = canonical::digest(&service);

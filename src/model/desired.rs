@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DesiredScheduledTask, Digest, FieldPath, GatePolicy, Hook, ImageAnswers, ImagePolicy, Json, LookedUp,
-    NamedImage, Revision, Segment, ServiceKey, Window,
+    NamedImage, Proposal, Revision, Segment, ServiceKey, Window,
 };
 
 /// Everything one commit wants of one environment.
@@ -80,6 +80,8 @@ pub struct DesiredService {
     pub images: ImagePolicy,
     /// Tags that are in it, where ECR was asked about them: then the trees have digests in their place.
     pub named_images: Vec<NamedImage>,
+    /// Tags in Git that newer ones are looked for.
+    pub proposals: Vec<Proposal>,
     /// Of the whole normalised spec: what quarantine and the service's tag are keyed by.
     pub digest: Digest,
     /// Of the normalised task definition: what a revision's tag holds.

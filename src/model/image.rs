@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Json, Moved, Repository, WhenMoved, shortened};
+use super::{Json, Moved, Origin, Repository, WhenMoved, shortened};
 
 /// Which image of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +17,8 @@ pub enum ImageId {
 pub struct ImagePolicy {
     /// `None`: as the environment says.
     pub when_moved: Option<WhenMoved>,
+    /// Whether a newer tag is committed to Git, where a manifest names both its tag and a range; likewise.
+    pub write_back: Option<bool>,
 }
 
 impl ImagePolicy {
@@ -27,7 +29,10 @@ impl ImagePolicy {
     /// With what the environment says, where this says nothing.
     #[must_use]
     pub fn or(self, environment: Self) -> Self {
-        Self { when_moved: self.when_moved.or(environment.when_moved) }
+        Self {
+            when_moved: self.when_moved.or(environment.when_moved),
+            write_back: self.write_back.or(environment.write_back),
+        }
     }
 }
 
@@ -37,6 +42,8 @@ pub enum ImageAnswer {
     Found {
         /// `sha256:…`
         digest: String,
+        /// Which tag was chosen, where a range is asked for.
+        choice: Option<Choice>,
         /// `linux/amd64`, of an image that is a list of platforms; of others only their configuration tells.
         platforms: Vec<String>,
     },
@@ -44,9 +51,42 @@ pub enum ImageAnswer {
     NoTag {
         nearest: Vec<String>,
     },
+    /// No tag is in the range; the repository has these, the highest first.
+    NoneFits {
+        has: Vec<String>,
+    },
     NoRepository,
     /// Why it is not known.
     Unreadable(String),
+}
+
+/// The newest tag of a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    pub tag: String,
+    /// The one before it.
+    pub runner_up: Option<String>,
+}
+
+/// A tag in Git beside the range that newer ones are looked for in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// `registry/repository`
+    pub repository: String,
+    pub range: String,
+    /// As Git has it.
+    pub tag: String,
+    /// Where it is written.
+    pub origin: Origin,
+    /// Another one that is the newest by now.
+    pub newest: Option<Choice>,
+}
+
+impl Proposal {
+    /// What ECR is asked about.
+    pub fn name(&self) -> String {
+        by_range(&self.repository, &self.range)
+    }
 }
 
 /// Answers by the image's name as it is written.
@@ -55,8 +95,10 @@ pub type ImageAnswers = BTreeMap<String, ImageAnswer>;
 /// A tag that a service names, and which image it gets by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedImage {
-    /// As it is written: `registry/repository:tag`.
+    /// As it is written: `registry/repository:tag`, or as [`by_range`] has it.
     pub name: String,
+    /// The tag that a range is for.
+    pub choice: Option<Choice>,
     /// The digest that is asked for; `None`: there is none to ask for.
     pub digest: Option<String>,
     /// It means something else than when the tasks were started.
@@ -68,6 +110,7 @@ pub struct NamedImage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageTrouble {
     NoTag { name: String, nearest: Vec<String> },
+    NoneFits { name: String, has: Vec<String> },
     NoRepository { name: String },
     Unreadable { name: String, why: String },
     OtherPlatform { name: String, has: Vec<String>, wanted: String },
@@ -76,7 +119,36 @@ pub enum ImageTrouble {
 impl NamedImage {
     /// What is registered: both the tag, for people, and the digest, which outranks it.
     pub fn registered(&self) -> Option<String> {
-        self.digest.as_ref().map(|digest| format!("{}@{digest}", self.name))
+        self.digest.as_ref().map(|digest| format!("{}@{digest}", self.tagged()))
+    }
+
+    /// `registry/repository:tag`
+    pub fn tagged(&self) -> String {
+        match (range_of(&self.name), &self.choice) {
+            (Some((repository, _)), Some(choice)) => format!("{repository}:{}", choice.tag),
+            (Some(_), None) | (None, _) => self.name.clone(),
+        }
+    }
+
+    /// What the name means: the digest, and before it the tag that a range is for.
+    pub fn meaning(&self) -> Option<String> {
+        self.meaning_of(self.digest.as_ref()?)
+    }
+
+    /// The same with another digest.
+    pub fn meaning_of(&self, digest: &str) -> Option<String> {
+        Some(match &self.choice {
+            Some(choice) => format!("{}@{digest}", choice.tag),
+            None => digest.to_owned(),
+        })
+    }
+
+    /// What was registered by the name when it meant `meaning`.
+    pub fn registered_as(&self, meaning: &str) -> String {
+        match range_of(&self.name) {
+            Some((repository, _)) => format!("{repository}:{meaning}"),
+            None => format!("{}@{meaning}", self.name),
+        }
     }
 
     /// Nothing is known that could run instead.
@@ -89,7 +161,7 @@ impl NamedImage {
         let digest = self.digest.as_deref()?;
         match (&self.trouble, &self.moved) {
             (Some(trouble), _) => Some(format!("{trouble}; it stays at {}", shortened(digest))),
-            (None, Some(moved)) if moved.now != digest => Some(format!(
+            (None, Some(moved)) if Some(&moved.now) != self.meaning().as_ref() => Some(format!(
                 "{moved}; it stays where it was until Git names another, as `images.whenMoved` is pin"
             )),
             (None, _) => None,
@@ -102,6 +174,7 @@ impl ImageTrouble {
     pub fn image(&self) -> &str {
         match self {
             ImageTrouble::NoTag { name, .. }
+            | ImageTrouble::NoneFits { name, .. }
             | ImageTrouble::NoRepository { name }
             | ImageTrouble::Unreadable { name, .. }
             | ImageTrouble::OtherPlatform { name, .. } => without_registry(name),
@@ -119,6 +192,14 @@ impl fmt::Display for ImageTrouble {
             ImageTrouble::NoTag { nearest, .. } => {
                 write!(f, "there is no image `{image}`; the nearest tags are {}", nearest.join(", "))
             }
+            ImageTrouble::NoneFits { name, has } => {
+                let (repository, range) = range_of(name).unwrap_or((name, ""));
+                let has = match has.is_empty() {
+                    true => "it has no tags at all".to_owned(),
+                    false => format!("it has {}", has.join(", ")),
+                };
+                write!(f, "no tag of `{}` fits `{range}`; {has}", without_registry(repository))
+            }
             ImageTrouble::NoRepository { name } => {
                 let repository = image.split(':').next().unwrap_or(image);
                 let registry = name.split('/').next().unwrap_or_default();
@@ -130,6 +211,16 @@ impl fmt::Display for ImageTrouble {
             }
         }
     }
+}
+
+/// The name of the newest tag in a range.
+pub fn by_range(repository: &str, range: &str) -> String {
+    format!("{repository}:tags({range})")
+}
+
+/// The repository and the range of such a name.
+pub fn range_of(name: &str) -> Option<(&str, &str)> {
+    name.strip_suffix(')')?.split_once(":tags(")
 }
 
 /// `123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/api:1` -> `team/api:1`

@@ -22,6 +22,7 @@ mod scheduled_task;
 mod service_key;
 mod stages;
 mod surroundings;
+mod tag_range;
 mod tags;
 mod timestamp;
 mod window;
@@ -44,8 +45,8 @@ pub use gate::{
 pub use holder::Holder;
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use image::{
-    ImageAnswer, ImageAnswers, ImageId, ImagePolicy, ImageTrouble, NamedImage, ecr_image, images_in,
-    without_registry,
+    Choice, ImageAnswer, ImageAnswers, ImageId, ImagePolicy, ImageTrouble, NamedImage, Proposal, by_range,
+    ecr_image, images_in, range_of, without_registry,
 };
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
@@ -67,6 +68,7 @@ pub use scheduled_task::{
 pub use service_key::ServiceKey;
 pub use stages::{Course, LifecycleHook, LifecycleHookStatus, Share, StagedDeployment};
 pub use surroundings::{Facts, Repository, Subject};
+pub use tag_range::TagRange;
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;
 pub use window::{WINDOW_MAX, Window, WindowDays, WindowKind};

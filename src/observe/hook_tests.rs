@@ -42,6 +42,7 @@ fn desired() -> DesiredService {
         depends_on: Vec::new(),
         images: Default::default(),
         named_images: Vec::new(),
+        proposals: Vec::new(),
         digest: Digest::from_tag("spec"),
         task_definition_digest: Digest::from_tag("service-definition"),
         origins: Origins::default(),

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::parallel::{Read, in_parallel, read};
 use crate::aws::{Error, IMAGES_MAX, Reader};
-use crate::model::{ImageAnswer, ImageAnswers, ImageId, Json, Repository, ecr_image};
+use crate::model::{Choice, ImageAnswer, ImageAnswers, ImageId, Json, Repository, TagRange, ecr_image};
 
 /// Tags that are named to somebody who named one that is not there.
 const NEAREST_MAX: usize = 3;
@@ -55,19 +55,21 @@ impl Images {
             Ok(digests) => digests,
             Err(error) => return all(failed(&error)),
         };
-        let found: BTreeSet<&str> = digests.values().filter_map(|digest| digest.as_deref().ok()).collect();
+        let found: BTreeSet<&str> = digests.values().filter_map(Meant::digest).collect();
         let platforms = match self.platforms(reader, repository, &found).await {
             Ok(platforms) => platforms,
             Err(error) => return all(failed(&error)),
         };
-        let answer = |digest: Result<String, Vec<String>>| match digest {
-            Ok(digest) => {
+        let answer = |meant: Meant| match meant {
+            Meant::Image { digest, choice } => {
                 let platforms = platforms.get(&digest).cloned().unwrap_or_default();
-                ImageAnswer::Found { digest, platforms }
+                ImageAnswer::Found { digest, choice, platforms }
             }
-            Err(nearest) => ImageAnswer::NoTag { nearest },
+            Meant::NoTag { nearest } => ImageAnswer::NoTag { nearest },
+            Meant::NoneFits { has } => ImageAnswer::NoneFits { has },
+            Meant::TooMany => ImageAnswer::Unreadable("its repository has too many tags to list".to_owned()),
         };
-        digests.clone().into_iter().map(|(tag, digest)| (tag, answer(digest))).collect()
+        digests.clone().into_iter().map(|(tag, meant)| (tag, answer(meant))).collect()
     }
 
     /// What each image is for. Asking counts as a pull, so it is asked once.
@@ -96,23 +98,50 @@ impl Images {
     }
 }
 
-/// The digest of each tag, or the nearest ones.
+/// What a tag, or a range of tags, is for.
+#[derive(Clone, Debug)]
+enum Meant {
+    Image { digest: String, choice: Option<Choice> },
+    NoTag { nearest: Vec<String> },
+    NoneFits { has: Vec<String> },
+    TooMany,
+}
+
+impl Meant {
+    fn digest(&self) -> Option<&str> {
+        match self {
+            Meant::Image { digest, .. } => Some(digest),
+            Meant::NoTag { .. } | Meant::NoneFits { .. } | Meant::TooMany => None,
+        }
+    }
+}
+
+/// The digest of each tag, or what else there is.
 async fn digests(
     reader: &Reader,
     repository: &Repository,
     tags: &[&str],
-) -> Result<BTreeMap<String, Result<String, Vec<String>>>, Error> {
+) -> Result<BTreeMap<String, Meant>, Error> {
+    let (ranges, tags): (Vec<&str>, Vec<&str>) = tags.iter().partition(|tag| range(tag).is_some());
     let mut digests = BTreeMap::new();
+    if !ranges.is_empty() {
+        let there = reader.list_tags(repository).await?;
+        // The list has the digest of every tag: no further question.
+        let meant = |tag: &str| match &there {
+            None => Meant::TooMany,
+            Some(there) => range(tag).map_or_else(|| by_tag(tag, there), |range| chosen(&range, there)),
+        };
+        digests.extend(ranges.iter().chain(&tags).map(|tag| ((*tag).to_owned(), meant(tag))));
+        return Ok(digests);
+    }
     for tags in tags.chunks(IMAGES_MAX) {
         let details = match reader.describe_images(repository, tags).await {
             Ok(details) => details,
             // ECR names one that is missing, and tells nothing of the others.
             Err(error) if error.code.as_deref() == Some("ImageNotFoundException") => {
-                let there = reader.list_tags(repository).await?.unwrap_or_default();
-                digests.extend(tags.iter().map(|tag| {
-                    let found = there.get(*tag).cloned();
-                    ((*tag).to_owned(), found.ok_or_else(|| nearest(tag, there.keys())))
-                }));
+                let there = reader.list_tags(repository).await?;
+                let meant = |tag: &str| there.as_ref().map_or(Meant::TooMany, |there| by_tag(tag, there));
+                digests.extend(tags.iter().map(|tag| ((*tag).to_owned(), meant(tag))));
                 continue;
             }
             Err(error) => return Err(error),
@@ -123,11 +152,39 @@ async fn digests(
             };
             let detail = details.iter().find(has);
             if let Some(digest) = detail.and_then(|detail| detail["imageDigest"].as_str()) {
-                digests.insert((*tag).to_owned(), Ok(digest.to_owned()));
+                let meant = Meant::Image { digest: digest.to_owned(), choice: None };
+                digests.insert((*tag).to_owned(), meant);
             }
         }
     }
     Ok(digests)
+}
+
+/// The range that stands in a tag's place.
+fn range(tag: &str) -> Option<TagRange> {
+    let text = tag.strip_prefix("tags(")?.strip_suffix(')')?;
+    TagRange::parse(text).ok()
+}
+
+fn by_tag(tag: &str, there: &BTreeMap<String, String>) -> Meant {
+    match there.get(tag) {
+        Some(digest) => Meant::Image { digest: digest.clone(), choice: None },
+        None => Meant::NoTag { nearest: nearest(tag, there.keys()) },
+    }
+}
+
+fn chosen(range: &TagRange, there: &BTreeMap<String, String>) -> Meant {
+    let fitting = range.fitting(there.keys());
+    let newest = fitting.first().and_then(|tag| Some((*tag, there.get(*tag)?)));
+    let Some((tag, digest)) = newest else {
+        let mut has: Vec<&String> = there.keys().collect();
+        has.sort_by_cached_key(|tag| Reverse(natural(tag)));
+        return Meant::NoneFits { has: has.into_iter().take(NEAREST_MAX).cloned().collect() };
+    };
+    // Another tag of the same image is no other choice.
+    let runner_up = fitting.iter().find(|other| there.get(**other) != Some(digest));
+    let runner_up = runner_up.map(|tag| (*tag).to_owned());
+    Meant::Image { digest: digest.clone(), choice: Some(Choice { tag: tag.to_owned(), runner_up }) }
 }
 
 /// The platforms of a list; none of an image that is no list.

@@ -34,6 +34,7 @@ fn desired(name: &str) -> DesiredService {
         depends_on: Vec::new(),
         images: Default::default(),
         named_images: Vec::new(),
+        proposals: Vec::new(),
         digest: digest(name),
         task_definition_digest: Digest::from_tag(&format!("definition-of-{name}")),
         origins: Origins::default(),

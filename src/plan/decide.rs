@@ -26,7 +26,7 @@ pub fn plan_service(
     let look =
         Look { desired, live, record, environment, installation, revision, now, drift_in_revision: false };
     let Decided { decision, mut quiet, extent, replaces, kept_drift } = decide(look);
-    quiet.extend(images::remarks(desired));
+    quiet.extend(images::remarks(desired, &decision));
     let hooks = match (&decision, extent) {
         (Decision::Change { steps, .. }, Extent::Whole) => hooks::due(look, steps),
         // Scaling bounds are nothing that a hook goes with, and the rest is held.
@@ -35,7 +35,7 @@ pub fn plan_service(
     };
     let images = match images::starts_tasks(&decision) {
         true => images::asked(desired),
-        false => images::meanings(desired, live),
+        false => images::meanings(desired, live, record),
     };
     ServicePlan {
         service: desired.key.clone(),

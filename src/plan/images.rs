@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::change::{Change, Look};
 use super::{Action, Decision, Difference, Held, Kept, Quiet, Since, Step};
-use crate::model::{DesiredService, FieldPath, Json, LiveService, NamedImage, Segment, WhenMoved, images_in};
+use crate::model::{
+    Choice, DesiredService, FieldPath, Json, LiveService, NamedImage, Segment, ServiceRecord, WhenMoved,
+    images_in, range_of, without_registry,
+};
 
 /// An image that can't be had: without it a deployment would only fail.
 pub(super) fn missing(look: Look<'_>, change: &Change) -> Option<Held> {
@@ -30,7 +33,43 @@ fn deploys(steps: &[Step]) -> bool {
 }
 
 /// What people are told of a tag although nothing is done about it.
-pub(super) fn remarks(desired: &DesiredService) -> impl Iterator<Item = Quiet> {
+pub(super) fn remarks(desired: &DesiredService, decision: &Decision) -> Vec<Quiet> {
+    let chosen = |image: &NamedImage| {
+        let (choice, (repository, range)) = (image.choice.as_ref()?, range_of(&image.name)?);
+        let rule = newest(repository, range, choice);
+        let live = Json::from(choice.tag.as_str());
+        // At rest it is nothing that anybody has to read each time.
+        let kept = if matches!(decision, Decision::Unchanged) { Kept::ByRule } else { Kept::Chosen };
+        let path = place(desired, image);
+        Some(Quiet { path, live: None, desired: Some(live), rule, source: None, kept })
+    };
+    let proposed = desired.proposals.iter().filter_map(|proposal| {
+        let choice = proposal.newest.as_ref()?;
+        let written = match desired.images.write_back.unwrap_or_default() {
+            true => "it is written to",
+            false => "to take it, write it into",
+        };
+        let newest = newest(&proposal.repository, &proposal.range, choice);
+        Some(Quiet {
+            path: FieldPath::root().field("taskDefinition").field("containerDefinitions"),
+            live: Some(proposal.tag.as_str().into()),
+            desired: Some(choice.tag.as_str().into()),
+            rule: format!("{newest}; {written} {}", proposal.origin),
+            source: None,
+            kept: Kept::Chosen,
+        })
+    });
+    let chosen = desired.named_images.iter().filter_map(chosen);
+    moved(desired).chain(chosen).chain(proposed).collect()
+}
+
+/// `1.5.2 is the newest of \`>=1.4 <2\` in job-api, 1.5.1 the one before`
+fn newest(repository: &str, range: &str, choice: &Choice) -> String {
+    let before = choice.runner_up.as_ref().map_or(String::new(), |tag| format!(", {tag} the one before"));
+    format!("{} is the newest of `{range}` in {}{before}", choice.tag, without_registry(repository))
+}
+
+fn moved(desired: &DesiredService) -> impl Iterator<Item = Quiet> {
     desired.named_images.iter().filter_map(|image| {
         let live = image.digest.as_deref().map(Json::from);
         let now = image.moved.as_ref().map(|moved| Json::from(moved.now.as_str()));
@@ -66,10 +105,14 @@ fn place(desired: &DesiredService, image: &NamedImage) -> FieldPath {
 /// Puts the difference of an image down to its tag, where that moved and Git did not.
 pub(super) fn tell(desired: &DesiredService, difference: &mut Difference) {
     let Some(wanted) = difference.desired.as_ref().and_then(Json::as_str) else { return };
-    let moved = desired.named_images.iter().find(|image| image.registered().as_deref() == Some(wanted));
-    let Some(moved) = moved.and_then(|image| image.moved.as_ref()) else { return };
-    let was = format!("{}@{}", moved.name, moved.was);
-    if difference.live.as_ref().is_some_and(|live| *live == was || *live == moved.name) {
+    let named = desired.named_images.iter().find(|image| image.registered().as_deref() == Some(wanted));
+    let Some((image, moved)) = named.and_then(|image| Some((image, image.moved.as_ref()?))) else { return };
+    let was = image.registered_as(&moved.was);
+    if difference
+        .live
+        .as_ref()
+        .is_some_and(|live| *live == was || Some(live) == Some(&Json::from(image.tagged())))
+    {
         difference.since = Some(Since::ImageMoved(moved.clone()));
     }
 }
@@ -90,8 +133,8 @@ pub(super) fn is_pinned_already(look: Look<'_>, difference: &Difference) -> bool
     let named = desired.named_images.iter().find(|image| image.registered().as_ref() == Some(&wanted));
     let known = |name: &str| look.record.is_some_and(|record| record.meanings.images.contains_key(name));
     named.is_some_and(|image| match live.split_once('@') {
-        None => live == image.name,
-        Some((name, _)) => name == image.name && !known(name),
+        None => live == image.tagged(),
+        Some((name, _)) => name == image.tagged() && !known(&image.name),
     })
 }
 
@@ -107,8 +150,13 @@ pub(super) fn left_as_it_runs(difference: Difference) -> Quiet {
     }
 }
 
-/// What each tag means for a service that is as Git wants it: what its revision has, or else what is asked for.
-pub fn meanings(desired: &DesiredService, live: &LiveService) -> BTreeMap<String, String> {
+/// What each tag means for a service that is as Git wants it: what its revision has, or the ledger where that was
+/// not read, or else what is asked for.
+pub fn meanings(
+    desired: &DesiredService,
+    live: &LiveService,
+    record: Option<&ServiceRecord>,
+) -> BTreeMap<String, String> {
     let running = live.task_definition.present().map(|running| &running.body);
     let digest = |name: &str| {
         let mut images = running.into_iter().flat_map(images_in);
@@ -119,11 +167,12 @@ pub fn meanings(desired: &DesiredService, live: &LiveService) -> BTreeMap<String
         .iter()
         .filter_map(|image| {
             let asked = image.digest.clone()?;
+            let known = || record?.meanings.images.get(&image.name).map(|known| known.is.clone());
             let is = match desired.images.when_moved() {
-                WhenMoved::Pin => digest(&image.name).unwrap_or(asked),
-                WhenMoved::Follow | WhenMoved::Ignore => asked,
+                WhenMoved::Pin => digest(&image.tagged()).and_then(|is| image.meaning_of(&is)).or_else(known),
+                WhenMoved::Follow | WhenMoved::Ignore => None,
             };
-            Some((image.name.clone(), is))
+            Some((image.name.clone(), is.or_else(|| image.meaning_of(&asked))?))
         })
         .collect()
 }
@@ -131,5 +180,5 @@ pub fn meanings(desired: &DesiredService, live: &LiveService) -> BTreeMap<String
 /// What each tag means in what is asked for.
 pub(super) fn asked(desired: &DesiredService) -> BTreeMap<String, String> {
     let known = desired.named_images.iter();
-    known.filter_map(|image| Some((image.name.clone(), image.digest.clone()?))).collect()
+    known.filter_map(|image| Some((image.name.clone(), image.meaning()?))).collect()
 }

@@ -409,6 +409,8 @@ pub enum Kept {
     Scheduled,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
+    /// A tag that was chosen from a range, or could be.
+    Chosen,
     /// A name in it means something else by now than when the tasks were started, and that is left.
     Moved,
 }
@@ -423,6 +425,7 @@ impl Kept {
             | Kept::NotHonoured
             | Kept::Scheduled
             | Kept::LeftInPlace
+            | Kept::Chosen
             | Kept::Moved => true,
         }
     }

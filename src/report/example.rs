@@ -48,6 +48,7 @@ pub(super) fn desired() -> Desired {
         depends_on: Vec::new(),
         images: Default::default(),
         named_images: Vec::new(),
+        proposals: Vec::new(),
         digest: digest(),
         task_definition_digest: digest(),
         origins: if name == "job-search" { origins() } else { Origins::default() },

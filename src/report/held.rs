@@ -193,6 +193,9 @@ fn images(troubles: &[ImageTrouble]) -> (&'static str, &'static str) {
         Some(ImageTrouble::NoTag { .. }) | None => {
             ("ImageMissing", "push it, and it goes on by itself; or name a tag that is there")
         }
+        Some(ImageTrouble::NoneFits { .. }) => {
+            ("ImageMissing", "push one that fits, and it goes on by itself; or change `tags`")
+        }
         Some(ImageTrouble::NoRepository { .. }) => (
             "ImageMissing",
             "create it, or correct the name; a pull-through cache makes its repositories at the first pull: \

@@ -220,6 +220,7 @@ impl Window<'_> {
                     (format!("{path}  {live} for now, Git's {git} waits: {rule}"), Tone::Quiet)
                 }
                 Kept::LeftInPlace => (format!("{path}  left in place: {rule}"), Tone::Quiet),
+                Kept::Chosen => (rule, Tone::Quiet),
                 Kept::Moved => (rule, Tone::Warning),
             };
             let _ = writeln!(text, "    {}", self.options.colour.paint(tone, &line));

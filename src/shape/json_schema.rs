@@ -354,6 +354,8 @@ fn images() -> Json {
         json!({
             "whenMoved": described(when_moved, "a tag that means another image by now stays what it was (pin), is \
                 rolled out (follow), or nobody looks, and ECS finds out at each deployment (ignore); left out: pin"),
+            "writeBack": described(plain("boolean"), "whether `run` commits a newer tag to Git, where `image` has both \
+                `tags` and `tag`; left out: false"),
         }),
         &[],
     )

@@ -179,6 +179,11 @@ pub fn written_as_mapping(structure: &str, member: &str) -> Option<&'static str>
     known.map(|(_, _, value)| *value)
 }
 
+/// Whether a text may be written as the range that it is chosen from: the tag of an image.
+pub fn chosen_by_range(structure: &str, member: &str) -> bool {
+    (structure, member) == ("ContainerDefinition", "image")
+}
+
 /// How the elements of a list are told apart where the field rules have no word on it, by their shape.
 const ELEMENT_KEYS: [(&str, &[&str]); 4] =
     [("ContainerOverride", &["name"]), ("KeyValuePair", &["name"]), ("Secret", &["name"]), ("Tag", &["key"])];

@@ -242,7 +242,7 @@ async fn what_is_known_of_a_tag_outlives_its_deletion_and_an_ecr_that_cannot_be_
     // What was never known is not guessed.
     let wish = commit(&mut world, service("api", &image("2"))).await;
     insta::assert_snapshot!(held(&world, &wish).await, @r"
-    ! api           held: can't look at image `api:2`: can't read tags of repository `api` in eu-west-1: access denied for ecr:DescribeImages
+    ! api           held: can't look at image `api:2`: can't read tags of repository `api` in eu-west-1: access denied for ecr:DescribeImages: not authorized
         nothing is deployed by a tag that can't be looked at; deploy/iam/plan.json has the statement that allows it, and with `images.whenMoved: ignore` nobody looks
     1 held.
     ");
@@ -306,4 +306,118 @@ async fn images_of_other_registries_and_digests_and_ignored_tags_are_asked_of_no
     let revision = world.runs("ignored").await;
     let found = world.ecs("DescribeTaskDefinition", json!({"taskDefinition": revision})).await;
     assert_eq!(found["taskDefinition"]["containerDefinitions"][0]["image"], image("1"));
+}
+
+/// An image whose tag is chosen.
+fn newest(range: &str) -> String {
+    format!("{{repository: {REGISTRY}/api, tags: '{range}'}}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_tag_of_a_range_is_chosen_and_the_plan_says_why() {
+    let mut world = World::new().await;
+    for tag in ["1.3.0", "1.4.0", "1.9.2", "1.10.0-rc.1", "2.0.0", "latest"] {
+        push(&world, tag, &json!({ "build": tag }));
+    }
+    let desired = world.load(&[service("api", &newest(">=1.4 <2"))]).unwrap();
+    world.take_calls();
+    let wish = looked_at(&world, &desired).await;
+    assert_eq!(compact(&world.take_calls()), ["ListImages", "BatchGetImage"]);
+    insta::assert_snapshot!(held(&world, &wish).await, @r"
+    + api           new service, starts a deployment
+        will: register api, create service, watch for up to 15 m
+        on failure: hold, since there is no revision to go back to
+        1.9.2 is the newest of `>=1.4 <2` in api, 1.4.0 the one before
+    1 to create.
+    ");
+    world.settle(&wish).await;
+    assert!(runs(&world).await.starts_with(&image("1.9.2@sha256:")));
+    // At rest it is nothing to read each time.
+    let wish = looked_at(&world, &desired).await;
+    insta::assert_snapshot!(told(&world, &wish).await, @r"
+    = api           nothing to do
+    Nothing to do, 1 unchanged.
+    ");
+    push(&world, "1.10.0", &json!({"build": "1.10.0"}));
+    let wish = looked_at(&world, &desired).await;
+    insta::assert_snapshot!(told(&world, &wish).await, @r#"
+    ~ api           new revision, starts a deployment
+        taskDefinition.containerDefinitions[app]
+          image  "…/api:1.9.2@sha256:fae5d4d9f714…" -> "…/api:1.10.0@sha256:ddbf161cc0c7…"  service-0.yaml:12 · the newest of `>=1.4 <2` in api is 1.10.0 now, after 1.9.2
+        will: register api, update service, tag service, watch for up to 15 m
+        on failure: back to the last revision that completed
+        1.10.0 is the newest of `>=1.4 <2` in api, 1.9.2 the one before
+    1 to change.
+    "#);
+    world.settle(&wish).await;
+    assert!(runs(&world).await.starts_with(&image("1.10.0@sha256:")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_latest_month_is_chosen_by_its_pattern() {
+    let mut world = World::new().await;
+    for tag in ["2026_09", "2026_11", "2025_12", "2026_11-broken"] {
+        push(&world, tag, &json!({ "build": tag }));
+    }
+    let wish = commit(&mut world, service("api", &newest("YYYY_MM"))).await;
+    world.settle(&wish).await;
+    assert!(runs(&world).await.starts_with(&image("2026_11@sha256:")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_that_no_tag_fits_holds_the_change_and_says_what_there_is() {
+    let mut world = World::new().await;
+    for tag in ["1.3.0", "2.0.0"] {
+        push(&world, tag, &json!({ "build": tag }));
+    }
+    let wish = commit(&mut world, service("api", &newest(">=3"))).await;
+    insta::assert_snapshot!(held(&world, &wish).await, @r"
+    ! api           held: no tag of `api` fits `>=3`; it has 2.0.0, 1.3.0
+        push one that fits, and it goes on by itself; or change `tags`
+    1 held.
+    ");
+    world.take_calls();
+    world.settle(&wish).await;
+    assert_eq!(mutating(&world.take_calls()), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pinned_tag_of_a_range_that_moved_stays_and_a_newer_tag_is_taken() {
+    let mut world = World::new().await;
+    push(&world, "1.4.0", &json!({"build": 1}));
+    let desired = world.load(&[service("api", &newest("~1.4"))]).unwrap();
+    let wish = looked_at(&world, &desired).await;
+    world.settle(&wish).await;
+    let first = runs(&world).await;
+    push(&world, "1.4.0", &json!({"build": 2}));
+    let wish = looked_at(&world, &desired).await;
+    world.settle(&wish).await;
+    assert_eq!(runs(&world).await, first);
+    insta::assert_snapshot!(told(&world, &wish).await, @r"
+    = api           nothing to do
+        tag api:1.4.0 moved from sha256:d5cd30cc569a… to sha256:e5210f8e3b5f…; it stays where it was until Git names another, as `images.whenMoved` is pin
+    Nothing to do, 1 unchanged.
+    ");
+    push(&world, "1.4.1", &json!({"build": 3}));
+    let wish = looked_at(&world, &desired).await;
+    world.settle(&wish).await;
+    assert!(runs(&world).await.starts_with(&image("1.4.1@sha256:")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_beside_its_range_runs_and_newer_ones_are_told() {
+    let mut world = World::new().await;
+    for tag in ["1.4.0", "1.5.0", "1.4.9"] {
+        push(&world, tag, &json!({ "build": tag }));
+    }
+    let chosen = format!("{{repository: {REGISTRY}/api, tags: '>=1.4 <2', tag: 1.4.0}}");
+    let desired = world.load(&[service("api", &chosen)]).unwrap();
+    let wish = looked_at(&world, &desired).await;
+    world.settle(&wish).await;
+    assert!(runs(&world).await.starts_with(&image("1.4.0@sha256:")));
+    insta::assert_snapshot!(told(&world, &wish).await, @r"
+    = api           nothing to do
+        1.5.0 is the newest of `>=1.4 <2` in api, 1.4.9 the one before; to take it, write it into service-0.yaml:12
+    Nothing to do, 1 unchanged.
+    ");
 }

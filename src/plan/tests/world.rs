@@ -53,6 +53,7 @@ pub fn desired(task_definition: Value, service: Value) -> DesiredService {
         depends_on: Vec::new(),
         images: Default::default(),
         named_images: Vec::new(),
+        proposals: Vec::new(),
         digest: Digest::from_tag(""),
         task_definition_digest: Digest::from_tag(""),
         origins: Origins::default(),
