@@ -63,13 +63,14 @@ pub const TASKS_MAX: usize = 100;
 /// Tasks of one service that gates look at: ECS allows 5,000.
 const RUNNING_TASKS_MAX: usize = 5_000;
 
-const ACTIONS: [&str; 25] = [
+const ACTIONS: [&str; 26] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "cloudformation:ListExports",
     "cloudwatch:DescribeAlarms",
     "ecr:BatchGetImage",
+    "ecr:DescribeImageScanFindings",
     "ecr:DescribeImages",
     "ecr:ListImages",
     "ecs:DescribeServiceDeployments",
@@ -110,7 +111,7 @@ use images::Registries;
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 25] = ACTIONS;
+    pub const ACTIONS: [&str; 26] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>, endpoint: Option<&str>) -> Self {
         let registries = Registries::new(clients.ecs.clone(), endpoint);

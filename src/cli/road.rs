@@ -147,7 +147,7 @@ pub fn images(account: &Account) -> LookAtImages {
                     }
                 },
             };
-            let answers = kept.0.look(&reader, &names).await;
+            let answers = kept.0.look(&reader, &names, &manifest::scanned(&wish)).await;
             kept.1 = Some(reader);
             answers
         })
@@ -160,7 +160,7 @@ pub async fn with_answers(desired: Desired, reader: &Reader) -> Desired {
     if names.is_empty() {
         return desired;
     }
-    let images = Images::default().look(reader, &names).await;
+    let images = Images::default().look(reader, &names, &manifest::scanned(&desired)).await;
     Desired { images, ..desired }
 }
 

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::canonical;
 use crate::model::{
-    Choice, Desired, DesiredService, Digest, HookDefinition, ImageAnswer, ImageId, ImageTrouble, Json,
-    Meaning, Moved, NamedImage, Proposal, ServiceKey, ServiceRecord, WhenMoved, ecr_image, images_in,
-    range_of,
+    Choice, Desired, DesiredService, Digest, HookDefinition, ImageAnswer, ImageId, ImagePolicy, ImageTrouble,
+    Json, Meaning, Moved, NamedImage, Proposal, ServiceKey, ServiceRecord, TagRange, WhenMoved, ecr_image,
+    images_in, range_of,
 };
 
 /// The names that ECR has to be asked about. One that is pinned by its digest needs no question, and one of
@@ -23,6 +23,16 @@ pub fn images(desired: &Desired) -> BTreeSet<String> {
         all
     };
     desired.services.values().flat_map(asked).collect()
+}
+
+/// Those of them whose scans somebody goes by.
+pub fn scanned(desired: &Desired) -> BTreeSet<String> {
+    let policy = |service: &DesiredService| service.images.or(desired.environment.images);
+    let asked = desired.services.values().filter(|service| policy(service).block_severity.is_some());
+    let all = |service: &DesiredService| -> Vec<String> {
+        names(service).map(str::to_owned).chain(service.proposals.iter().map(Proposal::name)).collect()
+    };
+    asked.flat_map(all).collect()
 }
 
 /// What is asked for, with digests in the place of tags, as far as ECR was asked.
@@ -77,17 +87,19 @@ fn resolved(
             let ranged = range_of(name).is_some();
             let answer = desired.images.get(name).or(ranged.then_some(&not_asked))?;
             let asked = ranged || !ignored;
-            asked.then(|| decide(name, answer, known.get(name), images.when_moved(), platform.as_deref()))
+            asked.then(|| decide(name, answer, known.get(name), images, platform.as_deref()))
         })
         .collect();
     let proposals: Vec<Proposal> = service
         .proposals
         .iter()
-        .map(|proposal| match desired.images.get(&proposal.name()) {
-            Some(ImageAnswer::Found { choice: Some(choice), .. }) if choice.tag != proposal.tag => {
-                Proposal { newest: Some(choice.clone()), ..proposal.clone() }
-            }
-            Some(_) | None => proposal.clone(),
+        .map(|proposal| {
+            let name = proposal.name();
+            let answer = desired.images.get(&name);
+            let found = answer.map(|answer| decide(&name, answer, None, images, platform.as_deref()));
+            let newest = found.filter(|found| found.trouble.is_none()).and_then(|found| found.choice);
+            let newest = newest.filter(|newest| is_newer(proposal, &newest.tag));
+            Proposal { newest, ..proposal.clone() }
         })
         .collect();
     if named_images.is_empty() && proposals.is_empty() {
@@ -103,7 +115,7 @@ fn decide(
     name: &str,
     answer: &ImageAnswer,
     known: Option<&Meaning>,
-    when_moved: WhenMoved,
+    policy: ImagePolicy,
     platform: Option<&str>,
 ) -> NamedImage {
     let name = name.to_owned();
@@ -117,7 +129,7 @@ fn decide(
         NamedImage { name, choice, digest, moved: None, trouble: Some(trouble) }
     };
     match answer {
-        ImageAnswer::Found { digest, choice, platforms } => {
+        ImageAnswer::Found { digest, choice, scan, platforms } => {
             let found = NamedImage {
                 name: name.clone(),
                 choice: choice.clone(),
@@ -125,28 +137,33 @@ fn decide(
                 moved: None,
                 trouble: None,
             };
+            let unfit = |name: &str| {
+                let name = name.to_owned();
+                if let Some((has, wanted)) = other_platform(platforms, platform) {
+                    return Some(ImageTrouble::OtherPlatform { name, has, wanted });
+                }
+                let why = scan.as_ref()?.refusal(policy.block_severity?)?;
+                Some(ImageTrouble::Findings { name, tag: choice.as_ref().map(|it| it.tag.clone()), why })
+            };
             let tag = |choice: &Option<Choice>| choice.as_ref().map(|choice| choice.tag.clone());
             let Some((known_choice, known_digest)) = known.as_ref() else {
-                return other_platform(platforms, platform).map_or(found, |(has, wanted)| {
-                    kept(name.clone(), ImageTrouble::OtherPlatform { name, has, wanted })
-                });
+                return unfit(&name).map_or(found, |trouble| kept(name, trouble));
             };
             let same_tag = tag(known_choice) == tag(choice);
             if same_tag && known_digest == digest {
                 return found;
             }
-            if let Some((has, wanted)) = other_platform(platforms, platform) {
-                return kept(name.clone(), ImageTrouble::OtherPlatform { name, has, wanted });
+            // A pinned one stays, whatever the other one is.
+            let stays = same_tag && policy.when_moved() == WhenMoved::Pin;
+            if let Some(trouble) = unfit(&name).filter(|_| !stays) {
+                return kept(name, trouble);
             }
             let before = NamedImage { choice: known_choice.clone(), ..found.clone() };
             let moved = match (before.meaning_of(known_digest), found.meaning()) {
                 (Some(was), Some(now)) => Some(Moved { name, was, now }),
                 _ => None,
             };
-            let digest = match when_moved {
-                WhenMoved::Pin if same_tag => known_digest.clone(),
-                WhenMoved::Pin | WhenMoved::Follow | WhenMoved::Ignore => digest.clone(),
-            };
+            let digest = if stays { known_digest.clone() } else { digest.clone() };
             NamedImage { digest: Some(digest), moved, ..found }
         }
         ImageAnswer::NoneFits { has } => {
@@ -162,6 +179,13 @@ fn decide(
             kept(name.clone(), ImageTrouble::Unreadable { name, why: why.clone() })
         }
     }
+}
+
+/// Whether a tag is a newer one of the range that Git's tag is in: nothing is ever taken back.
+fn is_newer(proposal: &Proposal, tag: &str) -> bool {
+    let Ok(range) = TagRange::parse(&proposal.range) else { return false };
+    let both = [proposal.tag.clone(), tag.to_owned()];
+    tag != proposal.tag && range.fitting(both.iter()) == [tag, proposal.tag.as_str()]
 }
 
 /// What a list of platforms has, and what is wanted of it that it has not.

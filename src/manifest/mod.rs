@@ -35,7 +35,7 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use envelope::is_name;
 pub use files::FileId;
 pub use flat::{Flat, Line, render};
-pub use images::{images, with_images};
+pub use images::{images, scanned, with_images};
 pub use lookups::{Lookup, Needs, NotFound, needs, unanswered, unused};
 pub use node::Span;
 

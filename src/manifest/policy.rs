@@ -9,7 +9,7 @@ use super::scalar;
 use super::suggest::{any_of, did_you_mean};
 use super::windows::windows;
 use crate::model::{
-    Drift, EnvironmentSync, ImagePolicy, Json, OnFailure, RolloutPolicy, SyncPolicy, WhenMoved,
+    Drift, EnvironmentSync, ImagePolicy, Json, OnFailure, RolloutPolicy, Severity, SyncPolicy, WhenMoved,
 };
 use crate::shape::api::{Api, Shape, Type};
 use crate::shape::layout::{DRIFT, ON_FAILURE, WHEN_MOVED};
@@ -17,7 +17,7 @@ use crate::shape::layout::{DRIFT, ON_FAILURE, WHEN_MOVED};
 pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
 pub const SYNC_FIELDS: [&str; 5] = ["drift", "prune", "replace", "ignore", "windows"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 3] = ["prune", "pruneMaxPercent", "windows"];
-pub const IMAGES_FIELDS: [&str; 2] = ["whenMoved", "writeBack"];
+pub const IMAGES_FIELDS: [&str; 3] = ["whenMoved", "writeBack", "blockSeverity"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -47,7 +47,9 @@ pub fn images(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Imag
     });
     let write_back =
         fields.scalar("writeBack", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
-    ImagePolicy { when_moved, write_back }
+    let severity = fields.scalar("blockSeverity", &one_of(&Severity::ALL.map(Severity::word)), diagnostics);
+    let block_severity = severity.as_ref().and_then(Json::as_str).and_then(Severity::read);
+    ImagePolicy { when_moved, write_back, block_severity }
 }
 
 /// The sections of a spec that `ignore` may point into.

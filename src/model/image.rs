@@ -19,6 +19,63 @@ pub struct ImagePolicy {
     pub when_moved: Option<WhenMoved>,
     /// Whether a newer tag is committed to Git, where a manifest names both its tag and a range; likewise.
     pub write_back: Option<bool>,
+    /// An image with a finding as severe as this, or worse, is not deployed; nor one that was not scanned.
+    pub block_severity: Option<Severity>,
+}
+
+/// How bad a finding is, in ECR's words.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageScanFinding.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Informational,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    pub const ALL: [Severity; 5] =
+        [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Informational];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Informational => "INFORMATIONAL",
+            Severity::Low => "LOW",
+            Severity::Medium => "MEDIUM",
+            Severity::High => "HIGH",
+            Severity::Critical => "CRITICAL",
+        }
+    }
+
+    pub fn read(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.word() == word)
+    }
+}
+
+/// What ECR's scan of an image says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// How many findings of each severity there are.
+    Done(BTreeMap<Severity, u64>),
+    /// Why there is none.
+    NotDone(String),
+}
+
+impl Scan {
+    /// Why an image is not to be deployed, if it is not.
+    pub fn refusal(&self, block: Severity) -> Option<String> {
+        match self {
+            Scan::Done(counts) => {
+                let severe =
+                    counts.iter().rev().filter(|(severity, count)| **severity >= block && **count > 0);
+                let told: Vec<String> =
+                    severe.map(|(severity, count)| format!("{count} {}", severity.word())).collect();
+                (!told.is_empty()).then(|| format!("its scan found {}", told.join(", ")))
+            }
+            Scan::NotDone(why) => Some(format!("it is not known what a scan would find: {why}")),
+        }
+    }
 }
 
 impl ImagePolicy {
@@ -32,6 +89,7 @@ impl ImagePolicy {
         Self {
             when_moved: self.when_moved.or(environment.when_moved),
             write_back: self.write_back.or(environment.write_back),
+            block_severity: self.block_severity.or(environment.block_severity),
         }
     }
 }
@@ -44,6 +102,8 @@ pub enum ImageAnswer {
         digest: String,
         /// Which tag was chosen, where a range is asked for.
         choice: Option<Choice>,
+        /// `None`: nobody asked for it.
+        scan: Option<Scan>,
         /// `linux/amd64`, of an image that is a list of platforms; of others only their configuration tells.
         platforms: Vec<String>,
     },
@@ -109,11 +169,32 @@ pub struct NamedImage {
 /// What is wrong with an image that a service names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageTrouble {
-    NoTag { name: String, nearest: Vec<String> },
-    NoneFits { name: String, has: Vec<String> },
-    NoRepository { name: String },
-    Unreadable { name: String, why: String },
-    OtherPlatform { name: String, has: Vec<String>, wanted: String },
+    NoTag {
+        name: String,
+        nearest: Vec<String>,
+    },
+    NoneFits {
+        name: String,
+        has: Vec<String>,
+    },
+    NoRepository {
+        name: String,
+    },
+    Unreadable {
+        name: String,
+        why: String,
+    },
+    OtherPlatform {
+        name: String,
+        has: Vec<String>,
+        wanted: String,
+    },
+    /// What was found, or that nobody knows.
+    Findings {
+        name: String,
+        tag: Option<String>,
+        why: String,
+    },
 }
 
 impl NamedImage {
@@ -177,7 +258,8 @@ impl ImageTrouble {
             | ImageTrouble::NoneFits { name, .. }
             | ImageTrouble::NoRepository { name }
             | ImageTrouble::Unreadable { name, .. }
-            | ImageTrouble::OtherPlatform { name, .. } => without_registry(name),
+            | ImageTrouble::OtherPlatform { name, .. }
+            | ImageTrouble::Findings { name, .. } => without_registry(name),
         }
     }
 }
@@ -206,6 +288,13 @@ impl fmt::Display for ImageTrouble {
                 write!(f, "there is no repository `{repository}` in {registry}")
             }
             ImageTrouble::Unreadable { why, .. } => write!(f, "can't look at image `{image}`: {why}"),
+            ImageTrouble::Findings { name, tag: Some(tag), why } => {
+                let (repository, _) = range_of(name).unwrap_or((name, ""));
+                write!(f, "image `{}:{tag}` is not deployed: {why}", without_registry(repository))
+            }
+            ImageTrouble::Findings { tag: None, why, .. } => {
+                write!(f, "image `{image}` is not deployed: {why}")
+            }
             ImageTrouble::OtherPlatform { has, wanted, .. } => {
                 write!(f, "image `{image}` is for {}, and the task runs on {wanted}", has.join(" and "))
             }

@@ -45,8 +45,8 @@ pub use gate::{
 pub use holder::Holder;
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
 pub use image::{
-    Choice, ImageAnswer, ImageAnswers, ImageId, ImagePolicy, ImageTrouble, NamedImage, Proposal, by_range,
-    ecr_image, images_in, range_of, without_registry,
+    Choice, ImageAnswer, ImageAnswers, ImageId, ImagePolicy, ImageTrouble, NamedImage, Proposal, Scan,
+    Severity, by_range, ecr_image, images_in, range_of, without_registry,
 };
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,

@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::parallel::{Read, in_parallel, read};
 use crate::aws::{Error, IMAGES_MAX, Reader};
-use crate::model::{Choice, ImageAnswer, ImageAnswers, ImageId, Json, Repository, TagRange, ecr_image};
+use crate::model::{
+    Choice, ImageAnswer, ImageAnswers, ImageId, Json, Repository, Scan, Severity, TagRange, ecr_image,
+};
 
 /// Tags that are named to somebody who named one that is not there.
 const NEAREST_MAX: usize = 3;
@@ -16,16 +18,23 @@ const KNOWN_MAX: usize = 10_000;
 /// Looks at images, and remembers what can't change.
 #[derive(Debug, Default)]
 pub struct Images {
-    /// `linux/amd64`, by digest.
-    platforms: Mutex<BTreeMap<String, Vec<String>>>,
+    /// `linux/amd64` and the digest of the image for it, by the digest of the list.
+    platforms: Mutex<BTreeMap<String, Vec<(String, String)>>>,
+    /// Scans that are done and found nothing severe.
+    scans: Mutex<BTreeMap<String, Scan>>,
 }
 
 /// Names as they are written, by their tags.
 type Asked = BTreeMap<String, Vec<String>>;
 
 impl Images {
-    /// Asks ECR for the meaning of each name. Never fails: what could not be read says so.
-    pub async fn look(&self, reader: &Reader, names: &BTreeSet<String>) -> ImageAnswers {
+    /// Asks ECR for the meaning of each name, and what scans of some of them say. Never fails: what could not be read says so.
+    pub async fn look(
+        &self,
+        reader: &Reader,
+        names: &BTreeSet<String>,
+        scanned: &BTreeSet<String>,
+    ) -> ImageAnswers {
         let mut asked: BTreeMap<Repository, Asked> = BTreeMap::new();
         for name in names {
             if let Some((repository, ImageId::Tag(tag))) = ecr_image(name) {
@@ -33,12 +42,25 @@ impl Images {
             }
         }
         let reads: Vec<Read<'_, ImageAnswers>> =
-            asked.iter().map(|(repository, tags)| read(self.of(reader, repository, tags))).collect();
+            asked.iter().map(|(repository, tags)| read(self.of(reader, repository, tags, scanned))).collect();
         in_parallel(reads).await.into_iter().flatten().collect()
     }
 
-    async fn of(&self, reader: &Reader, repository: &Repository, asked: &Asked) -> ImageAnswers {
-        let by_tag = self.meanings(reader, repository, asked).await;
+    async fn of(
+        &self,
+        reader: &Reader,
+        repository: &Repository,
+        asked: &Asked,
+        scanned: &BTreeSet<String>,
+    ) -> ImageAnswers {
+        let mut by_tag = self.meanings(reader, repository, asked).await;
+        for (tag, names) in asked {
+            if names.iter().any(|name| scanned.contains(name))
+                && let Some(ImageAnswer::Found { digest, scan, .. }) = by_tag.get_mut(tag)
+            {
+                *scan = Some(self.scan(reader, repository, digest).await);
+            }
+        }
         let named = asked.iter().flat_map(|(tag, names)| names.iter().map(move |name| (tag, name)));
         named.filter_map(|(tag, name)| Some((name.clone(), by_tag.get(tag)?.clone()))).collect()
     }
@@ -62,8 +84,9 @@ impl Images {
         };
         let answer = |meant: Meant| match meant {
             Meant::Image { digest, choice } => {
-                let platforms = platforms.get(&digest).cloned().unwrap_or_default();
-                ImageAnswer::Found { digest, choice, platforms }
+                let platforms = platforms.get(&digest).into_iter().flatten();
+                let platforms = platforms.map(|(platform, _)| platform.clone()).collect();
+                ImageAnswer::Found { digest, choice, scan: None, platforms }
             }
             Meant::NoTag { nearest } => ImageAnswer::NoTag { nearest },
             Meant::NoneFits { has } => ImageAnswer::NoneFits { has },
@@ -78,7 +101,7 @@ impl Images {
         reader: &Reader,
         repository: &Repository,
         digests: &BTreeSet<&str>,
-    ) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    ) -> Result<BTreeMap<String, Vec<(String, String)>>, Error> {
         let known = || self.platforms.lock().unwrap_or_else(PoisonError::into_inner);
         let unknown: Vec<&str> = {
             let known = known();
@@ -96,6 +119,63 @@ impl Images {
         let of = |digest: &&str| Some(((*digest).to_owned(), known.get(*digest)?.clone()));
         Ok(digests.iter().filter_map(of).collect())
     }
+}
+
+impl Images {
+    /// What the scan of an image says; of a list of platforms, those of its images together.
+    async fn scan(&self, reader: &Reader, repository: &Repository, digest: &str) -> Scan {
+        let known = || self.scans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scan) = known().get(digest) {
+            return scan.clone();
+        }
+        let members: Vec<String> = {
+            let platforms = self.platforms.lock().unwrap_or_else(PoisonError::into_inner);
+            platforms.get(digest).into_iter().flatten().map(|(_, digest)| digest.clone()).collect()
+        };
+        let images = if members.is_empty() { vec![digest.to_owned()] } else { members };
+        let mut counts: BTreeMap<Severity, u64> = BTreeMap::new();
+        for image in &images {
+            match of_scan(reader.scan(repository, image).await) {
+                Scan::Done(found) => {
+                    for (severity, count) in found {
+                        let most = counts.entry(severity).or_default();
+                        *most = count.max(*most);
+                    }
+                }
+                not_done @ Scan::NotDone(_) => return not_done,
+            }
+        }
+        let scan = Scan::Done(counts);
+        // What was found to be severe may be mended or suppressed: it is asked for again.
+        if scan.refusal(Severity::High).is_none() {
+            let mut known = known();
+            if known.len() >= KNOWN_MAX {
+                known.clear();
+            }
+            known.insert(digest.to_owned(), scan.clone());
+        }
+        scan
+    }
+}
+
+/// What an answer says of a scan.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageScanStatus.html>
+fn of_scan(answer: Result<Json, Error>) -> Scan {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) if error.code.as_deref() == Some("ScanNotFoundException") => {
+            return Scan::NotDone("it was not scanned".to_owned());
+        }
+        Err(error) => return Scan::NotDone(error.to_string()),
+    };
+    let status = answer["imageScanStatus"]["status"].as_str().unwrap_or_default();
+    // ACTIVE is Inspector's word for an image that it watches.
+    if !["COMPLETE", "ACTIVE"].contains(&status) {
+        return Scan::NotDone(format!("its scan is {status}"));
+    }
+    let counts = answer["imageScanFindings"]["findingSeverityCounts"].as_object();
+    let count = |(word, count): (&String, &Json)| Some((Severity::read(word)?, count.as_u64()?));
+    Scan::Done(counts.into_iter().flatten().filter_map(count).collect())
 }
 
 /// What a tag, or a range of tags, is for.
@@ -187,14 +267,15 @@ fn chosen(range: &TagRange, there: &BTreeMap<String, String>) -> Meant {
     Meant::Image { digest: digest.clone(), choice: Some(Choice { tag: tag.to_owned(), runner_up }) }
 }
 
-/// The platforms of a list; none of an image that is no list.
-fn platforms_of(manifest: &Json) -> Vec<String> {
+/// The platforms of a list, each with its image; none of an image that is no list.
+fn platforms_of(manifest: &Json) -> Vec<(String, String)> {
     let list = manifest["manifests"].as_array().into_iter().flatten();
     let platform = |entry: &Json| {
         let (os, architecture) =
             (entry["platform"]["os"].as_str()?, entry["platform"]["architecture"].as_str()?);
+        let digest = entry["digest"].as_str().unwrap_or_default().to_owned();
         // Attestations are in the list as `unknown/unknown`.
-        (os != "unknown").then(|| format!("{os}/{architecture}"))
+        (os != "unknown").then(|| (format!("{os}/{architecture}"), digest))
     };
     list.filter_map(platform).collect()
 }

@@ -206,6 +206,9 @@ fn images(troubles: &[ImageTrouble]) -> (&'static str, &'static str) {
             "nothing is deployed by a tag that can't be looked at; deploy/iam/plan.json has the statement that \
              allows it, and with `images.whenMoved: ignore` nobody looks",
         ),
+        Some(ImageTrouble::Findings { .. }) => {
+            ("ImageFindings", "push one that is mended, or that is scanned; or change `images.blockSeverity`")
+        }
         Some(ImageTrouble::OtherPlatform { .. }) => {
             ("ImageOfAnotherPlatform", "build it for that platform, or change `runtimePlatform`")
         }

@@ -14,6 +14,7 @@ use serde_json::{Map, json};
 use super::api::Api;
 use super::layout;
 use crate::model::Json;
+use crate::model::Severity;
 use aws::Writer;
 
 /// What stands for "some text with a variable in it".
@@ -348,12 +349,15 @@ fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, exampl
 
 fn images() -> Json {
     let when_moved = or_variable(json!({ "enum": layout::WHEN_MOVED }));
+    let severity = or_variable(json!({ "enum": Severity::ALL.map(Severity::word) }));
     section(
         "images",
         "What tags of images in ECR mean. What is registered is `repository:tag@digest`.",
         json!({
             "whenMoved": described(when_moved, "a tag that means another image by now stays what it was (pin), is \
                 rolled out (follow), or nobody looks, and ECS finds out at each deployment (ignore); left out: pin"),
+            "blockSeverity": described(severity, "an image with a finding as severe as this, or worse, in ECR's scan is not \
+                deployed, and neither is one that was not scanned; left out: nobody looks"),
             "writeBack": described(plain("boolean"), "whether `run` commits a newer tag to Git, where `image` has both \
                 `tags` and `tag`; left out: false"),
         }),

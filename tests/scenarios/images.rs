@@ -22,7 +22,8 @@ fn image(tag: &str) -> String {
 /// What is asked for, with what ECR says of its images now.
 async fn looked_at(world: &World, desired: &Desired) -> Wish {
     let names = manifest::images(desired);
-    let images = Images::default().look(&world.aws().await.reader(), &names).await;
+    let images =
+        Images::default().look(&world.aws().await.reader(), &names, &manifest::scanned(desired)).await;
     Arc::new(Desired { images, ..desired.clone() })
 }
 
@@ -420,4 +421,50 @@ async fn a_tag_beside_its_range_runs_and_newer_ones_are_told() {
         1.5.0 is the newest of `>=1.4 <2` in api, 1.4.9 the one before; to take it, write it into service-0.yaml:12
     Nothing to do, 1 unchanged.
     ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_with_severe_findings_is_not_deployed_and_one_without_a_scan_is_not_taken_for_clean() {
+    const BLOCK: &str = "  images: {blockSeverity: HIGH}\n";
+    let mut world = World::new().await;
+    for (tag, findings) in
+        [("1", json!({})), ("2", json!({"CRITICAL": 1, "HIGH": 3, "LOW": 9})), ("3", json!({"MEDIUM": 7}))]
+    {
+        let digest = push(&world, tag, &json!({"build": tag, "findings": findings}));
+        if tag != "1" {
+            ecr(&world, "StartImageScan", json!({"imageId": {"imageDigest": digest}}));
+        }
+    }
+    for (tag, expected) in [
+        (
+            "1",
+            "! api           held: image `api:1` is not deployed: it is not known what a scan would find: it was not scanned",
+        ),
+        ("2", "! api           held: image `api:2` is not deployed: its scan found 1 CRITICAL, 3 HIGH"),
+    ] {
+        let wish = commit(&mut world, service_with("api", &image(tag), BLOCK)).await;
+        let told = held(&world, &wish).await;
+        assert_eq!(told.lines().next(), Some(expected), "{told}");
+        world.take_calls();
+        world.settle(&wish).await;
+        assert_eq!(mutating(&world.take_calls()), Vec::<String>::new());
+    }
+    let wish = commit(&mut world, service_with("api", &image("3"), BLOCK)).await;
+    world.settle(&wish).await;
+    assert!(runs(&world).await.starts_with(&image("3@sha256:")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_list_of_platforms_the_images_in_it_are_what_was_scanned() {
+    let mut world = World::new().await;
+    let arm = push(&world, "arm", &json!({"build": "arm", "findings": {"HIGH": 1}}));
+    let amd = push(&world, "amd", &json!({"build": "amd"}));
+    for digest in [&arm, &amd] {
+        ecr(&world, "StartImageScan", json!({"imageId": {"imageDigest": digest}}));
+    }
+    let entry = |architecture: &str, digest: &str| json!({"digest": digest, "platform": {"os": "linux", "architecture": architecture}});
+    push(&world, "1", &json!({"manifests": [entry("arm64", &arm), entry("amd64", &amd)]}));
+    let wish =
+        commit(&mut world, service_with("api", &image("1"), "  images: {blockSeverity: HIGH}\n")).await;
+    assert!(held(&world, &wish).await.contains("its scan found 1 HIGH"));
 }

@@ -118,6 +118,19 @@ impl Reader {
         Ok(list(&mut answer["images"]).into_iter().filter_map(manifest).collect())
     }
 
+    /// DescribeImageScanFindings of one image: the status, and the number of findings by their severity.
+    pub async fn scan(&self, repository: &Repository, digest: &str) -> Result<Json, Error> {
+        let attempt = format!("read the scan of an image of repository `{}`", repository.name);
+        let call = Call::new("ecr:DescribeImageScanFindings", Category::Other, attempt);
+        // The counts are all that is wanted, and they are on every page.
+        let body = json!({
+            "registryId": repository.account, "repositoryName": repository.name,
+            "imageId": {"imageDigest": digest}, "maxResults": 1,
+        });
+        self.ecr(&call, repository, "AmazonEC2ContainerRegistry_V20150921.DescribeImageScanFindings", body)
+            .await
+    }
+
     async fn ecr(
         &self,
         call: &Call,
