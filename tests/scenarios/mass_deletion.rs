@@ -115,6 +115,7 @@ impl Story {
             environment: None,
             look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
             look_at_images: Arc::new(|_| Box::pin(async { Default::default() })),
+            leads: Arc::default(),
             every: Duration::from_secs(30),
             looks: Looks::default(),
             journal: self.world.journal.clone(),
