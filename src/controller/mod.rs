@@ -13,6 +13,7 @@ mod scheduled_task;
 mod settle;
 mod state;
 mod sweep;
+mod taking_back;
 mod watch;
 
 pub use pass::{Engine, Next};

@@ -12,9 +12,9 @@ use crate::ledger;
 use crate::model::{
     Again, Desired, DesiredService, EcsService, Environment, Failure, Gate, GoingBack, IntentKind,
     LiveService, Ownership, Part, Quarantine, Request, Rollout, RolloutKind, ServiceRecord,
-    TaskDefinitionArn, Watched, Workload, tag,
+    TaskDefinitionArn, Watched, tag,
 };
-use crate::plan::{self, Action, Decision, Extent, Gateway, Hooks, ServicePlan, Step};
+use crate::plan::{self, Action, Decision, Extent, Gateway, ServicePlan, Step};
 use crate::rollout::{self, RollBack};
 
 impl Engine {
@@ -259,20 +259,10 @@ impl Engine {
         keys: Vec<String>,
     ) -> Result<(), ledger::Error> {
         let steps = vec![Step { action: Action::UntagService { keys }, because: Vec::new() }];
-        let plan = ServicePlan {
-            service: service.key.clone(),
-            workload: Workload::Service,
-            digest: service.digest.clone(),
-            decision: Decision::Change { differences: Vec::new(), steps },
-            quiet: Vec::new(),
-            hooks: Hooks::default(),
-            // It applies nothing of what Git asks for.
-            extent: Extent::Override,
-            left_git: None,
-            replaces: None,
-            kept_drift: Vec::new(),
-            images: Default::default(),
-        };
+        let decision = Decision::Change { differences: Vec::new(), steps };
+        let whole = ServicePlan::of(service.key.clone(), service.digest.clone(), decision);
+        // It applies nothing of what Git asks for.
+        let plan = ServicePlan { extent: Extent::Override, ..whole };
         let work = Work {
             plan: &plan,
             task_definition_digest: &service.task_definition_digest,

@@ -11,7 +11,7 @@ use super::*;
 use crate::aws::stub::{Reply, Seen, Stub};
 use crate::ledger::{LedgerView, Place};
 use crate::model::{
-    DesiredService, Json, LiveService, Origins, Part, RolloutPolicy, ServiceRecord, SyncPolicy, Workload, tag,
+    DesiredService, Json, LiveService, Origins, Part, RolloutPolicy, ServiceRecord, SyncPolicy, tag,
 };
 use crate::plan::RevisionSource;
 
@@ -100,6 +100,10 @@ impl Stage {
         self.attempt(stub, live, kind, actions).await.unwrap()
     }
 
+    fn plan(&self, decision: Decision) -> ServicePlan {
+        ServicePlan::of(self.desired.key.clone(), self.desired.digest.clone(), decision)
+    }
+
     async fn attempt(
         &self,
         stub: &Stub,
@@ -108,19 +112,7 @@ impl Stage {
         actions: Vec<Action>,
     ) -> Result<Execution, ledger::Error> {
         let steps = actions.into_iter().map(|action| Step { action, because: Vec::new() }).collect();
-        let plan = ServicePlan {
-            service: self.desired.key.clone(),
-            workload: Workload::Service,
-            digest: self.desired.digest.clone(),
-            decision: Decision::Change { differences: Vec::new(), steps },
-            quiet: Vec::new(),
-            hooks: crate::plan::Hooks::default(),
-            extent: Extent::Whole,
-            left_git: None,
-            replaces: None,
-            kept_drift: Vec::new(),
-            images: Default::default(),
-        };
+        let plan = self.plan(Decision::Change { differences: Vec::new(), steps });
         let back_to = arn(1);
         let work = Work {
             plan: &plan,
@@ -419,19 +411,7 @@ async fn a_lock_that_is_lost_while_a_call_waits_for_its_turn_is_noticed() {
 async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
     let stage = Stage::new();
     let stub = Stub::new(healthy);
-    let plan = ServicePlan {
-        service: stage.desired.key.clone(),
-        workload: Workload::Service,
-        digest: stage.desired.digest.clone(),
-        decision: Decision::Unchanged,
-        quiet: Vec::new(),
-        hooks: crate::plan::Hooks::default(),
-        extent: Extent::Whole,
-        left_git: None,
-        replaces: None,
-        kept_drift: Vec::new(),
-        images: Default::default(),
-    };
+    let plan = stage.plan(Decision::Unchanged);
     let live = live();
     let work = Work {
         plan: &plan,
@@ -456,19 +436,7 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
     let stage = Stage::new();
     stage.intend(IntentKind::Scale, 0);
     let stub = Stub::new(healthy);
-    let plan = ServicePlan {
-        service: stage.desired.key.clone(),
-        workload: Workload::Service,
-        digest: stage.desired.digest.clone(),
-        decision: Decision::Unchanged,
-        quiet: Vec::new(),
-        hooks: crate::plan::Hooks::default(),
-        extent: Extent::Whole,
-        left_git: None,
-        replaces: None,
-        kept_drift: Vec::new(),
-        images: Default::default(),
-    };
+    let plan = stage.plan(Decision::Unchanged);
     let live = live();
     let work = Work {
         plan: &plan,

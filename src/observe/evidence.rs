@@ -107,7 +107,8 @@ impl Observer {
         if service.shifts_traffic() {
             live.deployments = deployments.await;
             live.staged = self.staged(service, rollout, &live.deployments).await;
-            let staged = live.staged.present().filter(|staged| !staged.status.is_terminal());
+            // When it has ended well, its gates ask for the same targets: production points at green for good.
+            let staged = live.staged.present().filter(|staged| gated || !staged.status.is_terminal());
             let green = match staged {
                 Some(staged) => self.green_groups(want, staged).await,
                 None => Vec::new(),

@@ -153,7 +153,7 @@ impl Observer {
             in_parallel(details),
             self.targets_left(departing, &services),
             self.service_revisions(wants, &services),
-            self.alarms(wants, &services)
+            self.alarms(wants, &services, now)
         );
         scaling.extend(targets);
         let left = departing.iter().map(|it| (it.key.clone(), LiveService::absent()));

@@ -9,8 +9,8 @@ use super::ignore::with_ignored;
 use super::task_definition::{Comparison, Wanted, compare_contents, source_of};
 use super::unanswered::held_by_unanswered;
 use super::{
-    Action, Cause, Consequence, Decision, Difference, Extent, Held, Hooks, Quiet, RevisionSource,
-    ServicePlan, body, lookups, tolerance,
+    Action, Cause, Consequence, Decision, Difference, Held, Quiet, RevisionSource, ServicePlan, body,
+    lookups, tolerance,
 };
 use crate::model::{
     DesiredScheduledTask, Digest, Environment, FieldPath, Json, LiveScheduledTask, Ownership, Part, Revision,
@@ -43,17 +43,9 @@ pub fn plan_scheduled_task(
     let look = Look { desired, live, record, environment, installation, revision, now };
     let (decision, quiet) = decide(look);
     ServicePlan {
-        service: desired.key.clone(),
         workload: Workload::ScheduledTask,
-        digest: desired.digest.clone(),
-        decision,
         quiet,
-        hooks: Hooks::default(),
-        extent: Extent::Whole,
-        left_git: None,
-        replaces: None,
-        kept_drift: Vec::new(),
-        images: Default::default(),
+        ..ServicePlan::of(desired.key.clone(), desired.digest.clone(), decision)
     }
 }
 

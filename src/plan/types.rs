@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::{Action, Opening, Replacement, RevisionSource, Step};
 use crate::model::{
-    Digest, FieldPath, HookStage, ImageTrouble, Json, KeptDrift, LookedUp, Moved, Origin, Quarantine,
-    Request, Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
+    Digest, FieldPath, GatePolicy, HookStage, ImageTrouble, Json, KeptDrift, LookedUp, Moved, Origin,
+    Quarantine, Request, Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp,
+    Workload, tag,
 };
 use crate::shape::rules::{Effect, Source};
 
@@ -53,11 +54,13 @@ pub struct ServicePlan {
     pub images: BTreeMap<String, String>,
 }
 
-/// The hooks of a change that are not done yet, in order.
+/// The hooks of a change that are not done yet, in order, and the gates between them.
 #[derive(Clone, Debug, Default)]
 pub struct Hooks {
     /// To be done before the first step that concerns the service itself.
     pub before: Vec<PlannedHook>,
+    /// What judges the deployment, if the change starts one.
+    pub gates: Vec<GatePolicy>,
     /// To be done when the deployment has completed.
     pub after: Vec<PlannedHook>,
 }
@@ -178,6 +181,8 @@ pub enum Held {
     RefusedByEcs { fields: Vec<(FieldPath, &'static str)> },
     /// Images that it names can't be had: a deployment would only fail.
     Image { troubles: Vec<ImageTrouble> },
+    /// Alarms that its gates name are not in CloudWatch: nobody could judge the deployment.
+    AlarmsMissing { names: Vec<String> },
     /// An earlier call was never answered: should it come late, it would undo this one, or double it.
     Unanswered { call: &'static str, asked_at: Timestamp, until: Timestamp },
     /// A service it depends on is not settled yet.
@@ -209,6 +214,7 @@ impl Held {
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
             | Held::Image { .. }
+            | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::RolloutInFlight { .. }
             | Held::HookRunning { .. }
@@ -432,6 +438,23 @@ impl Kept {
 }
 
 impl ServicePlan {
+    /// A plan for a service of which nothing else is to be told.
+    pub fn of(service: ServiceKey, digest: Digest, decision: Decision) -> Self {
+        Self {
+            service,
+            workload: Workload::Service,
+            digest,
+            decision,
+            quiet: Vec::new(),
+            hooks: Hooks::default(),
+            extent: Extent::Whole,
+            left_git: None,
+            replaces: None,
+            kept_drift: Vec::new(),
+            images: BTreeMap::new(),
+        }
+    }
+
     /// Whether a service runs what Git asks for already, and only our tags are missing on it.
     pub fn adopts(&self) -> bool {
         let Decision::Change { differences, steps } = &self.decision else { return false };

@@ -32,6 +32,7 @@ mod second_thoughts;
 mod steady;
 pub(crate) mod story;
 mod strategies;
+mod strategy_gates;
 mod transcripts;
 mod unanswered;
 mod windows;

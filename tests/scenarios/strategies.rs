@@ -11,14 +11,14 @@ use super::transcripts::{plan, since};
 use crate::world::{World, service};
 
 /// Two target groups, and the rule that shares the traffic out between them.
-struct Pair {
+pub(super) struct Pair {
     blue: String,
     green: String,
     rule: String,
 }
 
 impl Pair {
-    fn of(world: &World) -> Self {
+    pub(super) fn of(world: &World) -> Self {
         let elb = |operation: &str, input: Value| {
             world.set_up(|account, runtime| simulator::elb::call(account, runtime, operation, &input))
         };
@@ -42,7 +42,7 @@ impl Pair {
     }
 
     /// The service `ix` that runs this image, with these lines in `deploymentConfiguration`.
-    fn manifest(&self, image: &str, configuration: &str) -> String {
+    pub(super) fn manifest(&self, image: &str, configuration: &str) -> String {
         let Self { blue, green, rule } = self;
         let balancers = format!(
             "    loadBalancers:
@@ -69,7 +69,7 @@ impl Pair {
     }
 
     /// Weights for (blue, green), as DescribeRules shows them.
-    fn weights(&self, world: &World) -> (i64, i64) {
+    pub(super) fn weights(&self, world: &World) -> (i64, i64) {
         let input = json!({"RuleArns": [self.rule]});
         let rules =
             world.set_up(|account, runtime| simulator::elb::call(account, runtime, "DescribeRules", &input));
@@ -245,7 +245,7 @@ async fn an_alarm_during_the_canary_quarantines_the_digest_and_names_the_alarm()
     08:01:20  failed     ix:2 did not go through: CloudWatch alarm ix-errors is in ALARM (gate: ECS alarms)
     08:01:20  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:01:25  rollback   ix runs ix:1 again, 2 of 2 running, after 5 s
-    08:01:25  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+    08:01:25  report     ix set off an alarm of its deployment with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
                 likely cause   CloudWatch alarm ix-errors is in ALARM
                 what changed   image "app:1" -> "app:2"
@@ -304,7 +304,7 @@ async fn a_function_that_says_no_half_way_is_named_as_the_cause() {
     08:02:45  progress   ix 2 of 2 new tasks healthy
     08:02:50  update     ix in place: deploymentConfiguration set, no deployment
     08:02:50  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
-    08:02:50  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+    08:02:50  report     ix did not get past a lifecycle hook with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
                 likely cause   lifecycle hook smoke failed
                 what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{hookTargetArn: "arn:aws:lambda:eu-west-1:1234…
@@ -366,7 +366,7 @@ async fn an_aborted_deployment_is_quarantined_as_stopped_by_hand() {
     08:01:25  progress   ix 2 of 2 new tasks healthy
     08:01:30  update     ix in place: deploymentConfiguration set, no deployment
     08:01:30  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
-    08:01:30  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+    08:01:30  report     ix was stopped by hand on its way to main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
                 likely cause   stopped by hand
                 what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{lifecycleStages: ["POST_SCALE_UP"], targetTyp…
@@ -393,7 +393,7 @@ async fn a_pause_that_nobody_answers_is_a_failure_of_its_own() {
     08:31:00  progress   ix 2 of 2 new tasks healthy
     08:31:05  update     ix in place: deploymentConfiguration set, no deployment
     08:31:05  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
-    08:31:05  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+    08:31:05  report     ix did not get past a lifecycle hook with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
                 likely cause   nobody answered the pause until 08:30
                 what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{lifecycleStages: ["POST_SCALE_UP"], targetTyp…
@@ -403,4 +403,28 @@ async fn a_pause_that_nobody_answers_is_a_failure_of_its_own() {
     08:31:05  held       ix@3e9b… until Git changes it; failed on 2027-01-15 08:30: nobody answered the pause until 08:30
     "#);
     assert_eq!(world.runs("ix").await, "ix:1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_never_ends_is_too_late_and_nothing_that_did_not_come_up() {
+    let hooked = "strategy: BLUE_GREEN
+        bakeTimeInMinutes: 0
+        lifecycleHooks: [{hookTargetArn: 'arn:aws:lambda:eu-west-1:123456789012:function:smoke', \
+        roleArn: 'arn:aws:iam::123456789012:role/hooks', lifecycleStages: [POST_SCALE_UP]}]";
+    let (world, pair, wish) = next(hooked, "app:2").await;
+    world.simulator.with_world(|account| {
+        let function = "arn:aws:lambda:eu-west-1:123456789012:function:smoke";
+        let answers = VecDeque::from([HookAnswer::InProgress; 20]);
+        account.ecs.functions.insert(function.to_owned(), answers);
+    });
+    world.settle(&wish).await;
+    let told = world.told();
+    for line in [
+        "ix:2 did not go through: it took too long: lifecycle hook smoke runs at POST_SCALE_UP (gate: deadline)",
+        "ix was not deployed in time with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.",
+        "still at POST_SCALE_UP after 2 m",
+    ] {
+        assert!(told.contains(line), "no {line:?} in\n{told}");
+    }
+    assert_eq!((pair.weights(&world), world.runs("ix").await), ((100, 0), "ix:1".to_owned()));
 }

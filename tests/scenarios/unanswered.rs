@@ -77,6 +77,28 @@ async fn an_update_that_takes_effect_late_undoes_no_newer_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deletion_waits_for_an_update_that_may_come_late_and_start_tasks_again() {
+    for late in LATE {
+        let mut world = World::new().await;
+        world.environment = "sync: {prune: true}".to_owned();
+        let operator = world.operator().await;
+        let first = world.commit(&[service("keeper", "app:1"), service("api", "app:1")]);
+        world.settle_with(&operator, &first).await;
+        let second = world.commit(&[service("keeper", "app:1"), service("api", "app:2")]);
+        world.delay("UpdateService");
+        world.run_for(&operator, &second, seconds(9)).await;
+        let without = world.commit(&[service("keeper", "app:1")]);
+        world.run_for(&operator, &without, seconds(late)).await;
+        assert_eq!(world.service("api").await["desiredCount"], 2, "{late} s: {}", world.told());
+        world.arrive("UpdateService").await;
+        world.simulator.clear_fault();
+        world.settle_with(&operator, &without).await;
+        assert_eq!(world.service("api").await["status"], "INACTIVE", "{late} s: {}", world.told());
+        assert_eq!(world.told().matches("-> 0 tasks").count(), 1, "{late} s: {}", world.told());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_same_update_is_asked_for_again_at_once() {
     let mut world = World::new().await;
     let operator = world.operator().await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::conditions::{self, condition};
 use super::{Condition, ConditionKind, LedgerStatus, ServiceStatus, Status, Truth, Wanted};
 use crate::model::{Digest, Environment, Live, LiveService, ServiceKey, ServiceRecord, Timestamp, Workload};
-use crate::plan::{Decision, Extent, Held, Hooks, ServicePlan};
+use crate::plan::{Decision, Held, ServicePlan};
 
 /// Folds what is known of the services that the ledger has. `why`: what Git wants can't be told.
 pub fn fold_without_git(
@@ -47,19 +47,8 @@ fn service_status(
     };
     let failed = record.quarantine.as_ref().map(|quarantine| &quarantine.digest);
     let digest = failed.or(record.applied.as_ref().map(|applied| &applied.digest));
-    let planned = ServicePlan {
-        service: key.clone(),
-        workload: Workload::Service,
-        digest: digest.cloned().unwrap_or_else(|| Digest::from_tag("")),
-        decision,
-        quiet: Vec::new(),
-        hooks: Hooks::default(),
-        extent: Extent::Whole,
-        left_git: None,
-        replaces: None,
-        kept_drift: Vec::new(),
-        images: Default::default(),
-    };
+    let digest = digest.cloned().unwrap_or_else(|| Digest::from_tag(""));
+    let planned = ServicePlan::of(key.clone(), digest, decision);
     let mut status = conditions::service_status(&planned, live, record);
     let healthy = status.condition(ConditionKind::Healthy).filter(|healthy| healthy.truth == Truth::Unknown);
     let unreadable = healthy.map(|healthy| format!("{}; ", healthy.message)).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::rollout::diagnose::{bad_tasks, summary};
 const TASKS_FOR_ONE: i64 = 10;
 
 pub(super) fn judge(case: &Case<'_>, bakes: Duration) -> Opinion {
-    let end = case.completed_at.plus(bakes);
+    let end = case.counted_from().plus(bakes);
     let stopped: Vec<&StoppedTask> = bad_tasks(case.live, case.rollout)
         .into_iter()
         .filter(|task| (case.completed_at..=end).contains(&task.stopped_at))

@@ -16,7 +16,7 @@ pub(super) fn judge(case: &Case<'_>, place: usize, gate: &HttpGate) -> Opinion {
     if newest.is_none_or(|check| wrong_with(check, gate).is_some()) {
         return case.wait_or_fail(format!("GET {} was not asked yet", gate.url));
     }
-    let end = case.completed_at.plus(gate.lasts.max(case.bake_time()));
+    let end = case.counted_from().plus(gate.lasts.max(case.bake_time()));
     match case.now >= end {
         true => Opinion::Pass,
         false => Opinion::Wait {

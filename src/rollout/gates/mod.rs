@@ -2,7 +2,8 @@
 //! the time.
 //!
 //! ECS's own judgement comes first; when it has completed a deployment, all gates have to let it pass at one
-//! and the same look. Their times run by AWS's clocks and from the ledger, so a restart takes none of them back.
+//! and the same look. Their times run by AWS's clocks and from the ledger, so a restart takes none of them back;
+//! what nobody watched is added to them.
 
 mod alarms;
 mod bake_time;
@@ -18,6 +19,11 @@ use crate::model::{
     Failure, Gate, GateNote, GatePolicy, LiveService, Rollout, RolloutPolicy, ServiceDeploymentStatus,
     Timestamp, Watched,
 };
+
+/// How often it is written down that somebody looks.
+const NOTE_EVERY: Duration = Duration::from_secs(30);
+/// A look that comes so long after that was preceded by nobody: the operator was away, or did not get through.
+const UNWATCHED_AFTER: Duration = Duration::from_secs(60);
 
 /// What one gate says.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +68,11 @@ impl Case<'_> {
         began(self.rollout, self.live)
     }
 
+    /// From when on times count that nobody but a looker remembers: completion, put off by what nobody watched.
+    fn counted_from(&self) -> Timestamp {
+        self.completed_at.plus(self.rollout.watched.unwatched)
+    }
+
     fn note(&self, place: usize) -> Option<&GateNote> {
         self.rollout.watched.notes.get(&place)
     }
@@ -88,7 +99,7 @@ impl Case<'_> {
 
     /// A gate that does not pass by then has failed: as long after its times as a deployment may take.
     fn deadline(&self) -> Timestamp {
-        self.completed_at.plus(self.judging()).plus(self.policy.timeout)
+        self.counted_from().plus(self.judging()).plus(self.policy.timeout)
     }
 
     /// What can't be known, or is not so, is waited for until the deadline.
@@ -121,6 +132,13 @@ impl Case<'_> {
 pub fn watch(rollout: &Rollout, policy: &RolloutPolicy, live: &LiveService, now: Timestamp) -> Watched {
     let mut watched = rollout.watched.clone();
     let completed_at = *watched.completed_at.get_or_insert_with(|| completed_at(rollout, live, now));
+    let nobody_looked_for = now.since(watched.looked_at.unwrap_or(completed_at));
+    if nobody_looked_for >= UNWATCHED_AFTER {
+        watched.unwatched += nobody_looked_for;
+    }
+    if nobody_looked_for >= NOTE_EVERY {
+        watched.looked_at = Some(now);
+    }
     let case = Case { rollout, policy, live, now, completed_at };
     for (place, gate) in policy.gates.iter().enumerate() {
         let note = match gate {
