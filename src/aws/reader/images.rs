@@ -54,7 +54,7 @@ impl Reader {
     /// Unlike BatchGetImage it does not count as a pull, by which lifecycle policies go.
     pub async fn describe_images(&self, repository: &Repository, tags: &[&str]) -> Result<Vec<Json>, Error> {
         let attempt = format!("read tags of repository `{}`", repository.name);
-        let call = Call::new("ecr:DescribeImages", Category::Other, attempt);
+        let call = Call::new("ecr:DescribeImages", Category::Images, attempt);
         let ids: Vec<Json> = tags.iter().take(IMAGES_MAX).map(|tag| json!({"imageTag": tag})).collect();
         let body = json!({
             "registryId": repository.account, "repositoryName": repository.name, "imageIds": ids,
@@ -76,7 +76,7 @@ impl Reader {
         });
         for _ in 0..TAG_PAGES_MAX {
             let attempt = format!("list the tags of repository `{}`", repository.name);
-            let call = Call::new("ecr:ListImages", Category::Other, attempt);
+            let call = Call::new("ecr:ListImages", Category::Images, attempt);
             let mut answer = self
                 .ecr(&call, repository, "AmazonEC2ContainerRegistry_V20150921.ListImages", body.clone())
                 .await?;
@@ -102,7 +102,7 @@ impl Reader {
         digests: &[&str],
     ) -> Result<BTreeMap<String, Json>, Error> {
         let attempt = format!("read images of repository `{}`", repository.name);
-        let call = Call::new("ecr:BatchGetImage", Category::Other, attempt);
+        let call = Call::new("ecr:BatchGetImage", Category::Images, attempt);
         let ids: Vec<Json> =
             digests.iter().take(IMAGES_MAX).map(|digest| json!({"imageDigest": digest})).collect();
         let body = json!({
@@ -121,7 +121,7 @@ impl Reader {
     /// DescribeImageScanFindings of one image: the status, and the number of findings by their severity.
     pub async fn scan(&self, repository: &Repository, digest: &str) -> Result<Json, Error> {
         let attempt = format!("read the scan of an image of repository `{}`", repository.name);
-        let call = Call::new("ecr:DescribeImageScanFindings", Category::Other, attempt);
+        let call = Call::new("ecr:DescribeImageScanFindings", Category::Images, attempt);
         // The counts are all that is wanted, and they are on every page.
         let body = json!({
             "registryId": repository.account, "repositoryName": repository.name,
