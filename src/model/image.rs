@@ -243,7 +243,8 @@ impl NamedImage {
         match (&self.trouble, &self.moved) {
             (Some(trouble), _) => Some(format!("{trouble}; it stays at {}", shortened(digest))),
             (None, Some(moved)) if Some(&moved.now) != self.meaning().as_ref() => Some(format!(
-                "{moved}; it stays where it was until Git names another, as `images.whenMoved` is pin"
+                "{}; it stays where it was until Git names another, as `images.whenMoved` is pin",
+                Moved { name: without_registry(&moved.name).to_owned(), ..moved.clone() }
             )),
             (None, _) => None,
         }
