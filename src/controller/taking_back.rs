@@ -238,6 +238,7 @@ impl Engine {
         let Case { desired, service, live, rollout } = case;
         let (record, ecs) = (self.ledger.record(&service.key), live.service.present());
         let (kind, now) = (RolloutKind::RollBack, (self.now)());
+        planted!("window-holds-a-roll-back" => if plan::gateway(service.sync.windows(&desired.environment), now) != plan::Gateway::Open { return Ok(Next::Held("it is outside its window".to_owned())); });
         if let Some(held) = plan::held_by_unanswered(record.as_ref(), &steps, ecs, kind, now) {
             let sentence = format!(
                 "not taken back yet: {}",

@@ -160,6 +160,7 @@ impl Candidate {
             return Ok(None);
         };
         planted!("lease-taken-from-the-living" => return self.take(Some(lease), Came::RanOut).await);
+        planted!("lease-by-the-others-clock" => if (self.clock)().since(lease.holder.since) > LEASE { return self.take(Some(lease), Came::RanOut).await; });
         if since.watched() >= LEASE.max(Duration::from_secs(lease.seconds)) + MARGIN {
             return self.take(Some(lease), Came::RanOut).await;
         }
@@ -233,7 +234,7 @@ impl Candidate {
         }
         // Until what the one before left has been read, too.
         self.unsure = true;
-        if came == Came::RanOut {
+        if came == Came::RanOut && !planted!("acts-as-soon-as-it-leads") {
             // Whatever the one before asked for last has arrived by then, or never will; what is observed
             // afterwards shows it.
             tokio::time::sleep(CALL_TIME_MAX).await;

@@ -220,6 +220,9 @@ impl Observer {
                     None => {
                         self.stopped.forget(want.key());
                         self.checks.forget(want.key());
+                        if evidence::may_have_come_and_gone(want, service) {
+                            live.deployments = self.service_deployments(want).await;
+                        }
                     }
                 }
             }

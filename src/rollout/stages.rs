@@ -142,12 +142,13 @@ pub fn deadline(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let Some(staged) = staged else { return Some(start.plus(policy.timeout)) };
-    if staged.pauses().next().is_some() {
+    if staged.pauses().next().is_some() && !planted!("a-person-has-a-deadline") {
         return None;
     }
     let paused = rollout.course.as_ref().map_or(Duration::ZERO, |course| course.paused_until(now));
     // Before the first step there is nothing to bake, and green that does not come up is not waited for.
-    let shifting = staged.green.production.is_some_and(|percent| percent > 0.0);
+    let shifting =
+        !planted!("baking-is-too-slow") && staged.green.production.is_some_and(|percent| percent > 0.0);
     let baking = if shifting { staged.baking() } else { Duration::ZERO };
     Some(start.plus(policy.timeout + baking + paused))
 }

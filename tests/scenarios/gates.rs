@@ -178,6 +178,27 @@ async fn an_alarm_that_goes_off_while_it_bakes_takes_the_deployment_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_gate_has_refused_stays_refused_although_it_would_pass_by_now() {
+    let mut world = World::new().await;
+    world.alarm("api-5xx", "OK");
+    settles(&mut world, gated("app:1", "{bakeTime: 10s}")).await;
+    let bad = world.commit(&[gated("app:2", "{alarms: {names: [api-5xx]}}, {bakeTime: 5m}")]);
+    let operator = world.operator().await;
+    world.run_for(&operator, &bad, seconds(60)).await;
+    // Nothing may be changed when the alarm goes off, so the way back has to wait.
+    world.tag("api", "reconciler/suspended", "incident 4711").await;
+    world.alarm("api-5xx", "ALARM");
+    world.run_for(&operator, &bad, seconds(60)).await;
+    world.alarm("api-5xx", "OK");
+    world.run_for(&operator, &bad, seconds(600)).await;
+    assert_eq!(world.runs("api").await, "api:2", "{}", world.told());
+    world.untag("api", "reconciler/suspended").await;
+    world.run_for(&operator, &bad, seconds(120)).await;
+    assert_eq!(world.runs("api").await, "api:1", "{}", world.told());
+    assert_eq!(world.record("api").quarantine.unwrap().failure.gate, Gate::Alarms);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_alarm_stops_a_deployment_that_ecs_has_not_finished() {
     let mut world = World::new().await;
     world.alarm("api-5xx", "OK");

@@ -21,6 +21,7 @@ mod mass_deletion;
 mod order;
 mod overriding;
 mod ownership;
+pub(crate) mod pair;
 mod planning;
 mod pruning;
 mod replacing;

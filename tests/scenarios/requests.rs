@@ -152,6 +152,15 @@ async fn a_retry_lifts_the_quarantine_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asked_for_another_try_is_noted_with_it() {
+    let (world, operator, bad, _) = held().await;
+    world.tag("api", "reconciler/retry", "by=ada the registry was down").await;
+    world.run_for(&operator, &bad, Duration::from_secs(1)).await;
+    let again = world.record("api").quarantine.unwrap().again.unwrap();
+    assert_eq!(again.by.as_deref(), Some("ada"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_retry_of_what_is_not_held_changes_nothing_and_is_told() {
     let (world, operator, wish) = settled().await;
     world.tag("api", "reconciler/retry", "by=ada").await;

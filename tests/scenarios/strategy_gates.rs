@@ -6,7 +6,7 @@ use reconciler::controller::{Next, Wish};
 use reconciler::model::{Failure, Gate, ServiceKey};
 use simulator::runtime::scripted::{Exit, Script};
 
-use super::strategies::Pair;
+use super::pair::Pair;
 use crate::world::web::Page;
 use crate::world::{World, mutating};
 
@@ -18,7 +18,7 @@ fn seconds(number: u64) -> Duration {
 }
 
 fn gated(pair: &Pair, image: &str, strategy: &str, gates: &str) -> String {
-    pair.manifest(image, strategy)
+    pair.manifest("ix", image, strategy)
         .replace("rollout: {timeout: 2m}", &format!("rollout: {{timeout: 2m, gates: [{gates}]}}"))
         .replace(
             &format!("image: {image}\n"),

@@ -300,6 +300,14 @@ fn a_url_has_to_answer_as_it_should_until_the_end() {
 }
 
 #[test]
+fn an_answer_of_before_completion_says_nothing() {
+    let mut watch = Watch::of(vec![GatePolicy::Http(http())]);
+    let early = "wait: GET https://api.example.com/health was not asked yet";
+    assert_eq!(watch.look(&fine(DONE - 5), DONE + 60), early);
+    assert_eq!(watch.look(&fine(DONE + 65), DONE + 65), "pass");
+}
+
+#[test]
 fn so_many_failures_in_a_row_are_a_failure_and_one_success_forgets_them() {
     let mut watch = Watch::of(vec![GatePolicy::Http(http())]);
     let down = |second| with_check(second, 20, Ok((503, "")));
