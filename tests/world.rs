@@ -435,6 +435,7 @@ impl World {
             Memory::Ledger => LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone(),
             Memory::Nothing => BTreeMap::new(),
         };
+        let wish = &Arc::new(manifest::with_images(wish, &records).into_owned());
         let live = self.look(wish, &records).await;
         let explain = Explain::QuietFields;
         let context = plan::Context { installation: "reconciler", records: &records, explain };
@@ -444,6 +445,7 @@ impl World {
     /// What `status` says.
     pub async fn status(&self, wish: &Wish) -> String {
         let records = LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone();
+        let wish = &Arc::new(manifest::with_images(wish, &records).into_owned());
         let live = self.look(wish, &records).await;
         let explain = Explain::Differences;
         let context = plan::Context { installation: "reconciler", records: &records, explain };

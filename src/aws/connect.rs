@@ -185,7 +185,7 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
     let anywhere = Anywhere::new(reads.ecs.clone(), line.clone(), &settings.region, endpoint);
     Ok(Aws {
         inspector: Inspector::new(anywhere.clone()),
-        reader: Reader::new(reads, line.clone(), anywhere),
+        reader: Reader::new(reads, line.clone(), anywhere, endpoint),
         requester: Requester::new(writes.clone(), line.clone()),
         writer: Writer::new(writes, line.clone()),
         tables,

@@ -6,6 +6,7 @@ use super::anywhere::{Anywhere, PAGES_MAX, list};
 use super::budget::Category;
 use super::call::Call;
 use super::direct::{Direct, Place, Question, encoded};
+use super::reader::images::MEDIA_TYPES;
 use super::secret_shape::{SecretShape, shape_of};
 use super::{Error, ErrorKind};
 use crate::model::{Json, Repository};
@@ -24,14 +25,6 @@ pub const TARGET_GROUPS_MAX: usize = 20;
 pub const FILTER_VALUES_MAX: usize = 200;
 /// Most alarms per DescribeAlarms.
 pub const ALARMS_MAX: usize = 100;
-
-/// Forms of an image's manifest. A list of platforms comes only where it is asked for.
-const MEDIA_TYPES: [&str; 4] = [
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-];
 
 const ACTIONS: [&str; 17] = [
     "cloudwatch:DescribeAlarms",

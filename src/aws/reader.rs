@@ -19,6 +19,7 @@ pub struct Reader {
     clients: Clients,
     line: Arc<Line>,
     anywhere: Anywhere,
+    registries: Registries,
 }
 
 /// Who we are to AWS.
@@ -64,12 +65,16 @@ pub const TASKS_MAX: usize = 100;
 /// Tasks of one service that gates look at: ECS allows 5,000.
 const RUNNING_TASKS_MAX: usize = 5_000;
 
-const ACTIONS: [&str; 25] = [
+const ACTIONS: [&str; 29] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "cloudformation:ListExports",
     "cloudwatch:DescribeAlarms",
+    "ecr:BatchGetImage",
+    "ecr:DescribeImageScanFindings",
+    "ecr:DescribeImages",
+    "ecr:ListImages",
     "ecs:DescribeServiceDeployments",
     "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
@@ -103,18 +108,22 @@ macro_rules! send {
 
 // After the macro, which they use.
 mod alarms;
+pub(super) mod images;
 mod scaling;
 mod schedules;
 mod values;
 
 pub use values::LISTED_SECRETS_MAX;
 
+use images::Registries;
+
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 25] = ACTIONS;
+    pub const ACTIONS: [&str; 29] = ACTIONS;
 
-    pub(super) fn new(clients: Clients, line: Arc<Line>, anywhere: Anywhere) -> Self {
-        Self { clients, line, anywhere }
+    pub(super) fn new(clients: Clients, line: Arc<Line>, anywhere: Anywhere, endpoint: Option<&str>) -> Self {
+        let registries = Registries::new(clients.ecs.clone(), endpoint);
+        Self { clients, line, anywhere, registries }
     }
 
     /// Calls made so far over this connection.

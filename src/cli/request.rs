@@ -1,5 +1,6 @@
 //! What people's verbs share: the service they are about, who asks, and the tag that carries the request.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -59,15 +60,16 @@ pub async fn subject(settings: &RequestSettings, surroundings: &Surroundings) ->
         ),
     }
     let environment = &desired.environment;
-    let record = match road::memory(account, environment, &road::sight_of(account, &aws)).await {
-        Ok(memory) if road::has_ledger(account, environment, &memory) => {
-            Some(memory.into_records().remove(&key).unwrap_or_default())
-        }
+    let records = match road::memory(account, environment, &road::sight_of(account, &aws)).await {
+        Ok(memory) if road::has_ledger(account, environment, &memory) => Some(memory.into_records()),
         Ok(_) => None,
         // What a person asks for is written on the service, whatever became of the ledger's store.
         Err(error) if error.passes() => None,
         Err(error) => return Err(error.into()),
     };
+    let known = records.as_ref().unwrap_or(const { &BTreeMap::new() });
+    let desired = road::with_images(&desired, &aws.reader(), known).await;
+    let record = records.map(|mut records| records.remove(&key).unwrap_or_default());
     Ok(Subject {
         key,
         ecs,

@@ -19,4 +19,4 @@ mod watch;
 pub use pass::{Engine, Next};
 pub use queue::WorkQueue;
 pub use run::{Controller, Outcome, Standing, Timing};
-pub use watch::{LookUp, Looks, SourceWatch, Wish};
+pub use watch::{LookAtImages, LookUp, Looks, SourceWatch, Wish};

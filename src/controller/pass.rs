@@ -11,7 +11,7 @@ use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Again, Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService,
-    Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
+    Meanings, Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{
     self, Action, Cause, Decision, Difference, Held, HookRevision, PlannedHook, RevisionSource, ServicePlan,
@@ -289,8 +289,13 @@ impl Engine {
             || record.hook.is_some()
             || record.leaving.is_some()
             || record.sync.is_some();
+        let meanings = plan::meanings(service, live, Some(record));
+        let meant = meanings
+            .iter()
+            .any(|(name, is)| record.meanings.images.get(name).is_none_or(|known| known.is != *is));
         let mut assumed = Vec::new();
-        if left_over || good || good_now || applied || scaling != record.scaling || values.is_some() {
+        if meant || left_over || good || good_now || applied || scaling != record.scaling || values.is_some()
+        {
             let at = (self.now)();
             self.ledger
                 .update(&service.key, |record| {
@@ -304,6 +309,7 @@ impl Engine {
                     if let Some(values) = values {
                         record.meanings.values = values;
                     }
+                    Meanings::note(&mut record.meanings.images, &meanings, at);
                     let applied = Applied {
                         digest: service.digest.clone(),
                         task_definition_digest: service.task_definition_digest.clone(),
@@ -433,6 +439,7 @@ impl Engine {
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
             | Held::SecretsMissing { .. }
+            | Held::Image { .. }
             | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => Next::Held(sentence),
         }

@@ -1,5 +1,6 @@
 //! What the loop knows: the wish in force, when each service is due, and where it stands.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use super::run::Standing;
 use super::sweep::Leave;
 use super::watch::Wish;
 use crate::ledger::{Ledger, Records};
+use crate::manifest;
 use crate::model::{Digest, ServiceKey};
 use crate::plan::{self, Wave};
 
@@ -43,6 +45,10 @@ impl State {
 
     /// Puts a wish in force: what it changes is due now.
     pub(super) fn take(&mut self, wish: Wish, records: &Records, now: Instant) {
+        let wish = match manifest::with_images(&wish, records) {
+            Cow::Borrowed(_) => wish,
+            Cow::Owned(resolved) => Arc::new(resolved),
+        };
         let before = self.desired.replace(wish.clone());
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.environment.get_or_insert_with(|| wish.environment.name.clone());

@@ -16,8 +16,8 @@ use crate::aws::{self, Answer, ErrorKind, Writer};
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, RegisteredRevision, Rollout, RolloutKind,
-    ServiceKey, TaskDefinitionArn, Timestamp,
+    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, Meanings, RegisteredRevision, Rollout,
+    RolloutKind, ServiceKey, TaskDefinitionArn, Timestamp,
 };
 use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
@@ -223,6 +223,7 @@ impl Run<'_> {
             },
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };
+        let at = intent.at;
         let left_over = self.intended.is_none();
         let registered = self.outcome.registered.clone().map(|task_definition| RegisteredRevision {
             task_definition_digest: self.work.task_definition_digest.clone(),
@@ -237,6 +238,12 @@ impl Run<'_> {
                 record.intent = Some(intent);
                 if registered.is_some() {
                     record.registered = registered;
+                }
+                // Before the first task starts: what a tag means then is what it goes on to mean.
+                if !matches!(kind, IntentKind::Scale | IntentKind::RollBack | IntentKind::Delete)
+                    && self.work.plan.extent == Extent::Whole
+                {
+                    Meanings::note(&mut record.meanings.images, &self.work.plan.images, at);
                 }
                 if matches!(kind, IntentKind::Scale | IntentKind::RollBack) {
                     scaling::claim(record, self.planned());

@@ -8,13 +8,17 @@ use super::node::{Key, Node, Value};
 use super::scalar;
 use super::suggest::{any_of, did_you_mean};
 use super::windows::windows;
-use crate::model::{Drift, EnvironmentSync, Json, OnFailure, RolloutPolicy, SyncPolicy, WhenRotated};
+use crate::model::{
+    Drift, EnvironmentSync, ImagePolicy, Json, OnFailure, RolloutPolicy, Severity, SyncPolicy, WhenMoved,
+    WhenRotated,
+};
 use crate::shape::api::{Api, Shape, Type};
-use crate::shape::layout::{DRIFT, ON_FAILURE, WHEN_ROTATED};
+use crate::shape::layout::{DRIFT, ON_FAILURE, WHEN_MOVED, WHEN_ROTATED};
 
 pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
 pub const SYNC_FIELDS: [&str; 6] = ["drift", "prune", "replace", "ignore", "windows", "secrets"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 3] = ["prune", "pruneMaxPercent", "windows"];
+pub const IMAGES_FIELDS: [&str; 3] = ["whenMoved", "writeBack", "blockSeverity"];
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -30,6 +34,23 @@ pub fn rollout(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Rol
         policy.on_failure = if word == "hold" { OnFailure::Hold } else { OnFailure::Rollback };
     }
     policy
+}
+
+/// Reads `images`, of a service or an environment.
+pub fn images(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> ImagePolicy {
+    let fields = Fields::read(node, "`images`", &IMAGES_FIELDS, key.span, diagnostics);
+    let Some(fields) = fields else { return ImagePolicy::default() };
+    let word = fields.scalar("whenMoved", &one_of(&WHEN_MOVED), diagnostics);
+    let when_moved = word.as_ref().and_then(Json::as_str).map(|word| match word {
+        "follow" => WhenMoved::Follow,
+        "ignore" => WhenMoved::Ignore,
+        _ => WhenMoved::Pin,
+    });
+    let write_back =
+        fields.scalar("writeBack", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
+    let severity = fields.scalar("blockSeverity", &one_of(&Severity::ALL.map(Severity::word)), diagnostics);
+    let block_severity = severity.as_ref().and_then(Json::as_str).and_then(Severity::read);
+    ImagePolicy { when_moved, write_back, block_severity }
 }
 
 /// The sections of a spec that `ignore` may point into.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DesiredScheduledTask, Digest, FieldPath, GatePolicy, Hook, Json, LookedUp, Revision, Segment, ServiceKey,
-    Window,
+    DesiredScheduledTask, Digest, FieldPath, GatePolicy, Hook, ImageAnswers, ImagePolicy, Json, LookedUp,
+    NamedImage, Proposal, Revision, Segment, ServiceKey, Window,
 };
 
 /// Everything one commit wants of one environment.
@@ -19,6 +19,8 @@ pub struct Desired {
     pub services: BTreeMap<ServiceKey, DesiredService>,
     /// No name is used by both.
     pub scheduled_tasks: BTreeMap<ServiceKey, DesiredScheduledTask>,
+    /// What ECR says of the images that are named by their tags; empty: it was not asked.
+    pub images: ImageAnswers,
 }
 
 /// Account, region and cluster that manifests are applied to.
@@ -33,6 +35,8 @@ pub struct Environment {
     /// Those of them that stand elsewhere, with the version that was found.
     pub looked_up: Vec<LookedUp>,
     pub sync: EnvironmentSync,
+    /// For the services that say nothing else.
+    pub images: ImagePolicy,
 }
 
 impl Environment {
@@ -73,6 +77,11 @@ pub struct DesiredService {
     pub rollout: RolloutPolicy,
     pub sync: SyncPolicy,
     pub depends_on: Vec<ServiceKey>,
+    pub images: ImagePolicy,
+    /// Tags that are in it, where ECR was asked about them: then the trees have digests in their place.
+    pub named_images: Vec<NamedImage>,
+    /// Tags in Git that newer ones are looked for.
+    pub proposals: Vec<Proposal>,
     /// Of the whole normalised spec: what quarantine and the service's tag are keyed by.
     pub digest: Digest,
     /// Of the normalised task definition: what a revision's tag holds.

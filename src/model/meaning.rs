@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Timestamp, range_of};
 
 /// What the names in a task definition meant when the deployment began that the service runs.
 ///
@@ -87,7 +87,8 @@ const DIGITS: usize = 12;
 
 /// `sha256:4c1f9e2a77d0…`; a version that is no digest stays as it is.
 pub fn shortened(meaning: &str) -> String {
-    match meaning.strip_prefix("sha256:").and_then(|digits| digits.get(..DIGITS)) {
+    let digest = meaning.split_once('@').map_or(meaning, |(_, digest)| digest);
+    match digest.strip_prefix("sha256:").and_then(|digits| digits.get(..DIGITS)) {
         Some(digits) => format!("sha256:{digits}…"),
         None => meaning.to_owned(),
     }
@@ -96,8 +97,18 @@ pub fn shortened(meaning: &str) -> String {
 /// `tag job-api:1.4.2 moved from sha256:4c1f9e2a77d0… to sha256:91aa0c31b5fe…`
 impl fmt::Display for Moved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let noun = if self.now.starts_with("sha256:") { "tag " } else { "" };
-        write!(f, "{noun}{} moved from {} to {}", self.name, shortened(&self.was), shortened(&self.now))
+        let (was, now) = (shortened(&self.was), shortened(&self.now));
+        let tag = |meaning: &str| meaning.split_once('@').map(|(tag, _)| tag.to_owned());
+        match (range_of(&self.name), tag(&self.was), tag(&self.now)) {
+            (Some((repository, _)), Some(before), Some(tag)) if before == tag => {
+                write!(f, "tag {repository}:{tag} moved from {was} to {now}")
+            }
+            (Some((repository, range)), Some(before), Some(tag)) => {
+                write!(f, "the newest of `{range}` in {repository} is {tag} now, after {before}")
+            }
+            _ if self.now.starts_with("sha256:") => write!(f, "tag {} moved from {was} to {now}", self.name),
+            _ => write!(f, "{} moved from {was} to {now}", self.name),
+        }
     }
 }
 

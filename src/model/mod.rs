@@ -9,6 +9,7 @@ mod failure;
 mod gate;
 mod holder;
 mod hook;
+mod image;
 mod live;
 mod lookup;
 mod meaning;
@@ -21,6 +22,7 @@ mod scheduled_task;
 mod service_key;
 mod stages;
 mod surroundings;
+mod tag_range;
 mod tags;
 mod timestamp;
 mod value_from;
@@ -43,6 +45,10 @@ pub use gate::{
 };
 pub use holder::Holder;
 pub use hook::{FailedHook, Hook, HookDefinition, HookOutcome, HookStage, OpenHook, PastHook};
+pub use image::{
+    Choice, ImageAnswer, ImageAnswers, ImageId, ImagePolicy, ImageTrouble, NamedImage, Proposal, Scan,
+    Severity, by_range, ecr_image, images_in, range_of, without_registry,
+};
 pub use live::{
     Deployment, EcsService, HookTask, Live, LiveHook, LiveScaling, LiveService, LiveTaskDefinition, Part,
     REVISION_ONLY, ServiceDeployment, ServiceDeploymentStatus,
@@ -62,7 +68,8 @@ pub use scheduled_task::{
 };
 pub use service_key::ServiceKey;
 pub use stages::{Course, LifecycleHook, LifecycleHookStatus, Share, StagedDeployment};
-pub use surroundings::{Facts, ImageId, Repository, Subject};
+pub use surroundings::{Facts, Repository, Subject};
+pub use tag_range::TagRange;
 pub use tags::{Ownership, tag};
 pub use timestamp::Timestamp;
 pub use value_from::{Arn, LiveValue, ValueFrom, secret_name, value_from};

@@ -5,6 +5,7 @@
 mod evidence;
 mod gates;
 mod hooks;
+mod images;
 mod lookups;
 mod parallel;
 mod redact;
@@ -36,6 +37,7 @@ use crate::model::{
 
 use evidence::StoppedMemory;
 use gates::Checks;
+pub use images::Images;
 pub use lookups::look_up;
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;

@@ -6,7 +6,7 @@ use super::scale::{self, Fate};
 use super::task_definition::{self, Comparison, source_of};
 use super::three_way::{self, Last, Sides};
 use super::{
-    Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, consequences, lookups,
+    Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, consequences, images, lookups,
     overriding, tolerance, trees,
 };
 use crate::model::{
@@ -129,6 +129,12 @@ pub(super) fn wholly(
     match task_definition::compare(desired, service, look.live, look.installation) {
         Comparison::Unknown { what, why } => return Err(Unknown { what, why }),
         Comparison::Equal { quiet } => change.quiet.extend(quiet),
+        Comparison::Different(found)
+            if found.differences.iter().all(|one| images::is_pinned_already(look, one)) =>
+        {
+            change.quiet.extend(found.quiet);
+            change.quiet.extend(found.differences.into_iter().map(images::left_as_it_runs));
+        }
         Comparison::Different(mut found) => {
             if let Some(running) = look.live.task_definition.present() {
                 let (wanted, live) = (&found.body, &running.body);
@@ -362,6 +368,7 @@ fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) 
         if let Some(applied) = &applied {
             lookups::tell(applied, look.environment, &look.desired.origins, &look.revision.id, difference);
         }
+        images::tell(look.desired, difference);
         if difference.cause != Cause::LeftGit || difference.desired.is_some() {
             difference.origin = origin(&look.desired.origins, &difference.path);
         }

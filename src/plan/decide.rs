@@ -5,7 +5,7 @@ use super::tolerance::of_existing;
 use super::unanswered::held_by_unanswered;
 use super::{
     Consequence, Decision, Difference, Extent, Gateway, Held, Hooks, Quiet, Replacement, ServicePlan, again,
-    gateway, hooks, overriding, replacing, values,
+    gateway, hooks, images, overriding, replacing, values,
 };
 use crate::model::{
     Deployment, DesiredService, Digest, EcsService, Environment, KeptDrift, LiveScaling, LiveService,
@@ -25,12 +25,17 @@ pub fn plan_service(
 ) -> ServicePlan {
     let look =
         Look { desired, live, record, environment, installation, revision, now, drift_in_revision: false };
-    let Decided { decision, quiet, extent, replaces, kept_drift } = decide(look);
+    let Decided { decision, mut quiet, extent, replaces, kept_drift } = decide(look);
+    quiet.extend(images::remarks(desired, &decision));
     let hooks = match (&decision, extent) {
         (Decision::Change { steps, .. }, Extent::Whole) => hooks::due(look, steps),
         // Scaling bounds are nothing that a hook goes with, and the rest is held.
         (Decision::Change { .. }, Extent::Override) => Hooks::default(),
         (Decision::Unchanged | Decision::Held { .. }, _) => Hooks::default(),
+    };
+    let images = match images::starts_tasks(&decision) {
+        true => images::asked(desired),
+        false => images::meanings(desired, live, record),
     };
     ServicePlan {
         service: desired.key.clone(),
@@ -43,6 +48,7 @@ pub fn plan_service(
         left_git: None,
         replaces,
         kept_drift,
+        images,
     }
 }
 
@@ -99,6 +105,7 @@ fn decide(look: Look<'_>) -> Decided {
     let deferred = quarantined(look)
         .or_else(|| refused(&change))
         .or(not_replaced)
+        .or_else(|| images::missing(look, &change))
         .or_else(|| tolerated(look, &change))
         .or_else(|| values::missing(look, &change))
         .or_else(|| in_flight(look, &change))

@@ -83,7 +83,8 @@ impl Pasts {
                 return None;
             }
         }
-        let by_no_commit = matches!(difference.since, Some(Since::LookedUp { .. } | Since::NoCommit));
+        let by_no_commit =
+            matches!(difference.since, Some(Since::LookedUp { .. } | Since::ImageMoved(_) | Since::NoCommit));
         if difference.consequence == Consequence::Creates || by_no_commit {
             return None;
         }

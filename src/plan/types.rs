@@ -1,13 +1,14 @@
 //! The plan as a value that explains itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::{Action, MissingValue, Opening, Replacement, RevisionSource, Step};
 use crate::model::{
-    Digest, FieldPath, GatePolicy, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Request,
-    Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
+    Digest, FieldPath, GatePolicy, HookStage, ImageTrouble, Json, KeptDrift, LookedUp, Moved, Origin,
+    Quarantine, Request, Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp,
+    Workload, tag,
 };
 use crate::shape::rules::{Effect, Source};
 
@@ -49,6 +50,8 @@ pub struct ServicePlan {
     pub replaces: Option<Replacement>,
     /// Drift that goes into the task definition that the service gets, or is in it already.
     pub kept_drift: Vec<KeptDrift>,
+    /// What tags of images mean in what is asked for: their digests.
+    pub images: BTreeMap<String, String>,
 }
 
 /// The hooks of a change that are not done yet, in order, and the gates between them.
@@ -176,6 +179,8 @@ pub enum Held {
     NeedsReplacement { fields: Vec<(FieldPath, Option<&'static str>)> },
     /// ECS would refuse this, each for a reason.
     RefusedByEcs { fields: Vec<(FieldPath, &'static str)> },
+    /// Images that it names can't be had: a deployment would only fail.
+    Image { troubles: Vec<ImageTrouble> },
     /// Alarms that its gates name are not in CloudWatch: nobody could judge the deployment.
     AlarmsMissing { names: Vec<String> },
     /// An earlier call was never answered: should it come late, it would undo this one, or double it.
@@ -211,6 +216,7 @@ impl Held {
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
             | Held::SecretsMissing { .. }
+            | Held::Image { .. }
             | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::RolloutInFlight { .. }
@@ -345,6 +351,8 @@ pub enum Since {
     AtLatest(String),
     /// No commit did: a value that was looked up is another now.
     LookedUp { source: String, version: String, before: String },
+    /// No commit did: a tag is another image now.
+    ImageMoved(Moved),
     /// No commit did: the one that is planned was applied before.
     NoCommit,
 }
@@ -416,6 +424,10 @@ pub enum Kept {
     NewVersion,
     /// It should be rolled out when it has a new version, and nobody can see which one it has.
     NotWatched,
+    /// A tag that was chosen from a range, or could be.
+    Chosen,
+    /// A name in it means something else by now than when the tasks were started, and that is left.
+    Moved,
 }
 
 impl Kept {
@@ -429,7 +441,9 @@ impl Kept {
             | Kept::Scheduled
             | Kept::LeftInPlace
             | Kept::NewVersion
-            | Kept::NotWatched => true,
+            | Kept::NotWatched
+            | Kept::Chosen
+            | Kept::Moved => true,
         }
     }
 }
@@ -448,6 +462,7 @@ impl ServicePlan {
             left_git: None,
             replaces: None,
             kept_drift: Vec::new(),
+            images: BTreeMap::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Why a change is held, and the way out, in words. The only place that words them.
 
-use crate::model::{ServiceKey, Workload, tag};
+use crate::model::{ImageTrouble, ServiceKey, Workload, tag};
 use crate::plan::{Held, Opening, PruneGuard, Share, Wave};
 
 use super::paint::plain;
@@ -140,6 +140,12 @@ impl HeldText {
                     "it goes on by itself when that is mended in AWS; or name another in Git",
                 )
             }
+            Held::Image { troubles } => {
+                let mut told = troubles.iter().map(|trouble| plain(&trouble.to_string()));
+                let (reason, way_out) = images(troubles);
+                let headline = told.next().unwrap_or_default();
+                Self { details: told.collect(), ..Self::new(reason, headline, way_out) }
+            }
             Held::AlarmsMissing { names } => Self::new(
                 "AlarmsMissing",
                 format!("its gate `alarms` names what is not in CloudWatch: {}", names.join(", ")),
@@ -212,5 +218,33 @@ fn outside_window(opens: Option<&Opening>) -> String {
     match opens {
         Some(opens) => format!("outside its window, opens {}", opens.told),
         None => "outside its window, which does not open within weeks".to_owned(),
+    }
+}
+
+/// What to do about images that can't be had, by the first of them.
+fn images(troubles: &[ImageTrouble]) -> (&'static str, &'static str) {
+    match troubles.first() {
+        Some(ImageTrouble::NoTag { .. }) | None => {
+            ("ImageMissing", "push it, and it goes on by itself; or name a tag that is there")
+        }
+        Some(ImageTrouble::NoneFits { .. }) => {
+            ("ImageMissing", "push one that fits, and it goes on by itself; or change `tags`")
+        }
+        Some(ImageTrouble::NoRepository { .. }) => (
+            "ImageMissing",
+            "create it, or correct the name; a pull-through cache makes its repositories at the first pull: \
+             `images.whenMoved: ignore` lets ECS find out",
+        ),
+        Some(ImageTrouble::Unreadable { .. }) => (
+            "ImageUnreadable",
+            "nothing is deployed by a tag that can't be looked at; deploy/iam/plan.json has the statement that \
+             allows it, and with `images.whenMoved: ignore` nobody looks",
+        ),
+        Some(ImageTrouble::Findings { .. }) => {
+            ("ImageFindings", "push one that is mended, or that is scanned; or change `images.blockSeverity`")
+        }
+        Some(ImageTrouble::OtherPlatform { .. }) => {
+            ("ImageOfAnotherPlatform", "build it for that platform, or change `runtimePlatform`")
+        }
     }
 }

@@ -254,6 +254,9 @@ fn since_json(since: &Since) -> Json {
         Since::LookedUp { source, version, before } => {
             json!({"source": plain(source), "version": plain(version), "before": plain(before)})
         }
+        Since::ImageMoved(moved) => {
+            json!({"source": plain(&moved.name), "version": moved.now, "before": moved.was})
+        }
         Since::NoCommit => json!({}),
     }
 }

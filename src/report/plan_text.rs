@@ -236,6 +236,8 @@ impl Window<'_> {
                     )
                 }
                 Kept::NotWatched => (format!("{path}  {rule}"), Tone::Warning),
+                Kept::Chosen => (rule, Tone::Quiet),
+                Kept::Moved => (rule, Tone::Warning),
             };
             let _ = writeln!(text, "    {}", self.options.colour.paint(tone, &line));
         }

@@ -168,7 +168,16 @@ fn images(differences: &[Difference]) -> Vec<&str> {
         .filter_map(|one| one.desired.as_ref())
         .flat_map(|desired| desired["containerDefinitions"].as_array().into_iter().flatten())
         .filter_map(|container| container["image"].as_str())
+        .map(by_tag)
         .collect()
+}
+
+/// Without its digest, where the tag beside it tells people more.
+fn by_tag(image: &str) -> &str {
+    match image.split_once('@') {
+        Some((name, _)) if name.rsplit('/').next().is_some_and(|last| last.contains(':')) => name,
+        Some(_) | None => image,
+    }
 }
 
 /// `memory "1024" -> "2048"`, `worker +BATCH "20"`: the path without what every reader knows.

@@ -14,6 +14,7 @@ use serde_json::{Map, json};
 use super::api::Api;
 use super::layout;
 use crate::model::Json;
+use crate::model::Severity;
 use aws::Writer;
 
 /// What stands for "some text with a variable in it".
@@ -124,6 +125,7 @@ fn environment() -> Json {
             "account": account,
             "region": described(scalar(), "the AWS region, such as eu-west-1"),
             "cluster": cluster,
+            "images": described(reference("images"), "what holds for all services that say nothing else"),
             "sync": described(sync, "what holds for all services of the environment"),
             "variables": variables,
         }),
@@ -143,7 +145,13 @@ impl Writer<'_> {
             "whether a service that ECS can't change is deleted and created again; left out: false",
             "/service/desiredCount",
         );
-        let sections = [("scaling", scaling), ("rollout", rollout), ("sync", sync), ("window", window())];
+        let sections = [
+            ("scaling", scaling),
+            ("rollout", rollout),
+            ("sync", sync),
+            ("images", images()),
+            ("window", window()),
+        ];
         self.definitions.extend(sections.map(|(name, section)| (name.to_owned(), section)));
         section(
             "Service",
@@ -154,6 +162,7 @@ impl Writer<'_> {
                 "scaling": reference("scaling"),
                 "rollout": reference("rollout"),
                 "sync": reference("sync"),
+                "images": reference("images"),
                 "dependsOn": depends_on(),
             }),
             &["taskDefinition", "service"],
@@ -351,6 +360,24 @@ fn without(mut section: Json, field: &str) -> Json {
         properties.remove(field);
     }
     section
+}
+
+fn images() -> Json {
+    let when_moved = or_variable(json!({ "enum": layout::WHEN_MOVED }));
+    let severity = or_variable(json!({ "enum": Severity::ALL.map(Severity::word) }));
+    section(
+        "images",
+        "What tags of images in ECR mean. What is registered is `repository:tag@digest`.",
+        json!({
+            "whenMoved": described(when_moved, "a tag that means another image by now stays what it was (pin), is \
+                rolled out (follow), or nobody looks, and ECS finds out at each deployment (ignore); left out: pin"),
+            "blockSeverity": described(severity, "an image with a finding as severe as this, or worse, in ECR's scan is not \
+                deployed, and neither is one that was not scanned; left out: nobody looks"),
+            "writeBack": described(plain("boolean"), "whether `run` commits a newer tag to Git, where `image` has both \
+                `tags` and `tag`; left out: false"),
+        }),
+        &[],
+    )
 }
 
 fn windows() -> Json {

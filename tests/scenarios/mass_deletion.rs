@@ -114,6 +114,8 @@ impl Story {
             source: GitSource::new(settings).unwrap(),
             environment: None,
             look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
+            look_at_images: Arc::new(|_| Box::pin(async { Default::default() })),
+            leads: Arc::default(),
             every: Duration::from_secs(30),
             looks: Looks::default(),
             journal: self.world.journal.clone(),

@@ -12,6 +12,7 @@ mod generated;
 mod hook_transcripts;
 mod hook_trouble;
 mod hooks;
+mod images;
 mod importing;
 mod leases;
 mod leaving;

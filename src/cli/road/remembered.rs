@@ -87,6 +87,7 @@ fn environment(name: &str, place: Place) -> Environment {
         variables: BTreeMap::new(),
         looked_up: Vec::new(),
         sync: EnvironmentSync::default(),
+        images: Default::default(),
     }
 }
 

@@ -545,6 +545,7 @@ fn a_service_waits_until_what_it_depends_on_is_settled() {
             (dependent.key.clone(), dependent),
         ]),
         scheduled_tasks: BTreeMap::new(),
+        images: Default::default(),
     };
     let records = BTreeMap::new();
     let context = Context { installation: INSTALLATION, records: &records, explain: Explain::Differences };
@@ -587,6 +588,7 @@ fn what_is_quiet_by_rule_is_kept_only_to_be_explained() {
         environment: super::world::environment(),
         services: BTreeMap::from([(api.key.clone(), api.clone())]),
         scheduled_tasks: BTreeMap::new(),
+        images: Default::default(),
     };
     let mut live = Live::default();
     live.services.insert(api.key.clone(), Account::running(&api).look());

@@ -2,7 +2,7 @@
 
 use super::{Condition, ConditionKind, ServiceStatus, Truth};
 use crate::model::{EcsService, LiveService, OpenHook, Part, Quarantine, RolloutKind, ServiceRecord};
-use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
+use crate::plan::{Cause, Decision, Difference, Held, Kept, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::{count, plain};
 use crate::report::requests::quarantine_headline;
@@ -210,6 +210,7 @@ impl<'a> Facts<'a> {
                 | Held::NeedsReplacement { .. }
                 | Held::RefusedByEcs { .. }
                 | Held::SecretsMissing { .. }
+                | Held::Image { .. }
                 | Held::AlarmsMissing { .. }
                 | Held::NotPruned(_) => return None,
             },
@@ -237,6 +238,7 @@ impl<'a> Facts<'a> {
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
             | Held::SecretsMissing { .. }
+            | Held::Image { .. }
             | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
@@ -310,6 +312,15 @@ pub(super) fn drifted(planned: &ServicePlan, unreadable: Option<String>) -> Cond
     if number == 0 && !rotated.is_empty() {
         return condition(kind, Truth::True, "NewVersion", sentence::new_versions(&rotated));
     }
+    let moved: Vec<&str> = planned
+        .quiet
+        .iter()
+        .filter(|quiet| quiet.kept == Kept::Moved)
+        .map(|quiet| quiet.rule.as_str())
+        .collect();
+    if number == 0 && !moved.is_empty() {
+        return condition(kind, Truth::True, "Moved", plain(&moved.join("; ")));
+    }
     if number == 0 && planned.ignores_drift() {
         let message = "what was changed behind our back is ignored, as `sync.drift` says";
         return condition(kind, Truth::False, "DriftIgnored", message);
@@ -352,6 +363,7 @@ pub(super) fn stalled_or_suspended(planned: &ServicePlan) -> Option<Condition> {
         | Held::NeedsReplacement { .. }
         | Held::RefusedByEcs { .. }
         | Held::SecretsMissing { .. }
+        | Held::Image { .. }
         | Held::AlarmsMissing { .. }
         | Held::NotPruned(_)
         | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, planned, reason)),
