@@ -41,8 +41,8 @@ pub use inspector::{
 };
 pub use permit::{Permit, Turn};
 pub use reader::{
-    CallerIdentity, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICE_REVISIONS_MAX, SERVICES_MAX,
-    TASKS_MAX, TargetHealth, resource_id,
+    CallerIdentity, LogPage, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICE_REVISIONS_MAX,
+    SERVICES_MAX, TASKS_MAX, TargetHealth, resource_id,
 };
 pub use requester::Requester;
 pub use secret_shape::SecretShape;

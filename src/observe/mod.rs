@@ -18,6 +18,7 @@ mod stages;
 mod surroundings;
 mod survey;
 mod task_definitions;
+mod task_log;
 
 #[cfg(test)]
 mod hook_tests;
@@ -45,6 +46,7 @@ use services::MissingMemory;
 pub use surroundings::{OnAnswer, surroundings};
 pub use survey::Scope;
 use task_definitions::TaskDefinitions;
+pub use task_log::{LogLine, TaskLog, TaskLook, look_at_task};
 
 /// One service to look at.
 #[derive(Clone, Copy, Debug)]

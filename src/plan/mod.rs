@@ -3,6 +3,7 @@
 mod action;
 mod again;
 mod body;
+mod by_hand;
 mod change;
 mod consequences;
 mod credentials;
@@ -38,6 +39,10 @@ use std::collections::BTreeMap;
 
 pub use action::{Action, RevisionSource, Step};
 pub use again::may_be_under_way;
+pub use by_hand::{
+    ByHand, Overrides, container_for, names_of_essential, register_by_hand, run_of_schedule, run_of_service,
+    started_by, token_by_hand, unknown_override,
+};
 pub use credentials::is_credential;
 pub use decide::plan_service;
 pub use difference::{Around, Rules, differences, is_implied};

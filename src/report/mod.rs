@@ -1,5 +1,6 @@
 //! Windows onto plan and journal: pure functions from values to text and JSON. `now` is an argument.
 
+mod by_hand;
 mod created;
 pub mod deployment;
 mod failure;
@@ -23,6 +24,7 @@ mod why;
 #[cfg(test)]
 mod example;
 
+pub use by_hand::{EndByHand, RunByHand, TASK_RUN_VERSION};
 pub use failure::{Aftermath, changed_fields, failure_text};
 pub use imported::{IMPORT_VERSION, Written, import_json, import_text};
 pub use leaving::leaving_sentence;
