@@ -407,7 +407,10 @@ impl World {
         let live = self.look(wish, &records).await;
         let explain = Explain::QuietFields;
         let context = plan::Context { installation: "reconciler", records: &records, explain };
-        plan::plan(wish, &live, &context)
+        let mut plan = plan::plan(wish, &live, &context);
+        let observer = Observer::new(self.aws().await.reader(), &self.cluster);
+        observer.tell_old_revisions("reconciler", (wish, &live, &records), &mut plan).await;
+        plan
     }
 
     /// What `status` says.

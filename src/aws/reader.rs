@@ -98,6 +98,7 @@ macro_rules! send {
 
 // After the macro, which they use.
 mod alarms;
+mod families;
 mod logs;
 mod scaling;
 mod schedules;

@@ -9,7 +9,7 @@ use super::{Exit, Surroundings, request, road, rollback};
 use crate::aws::{self, ErrorKind, Reader, Requester};
 use crate::config::{Output, TaskRunSettings};
 use crate::model::{
-    Desired, Digest, EcsService, Json, Ownership, ServiceKey, TaskDefinitionArn, Timestamp,
+    Desired, Digest, EcsService, Json, Ownership, ServiceKey, TaskDefinitionArn, Timestamp, cluster_name,
     schedule_group_name, tag,
 };
 use crate::observe::{TaskLog, TaskLook, look_at_task};
@@ -241,12 +241,14 @@ impl Subject<'_> {
         for arn in self.reader.list_task_definitions(family, SEARCHED_MAX).await? {
             let answer = self.reader.describe_task_definition(&arn).await?;
             let mut tags = answer["tags"].as_array().into_iter().flatten();
-            if tags.any(|it| it["key"] == tag::DIGEST && it["value"] == digest.as_str()) {
+            let has_digest = tags.any(|it| it["key"] == tag::DIGEST && it["value"] == digest.as_str());
+            if has_digest && !is_of_another_cluster(&answer["tags"], &self.desired.environment.cluster) {
                 return Ok(arn);
             }
         }
         let revision = &self.desired.revision.id;
-        let body = plan::register_by_hand(definition, digest, self.key, self.installation, revision);
+        let cluster = &self.desired.environment.cluster;
+        let body = plan::register_by_hand(definition, digest, self.key, self.installation, revision, cluster);
         let answer = requester.register_task_definition(&body).await?;
         let arn = answer.body["taskDefinition"]["taskDefinitionArn"].as_str().unwrap_or_default();
         let arn = TaskDefinitionArn(arn.to_owned());
@@ -288,6 +290,12 @@ impl Subject<'_> {
             None => wanted(),
         }
     }
+}
+
+/// Whoever clears out the revisions of another environment does not ask who else uses them.
+fn is_of_another_cluster(tags: &Json, cluster: &str) -> bool {
+    let mut tags = tags.as_array().into_iter().flatten();
+    tags.any(|it| it["key"] == tag::CLUSTER && it["value"] != cluster_name(cluster))
 }
 
 impl Prepared {

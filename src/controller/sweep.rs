@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::leaving::Circumstances;
 use super::pass::{Engine, Next, stop};
 use super::state::Finished;
-use crate::model::{Desired, DesiredScheduledTask, DesiredService, Live, ServiceKey};
+use crate::model::{
+    Desired, DesiredScheduledTask, DesiredService, Live, Schedule, ServiceKey, TaskDefinitionArn,
+};
 use crate::observe::{Departing, Observer, Owner, Want, WantTask};
 use crate::plan::{self, Wave};
 
@@ -99,6 +101,12 @@ impl Sweep {
             Some(live) => Box::pin(self.engine.pass(&self.desired, service, live, waiting_for)).await,
             None => self.not_now(),
         };
+        let next = match (next, live.and_then(|live| live.service.present())) {
+            (Next::Settled, Some(ecs)) if ecs.suspended((self.engine.now)()).is_none() => {
+                self.clear_out(&service.key, plan::run_by(ecs)).await
+            }
+            (next, _) => next,
+        };
         let environment = &self.desired.environment;
         let ends_after = live.and_then(|live| self.engine.changes_after(service, live, environment, &next));
         self.tell(Finished {
@@ -107,6 +115,12 @@ impl Sweep {
             next,
             ends_after,
         });
+    }
+
+    /// Comes after everything else, and changes nothing about when the service is looked at again.
+    async fn clear_out(&self, key: &ServiceKey, run_by: impl Iterator<Item = TaskDefinitionArn>) -> Next {
+        let cleared = self.engine.clear_out(&self.observer, &self.desired, key, run_by).await;
+        cleared.map_or_else(stop, |()| Next::Settled)
     }
 
     async fn schedule(&self, task: &DesiredScheduledTask, live: &Live) {
@@ -121,6 +135,14 @@ impl Sweep {
                 Box::pin(self.engine.pass_scheduled_task(&self.desired, task, live, waiting_for)).await
             }
             None => self.not_now(),
+        };
+        let schedule = live.scheduled_tasks.get(&task.key).and_then(|live| live.schedule.present());
+        let next = match next {
+            Next::Settled => {
+                let runs = schedule.and_then(Schedule::task_definition);
+                self.clear_out(&task.key, runs.into_iter()).await
+            }
+            next => next,
         };
         let (key, digest) = (task.key.clone(), Some(task.digest.clone()));
         self.tell(Finished { key, digest, next, ends_after: None });

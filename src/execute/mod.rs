@@ -2,6 +2,7 @@
 
 mod delete;
 mod hook;
+mod old_revisions;
 mod recover;
 mod scaling;
 mod step;
@@ -22,6 +23,7 @@ use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
 pub use delete::{Deletion, delete};
 pub use hook::{Asked, HookCalls, Registered};
+pub use old_revisions::{Deregistered, Deregistration, deregister};
 pub use recover::recover;
 pub use scaling::still_there;
 use step::{Call, Outcome};

@@ -14,7 +14,9 @@ use crate::shape::layout::{DRIFT, ON_FAILURE};
 
 pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
 pub const SYNC_FIELDS: [&str; 5] = ["drift", "prune", "replace", "ignore", "windows"];
-pub const ENVIRONMENT_SYNC_FIELDS: [&str; 3] = ["prune", "pruneMaxPercent", "windows"];
+pub const ENVIRONMENT_SYNC_FIELDS: [&str; 4] = ["prune", "pruneMaxPercent", "keepRevisions", "windows"];
+/// ECS has no more revisions of one family.
+const KEEP_REVISIONS_MAX: u32 = 1_000_000;
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -127,6 +129,19 @@ pub fn environment_sync(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic
                 let title = format!("`pruneMaxPercent` can't be {number}");
                 let diagnostic = Diagnostic::at(node.span, title).label("a number from 1 to 100");
                 diagnostics.push(diagnostic.note("to delete nothing, write `prune: false`"));
+            }
+        }
+    }
+    let count = Shape::Integer { min: None, max: None };
+    if let Some(number) = fields.scalar("keepRevisions", &count, diagnostics)
+        && let Some((_, node)) = fields.get("keepRevisions")
+    {
+        match number.as_u64().and_then(|number| u32::try_from(number).ok()) {
+            Some(number @ 1..=KEEP_REVISIONS_MAX) => sync.keep_revisions = number,
+            Some(_) | None => {
+                let title = format!("`keepRevisions` can't be {number}");
+                let diagnostic = Diagnostic::at(node.span, title).label("a number from 1 to 1000000");
+                diagnostics.push(diagnostic.note("to keep all of them, write `keepRevisions: 1000000`"));
             }
         }
     }

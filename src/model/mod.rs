@@ -60,7 +60,7 @@ pub use scheduled_task::{
 pub use service_key::ServiceKey;
 pub use stages::{Course, LifecycleHook, LifecycleHookStatus, Share, StagedDeployment};
 pub use surroundings::{Facts, ImageId, Repository, Subject};
-pub use tags::{Ownership, tag};
+pub use tags::{Ownership, cluster_name, tag};
 pub use timestamp::Timestamp;
 pub use window::{WINDOW_MAX, Window, WindowDays, WindowKind};
 

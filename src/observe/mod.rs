@@ -6,6 +6,7 @@ mod evidence;
 mod gates;
 mod hooks;
 mod lookups;
+mod old_revisions;
 mod parallel;
 mod redact;
 mod scaling;
@@ -37,6 +38,7 @@ use crate::model::{
 use evidence::StoppedMemory;
 use gates::Checks;
 pub use lookups::look_up;
+pub use old_revisions::{Clearing, OldRevisions};
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
 use scheduled_tasks::ScheduleMemory;

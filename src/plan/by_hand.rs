@@ -245,6 +245,7 @@ pub fn register_by_hand(
     key: &ServiceKey,
     installation: &str,
     revision: &str,
+    cluster: &str,
 ) -> Json {
-    body::register(task_definition, digest, key, installation, revision)
+    body::register(task_definition, digest, key, installation, revision, cluster)
 }

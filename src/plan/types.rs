@@ -402,6 +402,8 @@ pub enum Kept {
     Scheduled,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
+    /// Old revisions that nothing uses: they are deregistered when nothing else is to be done.
+    Deregistered,
 }
 
 impl Kept {
@@ -409,9 +411,12 @@ impl Kept {
     pub fn is_told(self) -> bool {
         match self {
             Kept::ByRule | Kept::NotMentioned | Kept::IgnoredDrift => false,
-            Kept::Tolerated | Kept::Overridden | Kept::NotHonoured | Kept::Scheduled | Kept::LeftInPlace => {
-                true
-            }
+            Kept::Tolerated
+            | Kept::Overridden
+            | Kept::NotHonoured
+            | Kept::Scheduled
+            | Kept::LeftInPlace
+            | Kept::Deregistered => true,
         }
     }
 }

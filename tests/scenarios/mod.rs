@@ -17,6 +17,7 @@ mod leases;
 mod leaving;
 mod lookups;
 mod mass_deletion;
+mod old_revisions;
 mod order;
 mod overriding;
 mod ownership;
