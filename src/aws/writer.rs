@@ -18,7 +18,7 @@ pub struct Writer {
     line: Arc<Line>,
 }
 
-const ACTIONS: [&str; 19] = [
+const ACTIONS: [&str; 20] = [
     "application-autoscaling:DeleteScalingPolicy",
     "application-autoscaling:DeleteScheduledAction",
     "application-autoscaling:DeregisterScalableTarget",
@@ -37,6 +37,7 @@ const ACTIONS: [&str; 19] = [
     "ecs:UpdateService",
     "scheduler:CreateSchedule",
     "scheduler:CreateScheduleGroup",
+    "scheduler:DeleteSchedule",
     "scheduler:UpdateSchedule",
 ];
 
@@ -55,7 +56,7 @@ macro_rules! send {
 
 impl Writer {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 19] = ACTIONS;
+    pub const ACTIONS: [&str; 20] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -187,6 +188,14 @@ impl Writer {
         let attempt = format!("create schedule group `{name}`");
         let call = Call::permitted("scheduler:CreateScheduleGroup", attempt);
         send!(self, self.clients.scheduler.create_schedule_group().name(name), call, &body)
+    }
+
+    pub async fn delete_schedule(&self, _permit: Permit, group: &str, name: &str) -> Result<Answer, Error> {
+        let call = Call::permitted("scheduler:DeleteSchedule", format!("delete schedule `{name}`"));
+        let exchange = Exchange::without_body();
+        let request = self.clients.scheduler.delete_schedule().group_name(group).name(name);
+        let request = request.customize().interceptor(exchange.clone());
+        self.line.exchange(&call, exchange, request.send()).await
     }
 
     pub async fn create_schedule(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {

@@ -14,7 +14,7 @@ use super::state::Finished;
 use crate::model::{
     Desired, DesiredScheduledTask, DesiredService, Live, Schedule, ServiceKey, TaskDefinitionArn,
 };
-use crate::observe::{Departing, Observer, Owner, Want, WantTask};
+use crate::observe::{Departing, LeftTasks, Observer, Owner, Want, WantTask};
 use crate::plan::{self, Wave};
 
 /// The part of a sweep that is about services which left Git.
@@ -54,6 +54,10 @@ impl Sweep {
             .map(|(desired, record)| Want { desired, record: record.as_ref() })
             .collect();
         let left: Vec<&ServiceKey> = self.departure.iter().flat_map(|it| &it.keys).collect();
+        let of_schedules =
+            |key: &&ServiceKey| self.engine.ledger.record(key).is_some_and(|it| it.is_of_a_schedule());
+        let (left_schedules, left): (Vec<&ServiceKey>, Vec<&ServiceKey>) =
+            left.into_iter().partition(of_schedules);
         let left_records: Vec<_> = left.iter().map(|key| self.engine.ledger.record(key)).collect();
         let departing: Vec<Departing<'_>> = left
             .iter()
@@ -75,10 +79,11 @@ impl Sweep {
         let environment = &self.desired.environment.name;
         let owner = Owner { installation: &self.engine.installation, environment };
         let mut live = self.observer.observe_with(&wants, &departing, (self.engine.now)()).await;
-        self.observer.observe_scheduled_tasks(&wanted_tasks, false, owner, &mut live).await;
+        let left_tasks = LeftTasks { any: false, going: left_schedules.clone() };
+        self.observer.observe_scheduled_tasks(&wanted_tasks, &left_tasks, owner, &mut live).await;
         let passes = services.into_iter().map(|service| self.pass(service, &live));
         let schedules = tasks.into_iter().map(|task| self.schedule(task, &live));
-        let departures = left.into_iter().map(|key| self.leave(key, &live));
+        let departures = left.into_iter().chain(left_schedules).map(|key| self.leave(key, &live));
         tokio::join!(
             futures_util::future::join_all(passes),
             futures_util::future::join_all(schedules),
@@ -153,13 +158,18 @@ impl Sweep {
         if self.stop.is_cancelled() {
             return;
         }
-        let next = match (&self.departure, live.services.get(key).filter(|_| self.is_ready())) {
+        let service = live.services.get(key).filter(|_| self.is_ready());
+        let schedule = live.scheduled_tasks.get(key).filter(|_| self.is_ready());
+        let next = match (&self.departure, service, schedule) {
             // It may be wanted again, or another guard may stand.
-            (Some(departure), _) if departure.is_outdated() => Next::Watch(Duration::ZERO),
-            (Some(departure), Some(live)) => {
+            (Some(departure), ..) if departure.is_outdated() => Next::Watch(Duration::ZERO),
+            (Some(departure), Some(live), _) => {
                 Box::pin(self.engine.leave(&self.desired, key, live, &departure.around)).await
             }
-            (None, _) | (_, None) => self.not_now(),
+            (Some(departure), None, Some(live)) => {
+                Box::pin(self.engine.leave_schedule(&self.desired, key, live, &departure.around)).await
+            }
+            (None, ..) | (_, None, None) => self.not_now(),
         };
         self.tell(Finished { key: key.clone(), digest: None, next, ends_after: None });
     }

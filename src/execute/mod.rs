@@ -39,7 +39,7 @@ pub struct Work<'a> {
     pub task_definition_digest: &'a Digest,
     /// `sync.prune` of the service that is applied.
     pub prune: Option<bool>,
-    /// What Git says of the service besides its task definition; `None` for a scheduled task.
+    /// What Git says of it besides its task definition.
     pub spec: Option<&'a AppliedSpec>,
     /// The values from elsewhere that are in it.
     pub looked_up: &'a [String],
@@ -350,6 +350,7 @@ fn deletes(action: &Action) -> bool {
         | Action::CreateScheduleGroup { .. }
         | Action::CreateSchedule { .. }
         | Action::UpdateSchedule { .. }
+        | Action::DeleteSchedule { .. }
         | Action::StopServiceDeployment { .. } => false,
     }
 }
@@ -365,7 +366,7 @@ fn intent_kind(action: &Action) -> IntentKind {
         | Action::UpdateSchedule { .. }
         | Action::StopServiceDeployment { .. } => IntentKind::Update,
         Action::TagService { .. } | Action::UntagService { .. } => IntentKind::Tag,
-        Action::DeleteService => IntentKind::Delete,
+        Action::DeleteService | Action::DeleteSchedule { .. } => IntentKind::Delete,
         Action::RegisterScalableTarget { .. }
         | Action::PutScalingPolicy { .. }
         | Action::DeleteScalingPolicy { .. }

@@ -55,15 +55,6 @@ pub fn sync(
         _ => {}
     }
     policy.prune = fields.scalar("prune", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
-    // Accepted and ignored, it would read like a promise.
-    if policy.prune == Some(true)
-        && !sections.contains(&"service")
-        && let Some((_, node)) = fields.get("prune")
-    {
-        let note = "a scheduled task that leaves Git is left in place; delete its schedule by hand";
-        let diagnostic = Diagnostic::at(node.span, "schedules are not pruned yet");
-        diagnostics.push(diagnostic.label("leave it out").note(note));
-    }
     let replace = fields.scalar("replace", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
     policy.replace = replace == Some(true);
     if policy.replace

@@ -222,6 +222,11 @@ impl ServiceRecord {
         (holds && self.workload != workload).then_some(self.workload)
     }
 
+    /// Whether we put this schedule, and it has not been deleted since.
+    pub fn is_of_a_schedule(&self) -> bool {
+        self.workload == Workload::ScheduledTask && self.applied.is_some()
+    }
+
     /// Whether we made or changed this service, and it has not been deleted since.
     pub fn is_of_a_service(&self) -> bool {
         self.workload.is_service()

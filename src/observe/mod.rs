@@ -42,7 +42,7 @@ pub use old_revisions::{Clearing, OldRevisions};
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
 use scheduled_tasks::ScheduleMemory;
-pub use scheduled_tasks::{Owner, WantTask};
+pub use scheduled_tasks::{LeftTasks, Owner, WantTask};
 use service_revisions::RevisionMemory;
 use services::MissingMemory;
 pub use surroundings::{OnAnswer, surroundings};

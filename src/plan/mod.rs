@@ -16,6 +16,7 @@ mod history;
 mod hooks;
 mod ignore;
 mod leaving;
+mod leaving_schedule;
 mod lists;
 mod lookups;
 mod old_revisions;
@@ -50,7 +51,8 @@ pub use difference::{Around, Rules, differences, is_implied};
 pub use elements::key_of;
 pub use history::{Past, Pasts};
 pub use hooks::{register_hook, run_task};
-pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_left, share};
+pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_leaving, schedules_left, share};
+pub use leaving_schedule::ScheduleDeparture;
 pub use old_revisions::{Whose, due, known_to_the_ledger, may_go, run_by, surplus};
 pub use replacing::Replacement;
 pub use scheduled_task::plan_scheduled_task;
@@ -137,6 +139,7 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
             .schedules
             .iter()
             .filter(|key| !desired.scheduled_tasks.contains_key(key))
+            .filter(|key| !schedules_leaving(desired, context.records).any(|(going, _)| going == *key))
             .cloned()
             .collect(),
     }
@@ -173,6 +176,24 @@ fn departures(
     });
     let share = share(desired, context.records);
     let unseen = LiveService { service: Part::Unreadable(NOT_READ.to_owned()), ..LiveService::absent() };
+    let nowhere = LiveScheduledTask::unreadable(NOT_READ);
+    let schedules = schedules_leaving(desired, context.records).filter_map(|(key, record)| {
+        let departure = ScheduleDeparture {
+            key,
+            record,
+            live: live.scheduled_tasks.get(key).unwrap_or(&nowhere),
+            desired,
+            installation: context.installation,
+            environment: &desired.environment.name,
+            share,
+            waits_for: held.map(|plan| &plan.service),
+            now: live.read_at,
+        };
+        match departure.plan() {
+            Ending::Gone => None,
+            Ending::Planned { plan, .. } => Some(*plan),
+        }
+    });
     leaving(desired, context.records)
         .filter_map(|(key, record)| {
             let departure = Departure {
@@ -191,6 +212,7 @@ fn departures(
                 Ending::Planned { plan, .. } => Some(*plan),
             }
         })
+        .chain(schedules)
         .collect()
 }
 

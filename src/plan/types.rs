@@ -231,6 +231,10 @@ pub enum PruneGuard {
         found: Option<String>,
         wanted: String,
     },
+    /// A schedule has no tags that say whose it is, and it is not as it was put.
+    NotAsPut {
+        what: String,
+    },
     /// More would go at once than may.
     TooMany(Share),
     DependedOn {

@@ -175,8 +175,8 @@ impl Writer<'_> {
                 "taskDefinition": described(self.root(layout::TASK_DEFINITION), TASK_DEFINITION),
                 "schedule": described(self.root(layout::SCHEDULE), "when the task is started, and how"),
                 "sync": sync(
-                    never.clone(),
-                    "nothing deletes a schedule yet",
+                    plain("boolean"),
+                    "whether its schedule is deleted when it leaves Git; left out: what the Environment says",
                     never,
                     "there is nothing to replace",
                     "/schedule/State",

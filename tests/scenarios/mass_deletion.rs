@@ -16,11 +16,12 @@ use simulator::faults::Fault;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{ENVIRONMENT, World, mutating, service};
+use crate::world::{ENVIRONMENT, World, mutating, scheduled, service};
 
 const NONE: [&str; 0] = [];
 const MINUTE: Duration = Duration::from_secs(60);
 const SERVICES: usize = 5;
+const SCHEDULES: usize = 2;
 
 type Files = BTreeMap<String, String>;
 
@@ -41,13 +42,20 @@ fn files() -> Files {
         let manifest = service(&format!("s{number}"), "app:1");
         (format!("manifests/s{number}.yaml"), manifest)
     });
-    services.chain([("manifests/environment.yaml".to_owned(), environment())]).collect()
+    let schedules = (0..SCHEDULES).map(|number| {
+        let manifest = scheduled(&format!("t{number}"), "app:once", "cron(0 6 * * ? *)");
+        (format!("manifests/t{number}.yaml"), manifest)
+    });
+    services.chain(schedules).chain([("manifests/environment.yaml".to_owned(), environment())]).collect()
 }
 
 /// The first services' manifests are gone.
 fn without(number: usize) -> Files {
     let mut files = files();
     (0..number).for_each(|number| drop(files.remove(&format!("manifests/s{number}.yaml"))));
+    if number == SERVICES {
+        (0..SCHEDULES).for_each(|number| drop(files.remove(&format!("manifests/t{number}.yaml"))));
+    }
     files
 }
 
@@ -149,6 +157,9 @@ impl Story {
         for number in 0..SERVICES {
             assert_eq!(self.running(number).await, 2, "{}", self.world.told());
         }
+        for number in 0..SCHEDULES {
+            assert_eq!(self.world.schedule(&format!("t{number}")).await["State"], "ENABLED");
+        }
         assert!(self.world.told().contains(told), "no {told:?} in\n{}", self.world.told());
     }
 }
@@ -243,10 +254,7 @@ async fn an_environment_without_any_service_deletes_nothing() {
 async fn a_commit_that_drops_most_of_them_deletes_nothing() {
     let story = Story::begin().await;
     story
-        .deletes_nothing(
-            |story| story.commit(&without(3)),
-            "3 of 5 services would go at once, and 20 % may: 1",
-        )
+        .deletes_nothing(|story| story.commit(&without(3)), "3 of 7 would go at once, and 20 % may: 1")
         .await;
 }
 

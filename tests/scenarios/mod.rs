@@ -15,6 +15,7 @@ mod hooks;
 mod importing;
 mod leases;
 mod leaving;
+mod leaving_schedules;
 mod lookups;
 mod mass_deletion;
 mod old_revisions;
