@@ -32,6 +32,13 @@ impl ScheduleDeparture<'_> {
         let unreadable = |what: &str, why: &str| {
             self.held(Held::Unreadable { what: what.to_owned(), why: why.to_owned() })
         };
+        // Another name is another group, in which nothing of ours is.
+        let now = &self.desired.environment.name;
+        if now != self.environment {
+            let before = self.environment.to_owned();
+            let guard = PruneGuard::EnvironmentRenamed { before, now: now.clone() };
+            return self.held(Held::NotPruned(guard));
+        }
         let (group, schedule) = match (&self.live.group, &self.live.schedule) {
             (_, Part::Absent) => return Ending::Gone,
             (Part::Unreadable(why), _) => return unreadable("schedule group", why),
@@ -60,14 +67,8 @@ impl ScheduleDeparture<'_> {
             return Some(Held::GroupSuspended { group: group.name.clone(), text: text.to_owned() });
         }
         let (desired, begun) = (self.desired, self.has_begun());
-        let now = &desired.environment.name;
-        let renamed = || {
-            let before = self.environment.to_owned();
-            (now != self.environment).then(|| PruneGuard::EnvironmentRenamed { before, now: now.clone() })
-        };
         let nothing_left = desired.keys().next().is_none().then_some(PruneGuard::NothingLeft);
         let guard = nothing_left
-            .or_else(renamed)
             .or_else(|| {
                 let by = desired.keys().find(|other| desired.depends_on(other).contains(self.key))?;
                 Some(PruneGuard::DependedOn { by: by.clone() })

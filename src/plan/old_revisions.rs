@@ -46,6 +46,8 @@ pub fn known_to_the_ledger(records: &BTreeMap<ServiceKey, ServiceRecord>) -> BTr
         all.extend(good.map(|it| it.task_definition.clone()));
         all.extend(record.hook.iter().filter_map(|it| it.task_definition.clone()));
         all.extend(record.going_back.iter().map(|it| it.to.clone()));
+        // It may come back as it was.
+        all.extend(record.deleted.iter().filter_map(|it| it.task_definition.clone()));
         all.extend(intents.filter_map(|it| it.task_definition.clone()));
     }
     all

@@ -64,9 +64,9 @@ spec:
 fn scheduled() -> (Account, Repository) {
     let mut repository = Repository::empty();
     repository.write("manifests/environment.yaml", ENVIRONMENT);
-    let first = repository.write("manifests/report.yaml", &report(1, "")).commit("Deploy");
+    repository.write("manifests/report.yaml", &report(1, "")).commit("Deploy");
     let account = Account::start_with(&repository, STANDS_IN);
-    account.wait_until_settled("report", &first);
+    account.operator.wait_for_event(0, "its schedule is there", |event| event["event"] == "settled");
     (account, repository)
 }
 
@@ -175,8 +175,8 @@ fn what_git_asks_for_is_run_by_hand_before_it_is_scheduled_and_registered_once()
     let (account, mut repository) = scheduled();
     // One day, long ago.
     let never = "  sync: {windows: [{kind: allow, dates: [2020-01-01], from: '00:00', duration: 1h, timeZone: UTC}]}\n";
-    let second = repository.write("manifests/report.yaml", &report(2, never)).commit("Update");
-    account.wait_until_held("report", &second);
+    repository.write("manifests/report.yaml", &report(2, never)).commit("Update");
+    account.operator.wait_for_event(0, "its new version is held", |event| event["event"] == "held");
     let live = run(&account, &[]);
     assert_eq!(live.stdout.lines().next(), Some("report of today, version 1"), "{live:?}");
     for registered in [true, false] {

@@ -7,7 +7,7 @@ use reconciler::model::ServiceKey;
 use reconciler::report::plan_json;
 use serde_json::json;
 use simulator::error::ApiError;
-use simulator::faults::Fault;
+use simulator::faults::{Fault, Garbling};
 
 use super::story::{hook, scaled, with_hooks};
 use crate::world::{Memory, World, mutating, service, service_with};
@@ -88,7 +88,7 @@ async fn status_and_plan_show_it_going() {
     assert_eq!(
         json["leftGit"],
         json!([{
-            "service": "old-worker", "revision": wish.revision.id, "stage": "going", "tasks": 2,
+            "service": "old-worker", "kind": "Service", "revision": wish.revision.id, "stage": "going", "tasks": 2,
             "begun": false, "draining": false, "going": 1, "owned": 2, "allowed": 1,
         }])
     );
@@ -261,15 +261,22 @@ async fn a_tolerant_service_that_comes_back_is_restored_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_comes_back_after_its_end_is_made_again_from_its_revision() {
-    let mut world = pruning(&[service("api", "app:1"), service("old-worker", "app:1")]).await;
-    let gone = world.commit(&[service("api", "app:1")]);
-    world.settle(&gone).await;
-    world.take_calls();
-    let back = world.commit(&[service("api", "app:1"), service("old-worker", "app:1")]);
-    assert_eq!(world.settle(&back).await[&key("old-worker")], Next::Settled, "{}", world.told());
-    assert_eq!(mutating(&world.take_calls()), ["CreateService"]);
-    let record = world.record("old-worker");
-    assert_eq!((record.deleted, record.leaving), (None, None));
+    for list_is_whole in [true, false] {
+        let mut world = pruning(&[service("api", "app:1"), service("old-worker", "app:1")]).await;
+        let gone = world.commit(&[service("api", "app:1")]);
+        world.settle(&gone).await;
+        world.take_calls();
+        // The family's list may not show it.
+        world.simulator.set_fault(Box::new(move |site| match site.operation.as_str() {
+            "ListTaskDefinitions" if !list_is_whole => Fault::Garble(Garbling::ItemMissing),
+            _ => Fault::None,
+        }));
+        let back = world.commit(&[service("api", "app:1"), service("old-worker", "app:1")]);
+        assert_eq!(world.settle(&back).await[&key("old-worker")], Next::Settled, "{}", world.told());
+        assert_eq!(mutating(&world.take_calls()), ["CreateService"]);
+        let record = world.record("old-worker");
+        assert_eq!((record.deleted, record.leaving), (None, None));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -333,18 +340,18 @@ async fn more_than_the_share_at_once_is_held_as_a_whole() {
     let standing = world.settle(&three_gone).await;
     for name in &names[..3] {
         let why = held(&standing, name);
-        assert!(why.contains("3 of 10 services would go at once, and 20 % may: 2"), "{why}");
+        assert!(why.contains("3 of 10 would go at once, and 20 % may: 2"), "{why}");
         assert!(why.contains("raise `sync.pruneMaxPercent`"), "{why}");
     }
     assert_eq!(mutating(&world.take_calls()), NONE);
     insta::assert_snapshot!(world.plan_text(&three_gone, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 2 calls
 
-    ! s0            held: left Git in 4c1f9e2, not deleted: 3 of 10 services would go at once, and 20 % may: 2
+    ! s0            held: left Git in 4c1f9e2, not deleted: 3 of 10 would go at once, and 20 % may: 2
         if that is meant, let them leave Git in several commits, or raise `sync.pruneMaxPercent` of the Environment
-    ! s1            held: left Git in 4c1f9e2, not deleted: 3 of 10 services would go at once, and 20 % may: 2
+    ! s1            held: left Git in 4c1f9e2, not deleted: 3 of 10 would go at once, and 20 % may: 2
         if that is meant, let them leave Git in several commits, or raise `sync.pruneMaxPercent` of the Environment
-    ! s2            held: left Git in 4c1f9e2, not deleted: 3 of 10 services would go at once, and 20 % may: 2
+    ! s2            held: left Git in 4c1f9e2, not deleted: 3 of 10 would go at once, and 20 % may: 2
         if that is meant, let them leave Git in several commits, or raise `sync.pruneMaxPercent` of the Environment
 
     3 held, 7 unchanged.

@@ -54,14 +54,27 @@ async fn is_there(world: &World, name: &str) -> bool {
 async fn a_schedule_that_left_git_is_deleted_and_remembered_where_pruning_is_on() {
     let mut world = pruning().await;
     let wish = without(&mut world);
-    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @"");
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 9 calls
+
+    = api           nothing to do
+    - mail          delete: left Git in 4c1f9e2
+        may go: prune is on (Environment), its group is ours and it is as it was put, 1 of 3 services (up to 1 at once), nothing depends on it
+        will: delete schedule
+        begins when everything else has settled; task definitions stay
+    = report        nothing to do
+
+    1 to delete, 2 unchanged.
+    "#);
     let standing = world.settle(&wish).await;
     assert_eq!(next(&standing, "mail"), Next::Gone, "{}", world.told());
     assert_eq!(mutating(&world.take_calls()), ["DeleteSchedule"]);
     assert!(!is_there(&world, "mail").await && is_there(&world, "report").await);
     assert_eq!(world.revisions("mail").await, ["mail:1"], "its revisions stay");
     assert!(world.record("mail").deleted.is_some());
-    insta::assert_snapshot!(world.told_since("left Git"), @"");
+    let told = world.told_since("left Git");
+    let sentence = "the schedule of mail is deleted; tasks that it started go on to their end";
+    assert!(told.contains(sentence) && told.contains("mail is gone, "), "{told}");
     // And made anew, should it come back.
     let back = world.commit(&[api(), scheduled("mail", "app:once", SIX), scheduled("report", "app:1", SIX)]);
     world.settle(&back).await;
@@ -90,6 +103,7 @@ async fn a_schedule_that_somebody_has_changed_is_not_deleted() {
     let mut changed = world.schedule("mail").await;
     changed["ScheduleExpression"] = "cron(0 9 * * ? *)".into();
     world.scheduler("PUT", "/schedules/mail", changed).await;
+    world.take_calls();
     let wish = without(&mut world);
     let standing = world.settle(&wish).await;
     let why = held(&standing, "mail");

@@ -189,7 +189,12 @@ async fn manifests_that_moved_into_another_folder_are_the_same_services() {
     let story = Story::begin().await;
     let moved =
         files().into_iter().map(|(path, text)| (path.replace("manifests/s", "manifests/all/s"), text));
-    story.deletes_nothing(|story| story.commit(&moved.collect()), "0 of 5 services asked to change").await;
+    story
+        .deletes_nothing(
+            |story| story.commit(&moved.collect()),
+            "0 of 5 services and 2 scheduled tasks asked to change",
+        )
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,7 +216,7 @@ async fn a_commit_with_one_broken_manifest_deletes_nothing_of_what_it_drops() {
     let story = Story::begin().await;
     let mut files = without(1);
     files.insert("manifests/s1.yaml".to_owned(), service("s1", "app:1").replace("cpu: 256", "cpu: lots"));
-    story.deletes_nothing(|story| story.commit(&files), "1 error in 1 of 5 files").await;
+    story.deletes_nothing(|story| story.commit(&files), "1 error in 1 of 7 files").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,6 +267,8 @@ async fn a_commit_that_drops_most_of_them_deletes_nothing() {
 async fn an_environment_that_was_renamed_deletes_nothing() {
     let mut story = Story::begin().await;
     let mut files = without(1);
+    // In a group of the new name the schedules would be others.
+    (0..SCHEDULES).for_each(|number| drop(files.remove(&format!("manifests/t{number}.yaml"))));
     let renamed = environment().replace("name: test", "name: production");
     files.insert("manifests/environment.yaml".to_owned(), renamed);
     // In one run: the ledger is that of the old name, and it knows the service.

@@ -233,7 +233,8 @@ async fn a_revision_that_may_be_deregistered_late_is_not_used_again() {
     let back = schedule(&mut world, 1);
     let calls = mutating(&settle(&world, &back).await);
     assert_eq!(calls[..2], ["RegisterTaskDefinition", "UpdateSchedule"], "{}", world.told());
-    world.arrive(DEREGISTER).await;
+    let late = json!({"taskDefinition": arn(1).replace("web", "mail")});
+    world.ecs(DEREGISTER, late).await;
     let schedule = world.schedule("mail").await;
     let runs = schedule["Target"]["EcsParameters"]["TaskDefinitionArn"].as_str().unwrap();
     assert!(runs.ends_with("/mail:6"), "{runs}");
