@@ -334,7 +334,7 @@ impl Prepared {
             told_not_followed: 0,
             status: String::new(),
         };
-        let outcome = following.to_the_end(surroundings).await?;
+        let outcome = following.follow(surroundings).await?;
         let end = outcome.end;
         if settings.output == Output::Json {
             road::line(&format!("{:#}", run.json(end.as_ref())));
@@ -406,7 +406,7 @@ struct Outcome {
 }
 
 impl Following<'_> {
-    async fn to_the_end(&mut self, surroundings: &Surroundings) -> anyhow::Result<Outcome> {
+    async fn follow(&mut self, surroundings: &Surroundings) -> anyhow::Result<Outcome> {
         let began = (surroundings.now)();
         let mut time_is_over = Box::pin(over_after(self.settings.timeout));
         let mut cut_off = None;
