@@ -158,7 +158,8 @@ impl Account {
     pub fn command(&self, verb: &str) -> Command {
         let mut command = reconciler(self.home.path());
         with_credentials(&mut command)
-            .args([verb, "--environment", "local", "--endpoint-url", &self.aws.endpoint])
+            .args(verb.split(' '))
+            .args(["--environment", "local", "--endpoint-url", &self.aws.endpoint])
             .arg("--repository")
             .arg(&self.repository);
         command

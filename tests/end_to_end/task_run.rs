@@ -71,7 +71,7 @@ fn scheduled() -> (Account, Repository) {
 }
 
 fn run(account: &Account, arguments: &[&str]) -> Finished {
-    account.verb("task", &[&["run", "report"], arguments].concat())
+    account.verb("task run", &[&["report"], arguments].concat())
 }
 
 fn task(account: &Account, arn: &str) -> Value {
@@ -113,34 +113,25 @@ fn a_task_by_hand_is_followed_and_ends_with_its_own_exit_code() {
 fn what_cannot_be_run_by_hand_is_told_and_exits_with_125() {
     let (account, _repository) = scheduled();
     for (arguments, told) in [
-        (
-            &["run", "reprot"][..],
-            "environment `local` has no service or scheduled task `reprot`\n  it has report\n",
-        ),
-        (&["run", "report", "--revision", "9"], "read task definition"),
-        (
-            &["run", "report", "--container", "app", "--env", "A=b"],
-            "there is no container `app`; there is report",
-        ),
-        (
-            &["run", "report", "--overrides", "{\"memori\": \"1\"}"],
-            "`--overrides`: overrides has no `memori`",
-        ),
-        (&["run", "report", "--overrides", "{"], "`--overrides` is not JSON"),
+        (&["reprot"][..], "environment `local` has no service or scheduled task `reprot`\n  it has report\n"),
+        (&["report", "--revision", "9"], "read task definition"),
+        (&["report", "--container", "app", "--env", "A=b"], "there is no container `app`; there is report"),
+        (&["report", "--overrides", "{\"memori\": \"1\"}"], "`--overrides`: overrides has no `memori`"),
+        (&["report", "--overrides", "{"], "`--overrides` is not JSON"),
     ] {
-        let refused = account.verb("task", arguments);
+        let refused = account.verb("task run", arguments);
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(125), ""), "{refused:?}");
         assert!(refused.stderr.contains(told), "{refused:?}");
     }
-    assert_eq!(account.verb("task", &["run", "report", "--env", "A"]).code, Some(64));
+    assert_eq!(account.verb("task run", &["report", "--env", "A"]).code, Some(64));
 }
 
 #[test]
 fn an_interrupted_run_leaves_its_task_to_itself_or_stops_it_as_it_was_told() {
     let (account, _repository) = scheduled();
     let interrupted = |more: &[&str]| {
-        let arguments = [&["run", "report", "--env", "SLEEP=600", "-o", "json"], more].concat();
-        let mut command = account.command("task");
+        let arguments = [&["report", "--env", "SLEEP=600", "-o", "json"], more].concat();
+        let mut command = account.command("task run");
         let mut process = Operator::start(command.args(arguments));
         let said = "report of today, version 1";
         wait_until("its log is followed", || process.told().contains(said));

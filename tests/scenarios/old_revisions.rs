@@ -222,7 +222,7 @@ async fn disturbed(at: usize, fault: Fault, kill: bool) -> (World, Vec<String>) 
 async fn killed_or_unanswered_at_any_call_the_same_revisions_stay() {
     let (_, calls) = disturbed(usize::MAX, Fault::None, false).await;
     let first = calls.iter().rposition(|call| call == "ListTaskDefinitions").unwrap();
-    assert_eq!(calls.len() - first, 8, "{calls:?}");
+    assert_eq!(calls.len() - first, 6, "{calls:?}");
     for (at, call) in calls.iter().enumerate().skip(first) {
         for (fault, kill) in
             [(Fault::NeverAnswer, true), (Fault::NeverApply, false), (Fault::NeverAnswer, false)]
