@@ -12,7 +12,7 @@ use reconciler::journal::Journal;
 use reconciler::ledger::{Candidate, Claim, Ledger, LedgerView, Place};
 use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
-use reconciler::observe::{Departing, Observer, Owner, Want, WantTask};
+use reconciler::observe::{Departing, LeftTasks, Observer, Owner, Want, WantTask};
 use reconciler::plan::{self, Explain, Plan};
 use reconciler::report::{Colour, PlanTextOptions, plan_json_explained, plan_text, status};
 use reconciler::shape::api::Api;
@@ -439,7 +439,10 @@ impl World {
         let live = self.look(wish, &records).await;
         let explain = Explain::QuietFields;
         let context = plan::Context { installation: "reconciler", records: &records, explain };
-        searched(plan::plan(wish, &live, &context), wish)
+        let mut plan = plan::plan(wish, &live, &context);
+        let observer = Observer::new(self.aws().await.reader(), &self.cluster);
+        observer.tell_old_revisions("reconciler", (wish, &live, &records), &mut plan).await;
+        searched(plan, wish)
     }
 
     /// What `status` says.
@@ -480,8 +483,8 @@ impl World {
             .collect();
         let mut live = observer.observe_with(&wants, &departing, self.now()).await;
         let owner = Owner { installation: "reconciler", environment: &wish.environment.name };
-        let left_over = plan::schedules_left(wish, records).next().is_some();
-        observer.observe_scheduled_tasks(&tasks, left_over, owner, &mut live).await;
+        let left = LeftTasks::of(wish, records);
+        observer.observe_scheduled_tasks(&tasks, &left, owner, &mut live).await;
         live
     }
 

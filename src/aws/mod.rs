@@ -41,7 +41,7 @@ pub use exports::{Export, ExportPage};
 pub use inspector::{ALARMS_MAX, FILTER_VALUES_MAX, IMAGES_MAX, Inspector, TARGET_GROUPS_MAX};
 pub use permit::{Permit, Turn};
 pub use reader::{
-    CallerIdentity, LISTED_SECRETS_MAX, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX,
+    CallerIdentity, LISTED_SECRETS_MAX, LogPage, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX,
     SERVICE_REVISIONS_MAX, SERVICES_MAX, TASKS_MAX, TargetHealth, resource_id,
 };
 pub use requester::Requester;

@@ -108,7 +108,9 @@ macro_rules! send {
 
 // After the macro, which they use.
 mod alarms;
+mod families;
 pub(super) mod images;
+mod logs;
 mod scaling;
 mod schedules;
 mod values;
@@ -116,6 +118,8 @@ mod values;
 pub use values::LISTED_SECRETS_MAX;
 
 use images::Registries;
+
+pub use logs::LogPage;
 
 impl Reader {
     /// IAM actions of these methods, sorted.
@@ -323,19 +327,6 @@ impl Reader {
         let answer = self.line.typed(&call, request).await?;
         let targets = answer.target_health_descriptions.unwrap_or_default();
         Ok(targets.into_iter().map(TargetHealth::from_sdk).collect())
-    }
-
-    /// The newest lines of a log stream, oldest first, at most `max`.
-    pub async fn last_log_lines(&self, group: &str, stream: &str, max: usize) -> Result<Vec<String>, Error> {
-        let call = Call::new("logs:GetLogEvents", Category::Other, format!("read log stream `{stream}`"));
-        let body = json!({
-            "logGroupName": group, "logStreamName": stream, "limit": max, "startFromHead": false,
-        });
-        let exchange = Exchange::with_target(&body, "Logs_20140328.GetLogEvents");
-        let request = self.clients.logs.list_clusters().customize().interceptor(exchange.clone());
-        let mut answer = self.line.exchange(&call, exchange, request.send()).await?;
-        let events = list(&mut answer.body["events"]);
-        Ok(events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned).collect())
     }
 
     /// GetParameters, for at most [`PARAMETERS_MAX`] names, perhaps with a version or a label each:

@@ -6,6 +6,7 @@ use super::{Exit, Surroundings, road};
 use crate::config::{Output, PlanSettings};
 use crate::ledger::LedgerView;
 use crate::model::Desired;
+use crate::observe::Observer;
 use crate::plan::{self, Explain, Plan};
 use crate::report;
 
@@ -62,8 +63,10 @@ async fn look(
     let installation = &settings.account.installation;
     let explain = explain(settings);
     let plan = |records: &_| plan::plan(desired, &live, &plan::Context { installation, records, explain });
-    let first = plan(&records);
+    let mut first = plan(&records);
+    let observer = Observer::new(sight.reader.clone(), &desired.environment.cluster);
     if first.is_empty() {
+        observer.tell_old_revisions(installation, (desired, &live, &records), &mut first).await;
         return Ok(first);
     }
     // What differs is worth asking older commits about.
@@ -71,5 +74,6 @@ async fn look(
     pasts.complete(&mut records, &live, installation);
     let mut plan = plan(&records);
     pasts.date(&mut plan);
+    observer.tell_old_revisions(installation, (desired, &live, memory.records()), &mut plan).await;
     Ok(plan)
 }

@@ -83,7 +83,7 @@ pub async fn subject(settings: &RequestSettings, surroundings: &Surroundings) ->
     })
 }
 
-async fn read(reader: &Reader, cluster: &str, key: &ServiceKey) -> anyhow::Result<EcsService> {
+pub(super) async fn read(reader: &Reader, cluster: &str, key: &ServiceKey) -> anyhow::Result<EcsService> {
     let mut answer = reader.describe_services(cluster, &[key.name()]).await?;
     let found =
         answer["services"].as_array_mut().and_then(|all| all.first_mut().map(serde_json::Value::take));
@@ -208,7 +208,7 @@ pub async fn settled(
 
 /// `ada` of `arn:aws:sts::123456789012:assumed-role/on-call/ada`, with the role: several people may share a
 /// session's name.
-fn author(arn: &str) -> String {
+pub(super) fn author(arn: &str) -> String {
     let tail = arn.splitn(6, ':').nth(5).unwrap_or(arn);
     let named = tail.split_once('/').map_or(tail, |(_, name)| name);
     named.to_owned()

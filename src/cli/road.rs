@@ -20,7 +20,7 @@ use crate::manifest;
 use crate::model::{
     Answers, Checkout, Desired, Environment, ImageAnswer, Live, Part, ServiceKey, ServiceRecord, Timestamp,
 };
-use crate::observe::{Departing, Images, Observer, Owner, Want, WantTask, look_up};
+use crate::observe::{Departing, Images, LeftTasks, Observer, Owner, Want, WantTask, look_up};
 use crate::plan;
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
@@ -378,8 +378,8 @@ pub async fn observe(
         .collect();
     let mut live = observer.observe_with(&wants, &departing, now).await;
     let owner = Owner { installation: &account.installation, environment: &desired.environment.name };
-    let left_over = plan::schedules_left(desired, records).next().is_some();
-    observer.observe_scheduled_tasks(&tasks, left_over, owner, &mut live).await;
+    let left = LeftTasks::of(desired, records);
+    observer.observe_scheduled_tasks(&tasks, &left, owner, &mut live).await;
     let whys: Vec<&String> = live
         .services
         .values()

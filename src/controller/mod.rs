@@ -3,6 +3,7 @@
 mod hook_ends;
 mod hooks;
 mod leaving;
+mod old_revisions;
 mod overriding;
 mod pass;
 mod queue;

@@ -23,7 +23,7 @@ pub(super) struct State {
     pub(super) desired: Option<Wish>,
     pub(super) queue: WorkQueue,
     pub(super) standing: Standing,
-    /// Services that we deployed and the wish does without.
+    /// Services that we deployed and the wish does without, and scheduled tasks of that kind that are to go.
     pub(super) leaving: BTreeSet<ServiceKey>,
     /// The environment's name in the first wish: what the ledger was opened for.
     environment: Option<String>,
@@ -61,7 +61,8 @@ impl State {
             }
         }
         // What left Git is weighed anew with each commit, once all that it asks for has come to rest.
-        self.leaving = plan::leaving(&wish, records).map(|(key, _)| key.clone()).collect();
+        let schedules = plan::schedules_leaving(&wish, records);
+        self.leaving = plan::leaving(&wish, records).chain(schedules).map(|(key, _)| key.clone()).collect();
         self.standing.retain(|key, _| wish.workload(key).is_some());
         let State { queue, leaving, .. } = self;
         queue.retain(|key| wish.workload(key).is_some() || leaving.contains(key));

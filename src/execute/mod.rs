@@ -2,6 +2,7 @@
 
 mod delete;
 mod hook;
+mod old_revisions;
 mod recover;
 mod scaling;
 mod step;
@@ -23,6 +24,7 @@ use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
 pub use delete::{Deletion, delete};
 pub use hook::{Asked, HookCalls, Registered};
+pub use old_revisions::{Deregistered, Deregistration, deregister};
 pub use recover::recover;
 pub use scaling::still_there;
 use step::{Call, Outcome};
@@ -38,7 +40,7 @@ pub struct Work<'a> {
     pub task_definition_digest: &'a Digest,
     /// `sync.prune` of the service that is applied.
     pub prune: Option<bool>,
-    /// What Git says of the service besides its task definition; `None` for a scheduled task.
+    /// What Git says of it besides its task definition.
     pub spec: Option<&'a AppliedSpec>,
     /// The values from elsewhere that are in it.
     pub looked_up: &'a [String],
@@ -366,6 +368,7 @@ fn deletes(action: &Action) -> bool {
         | Action::CreateScheduleGroup { .. }
         | Action::CreateSchedule { .. }
         | Action::UpdateSchedule { .. }
+        | Action::DeleteSchedule { .. }
         | Action::StopServiceDeployment { .. } => false,
     }
 }
@@ -381,7 +384,7 @@ fn intent_kind(action: &Action) -> IntentKind {
         | Action::UpdateSchedule { .. }
         | Action::StopServiceDeployment { .. } => IntentKind::Update,
         Action::TagService { .. } | Action::UntagService { .. } => IntentKind::Tag,
-        Action::DeleteService => IntentKind::Delete,
+        Action::DeleteService | Action::DeleteSchedule { .. } => IntentKind::Delete,
         Action::RegisterScalableTarget { .. }
         | Action::PutScalingPolicy { .. }
         | Action::DeleteScalingPolicy { .. }

@@ -46,6 +46,7 @@ pub(super) enum Call {
     TagService { arn: String, tags: Vec<(String, String)> },
     UntagService { arn: String, keys: Vec<String> },
     DeleteService { cluster: String, service: String },
+    DeleteSchedule { group: String, name: String },
     RegisterScalableTarget(Json),
     PutScalingPolicy(Json),
     DeleteScalingPolicy(Json),
@@ -81,9 +82,10 @@ impl Call {
             }
             Call::TagService { .. } | Call::UntagService { .. } => Category::TagModify,
             Call::StopServiceDeployment { .. } => Category::DeploymentStop,
-            Call::CreateScheduleGroup(_) | Call::CreateSchedule(_) | Call::UpdateSchedule(_) => {
-                Category::Schedules
-            }
+            Call::CreateScheduleGroup(_)
+            | Call::CreateSchedule(_)
+            | Call::UpdateSchedule(_)
+            | Call::DeleteSchedule { .. } => Category::Schedules,
             Call::RegisterScalableTarget(_)
             | Call::PutScalingPolicy(_)
             | Call::DeleteScalingPolicy(_)
@@ -101,6 +103,7 @@ impl Call {
             Call::TagService { arn, tags } => writer.tag_resource(permit, arn, tags).await,
             Call::UntagService { arn, keys } => writer.untag_resource(permit, arn, keys).await,
             Call::DeleteService { cluster, service } => writer.delete_service(permit, cluster, service).await,
+            Call::DeleteSchedule { group, name } => writer.delete_schedule(permit, group, name).await,
             Call::RegisterScalableTarget(body) => writer.register_scalable_target(permit, body).await,
             Call::PutScalingPolicy(body) => writer.put_scaling_policy(permit, body).await,
             Call::DeleteScalingPolicy(body) => writer.delete_scaling_policy(permit, body).await,
@@ -156,6 +159,9 @@ impl Outcome {
                 cluster: work.cluster.to_owned(),
                 service: work.plan.service.name().to_owned(),
             },
+            Action::DeleteSchedule { group } => {
+                Call::DeleteSchedule { group: group.clone(), name: work.plan.service.name().to_owned() }
+            }
             Action::RegisterScalableTarget { body, .. } => Call::RegisterScalableTarget(scaling(body)),
             Action::PutScalingPolicy { body } => Call::PutScalingPolicy(scaling(body)),
             Action::DeleteScalingPolicy { name } => {
@@ -234,7 +240,9 @@ impl Outcome {
             Action::UntagService { keys } => {
                 Told::of(Kind::Tag, format!("{name} no longer carries {}", keys.join(", ")))
             }
-            Action::DeleteService => Told::of(Kind::Delete, format!("{name} is deleted")),
+            Action::DeleteService | Action::DeleteSchedule { .. } => {
+                Told::of(Kind::Delete, format!("{name} is deleted"))
+            }
             Action::StopServiceDeployment { .. } => {
                 // ECS starts the way back itself; which deployment carries it shows later.
                 self.started = work.back_to.map(|back_to| Rollout {

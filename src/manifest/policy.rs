@@ -17,8 +17,10 @@ use crate::shape::layout::{DRIFT, ON_FAILURE, WHEN_MOVED, WHEN_ROTATED};
 
 pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
 pub const SYNC_FIELDS: [&str; 6] = ["drift", "prune", "replace", "ignore", "windows", "secrets"];
-pub const ENVIRONMENT_SYNC_FIELDS: [&str; 3] = ["prune", "pruneMaxPercent", "windows"];
+pub const ENVIRONMENT_SYNC_FIELDS: [&str; 4] = ["prune", "pruneMaxPercent", "keepRevisions", "windows"];
 pub const IMAGES_FIELDS: [&str; 3] = ["whenMoved", "writeBack", "blockSeverity"];
+/// ECS has no more revisions of one family.
+const KEEP_REVISIONS_MAX: u32 = 1_000_000;
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -86,15 +88,6 @@ pub fn sync(
         diagnostics.push(diagnostic.label("leave it out").note(note));
     }
     policy.prune = fields.scalar("prune", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
-    // Accepted and ignored, it would read like a promise.
-    if policy.prune == Some(true)
-        && !sections.contains(&"service")
-        && let Some((_, node)) = fields.get("prune")
-    {
-        let note = "a scheduled task that leaves Git is left in place; delete its schedule by hand";
-        let diagnostic = Diagnostic::at(node.span, "schedules are not pruned yet");
-        diagnostics.push(diagnostic.label("leave it out").note(note));
-    }
     let replace = fields.scalar("replace", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
     policy.replace = replace == Some(true);
     if policy.replace
@@ -160,6 +153,19 @@ pub fn environment_sync(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic
                 let title = format!("`pruneMaxPercent` can't be {number}");
                 let diagnostic = Diagnostic::at(node.span, title).label("a number from 1 to 100");
                 diagnostics.push(diagnostic.note("to delete nothing, write `prune: false`"));
+            }
+        }
+    }
+    let count = Shape::Integer { min: None, max: None };
+    if let Some(number) = fields.scalar("keepRevisions", &count, diagnostics)
+        && let Some((_, node)) = fields.get("keepRevisions")
+    {
+        match number.as_u64().and_then(|number| u32::try_from(number).ok()) {
+            Some(number @ 1..=KEEP_REVISIONS_MAX) => sync.keep_revisions = number,
+            Some(_) | None => {
+                let title = format!("`keepRevisions` can't be {number}");
+                let diagnostic = Diagnostic::at(node.span, title).label("a number from 1 to 1000000");
+                diagnostics.push(diagnostic.note("to keep all of them, write `keepRevisions: 1000000`"));
             }
         }
     }

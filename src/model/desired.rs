@@ -53,6 +53,8 @@ pub struct EnvironmentSync {
     pub prune: bool,
     /// How many of a hundred services may be on their way out at once; but always one.
     pub prune_max_percent: u8,
+    /// How many revisions of a task definition stay registered, at least.
+    pub keep_revisions: u32,
     /// When changes may go out, where a service says nothing else; empty: at any time.
     pub windows: Vec<Window>,
 }
@@ -61,7 +63,7 @@ impl Default for EnvironmentSync {
     /// Nothing goes. Once that is changed, a fifth may: more at a time is rather a slip in Git, such as
     /// a folder that was moved away, than somebody's wish.
     fn default() -> Self {
-        Self { prune: false, prune_max_percent: 20, windows: Vec::new() }
+        Self { prune: false, prune_max_percent: 20, keep_revisions: 10, windows: Vec::new() }
     }
 }
 

@@ -70,7 +70,7 @@ pub use service_key::ServiceKey;
 pub use stages::{Course, LifecycleHook, LifecycleHookStatus, Share, StagedDeployment};
 pub use surroundings::{Facts, Repository, Subject};
 pub use tag_range::TagRange;
-pub use tags::{Ownership, tag};
+pub use tags::{Ownership, cluster_name, tag};
 pub use timestamp::Timestamp;
 pub use value_from::{Arn, LiveValue, ValueFrom, secret_name, value_from};
 pub use window::{WINDOW_MAX, Window, WindowDays, WindowKind};

@@ -63,6 +63,12 @@ pub struct ServiceRecord {
     /// The digest that need not wait for its window: a person asked for it now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<Digest>,
+    /// The revision after which old ones were cleared out last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cleared: Option<TaskDefinitionArn>,
+    /// Revisions that are about to be deregistered, or were, for all that is known: never used again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deregistering: Vec<TaskDefinitionArn>,
     /// The latest request of each kind that was heeded, as its tag has it: a tag that can't be taken off
     /// is not heeded twice.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -227,6 +233,11 @@ impl ServiceRecord {
             Workload::ScheduledTask => self.applied.is_some(),
         };
         (holds && self.workload != workload).then_some(self.workload)
+    }
+
+    /// Whether we put this schedule, and it has not been deleted since.
+    pub fn is_of_a_schedule(&self) -> bool {
+        self.workload == Workload::ScheduledTask && self.applied.is_some()
     }
 
     /// Whether we made or changed this service, and it has not been deleted since.

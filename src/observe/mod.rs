@@ -7,6 +7,7 @@ mod gates;
 mod hooks;
 mod images;
 mod lookups;
+mod old_revisions;
 mod parallel;
 mod redact;
 mod scaling;
@@ -19,6 +20,7 @@ mod stages;
 mod surroundings;
 mod survey;
 mod task_definitions;
+mod task_log;
 mod values;
 
 #[cfg(test)]
@@ -39,15 +41,17 @@ use evidence::StoppedMemory;
 use gates::Checks;
 pub use images::Images;
 pub use lookups::look_up;
+pub use old_revisions::{Clearing, OldRevisions};
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
 use scheduled_tasks::ScheduleMemory;
-pub use scheduled_tasks::{Owner, WantTask};
+pub use scheduled_tasks::{LeftTasks, Owner, WantTask};
 use service_revisions::RevisionMemory;
 use services::MissingMemory;
 pub use surroundings::{OnAnswer, surroundings};
 pub use survey::Scope;
 use task_definitions::TaskDefinitions;
+pub use task_log::{LogLine, TaskLog, TaskLook, look_at_task};
 use values::ValueMemory;
 
 /// One service to look at.

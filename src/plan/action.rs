@@ -70,6 +70,9 @@ pub enum Action {
         task_definition: RevisionSource,
         body: Json,
     },
+    DeleteSchedule {
+        group: String,
+    },
     /// Replaces the whole schedule. `body` lacks the same.
     UpdateSchedule {
         task_definition: RevisionSource,
@@ -100,6 +103,7 @@ impl Action {
             Action::CreateScheduleGroup { .. } => "CreateScheduleGroup",
             Action::CreateSchedule { .. } => "CreateSchedule",
             Action::UpdateSchedule { .. } => "UpdateSchedule",
+            Action::DeleteSchedule { .. } => "DeleteSchedule",
             Action::StopServiceDeployment { .. } => "StopServiceDeployment",
         }
     }

@@ -218,6 +218,7 @@ fn registration(look: Look<'_>, task_definition: &Json) -> Action {
             &look.desired.key,
             look.installation,
             &look.revision.id,
+            &look.environment.cluster,
         ),
     }
 }

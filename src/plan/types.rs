@@ -245,6 +245,10 @@ pub enum PruneGuard {
         found: Option<String>,
         wanted: String,
     },
+    /// A schedule has no tags that say whose it is, and it is not as it was put.
+    NotAsPut {
+        what: String,
+    },
     /// More would go at once than may.
     TooMany(Share),
     DependedOn {
@@ -420,6 +424,8 @@ pub enum Kept {
     Scheduled,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
+    /// Old revisions that nothing uses: they are deregistered when nothing else is to be done.
+    Deregistered,
     /// Tasks have an older version of a secret or parameter, and `sync.secrets` says to tell it only.
     NewVersion,
     /// It should be rolled out when it has a new version, and nobody can see which one it has.
@@ -440,6 +446,7 @@ impl Kept {
             | Kept::NotHonoured
             | Kept::Scheduled
             | Kept::LeftInPlace
+            | Kept::Deregistered
             | Kept::NewVersion
             | Kept::NotWatched
             | Kept::Chosen

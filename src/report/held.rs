@@ -188,8 +188,13 @@ impl HeldText {
                 },
                 format!("delete it by hand, or set the tag `{name}` to `{wanted}`"),
             ),
+            PruneGuard::NotAsPut { what } => (
+                format!("it is not as this installation put it last: {what}"),
+                "delete it by hand; or bring it back into Git, let it be set back, and take it out again"
+                    .to_owned(),
+            ),
             PruneGuard::TooMany(Share { going, owned, allowed, percent }) => (
-                format!("{going} of {owned} services would go at once, and {percent} % may: {allowed}"),
+                format!("{going} of {owned} would go at once, and {percent} % may: {allowed}"),
                 "if that is meant, let them leave Git in several commits, or raise \
                  `sync.pruneMaxPercent` of the Environment"
                     .to_owned(),

@@ -1,5 +1,6 @@
 //! Windows onto plan and journal: pure functions from values to text and JSON. `now` is an argument.
 
+mod by_hand;
 mod commands;
 mod created;
 pub mod deployment;
@@ -25,6 +26,7 @@ mod why;
 #[cfg(test)]
 mod example;
 
+pub use by_hand::{EndByHand, RunByHand, TASK_RUN_VERSION};
 pub use commands::with_options;
 pub use failure::{Aftermath, changed_fields, failure_text};
 pub use imported::{IMPORT_VERSION, Written, import_json, import_text};

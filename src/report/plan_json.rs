@@ -100,6 +100,7 @@ fn kept_json(service: &ServiceKey, quiet: &Quiet) -> Option<Json> {
 fn left_git_json(service: &ServicePlan, left: &LeftGit) -> Json {
     json!({
         "service": service.service,
+        "kind": service.workload.kind(),
         "revision": left.revision,
         "stage": Stage::of(service).name(),
         "tasks": left.tasks,
@@ -173,6 +174,7 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
             vec![("taskDefinition", source(task_definition))]
         }
         Action::CreateScheduleGroup { body } => vec![("name", body["Name"].clone())],
+        Action::DeleteSchedule { group } => vec![("group", json!(group))],
         Action::UpdateService { task_definition, starts_deployment, .. } => {
             let mut members = vec![("startsDeployment", json!(starts_deployment))];
             members.extend(task_definition.iter().map(|from| ("taskDefinition", source(from))));

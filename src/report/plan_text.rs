@@ -225,6 +225,9 @@ impl Window<'_> {
                     (format!("{path}  {live} for now, Git's {git} waits: {rule}"), Tone::Quiet)
                 }
                 Kept::LeftInPlace => (format!("{path}  left in place: {rule}"), Tone::Quiet),
+                Kept::Deregistered => {
+                    (format!("{path}  {} to be deregistered: {rule}", shown(live)), Tone::Quiet)
+                }
                 Kept::NewVersion => {
                     let (was, now) = (shown(live), shown(desired));
                     (

@@ -129,6 +129,7 @@ fn only_scaling(steps: &[Step]) -> bool {
         | Action::CreateScheduleGroup { .. }
         | Action::CreateSchedule { .. }
         | Action::UpdateSchedule { .. }
+        | Action::DeleteSchedule { .. }
         | Action::StopServiceDeployment { .. } => false,
     })
 }
@@ -184,6 +185,7 @@ pub(super) fn step_text(service: &ServiceKey, action: &Action) -> String {
         Action::CreateScheduleGroup { body } => format!("create schedule group {}", name_of(body, "Name")),
         Action::CreateSchedule { .. } => "create schedule".to_owned(),
         Action::UpdateSchedule { .. } => "update schedule".to_owned(),
+        Action::DeleteSchedule { .. } => "delete schedule".to_owned(),
         Action::StopServiceDeployment { .. } => "stop the deployment with a roll-back".to_owned(),
     }
 }

@@ -110,6 +110,11 @@ fn environment() -> Json {
                 json!({ "type": "integer", "minimum": 1, "maximum": 100 }),
                 "how many of a hundred services may be deleted at once, but always one; left out: 20",
             ),
+            "keepRevisions": described(
+                json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
+                "how many revisions of a task definition stay registered; older ones of ours that nothing uses are \
+                 deregistered a day after they were registered, some after each deployment; left out: 10",
+            ),
             "windows": described(
                 windows(),
                 "when changes go out, where a service's own `sync.windows` says nothing; left out: at any time. A \
@@ -180,8 +185,8 @@ impl Writer<'_> {
                 "schedule": described(self.root(layout::SCHEDULE), "when the task is started, and how"),
                 "sync": without(
                     sync(
-                        never.clone(),
-                        "nothing deletes a schedule yet",
+                        plain("boolean"),
+                        "whether its schedule is deleted when it leaves Git; left out: what the Environment says",
                         never,
                         "there is nothing to replace",
                         "/schedule/State",

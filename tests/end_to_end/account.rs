@@ -154,10 +154,12 @@ impl Account {
         finish(self.command(verb).args(arguments))
     }
 
-    fn command(&self, verb: &str) -> Command {
+    /// The same, to be started by the test.
+    pub fn command(&self, verb: &str) -> Command {
         let mut command = reconciler(self.home.path());
         with_credentials(&mut command)
-            .args([verb, "--environment", "local", "--endpoint-url", &self.aws.endpoint])
+            .args(verb.split(' '))
+            .args(["--environment", "local", "--endpoint-url", &self.aws.endpoint])
             .arg("--repository")
             .arg(&self.repository);
         command
