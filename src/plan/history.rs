@@ -79,7 +79,7 @@ impl Pasts {
     fn since(&self, key: &ServiceKey, difference: &Difference) -> Option<Since> {
         match difference.cause {
             Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack => {}
-            Cause::Overridden(_) | Cause::OverrideEnded(_) | Cause::LeftGit => return None,
+            Cause::Overridden(_) | Cause::OverrideEnded(_) | Cause::LeftGit | Cause::Foreign => return None,
         }
         let by_no_commit = matches!(difference.since, Some(Since::LookedUp { .. } | Since::NoCommit));
         if difference.consequence == Consequence::Creates || by_no_commit {

@@ -2,6 +2,7 @@
 
 mod action;
 mod again;
+mod at_once;
 mod body;
 mod change;
 mod consequences;
@@ -21,6 +22,7 @@ mod once;
 mod overriding;
 mod replacing;
 mod scale;
+mod scale_in;
 mod scheduled_task;
 mod task_definition;
 #[cfg(test)]
@@ -38,6 +40,7 @@ use std::collections::BTreeMap;
 
 pub use action::{Action, RevisionSource, Step};
 pub use again::may_be_under_way;
+pub use at_once::AtOnce;
 pub use credentials::is_credential;
 pub use decide::plan_service;
 pub use difference::{Around, Rules, differences, is_implied};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Action, Opening, Replacement, RevisionSource, Step};
+use super::{Action, AtOnce, Opening, Replacement, RevisionSource, Step};
 use crate::model::{
     Digest, FieldPath, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Request, Revision,
     ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
@@ -147,6 +147,8 @@ pub enum Held {
     Unreadable { what: String, why: String },
     /// A deployment is still going on: ours, or somebody else's.
     RolloutInFlight { deployment: String, task_definition: TaskDefinitionArn },
+    /// It would stop tasks while a deployment is going on.
+    ScaleIn { at_once: AtOnce, deployment: String },
     /// A hook of it is under way.
     HookRunning {
         /// `migrate (1 of 2)`
@@ -206,6 +208,7 @@ impl Held {
             | Held::RefusedByEcs { .. }
             | Held::NotPruned(_) => true,
             Held::RolloutInFlight { .. }
+            | Held::ScaleIn { .. }
             | Held::HookRunning { .. }
             | Held::Draining
             | Held::DriftTolerated
@@ -356,6 +359,8 @@ pub enum Cause {
     OverrideEnded(ScalingOverride),
     /// It is ours, and Git no longer mentions it.
     LeftGit,
+    /// Somebody else put it, and Git says that such things go.
+    Foreign,
 }
 
 /// How much a plan tells of fields that differ and are left as they are.
@@ -400,6 +405,8 @@ pub enum Kept {
     NotHonoured,
     /// One of Git's own scheduled actions put it there.
     Scheduled,
+    /// Git's value would stop tasks, and waits for the end of the deployment.
+    AfterDeployment,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
 }
@@ -409,9 +416,12 @@ impl Kept {
     pub fn is_told(self) -> bool {
         match self {
             Kept::ByRule | Kept::NotMentioned | Kept::IgnoredDrift => false,
-            Kept::Tolerated | Kept::Overridden | Kept::NotHonoured | Kept::Scheduled | Kept::LeftInPlace => {
-                true
-            }
+            Kept::Tolerated
+            | Kept::Overridden
+            | Kept::NotHonoured
+            | Kept::Scheduled
+            | Kept::AfterDeployment
+            | Kept::LeftInPlace => true,
         }
     }
 }

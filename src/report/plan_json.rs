@@ -5,7 +5,7 @@ use serde_json::json;
 use super::held::HeldText;
 use super::leaving::Stage;
 use super::paint::plain;
-use super::steps::{Doing, in_order};
+use super::steps::{Doing, at_once_text, in_order};
 use crate::model::{FieldPath, Json, LookedUp, Origin, ServiceKey};
 use crate::plan::{
     Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, Replacement,
@@ -180,9 +180,14 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
         }
         Action::StopServiceDeployment { arn } => vec![("serviceDeployment", json!(arn))],
         Action::UntagService { keys } => vec![("tags", json!(keys))],
-        Action::RegisterScalableTarget { .. } | Action::DeregisterScalableTarget | Action::DeleteService => {
-            Vec::new()
-        }
+        Action::RegisterScalableTarget { at_once, .. } => at_once
+            .map(|it| {
+                let object = json!({"from": it.from, "to": it.to, "message": at_once_text(it)});
+                ("atOnce", object)
+            })
+            .into_iter()
+            .collect(),
+        Action::DeregisterScalableTarget | Action::DeleteService => Vec::new(),
     }
 }
 
@@ -213,6 +218,7 @@ fn difference_json(difference: &Difference) -> Json {
         Cause::Overridden(_) => "overridden",
         Cause::OverrideEnded(_) => "overrideEnded",
         Cause::LeftGit => "leftGit",
+        Cause::Foreign => "foreign",
     };
     json!({
         "path": difference.path,

@@ -4,7 +4,7 @@ use super::held::HeldText;
 use super::paint::{count, cut};
 use super::replacing;
 use super::requests::quarantine_sentence;
-use super::steps::{DELETED, ScheduleChange, schedule};
+use super::steps::{DELETED, ScheduleChange, at_once, schedule, tasks_at_once};
 use super::value::{change, value_text};
 use super::why;
 use crate::model::{Failure, Gate, Rollout, RolloutKind, Segment};
@@ -41,8 +41,9 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
         let of = if images.is_empty() { String::new() } else { format!(" of {}", images.join(" + ")) };
         return cut(&format!("{before}new schedule ({}{of})", schedule.expression()), SENTENCE_MAX);
     }
+    let at_once = at_once(steps).map(|it| format!("; {} at once", tasks_at_once(it))).unwrap_or_default();
     if let Some(headline) = overridden(differences) {
-        return cut(&format!("{headline} ({})", all_named(differences)), SENTENCE_MAX);
+        return cut(&format!("{headline} ({}){at_once}", all_named(differences)), SENTENCE_MAX);
     }
     let drifted = !differences.is_empty() && differences.iter().all(|one| one.cause == Cause::BehindOurBack);
     if let [only] = differences.as_slice()
@@ -67,7 +68,7 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
         _ => None,
     });
     let ended = ended.unwrap_or_default();
-    cut(&format!("{headline}{ended} ({})", all_named(differences)), SENTENCE_MAX)
+    cut(&format!("{headline}{ended} ({}){at_once}", all_named(differences)), SENTENCE_MAX)
 }
 
 /// What was changed behind Git's back and is left, beside a change that goes through.
@@ -96,7 +97,11 @@ fn overridden(differences: &[Difference]) -> Option<String> {
             let until = asked.until.minute();
             format!("the override of {asked} until {until} has ended: Git's bounds are back, in place")
         }
-        Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack | Cause::LeftGit => return None,
+        Cause::Git
+        | Cause::BehindOurBack
+        | Cause::GitAndBehindOurBack
+        | Cause::LeftGit
+        | Cause::Foreign => return None,
     };
     let first = &differences.first()?.cause;
     differences.iter().all(|one| one.cause == *first).then_some(headline)

@@ -140,6 +140,9 @@ impl Writer<'_> {
             plain("boolean"),
             "whether the service is deleted when it leaves Git; left out: what the Environment says",
             plain("boolean"),
+            "whether scaling policies and scheduled actions of others are deleted too, where pruning is on; left out: \
+             false",
+            plain("boolean"),
             "whether a service that ECS can't change is deleted and created again; left out: false",
             "/service/desiredCount",
         );
@@ -172,6 +175,8 @@ impl Writer<'_> {
                 "sync": sync(
                     never.clone(),
                     "nothing deletes a schedule yet",
+                    never.clone(),
+                    "there is no scaling",
                     never,
                     "there is nothing to replace",
                     "/schedule/State",
@@ -318,7 +323,15 @@ fn gate() -> Json {
     gate
 }
 
-fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, example: &str) -> Json {
+fn sync(
+    prune: Json,
+    prune_text: &str,
+    foreign: Json,
+    foreign_text: &str,
+    replace: Json,
+    replace_text: &str,
+    example: &str,
+) -> Json {
     let drift = or_variable(json!({ "enum": layout::DRIFT }));
     let ignore = list_of(json!({ "type": ["string", "number", "boolean"] }));
     let ignored =
@@ -330,6 +343,7 @@ fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, exampl
             "drift": described(drift, "what was changed behind Git's back is corrected, only told, or ignored (`plan \
                 --explain` tells it); left out: correct"),
             "prune": described(prune, prune_text),
+            "pruneForeignScaling": described(foreign, foreign_text),
             "replace": described(replace, replace_text),
             "ignore": described(ignore, &ignored),
             "windows": described(windows(), "when changes go out; left out: what the Environment says"),

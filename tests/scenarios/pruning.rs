@@ -73,7 +73,7 @@ async fn policies_and_scheduled_actions_that_left_git_are_deleted_and_those_of_o
     insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
 
-    ~ api           deletes scaling that left Git, in place, no deployment
+    ~ api           deletes scaling that is not in Git, in place, no deployment
         scaling.policies[cpu]            deleted  no longer in Git
         scaling.scheduledActions[night]  deleted  no longer in Git
         will: delete scaling policy cpu, delete scheduled action night, tag service
@@ -152,7 +152,7 @@ async fn scaling_that_left_git_as_a_whole_is_deregistered_and_the_count_is_gits_
     insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
 
-    ~ api           deletes scaling that left Git, in place, no deployment
+    ~ api           deletes scaling that is not in Git, in place, no deployment
         service.desiredCount  5 -> 2   service-0.yaml:15 · scaling is no longer in Git
         scaling               deleted  no longer in Git
         will: update service, deregister scalable target, tag service
