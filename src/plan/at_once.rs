@@ -1,7 +1,7 @@
 //! What Application Auto Scaling does by itself when a target is registered: it pulls the count into the bounds.
 
-use super::change::{Change, Look};
 use super::Action;
+use super::change::{Change, Look};
 use crate::model::Json;
 
 /// How many tasks a service has, and how many it has as soon as its bounds are registered: the bound that it

@@ -24,7 +24,8 @@ pub(super) fn wait(look: Look<'_>, change: &mut Change) -> Option<Held> {
     let at_once = would_stop(look, &change.steps)?;
     let mut rest = change.steps.clone();
     let waiting = take_out(&mut rest);
-    let is_more = |step: &Step| !matches!(step.action, Action::TagService { .. } | Action::UntagService { .. });
+    let is_more =
+        |step: &Step| !matches!(step.action, Action::TagService { .. } | Action::UntagService { .. });
     if !rest.iter().any(is_more) {
         return Some(Held::ScaleIn { at_once, deployment: under_way.unwrap_or_default() });
     }
@@ -34,7 +35,8 @@ pub(super) fn wait(look: Look<'_>, change: &mut Change) -> Option<Held> {
         .partition(|one| waiting.iter().any(|path| one.path.starts_with(path)));
     change.differences = goes;
     let tasks = at_once.tasks();
-    let rule = format!("it would stop {tasks} of {} tasks during the deployment, and waits for its end", at_once.from);
+    let rule =
+        format!("it would stop {tasks} of {} tasks during the deployment, and is put after it", at_once.from);
     change.quiet.extend(waits.into_iter().map(|one: super::Difference| Quiet {
         path: one.path,
         live: one.live,
@@ -99,11 +101,11 @@ fn take_out(steps: &mut Vec<Step>) -> Vec<FieldPath> {
         }
         // An override ends when its bounds do.
         Action::UntagService { keys } => !keys.iter().any(|key| key == tag::SCALING_OVERRIDE),
-        Action::UpdateService { body, .. } if ends && body.get("desiredCount").is_some() => {
+        Action::UpdateService { body, task_definition, .. } if ends && body.get("desiredCount").is_some() => {
             body.as_object_mut().map(|members| members.remove("desiredCount"));
             step.because.retain(|path| *path != count);
             taken.push(count.clone());
-            changes_something(body)
+            task_definition.is_some() || changes_something(body)
         }
         _ => true,
     });
@@ -111,5 +113,6 @@ fn take_out(steps: &mut Vec<Step>) -> Vec<FieldPath> {
 }
 
 fn changes_something(body: &Json) -> bool {
-    body.as_object().is_some_and(|members| members.keys().any(|name| !["cluster", "service"].contains(&name.as_str())))
+    body.as_object()
+        .is_some_and(|members| members.keys().any(|name| !["cluster", "service"].contains(&name.as_str())))
 }

@@ -182,7 +182,7 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
         Action::UntagService { keys } => vec![("tags", json!(keys))],
         Action::RegisterScalableTarget { at_once, .. } => at_once
             .map(|it| {
-                let object = json!({"from": it.from, "to": it.to, "message": at_once_text(it)});
+                let object = json!({"from": it.from, "to": it.to, "message": at_once_text(it).join("; ")});
                 ("atOnce", object)
             })
             .into_iter()

@@ -9,7 +9,8 @@ use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
 use super::replacing;
 use super::steps::{
-    Doing, at_once, at_once_text, creates, hook_text, in_order, starts_deployment, step_text, what_happens, what_plan_does,
+    Doing, at_once, at_once_text, creates, hook_text, in_order, starts_deployment, step_text, what_happens,
+    what_plan_does,
 };
 use super::value::{sides, value_text};
 use crate::model::{Desired, HookStage, Json, OnFailure, ServiceKey, Timestamp};
@@ -157,8 +158,7 @@ impl Window<'_> {
 
     /// Hooks and steps in order, then what is watched and what happens if it goes wrong.
     fn will(&self, text: &mut String, plan: &ServicePlan, steps: &[Step]) {
-        if let Some(at_once) = at_once(steps) {
-            let line = format!("at once: {}", at_once_text(at_once));
+        for line in at_once(steps).map(at_once_text).unwrap_or_default() {
             let _ = writeln!(text, "    {}", self.options.colour.paint(Tone::Warning, &line));
         }
         let service = &plan.service;
@@ -219,12 +219,9 @@ impl Window<'_> {
                 Kept::NotHonoured => {
                     (format!("{path}  {} is not honoured: {rule}", shown(live)), Tone::Warning)
                 }
-                Kept::Scheduled => {
+                Kept::Scheduled | Kept::AfterDeployment => {
                     let (live, git) = (shown(live), shown(desired));
                     (format!("{path}  {live} for now, Git's {git} waits: {rule}"), Tone::Quiet)
-                }
-                Kept::AfterDeployment => {
-                    (format!("{path}  {} waits: {rule}", sides(live.as_ref(), desired.as_ref())), Tone::Warning)
                 }
                 Kept::LeftInPlace => (format!("{path}  left in place: {rule}"), Tone::Quiet),
             };

@@ -97,11 +97,9 @@ fn overridden(differences: &[Difference]) -> Option<String> {
             let until = asked.until.minute();
             format!("the override of {asked} until {until} has ended: Git's bounds are back, in place")
         }
-        Cause::Git
-        | Cause::BehindOurBack
-        | Cause::GitAndBehindOurBack
-        | Cause::LeftGit
-        | Cause::Foreign => return None,
+        Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack | Cause::LeftGit | Cause::Foreign => {
+            return None;
+        }
     };
     let first = &differences.first()?.cause;
     differences.iter().all(|one| one.cause == *first).then_some(headline)
@@ -136,7 +134,10 @@ fn named(difference: &Difference) -> String {
     if let Some(noted) = why::noted(difference) {
         return noted;
     }
-    let segments: Vec<&str> = difference.path.0.iter().filter_map(known_by).collect();
+    let mut segments: Vec<&str> = difference.path.0.iter().filter_map(known_by).collect();
+    if let ([], [Segment::Field(whole)]) = (segments.as_slice(), difference.path.0.as_slice()) {
+        segments.push(whole);
+    }
     let name = match (difference.path.0.get(2), segments.split_first()) {
         // A container, or a scaling policy, and what is changed of it.
         (Some(Segment::Key(_)), Some((element, rest))) if !rest.is_empty() => {

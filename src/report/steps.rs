@@ -164,8 +164,8 @@ pub(super) fn at_once(steps: &[Step]) -> Option<AtOnce> {
     })
 }
 
-/// `2 tasks start, because minCapacity 4 is above the 2 that run`
-pub(super) fn at_once_text(at_once: AtOnce) -> String {
+/// `at once: 2 tasks start, because minCapacity 4 is above the 2 that run`
+pub(super) fn at_once_text(at_once: AtOnce) -> Vec<String> {
     let AtOnce { from, to, running } = at_once;
     let has = match running == from {
         true => format!("the {from} that run"),
@@ -173,11 +173,14 @@ pub(super) fn at_once_text(at_once: AtOnce) -> String {
     };
     let what = tasks_at_once(at_once);
     match at_once.stops_tasks() {
-        false => format!("{what}, because minCapacity {to} is above {has}"),
-        true => format!(
-            "{what}, because maxCapacity {to} is below {has}; ECS chooses which, evenly over Availability Zones, and \
-             leaves those that are protected from scaling in until their protection ends"
-        ),
+        false => vec![format!("at once: {what}, because minCapacity {to} is above {has}")],
+        // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html
+        true => vec![
+            format!("at once: {what}, because maxCapacity {to} is below {has}"),
+            "which: ECS chooses, evenly over Availability Zones; a task that is protected from scaling in stays until \
+             its protection ends"
+                .to_owned(),
+        ],
     }
 }
 

@@ -57,7 +57,8 @@ impl Window<'_> {
         if let Some(origins) = self.desired.origins(service) {
             for difference in &mut sorted {
                 // What is not in Git stands nowhere there.
-                if matches!(difference.cause, Cause::LeftGit | Cause::Foreign) && difference.desired.is_none() {
+                if matches!(difference.cause, Cause::LeftGit | Cause::Foreign) && difference.desired.is_none()
+                {
                     difference.origin = None;
                     continue;
                 }
