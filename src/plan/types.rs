@@ -407,6 +407,8 @@ pub enum Kept {
     Scheduled,
     /// Git's value would stop tasks, and waits for the end of the deployment.
     AfterDeployment,
+    /// A scheduled action for one moment, which has passed: it ran, or was put too late.
+    Over,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
 }
@@ -421,6 +423,7 @@ impl Kept {
             | Kept::NotHonoured
             | Kept::Scheduled
             | Kept::AfterDeployment
+            | Kept::Over
             | Kept::LeftInPlace => true,
         }
     }

@@ -135,7 +135,7 @@ impl Window<'_> {
                 }
             }
         }
-        self.quiet(text, &quiet);
+        self.quiet(text, &service.service, &quiet);
     }
 
     /// The end of a service that left Git.
@@ -194,7 +194,7 @@ impl Window<'_> {
         }
     }
 
-    fn quiet(&self, text: &mut String, quiet: &[&Quiet]) {
+    fn quiet(&self, text: &mut String, service: &ServiceKey, quiet: &[&Quiet]) {
         let shown = |value: &Option<Json>| value.as_ref().map_or("(absent)".to_owned(), value_text);
         for field in quiet {
             let Quiet { path, live, desired, rule, source, kept } = field;
@@ -222,6 +222,11 @@ impl Window<'_> {
                 Kept::Scheduled | Kept::AfterDeployment => {
                     let (live, git) = (shown(live), shown(desired));
                     (format!("{path}  {live} for now, Git's {git} waits: {rule}"), Tone::Quiet)
+                }
+                Kept::Over => {
+                    let origins = self.desired.origins(service).and_then(|origins| origins.nearest(path));
+                    let place = origins.map_or(String::new(), |origin| format!("  {origin}"));
+                    (format!("{path}  {rule}{place}"), Tone::Warning)
                 }
                 Kept::LeftInPlace => (format!("{path}  left in place: {rule}"), Tone::Quiet),
             };

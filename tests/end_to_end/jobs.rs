@@ -38,7 +38,7 @@ fn a_job_is_completed_once_while_its_worker_is_replaced() {
 
 #[test]
 fn a_hundred_jobs_bring_workers_and_an_empty_queue_takes_them_away_without_losing_one() {
-    let mut repository = Repository::of_the_job_system();
+    let repository = Repository::of_the_job_system();
     let first = repository.commit("Deploy the job system");
     let account = Account::start_with(&repository, &surrogate_that_scales());
     account.wait_until_settled("job-api", &first);
