@@ -1,5 +1,8 @@
 //! The operator's settings: the command line and the environment, read here and nowhere else.
 
+mod command_line;
+mod values;
+
 use std::fmt;
 #[cfg(feature = "local")]
 use std::net::SocketAddr;
@@ -9,6 +12,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::aws::Budget;
+pub use command_line::quoted;
+pub use values::duration;
+use values::{budget, endpoint, installation, ledger_place, manifest_name, reason};
 
 /// GitOps for Amazon ECS in one binary.
 #[derive(Debug, Parser)]
@@ -20,6 +26,13 @@ pub struct Settings {
     /// When to use colour.
     #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
     pub color: When,
+}
+
+impl Settings {
+    /// Reads the command line, and says what of it another verb has to be given to mean the same installation.
+    pub fn read() -> Result<(Self, String), clap::Error> {
+        Self::of(std::env::args_os())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,9 +69,9 @@ pub enum Verb {
     /// Do now what waits for its window or for another try.
     Sync(OnceSettings),
     /// Let a deployment go on that waits for a person at a lifecycle hook.
-    Continue(DecideSettings),
+    Continue(RequestSettings),
     /// Stop a deployment that is under way: ECS takes the service back.
-    Abort(DecideSettings),
+    Abort(RequestSettings),
     /// Write manifests of what runs in a cluster, or of another tool's files; changes nothing in AWS.
     Import(ImportSettings),
     /// Run a whole AWS account on this machine, and reconcile a repository against it.
@@ -266,9 +279,12 @@ pub struct StatusSettings {
     /// Name every service, not only those that need attention.
     #[arg(long)]
     pub all: bool,
+    /// Region of a ledger's table, for when Git can't be read, whose Environment says it.
+    #[arg(long, env = "AWS_REGION")]
+    pub region: Option<String>,
 }
 
-/// What a person asks of the operator for one service. It is written onto the service as a tag.
+/// What a person asks for, or decides, for one service.
 #[derive(Clone, Debug, Args)]
 pub struct RequestSettings {
     /// The service, by `metadata.name`.
@@ -321,19 +337,6 @@ pub struct RollbackSettings {
     /// Wait until the operator has heeded it.
     #[arg(long)]
     pub wait: bool,
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct DecideSettings {
-    /// Name of the service.
-    #[arg(value_name = "SERVICE")]
-    pub service: String,
-    #[command(flatten)]
-    pub source: Source,
-    #[command(flatten)]
-    pub account: Account,
-    #[arg(short, long, default_value = "text")]
-    pub output: Output,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -413,82 +416,6 @@ pub struct LocalSettings {
     pub resync: Duration,
 }
 
-/// Takes an `http` or `https` URL; without a scheme the AWS SDK would only fail at the first call.
-fn endpoint(text: &str) -> Result<String, String> {
-    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-    match host {
-        Some(host) if !host.is_empty() => Ok(text.to_owned()),
-        Some(_) | None => Err(format!("`{text}` is not a URL such as http://127.0.0.1:4566")),
-    }
-}
-
-/// Takes a reason: something that the next one on call can read.
-fn reason(text: &str) -> Result<String, String> {
-    match text.chars().any(char::is_alphanumeric) {
-        true => Ok(text.trim().to_owned()),
-        false => Err("a reason has words in it".to_owned()),
-    }
-}
-
-/// Takes what a manifest may be called; it becomes the name of a file.
-fn manifest_name(text: &str) -> Result<String, String> {
-    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-    match !text.is_empty() && text.len() <= 255 && text.chars().all(allowed) {
-        true => Ok(text.to_owned()),
-        false => Err(format!("`{text}` is not a name of letters, digits, hyphens and underscores")),
-    }
-}
-
-/// Takes what the value of a tag may be, but not nothing: a service that nobody put a name to would be ours.
-fn installation(text: &str) -> Result<String, String> {
-    let allowed = |letter: char| letter.is_alphanumeric() || " _.:/=+-@".contains(letter);
-    match !text.trim().is_empty() && text.chars().count() <= 256 && text.chars().all(allowed) {
-        true => Ok(text.to_owned()),
-        false if planted!("no-name-is-a-name") => Ok(text.to_owned()),
-        false => {
-            Err(format!("`{text}` is not a name: AWS takes letters, digits, spaces and _.:/=+-@ in a tag"))
-        }
-    }
-}
-
-/// Reads `500ms`, `30s`, `10m` or `2h`.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a time such as 30s or 10m"))?;
-    let seconds = |factor: u64| {
-        number.checked_mul(factor).map(Duration::from_secs).ok_or_else(|| format!("`{text}` is too long"))
-    };
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => seconds(1),
-        "m" => seconds(60),
-        "h" => seconds(3600),
-        _ => Err(format!("`{text}` needs a unit: ms, s, m or h")),
-    }
-}
-
-/// Reads `file` or `dynamodb:TABLE`.
-fn ledger_place(text: &str) -> Result<LedgerPlace, String> {
-    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
-    match (text, text.strip_prefix("dynamodb:")) {
-        ("file", _) => Ok(LedgerPlace::File),
-        (_, Some(table)) if (3..=255).contains(&table.len()) && table.chars().all(allowed) => {
-            Ok(LedgerPlace::Table(table.to_owned()))
-        }
-        _ => Err(format!("`{text}` is neither `file` nor `dynamodb:TABLE`")),
-    }
-}
-
-/// Reads `half` or `unlimited`.
-fn budget(text: &str) -> Result<Budget, String> {
-    match text {
-        "half" => Ok(Budget::Half),
-        "unlimited" => Ok(Budget::Unlimited),
-        _ => Err(format!("`{text}` is neither `half` nor `unlimited`")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -512,39 +439,5 @@ mod tests {
         let line = ["reconciler", "plan", "--git-token", "canary-7f3a"];
         let settings = Settings::try_parse_from(line).map(|it| format!("{it:?}"));
         assert!(settings.is_ok_and(|it| it.contains("Secret") && !it.contains("canary")));
-    }
-
-    #[test]
-    fn an_installation_without_a_name_is_refused() {
-        for name in ["", " ", "no\ttab", "50%", "a".repeat(257).as_str()] {
-            let line = ["reconciler", "run", "--installation", name];
-            let refused = Settings::try_parse_from(line).map_err(|error| error.to_string());
-            assert!(refused.is_err_and(|it| it.contains("is not a name")), "{name:?}");
-        }
-        assert_eq!(installation("team-a/prod"), Ok("team-a/prod".to_owned()));
-    }
-
-    #[test]
-    fn a_time_needs_a_number_and_a_unit() {
-        assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert!(duration("10").is_err_and(|it| it.contains("unit")));
-        assert!(duration("m").is_err());
-    }
-
-    #[test]
-    fn the_ledger_is_a_file_or_a_table() {
-        assert_eq!(ledger_place("file"), Ok(LedgerPlace::File));
-        assert_eq!(ledger_place("dynamodb:reconciler"), Ok(LedgerPlace::Table("reconciler".to_owned())));
-        for wrong in ["dynamodb", "dynamodb:", "dynamodb:a/b", "s3:bucket", ""] {
-            assert!(ledger_place(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn the_api_budget_is_half_or_unlimited() {
-        assert_eq!(budget("half"), Ok(Budget::Half));
-        assert_eq!(budget("unlimited"), Ok(Budget::Unlimited));
-        assert!(budget("all").is_err());
     }
 }

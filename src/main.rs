@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Parser as _;
 use reconciler::cli::{self, Surroundings};
 use reconciler::config::{Settings, When};
 use reconciler::model::Timestamp;
@@ -20,8 +19,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let settings = match Settings::try_parse() {
-        Ok(settings) => settings,
+    let (settings, again) = match Settings::read() {
+        Ok(read) => read,
         Err(error) => {
             // Nothing is left to do about a terminal that can't be written to.
             let _ = error.print();
@@ -39,6 +38,7 @@ fn main() -> ExitCode {
         terminal_of_errors: std::io::stderr().is_terminal(),
         colour: colour(std::io::stdout().is_terminal()),
         colour_of_errors: colour(std::io::stderr().is_terminal()),
+        again,
         stop: CancellationToken::new(),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -124,6 +124,24 @@ impl World {
         LedgerView::query(&self.aws().await.table_reader(TABLE), "test", &self.place()).await.unwrap()
     }
 
+    /// An item of that table, by its sort key.
+    pub fn item(&self, sort: &str) -> Value {
+        let key = json!({"pk": {"S": "reconciler/test"}, "sk": {"S": sort}});
+        self.set_up(|account, runtime| {
+            let input = json!({"TableName": TABLE, "Key": key, "ConsistentRead": true});
+            simulator::dynamodb::call(account, runtime, "GetItem", &input)
+        })["Item"]
+            .clone()
+    }
+
+    /// Puts an item there, as nobody who keeps the rules would.
+    pub fn put_item(&self, item: Value) {
+        self.set_up(|account, runtime| {
+            let input = json!({"TableName": TABLE, "Item": item});
+            simulator::dynamodb::call(account, runtime, "PutItem", &input)
+        });
+    }
+
     pub fn now(&self) -> Timestamp {
         Timestamp(i64::try_from(self.clock.now().0).unwrap())
     }

@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use exhibits::{EXHIBITS, Exhibit, NOT_HERE};
+use exhibits::{EXHIBITS, Exhibit, KINDS, NOT_HERE, Source};
 
 /// For all tests of one mistake. Without it they take seconds.
 const TIME_MAX: Duration = Duration::from_secs(180);
@@ -46,40 +46,51 @@ fn visit(filter: &str) -> Result<bool> {
     }
     println!("museum: {} tests pass without a mistake", tests_of(&chosen));
     let found = walk(&chosen, &tests, folder.path())?;
-    if filter.is_empty() {
-        for (mistake, why) in NOT_HERE {
-            println!("not here  {mistake}: {why}");
-        }
+    for kind in 1..=KINDS.len() {
+        tell_kind(kind, &chosen, &found, filter.is_empty());
     }
-    println!("museum: {found} of {} killed", chosen.len());
-    Ok(found == chosen.len())
+    println!("museum: {} of {} killed", found.len(), chosen.len());
+    Ok(found.len() == chosen.len())
+}
+
+/// A line for a kind of failure, and one for each mistake of it that can't be planted here.
+fn tell_kind(kind: usize, chosen: &[&Exhibit], found: &BTreeSet<&str>, whole: bool) {
+    let of_kind: Vec<&str> = chosen.iter().filter(|it| it.made_by.0 == kind).map(|it| it.name).collect();
+    let killed = of_kind.iter().filter(|name| found.contains(*name)).count();
+    let title = KINDS.get(kind - 1).unwrap_or(&"");
+    if !of_kind.is_empty() {
+        println!("{kind:>2} {title}: {killed} of {} killed", of_kind.len());
+    }
+    for (_, mistake, why) in NOT_HERE.iter().filter(|it| whole && it.0 == kind) {
+        println!("{kind:>2} {title}: not here: {mistake}: {why}");
+    }
 }
 
 fn tests_of(exhibits: &[&Exhibit]) -> usize {
     exhibits.iter().flat_map(|it| it.found_by).collect::<BTreeSet<_>>().len()
 }
 
-/// As many at a time as there are cores; answers how many were found.
-fn walk(chosen: &[&Exhibit], tests: &Tests, folder: &Path) -> Result<usize> {
-    let (next, found, trouble) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(None));
+/// As many at a time as there are cores; answers which were found.
+fn walk<'a>(chosen: &[&'a Exhibit], tests: &Tests, folder: &Path) -> Result<BTreeSet<&'a str>> {
+    let (next, found, trouble) =
+        (AtomicUsize::new(0), Mutex::new(BTreeSet::<&'a str>::new()), Mutex::new(None));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..cores {
             scope.spawn(|| {
                 while let Some(exhibit) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let Exhibit { name, made_by, mistake, found_by } = exhibit;
+                    let Exhibit { name, made_by: Source(kind, projects), mistake, found_by } = exhibit;
                     match tests.run(Some(name), found_by, &folder.join(name)) {
                         Ok(Found::By(tests)) => {
-                            found.fetch_add(1, Ordering::Relaxed);
-                            println!("killed    {name}, by {tests}");
+                            found.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+                            println!("killed    {kind:>2} {name}, by {tests}");
                         }
                         Ok(Found::Not) => {
-                            println!("SURVIVED  {name}: {mistake}\n          as in {made_by}");
+                            println!("SURVIVED  {kind:>2} {name}: {mistake}\n          as in {projects}");
                             println!("          not found by {}", found_by.join(", "));
                         }
                         Err(error) => {
-                            let mut trouble =
-                                trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                            let mut trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner);
                             trouble.get_or_insert(error);
                         }
                     }
@@ -87,9 +98,9 @@ fn walk(chosen: &[&Exhibit], tests: &Tests, folder: &Path) -> Result<usize> {
             });
         }
     });
-    match trouble.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    match trouble.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
-        None => Ok(found.into_inner()),
+        None => Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner)),
     }
 }
 

@@ -85,17 +85,19 @@ impl Web {
             .map_err(|_| "it is not a URL".to_owned())?;
         let request = HttpRequest::try_from(request).map_err(|error| error.to_string())?;
         let response = self.connector.call(request).await.map_err(|error| innermost(&error))?;
+        planted!("redirects-are-followed" => if let Some(to) = response.headers().get("location") { return Box::pin(self.ask(to)).await; });
         let status = response.status().as_u16();
         let mut stream = ByteStream::new(response.into_body());
         let mut body = Vec::new();
-        while body.len() < BODY_MAX {
+        let bound = if planted!("pages-of-any-size") { usize::MAX } else { BODY_MAX };
+        while body.len() < bound {
             match stream.next().await {
                 Some(Ok(bytes)) => body.extend_from_slice(&bytes),
                 Some(Err(error)) => return Err(format!("the body broke off: {error}")),
                 None => break,
             }
         }
-        body.truncate(BODY_MAX);
+        body.truncate(bound);
         Ok(HttpAnswer { status, body: String::from_utf8_lossy(&body).into_owned() })
     }
 }
@@ -107,6 +109,7 @@ impl fmt::Debug for Web {
 }
 
 fn allowed(address: IpAddr, loopback: Loopback) -> Result<(), String> {
+    planted!("metadata-may-be-asked" => return Ok(()));
     match (AddressKind::of(address), loopback) {
         (AddressKind::Fine, _) | (AddressKind::Loopback, Loopback::Allowed) => Ok(()),
         (AddressKind::Loopback, Loopback::Refused) => {

@@ -3,11 +3,11 @@
 use anyhow::bail;
 
 use super::{Exit, Surroundings, in_flight};
-use crate::config::DecideSettings;
+use crate::config::RequestSettings;
 use crate::report::deployment::{Decided, Decision};
 
 /// Stops the deployment under way, whether it waits for a person or not.
-pub async fn run(settings: &DecideSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
+pub async fn run(settings: &RequestSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
     let name = &settings.service;
     let found = in_flight::find(settings, surroundings).await?;
     if found.goes_back() {

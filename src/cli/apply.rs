@@ -10,7 +10,7 @@ use super::{Exit, Surroundings, road, seat, unless_stopped};
 use crate::config::{ApplySettings, Operate};
 use crate::controller::{Controller, Next, Outcome, Standing, Timing, Wish};
 use crate::journal::Journal;
-use crate::ledger::{LEASE, MARGIN};
+use crate::ledger::{self, LEASE, Ledger, MARGIN};
 use crate::model::ServiceKey;
 use crate::plan;
 use crate::report;
@@ -18,9 +18,7 @@ use crate::report;
 /// Makes the changes and tells each step as it happens.
 pub async fn run(settings: &ApplySettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
     let journal = road::journal(surroundings);
-    // Until the loop begins, nothing has been changed.
-    let preparing = prepare(&settings.operate, journal.clone(), surroundings);
-    let (desired, controller) = unless_stopped(&surroundings.stop, preparing).await?;
+    let (desired, controller) = prepare(&settings.operate, journal.clone(), surroundings).await?;
     let stop = surroundings.stop.child_token();
     let settling = controller.settle(desired.clone(), stop.clone());
     tokio::pin!(settling);
@@ -102,37 +100,52 @@ impl fmt::Display for Tally {
 /// gone.
 const PATIENCE: Duration = LEASE.saturating_add(MARGIN).saturating_add(Duration::from_secs(15));
 
+/// Gets hold of everything; nothing of it changes a service. A stop ends it, and lets go of the lease.
 async fn prepare(
     settings: &Operate,
     journal: Arc<Journal>,
     surroundings: &Surroundings,
 ) -> anyhow::Result<(Wish, Controller)> {
     let (source, account) = (&settings.source, &settings.account);
-    let mut desired = Arc::new(road::desired(source, account).await?);
+    let stop = &surroundings.stop;
+    let mut desired = Arc::new(unless_stopped(stop, road::desired(source, account)).await?);
     let taken = seat::seat(account, &desired.environment)?;
-    let aws = road::aws(account, &desired.environment).await?;
+    let aws = unless_stopped(stop, road::aws(account, &desired.environment)).await?;
     let ledger = match taken {
         Seat::Taken(ledger) => ledger,
         Seat::InTable(table) => {
             let environment = &desired.environment;
             let candidate =
                 seat::candidate("apply", (&aws, &table), account, environment, &journal, surroundings);
-            let ledger = Arc::new(candidate.lead_within(PATIENCE).await?);
-            // Whoever held it may have seen a newer commit than was read before.
-            let again = tokio::select! {
-                lost = ledger.keep() => return Err(lost.into()),
-                again = road::desired(source, account) => Arc::new(again?),
+            let ledger = match candidate.lead_within(PATIENCE).await {
+                Err(ledger::Error::Stopped) => anyhow::bail!("stopped"),
+                led => Arc::new(led?),
             };
-            if seat::place_of(&again) != seat::place_of(&desired) {
-                anyhow::bail!("the environment moved to another account, region or cluster meanwhile");
+            match unless_stopped(stop, read_again(&ledger, &desired, settings)).await {
+                Ok(again) => desired = again,
+                Err(error) => {
+                    seat::let_go(&ledger).await;
+                    return Err(error);
+                }
             }
-            desired = again;
             ledger
         }
     };
     let place = (account, &desired.environment);
     let controller = road::controller(&aws, place, ledger, journal, surroundings, Timing::default());
     Ok((desired.clone(), controller))
+}
+
+/// Whoever held the lease may have seen a newer commit than was read before.
+async fn read_again(ledger: &Ledger, desired: &Wish, settings: &Operate) -> anyhow::Result<Wish> {
+    let again = tokio::select! {
+        lost = ledger.keep() => return Err(lost.into()),
+        again = road::desired(&settings.source, &settings.account) => Arc::new(again?),
+    };
+    if seat::place_of(&again) != seat::place_of(desired) {
+        anyhow::bail!("the environment moved to another account, region or cluster meanwhile");
+    }
+    Ok(again)
 }
 
 /// A line for each service that is neither settled nor held: why not.

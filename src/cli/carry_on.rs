@@ -3,11 +3,11 @@
 use anyhow::bail;
 
 use super::{Exit, Surroundings, in_flight};
-use crate::config::DecideSettings;
+use crate::config::RequestSettings;
 use crate::report::deployment::{self, Decided, Decision};
 
 /// Answers every lifecycle hook that waits, and says what was let go.
-pub async fn run(settings: &DecideSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
+pub async fn run(settings: &RequestSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
     let name = &settings.service;
     let found = in_flight::find(settings, surroundings).await?;
     let hooks: Vec<&str> = found.staged.pauses().map(|hook| hook.id.as_str()).collect();

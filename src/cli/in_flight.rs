@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 
 use super::{Surroundings, road};
 use crate::aws::{Reader, Requester};
-use crate::config::DecideSettings;
+use crate::config::RequestSettings;
 use crate::model::{EcsService, Part, ServiceDeploymentStatus, StagedDeployment, Timestamp};
 use crate::report::deployment::{self, Decided};
 
@@ -19,7 +19,7 @@ pub struct InFlight {
 }
 
 /// Finds the deployment of a service that has not ended; an error says that there is none.
-pub async fn find(settings: &DecideSettings, surroundings: &Surroundings) -> anyhow::Result<InFlight> {
+pub async fn find(settings: &RequestSettings, surroundings: &Surroundings) -> anyhow::Result<InFlight> {
     let name = &settings.service;
     let desired = road::desired(&settings.source, &settings.account).await?;
     let (reader, requester) = road::requester(&settings.account, &desired.environment).await?;
@@ -67,7 +67,7 @@ impl InFlight {
 }
 
 /// Tells what was done, as it was asked for.
-pub fn tell(settings: &DecideSettings, decided: &Decided<'_>) {
+pub fn tell(settings: &RequestSettings, decided: &Decided<'_>) {
     match settings.output {
         crate::config::Output::Json => road::line(&format!("{:#}", deployment::json(decided))),
         crate::config::Output::Text => road::line(&deployment::text(decided)),

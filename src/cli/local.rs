@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 use super::{Exit, Surroundings};
 use crate::aws::Budget;
-use crate::config::{Account, LedgerPlace, LocalSettings, Operate, RunSettings};
+use crate::config::{Account, LedgerPlace, LocalSettings, Operate, RunSettings, quoted};
 
 /// How long containers get to end after the operator has stopped: everything is gone ten seconds after
 /// SIGTERM, also where a container would like its whole `stopTimeout`.
@@ -127,6 +127,11 @@ pub async fn run(settings: &LocalSettings, surroundings: &Surroundings) -> anyho
     };
     super::road::line(&format!("aws            {endpoint}  (account 123456789012, region eu-west-1)"));
 
+    // From another terminal on this machine.
+    let folder = quoted(&settings.state.display().to_string());
+    let given = surroundings.again.replace(&format!(" --state {folder}"), "");
+    let again = format!("{given} --state {folder} --endpoint-url {endpoint}");
+    let surroundings = &Surroundings { again, ..surroundings.clone() };
     let ended = super::run::run(&operate(settings, &state, &endpoint), surroundings).await;
     closing.cancel();
     runtime.shut_down(FAREWELL).await;
@@ -184,8 +189,10 @@ fn container_environment(endpoint: &str) -> BTreeMap<String, String> {
 }
 
 fn images(surrogate: &Surrogate, file: &Path) -> anyhow::Result<Images> {
-    let folder = std::path::absolute(file.parent().unwrap_or(Path::new(".")))
-        .with_context(|| format!("{} has no absolute path", file.display()))?;
+    // The parent of a file's name alone is the empty path, which is no folder.
+    let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        std::path::absolute(folder).with_context(|| format!("{} has no absolute path", file.display()))?;
     let mut images = Images::default();
     for (repository, image) in &surrogate.images {
         let command = if image.command.components().count() > 1 {
@@ -413,4 +420,25 @@ impl Provision<'_> {
 
 fn answered(operation: &str, answer: simulator::error::Answer) -> anyhow::Result<Value> {
     answer.map_err(|error| anyhow!("can't set up the account: {operation}: {}", error.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_folder_is_one_of_the_folder_where_the_process_stands() {
+        let image = LocalImage {
+            command: PathBuf::from("src/main.rs"),
+            args: Vec::new(),
+            tags: vec!["1".to_owned()],
+            environment: BTreeMap::new(),
+        };
+        let surrogate =
+            Surrogate { images: BTreeMap::from([("app".to_owned(), image)]), ..Surrogate::default() };
+        let found = images(&surrogate, Path::new("local.yaml")).map_err(|error| error.to_string());
+        assert!(found.is_ok(), "{found:?}");
+        let elsewhere = images(&surrogate, Path::new("src/local.yaml")).map_err(|error| error.to_string());
+        assert!(elsewhere.is_err_and(|why| why.contains("src/src/main.rs")));
+    }
 }

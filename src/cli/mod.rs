@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Settings, Verb};
 use crate::model::Timestamp;
-use crate::report::Colour;
+use crate::report::{self, Colour};
 use crate::shape::api::Api;
 
 pub use road::Clock;
@@ -45,6 +45,8 @@ pub struct Surroundings {
     pub terminal_of_errors: bool,
     pub colour: Colour,
     pub colour_of_errors: Colour,
+    /// What a command that is told to be typed has to be given, as this one was: ` --environment test`.
+    pub again: String,
     /// Cancelled on SIGTERM and SIGINT.
     pub stop: CancellationToken,
 }
@@ -74,7 +76,7 @@ impl From<Exit> for ExitCode {
 
 /// Runs one verb.
 pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
-    let colour_of_errors = surroundings.colour_of_errors;
+    let (colour_of_errors, again) = (surroundings.colour_of_errors, surroundings.again.clone());
     let stop = &surroundings.stop;
     let ended = match settings.verb {
         Verb::Validate(source) => unless_stopped(stop, road::validate(&source, &surroundings)).await,
@@ -102,7 +104,8 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("{}", road::error_text(&error, colour_of_errors));
+            let text = road::error_text(&error, colour_of_errors);
+            eprintln!("{}", report::with_options(&text, &again));
             Exit::Error.into()
         }
     }

@@ -32,7 +32,8 @@ pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow
                 now: (surroundings.now)(),
                 width: None,
             };
-            road::print(&report::plan_text(&plan, &desired, &options));
+            let text = report::plan_text(&plan, &desired, &options);
+            road::print(&report::with_options(&text, &surroundings.again));
         }
     }
     Ok(match (settings.detailed_exitcode, plan.held().count(), plan.changes().count()) {

@@ -25,6 +25,8 @@ pub struct Subject {
     pub reader: Reader,
     pub requester: Requester,
     pub author: String,
+    /// What another command has to be given, as this one was.
+    pub again: String,
     /// `None`: there is no ledger here, which says nothing about the installation's own.
     pub record: Option<ServiceRecord>,
     pub now: Timestamp,
@@ -72,6 +74,7 @@ pub async fn subject(settings: &RequestSettings, surroundings: &Surroundings) ->
         reader: aws.reader(),
         requester: aws.requester(),
         author: author(&identity.arn),
+        again: surroundings.again.clone(),
         record,
         now: (surroundings.now)(),
         desired,
@@ -158,7 +161,10 @@ pub async fn told(
     lines: &[String],
 ) -> anyhow::Result<Exit> {
     match settings.output {
-        Output::Text => road::print(&format!("{}\n", lines.join("\n  "))),
+        Output::Text => {
+            let text = format!("{}\n", lines.join("\n  "));
+            road::print(&report::with_options(&text, &subject.again));
+        }
         Output::Json => {
             let object = json!({
                 "verb": verb,
@@ -176,8 +182,11 @@ pub async fn told(
     Ok(Exit::Good)
 }
 
-/// What follows from a request that the operator heeds at its next look.
-pub const AT_THE_NEXT_LOOK: &str = "`reconciler run` heeds it at its next look, within its `--resync` (30 s); `reconciler status` shows it then";
+/// What follows from a request that the operator heeds at its next look. A service at rest is looked at each
+/// `--resync`, and one that has just come to rest after half to one and a half of it (`WorkQueue::rest`); only
+/// one whose calls fail is looked at less often, by its back-off.
+pub const AT_THE_NEXT_LOOK: &str = "`reconciler run` heeds it at its next look: within one and a half of its `--resync` (45 s as it comes), \
+     or within 5 m where calls for the service keep failing; `reconciler status` shows it then";
 
 /// Waits where that was asked for, and says so.
 pub async fn settled(

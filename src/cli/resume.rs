@@ -21,7 +21,7 @@ pub async fn run(settings: &RequestSettings, surroundings: &Surroundings) -> any
             Some(was) => format!("{key} goes on; it was {was}"),
             None => format!("{key} goes on; its suspension had ended already"),
         },
-        "what waited is done at the operator's next look, within its `--resync` (30 s)".to_owned(),
+        "what waited is done at the operator's next look, within one and a half of its `--resync` (45 s as it comes)".to_owned(),
     ];
     request::told(settings, &subject, "resume", &asked, &lines).await
 }

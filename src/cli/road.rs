@@ -413,10 +413,10 @@ pub fn line(text: &str) {
 
 /// A journal that writes to standard output: for people on a terminal, as JSON otherwise.
 pub fn journal(surroundings: &Surroundings) -> Arc<Journal> {
-    let (terminal, colour) = (surroundings.terminal, surroundings.colour);
+    let (terminal, colour, again) = (surroundings.terminal, surroundings.colour, surroundings.again.clone());
     Arc::new(Journal::new(move |event| {
         if terminal {
-            line(&report::log::terminal_line(event, colour));
+            line(&report::with_options(&report::log::terminal_line(event, colour), &again));
         } else {
             line(&report::log::json_line(event));
         }

@@ -13,7 +13,7 @@ use crate::aws::Aws;
 use crate::config::RunSettings;
 use crate::controller::{Looks, Outcome, SourceWatch, Timing, Wish};
 use crate::journal::{Event, Journal, Kind, Level};
-use crate::ledger::{Candidate, Ledger};
+use crate::ledger::{self, Candidate, Ledger};
 use crate::model::{Environment, Timestamp};
 use crate::report;
 
@@ -162,8 +162,11 @@ impl Standby<'_> {
         looks: &Looks,
     ) -> anyhow::Result<Option<(Arc<Ledger>, Wish)>> {
         let mut newest = first;
-        let Some(led) = self.beside(candidate.lead(), &mut newest, wishes).await else { return Ok(None) };
-        let ledger = Arc::new(led?);
+        let ledger = match self.taking_in(candidate.lead(), &mut newest, wishes).await {
+            Ok(ledger) => Arc::new(ledger),
+            Err(ledger::Error::Stopped) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         let fresh = async {
             tokio::select! {
                 lost = ledger.keep() => Err(lost),
@@ -189,12 +192,25 @@ impl Standby<'_> {
         newest: &mut Wish,
         wishes: &mut mpsc::Receiver<Wish>,
     ) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            done = self.taking_in(work, newest, wishes) => Some(done),
+        }
+    }
+
+    /// The same for work that ends by itself when the process is told to stop.
+    async fn taking_in<T>(
+        &self,
+        work: impl Future<Output = T>,
+        newest: &mut Wish,
+        wishes: &mut mpsc::Receiver<Wish>,
+    ) -> T {
         tokio::pin!(work);
         loop {
             tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return None,
-                done = &mut work => return Some(done),
+                done = &mut work => return done,
                 Some(wish) = wishes.recv() => self.take(wish, newest),
             }
         }

@@ -46,6 +46,7 @@ pub fn candidate(
         nonce: nonce(process),
     };
     Candidate::new(aws.table_writer(table), claim, journal.clone(), surroundings.now.clone())
+        .until(surroundings.stop.clone())
 }
 
 /// No two processes have the same: the standard library's hash is keyed by the system's own randomness.

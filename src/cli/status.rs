@@ -5,8 +5,8 @@ use crate::config::{Output, StatusSettings};
 use crate::ledger::LedgerView;
 use crate::model::Desired;
 use crate::plan::{self, Explain};
-use crate::report::Colour;
 use crate::report::status::{self, LedgerStatus, Show, Status, StatusTextOptions, status_json, status_text};
+use crate::report::{Colour, with_options};
 
 /// Prints the status; exits with an error if it can't be told, or only without what Git wants.
 pub async fn run(settings: &StatusSettings, surroundings: &Surroundings) -> anyhow::Result<Exit> {
@@ -61,7 +61,8 @@ async fn without_git(
     surroundings: &Surroundings,
     error: &anyhow::Error,
 ) -> Option<Status> {
-    let known = match road::remembered(&settings.source, &settings.account) {
+    let known = match road::remembered(&settings.source, &settings.account, settings.region.as_deref()).await
+    {
         Ok(known) => known?,
         Err(why) => {
             eprintln!("note: the ledger tells nothing either: {why}");
@@ -71,8 +72,10 @@ async fn without_git(
     let now = (surroundings.now)();
     let live = road::observe_remembered(&settings.account, &known, now).await;
     let why = road::error_text(error, Colour::Plain);
-    let road::Remembered { environment, records } = &known;
-    Some(status::fold_without_git(environment, &live, records, why, (surroundings.now)()))
+    let road::Remembered { environment, records, holder } = &known;
+    let mut status = status::fold_without_git(environment, &live, records, why, (surroundings.now)());
+    status.ledger = holder.clone().map_or(LedgerStatus::Untold, LedgerStatus::Held);
+    Some(status)
 }
 
 fn tell(status: &Status, settings: &StatusSettings, surroundings: &Surroundings) {
@@ -81,7 +84,7 @@ fn tell(status: &Status, settings: &StatusSettings, surroundings: &Surroundings)
         Output::Text => {
             let show = if settings.all { Show::Everything } else { Show::Attention };
             let options = StatusTextOptions { colour: surroundings.colour, show };
-            road::print(&status_text(status, &options));
+            road::print(&with_options(&status_text(status, &options), &surroundings.again));
         }
     }
 }

@@ -14,7 +14,7 @@ pub async fn run(settings: &OnceSettings, surroundings: &Surroundings) -> anyhow
         format!(
             "{key} is to be as Git wants it now, whatever its windows say and without waiting for another try"
         ),
-        "what is held after a failure stays held: that takes `reconciler retry`".to_owned(),
+        format!("what is held after a failure stays held: that takes `reconciler retry {key}`"),
         request::AT_THE_NEXT_LOOK.to_owned(),
     ];
     let exit = request::told(&settings.about, &subject, "sync", &asked, &lines).await?;

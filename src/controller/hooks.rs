@@ -13,7 +13,7 @@ use crate::journal::{Event, Kind, Level};
 use crate::ledger;
 use crate::model::{
     Desired, DesiredService, Hook, HookOutcome, HookTask, Json, LiveService, OpenHook, Part, ServiceRecord,
-    TaskDefinitionArn, Timestamp,
+    TaskDefinitionArn, Timestamp, Workload,
 };
 use crate::plan;
 use crate::report;
@@ -164,7 +164,7 @@ impl Engine {
         let content = plan::content_of(body);
         let record = self.ledger.record(&running.service.key);
         if let Some(held) = plan::registration_held_by_unanswered(record.as_ref(), &content, (self.now)()) {
-            let sentence = report::held_sentence(&held);
+            let sentence = report::held_sentence(Workload::Service, &running.service.key, &held);
             self.journal.tell_once(self.hook_event(running, open, Kind::Held, sentence));
             return Ok(Err(Next::Watch(WATCH_UNANSWERED_EVERY)));
         }

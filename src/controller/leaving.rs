@@ -1,6 +1,6 @@
 //! One pass over a service that left Git: left in place, held, or one step nearer to its end.
 
-use super::pass::{Engine, Next, WATCH_EVERY, stop};
+use super::pass::{Engine, Next, WATCH_EVERY, WATCH_UNANSWERED_EVERY, stop};
 use crate::execute::{self, Deletion, Execution};
 use crate::journal::{Event, Kind};
 use crate::ledger;
@@ -106,6 +106,7 @@ impl Engine {
                 Ok(match reason {
                     Held::WaitsFor { service, .. } => Next::Waits(service.clone()),
                     Held::Unreadable { .. } => Next::Retry { at_least: WATCH_EVERY, why: sentence },
+                    Held::Unanswered { .. } => Next::Watch(WATCH_UNANSWERED_EVERY),
                     _ => Next::Held(sentence),
                 })
             }

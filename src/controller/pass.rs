@@ -11,7 +11,7 @@ use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Again, Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService,
-    Part, Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
+    Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{
     self, Action, Cause, Decision, Difference, Held, HookRevision, PlannedHook, RevisionSource, ServicePlan,
@@ -126,11 +126,6 @@ impl Engine {
                 }
                 if let Some(replacement) = &plan.replaces {
                     return self.replace(desired, &plan, replacement).await;
-                }
-                if let Some(why) = without_its_alarms(&plan, live) {
-                    let event = Event::new((self.now)(), Kind::Held, why.clone());
-                    self.journal.tell_once(event.of(&service.key).digest(&service.digest));
-                    return Ok(Next::Held(why));
                 }
                 if live.service.present().is_none() {
                     self.forget_the_old_one(&service.key, &record).await?;
@@ -248,7 +243,11 @@ impl Engine {
             if quarantine.is_released(now) && plan::may_be_under_way(record, now) {
                 return Ok(Next::Watch(WATCH_EVERY));
             }
-            let sentence = report::held_sentence(&Held::Quarantined(Box::new(quarantine.clone())));
+            let sentence = report::held_sentence(
+                Workload::Service,
+                &service.key,
+                &Held::Quarantined(Box::new(quarantine.clone())),
+            );
             let event = Event::new((self.now)(), Kind::Held, sentence.clone());
             self.journal.tell_once(event.of(&service.key).digest(&service.digest));
             return Ok(Next::Held(sentence));
@@ -388,7 +387,7 @@ impl Engine {
         record: &ServiceRecord,
         reason: &Held,
     ) -> Next {
-        let sentence = report::held_sentence(reason);
+        let sentence = report::held_sentence(plan.workload, &plan.service, reason);
         let mut event = Event::new((self.now)(), Kind::Held, sentence.clone());
         if matches!(reason, Held::WaitsFor { wave: Wave::GoesOn, .. }) {
             // Its turn comes; that is no trouble.
@@ -418,6 +417,7 @@ impl Engine {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => Next::Held(sentence),
         }
     }
@@ -475,24 +475,6 @@ impl Engine {
             .await?;
         Ok(again)
     }
-}
-
-/// Why a deployment does not begin that no gate could judge: an alarm that it names is not there.
-fn without_its_alarms(plan: &ServicePlan, live: &LiveService) -> Option<String> {
-    let deploys = plan.steps().iter().any(|step| match &step.action {
-        Action::CreateService { .. } => true,
-        Action::UpdateService { starts_deployment, .. } => *starts_deployment,
-        _ => false,
-    });
-    let missing = live.gates.alarms.iter().filter(|(_, alarm)| **alarm == Part::Absent);
-    let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
-    (deploys && !missing.is_empty()).then(|| {
-        format!(
-            "its gate `alarms` names what is not in CloudWatch: {}; to go on: create it, or name another in \
-             `rollout.gates`",
-            missing.join(", ")
-        )
-    })
 }
 
 /// `2 of 2 running`

@@ -9,8 +9,8 @@ use crate::execute::{self, Execution, Work};
 use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
-    Desired, DesiredService, EcsService, Failure, LiveService, OnFailure, Ownership, Part, Quarantine,
-    REVISION_ONLY, Rollout, RolloutKind, ServiceRecord, Timestamp,
+    Desired, DesiredService, EcsService, Failure, IntentKind, LiveService, OnFailure, Ownership, Part,
+    Quarantine, REVISION_ONLY, Rollout, RolloutKind, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{self, Action, Decision, ServicePlan, Step, WayBack, with_settings};
 use crate::report::{self, Aftermath};
@@ -122,6 +122,8 @@ impl Engine {
                         by: None,
                     });
                     record.sync = None;
+                    // A kill may have cut off its tags: they say nothing that is still to be looked up.
+                    record.intent.take_if(|intent| intent.kind == IntentKind::Tag);
                 })
                 .await?;
         }
@@ -236,8 +238,12 @@ impl Engine {
         let Case { desired, service, live, rollout } = case;
         let (record, ecs) = (self.ledger.record(&service.key), live.service.present());
         let (kind, now) = (RolloutKind::RollBack, (self.now)());
+        planted!("window-holds-a-roll-back" => if plan::gateway(service.sync.windows(&desired.environment), now) != plan::Gateway::Open { return Ok(Next::Held("it is outside its window".to_owned())); });
         if let Some(held) = plan::held_by_unanswered(record.as_ref(), &steps, ecs, kind, now) {
-            let sentence = format!("not taken back yet: {}", report::held_sentence(&held));
+            let sentence = format!(
+                "not taken back yet: {}",
+                report::held_sentence(Workload::Service, &service.key, &held)
+            );
             self.journal.tell_once(self.event(case, Kind::Held, sentence));
             return Ok(Next::Watch(WATCH_UNANSWERED_EVERY));
         }

@@ -6,14 +6,17 @@ use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Deployment, DesiredService, EcsService, Intent, IntentKind, LiveService, Part, Rollout, RolloutKind,
-    TaskDefinitionArn, Timestamp, Watched,
+    ServiceDeployment, ServiceDeploymentStatus, TaskDefinitionArn, Timestamp, Watched,
 };
 
 /// How far our clock may run ahead of ECS's.
 const CLOCK_SKEW_MAX: Duration = Duration::from_secs(60);
+/// The same where an earlier deployment of another revision would do harm: it is taken for this one.
+const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(5);
 
 /// Compares a leftover intent with what is live, before anything is judged or planned. A deployment
-/// that began after the intent is ours: it is written down, to be judged like any other, and returned.
+/// that began after the intent is ours: it is written down, to be judged like any other, and returned. So
+/// is one that ECS has taken back before anybody looked.
 ///
 /// A rollout that is known without the id of its deployment gets it.
 ///
@@ -33,17 +36,20 @@ pub async fn recover(
     let (Some(intent), Part::Present(service)) = (&record.intent, &live.service) else { return Ok(None) };
     let Some(kind) = rollout_kind(intent.kind) else { return Ok(None) };
     let known = record.rollout.as_ref().and_then(|rollout| rollout.deployment.as_deref());
-    let Some(primary) = service.primary().filter(|primary| is_of(intent, primary, known)) else {
-        return Ok(None);
-    };
+    let leads = service.primary().filter(|primary| is_of(intent, primary, known)).map(|primary| Started {
+        deployment: primary.id().to_owned(),
+        task_definition: primary.task_definition(),
+        at: primary.created_at(),
+    });
+    let Some(started) = leads.or_else(|| came_and_went(intent, live, known)) else { return Ok(None) };
     let rollout = Rollout {
         kind,
         digest: intent.digest.clone(),
-        task_definition: primary.task_definition(),
-        deployment: Some(primary.id().to_owned()),
+        task_definition: started.task_definition,
+        deployment: Some(started.deployment.clone()),
         started_at: match kind {
             RolloutKind::Deploy if planted!("deadline-starts-anew-after-a-crash") => now,
-            RolloutKind::Deploy => primary.created_at().unwrap_or(intent.at),
+            RolloutKind::Deploy => started.at.unwrap_or(intent.at),
             RolloutKind::RollBack => intent.at,
         },
         revision: intent.revision.clone(),
@@ -59,8 +65,10 @@ pub async fn recover(
             record.rollout = Some(rollout.clone());
         })
         .await?;
-    let sentence =
-        format!("{} {} · deployment {} found started", desired.key, rollout.task_definition, primary.id());
+    let sentence = format!(
+        "{} {} · deployment {} found started",
+        desired.key, rollout.task_definition, started.deployment
+    );
     journal.tell(
         Event::new(now, Kind::Progress, sentence)
             .of(&desired.key)
@@ -105,6 +113,33 @@ fn rollout_kind(intent: IntentKind) -> Option<RolloutKind> {
         // These start no deployment; the next plan sees for itself what they did.
         IntentKind::Register | IntentKind::Scale | IntentKind::Tag | IntentKind::Delete => None,
     }
+}
+
+/// The deployment that a call started.
+struct Started {
+    deployment: String,
+    task_definition: TaskDefinitionArn,
+    at: Option<Timestamp>,
+}
+
+/// A deployment that began after the call and that ECS takes back, or has taken back: DescribeServices shows
+/// the one before again, as if nothing had been.
+fn came_and_went(intent: &Intent, live: &LiveService, known: Option<&str>) -> Option<Started> {
+    let task_definition = intent.task_definition.clone().filter(|_| intent.kind == IntentKind::Update)?;
+    let of_before = |one: &ServiceDeployment| {
+        [known, intent.before.as_deref()].into_iter().flatten().any(|id| one.is_of(id))
+    };
+    let found = live.deployments.present()?.iter().find(|one| {
+        let goes_back = matches!(
+            one.status,
+            ServiceDeploymentStatus::RollbackRequested
+                | ServiceDeploymentStatus::RollbackInProgress
+                | ServiceDeploymentStatus::RollbackSuccessful
+        );
+        goes_back && one.created_at.plus(CLOCK_BEHIND_MAX) >= intent.at && !of_before(one)
+    })?;
+    let number = found.target_service_revision_arn.rsplit('/').next()?;
+    Some(Started { deployment: format!("ecs-svc/{number}"), task_definition, at: Some(found.created_at) })
 }
 
 /// Another deployment leads than before the call, and it runs what the call asked for.

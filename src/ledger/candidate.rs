@@ -1,7 +1,10 @@
 //! Standing by for a lease: watched by one's own clock, taken when nobody renews it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::item::{self, At, LEASE_KEY, number};
 use super::lease::{CALL_TIME_MAX, LEASE, LOOK_EVERY, Lease, MARGIN, Moment, WallClock};
@@ -37,6 +40,10 @@ pub struct Candidate {
     watched: Option<(Lease, Moment)>,
     /// For how long it is tried, where there is an end to it.
     patience: Option<Duration>,
+    /// Told to stop: nothing is taken any more.
+    stop: CancellationToken,
+    /// A write of ours may have taken the lease, and nobody has looked since.
+    unsure: bool,
 }
 
 /// How a lease was come by.
@@ -51,7 +58,23 @@ enum Came {
 impl Candidate {
     pub fn new(table: TableWriter, claim: Claim, journal: Arc<Journal>, clock: WallClock) -> Self {
         let partition = item::partition(&claim.place, &claim.environment);
-        Self { table, claim, partition, journal, clock, watched: None, patience: None }
+        Self {
+            table,
+            claim,
+            partition,
+            journal,
+            clock,
+            watched: None,
+            patience: None,
+            stop: CancellationToken::new(),
+            unsure: false,
+        }
+    }
+
+    /// Gives up when it is told to, with [`Error::Stopped`]. A lease that was taken by then is let go of, or
+    /// handed over, so that nobody has to wait until it has run out.
+    pub fn until(self, stop: CancellationToken) -> Self {
+        Self { stop, ..self }
     }
 
     /// Waits until the lease is this process's, however long that takes. A table that can't be asked for now
@@ -69,7 +92,7 @@ impl Candidate {
                 }
                 Err(error) => return Err(error),
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            self.rest().await?;
         }
     }
 
@@ -90,13 +113,30 @@ impl Candidate {
                     None => Error::Vanished { table: self.table.reader().table().to_owned() },
                 });
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            self.rest().await?;
+        }
+    }
+
+    /// Waits for the next look. One who is told to stop looks once more where a lease may be his.
+    async fn rest(&self) -> Result<(), Error> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => if self.unsure { Ok(()) } else { Err(Error::Stopped) },
+            () = tokio::time::sleep(LOOK_EVERY) => Ok(()),
         }
     }
 
     /// One look at the lease; `None`: it is somebody else's, or was when it was asked for.
     async fn look(&mut self) -> Result<Option<Ledger>, Error> {
-        let found = self.table.reader().item(&self.partition, LEASE_KEY).await?;
+        let last = self.stop.is_cancelled();
+        // Said before the answer: a look that fails is not made again by one who was told to stop.
+        let unsure = std::mem::take(&mut self.unsure);
+        let found = tokio::select! {
+            biased;
+            () = self.stop.cancelled(), if !unsure => return Err(Error::Stopped),
+            found = self.table.reader().item(&self.partition, LEASE_KEY) => found,
+        };
+        let found = found.inspect_err(|_| self.unsure = unsure && !last)?;
         let Some(found) = found else {
             return self.take(None, Came::First).await;
         };
@@ -106,6 +146,9 @@ impl Candidate {
             // Taken by a write of ours whose answer was lost.
             let came = self.watched.as_ref().map_or(Came::First, |(before, _)| came(before));
             return self.renew_taken(lease, came).await;
+        }
+        if self.stop.is_cancelled() {
+            return Err(Error::Stopped);
         }
         if lease.holder.released {
             return self.take(Some(lease), Came::Released).await;
@@ -117,6 +160,7 @@ impl Candidate {
             return Ok(None);
         };
         planted!("lease-taken-from-the-living" => return self.take(Some(lease), Came::RanOut).await);
+        planted!("lease-by-the-others-clock" => if (self.clock)().since(lease.holder.since) > LEASE { return self.take(Some(lease), Came::RanOut).await; });
         if since.watched() >= LEASE.max(Duration::from_secs(lease.seconds)) + MARGIN {
             return self.take(Some(lease), Came::RanOut).await;
         }
@@ -132,6 +176,9 @@ impl Candidate {
     }
 
     async fn take(&mut self, before: Option<Lease>, came: Came) -> Result<Option<Ledger>, Error> {
+        if self.stop.is_cancelled() {
+            return Err(Error::Stopped);
+        }
         let condition = match &before {
             None => Condition::Absent,
             Some(before) => Condition::Equal(vec![
@@ -180,16 +227,30 @@ impl Candidate {
         let began = Moment::now(&self.clock);
         let item = item::of_lease(&lease, &self.claim.place);
         let put: Result<Put, aws::Error> = self.table.put(&self.partition, LEASE_KEY, &item, condition).await;
+        self.unsure = put.as_ref().map_or_else(aws::Error::is_ambiguous, |_| false);
         match put? {
             Put::Done => {}
             Put::Unmet(_) => return Ok(None),
         }
-        if came == Came::RanOut {
+        // Until what the one before left has been read, too.
+        self.unsure = true;
+        if came == Came::RanOut && !planted!("acts-as-soon-as-it-leads") {
             // Whatever the one before asked for last has arrived by then, or never will; what is observed
             // afterwards shows it.
             tokio::time::sleep(CALL_TIME_MAX).await;
         }
-        let found = item::read(self.table.reader(), &self.partition, &self.claim.place).await?;
+        let held = |lease, records| {
+            let place = (self.table.clone(), self.partition.clone(), self.claim.place.clone());
+            Held::new(place, (self.journal.clone(), self.clock.clone()), (lease, began), records)
+        };
+        let found = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {
+                held(lease, BTreeMap::new()).release().await?;
+                return Err(Error::Stopped);
+            }
+            found = item::read(self.table.reader(), &self.partition, &self.claim.place) => found?,
+        };
         let epoch = lease.holder.epoch;
         self.tell(
             Level::Info,
@@ -199,13 +260,9 @@ impl Candidate {
                 Came::RanOut => format!("leads, epoch {epoch}: the one before no longer renewed its lease"),
             },
         );
-        let held = Held::new(
-            (self.table.clone(), self.partition.clone(), self.claim.place.clone()),
-            (self.journal.clone(), self.clock.clone()),
-            (lease, began),
-            found.records,
-        );
-        Ok(Some(Ledger { store: Store::Table(Box::new(held)) }))
+        let store = Store::Table(Box::new(held(lease, found.records)));
+        self.unsure = false;
+        Ok(Some(Ledger { store }))
     }
 
     fn tell(&self, level: Level, sentence: String) {

@@ -56,6 +56,8 @@ pub enum Error {
     Vanished { table: String },
     #[error("only one may act: {holder}\n  tried for {} s; it is still renewed", tried.as_secs())]
     Taken { holder: Box<Holder>, tried: Duration },
+    #[error("told to stop before the lease was this process's")]
+    Stopped,
     #[error(
         "`{partition}` in table `{table}` is the ledger of {found}, not of {wanted}\n  \
          give this one an `--installation` of its own, or delete those items if that place is gone"
@@ -95,6 +97,7 @@ impl Error {
             | Self::Deposed { .. }
             | Self::Vanished { .. }
             | Self::Taken { .. }
+            | Self::Stopped
             | Self::TableElsewhere { .. }
             | Self::Item { .. }
             | Self::ItemTooLarge { .. } => false,

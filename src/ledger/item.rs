@@ -32,7 +32,11 @@ pub(super) struct Found {
 
 /// `INSTALLATION/ENVIRONMENT`, so that a policy can bind an operator to its own (`dynamodb:LeadingKeys`).
 pub(super) fn partition(place: &Place, environment: &str) -> String {
-    format!("{}/{environment}", place.installation)
+    partition_of(&place.installation, environment)
+}
+
+pub(super) fn partition_of(installation: &str, environment: &str) -> String {
+    format!("{installation}/{environment}")
 }
 
 pub(super) fn sort_key(service: &ServiceKey) -> String {
@@ -41,14 +45,32 @@ pub(super) fn sort_key(service: &ServiceKey) -> String {
 
 /// Everything of a partition; refused if it is another place's.
 pub(super) async fn read(table: &TableReader, partition: &str, wanted: &Place) -> Result<Found, Error> {
+    let at = At { table: table.table(), partition };
+    found(at, &table.items(partition).await?, wanted)
+}
+
+/// The same where only the installation is known, and the lease says what place it is of; `None`: nobody has
+/// ever held it.
+pub(super) async fn read_anywhere(
+    table: &TableReader,
+    partition: &str,
+    installation: &str,
+) -> Result<Option<(Place, Found)>, Error> {
+    let at = At { table: table.table(), partition };
+    let items = table.items(partition).await?;
+    let Some(lease) = items.iter().find(|item| item["sk"]["S"] == LEASE_KEY) else { return Ok(None) };
+    let place = at.place(lease, installation)?;
+    Ok(Some((place.clone(), found(at, &items, &place)?)))
+}
+
+fn found(at: At<'_>, items: &[Json], wanted: &Place) -> Result<Found, Error> {
     let mut found = Found { lease: None, records: BTreeMap::new() };
-    for item in table.items(partition).await? {
-        let at = At { table: table.table(), partition };
+    for item in items {
         let key = item["sk"]["S"].as_str().unwrap_or_default();
         if key == LEASE_KEY {
-            found.lease = Some(at.lease(&item, wanted)?);
+            found.lease = Some(at.lease(item, wanted)?);
         } else if let Some(name) = key.strip_prefix(SERVICE_KEY) {
-            found.records.insert(ServiceKey::new(name), at.record(key, &item)?);
+            found.records.insert(ServiceKey::new(name), at.record(key, item)?);
         }
     }
     Ok(found)
@@ -62,18 +84,25 @@ pub(super) struct At<'a> {
 }
 
 impl At<'_> {
-    pub(super) fn lease(self, item: &Json, wanted: &Place) -> Result<Lease, Error> {
+    /// What the lease says that the ledger is of.
+    fn place(self, item: &Json, installation: &str) -> Result<Place, Error> {
         self.format(LEASE_KEY, item)?;
-        let text = |name: &str| item[name]["S"].as_str().map(str::to_owned);
-        let needed =
-            |name: &str| text(name).ok_or_else(|| self.wrong(LEASE_KEY, &format!("`{name}` is missing")));
+        Ok(Place {
+            installation: installation.to_owned(),
+            account: item["account"]["S"].as_str().map(str::to_owned),
+            region: self.text(item, "region")?,
+            cluster: self.text(item, "cluster")?,
+        })
+    }
+
+    fn text(self, item: &Json, name: &str) -> Result<String, Error> {
+        let text = item[name]["S"].as_str().map(str::to_owned);
+        text.ok_or_else(|| self.wrong(LEASE_KEY, &format!("`{name}` is missing")))
+    }
+
+    pub(super) fn lease(self, item: &Json, wanted: &Place) -> Result<Lease, Error> {
         let number = |name: &str| self.number(LEASE_KEY, item, name);
-        let found = Place {
-            installation: wanted.installation.clone(),
-            account: text("account"),
-            region: needed("region")?,
-            cluster: needed("cluster")?,
-        };
+        let found = self.place(item, &wanted.installation)?;
         if !found.may_be(wanted) {
             return Err(Error::TableElsewhere {
                 table: self.table.to_owned(),
@@ -84,12 +113,12 @@ impl At<'_> {
         }
         Ok(Lease {
             holder: Holder {
-                name: needed("holder")?,
+                name: self.text(item, "holder")?,
                 epoch: number("epoch")?,
                 since: Timestamp(i64::try_from(number("since")?).unwrap_or(i64::MAX)),
                 released: item["released"]["BOOL"].as_bool().unwrap_or(false),
             },
-            nonce: needed("nonce")?,
+            nonce: self.text(item, "nonce")?,
             version: number("version")?,
             seconds: number("seconds")?,
         })

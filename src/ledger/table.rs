@@ -163,6 +163,7 @@ impl Held {
                 Err(Error::Changed { service: service.clone() })
             }
             Err(error) => {
+                planted!("no-answer-is-written" => return Ok(()));
                 let mut state = self.state();
                 state.troubled = true;
                 if error.is_ambiguous() {
@@ -177,7 +178,12 @@ impl Held {
         let (guard, token) = {
             let state = self.state();
             let number = self.writes.fetch_add(1, Ordering::Relaxed);
-            (Condition::Equal(self.mine(&state)), format!("{}-{number:x}", state.lease.nonce))
+            let mine = if planted!("written-whoever-leads") {
+                vec![("format", item::number(1))]
+            } else {
+                self.mine(&state)
+            };
+            (Condition::Equal(mine), format!("{}-{number:x}", state.lease.nonce))
         };
         let mut attempt = 1;
         loop {
@@ -227,6 +233,10 @@ impl Held {
                         let seconds = since.elapsed(&self.clock).as_secs();
                         self.tell(Level::Info, format!("the lease is renewed again, after {seconds} s"));
                     }
+                }
+                Err(error) if error.passes() && planted!("an-outage-keeps-the-lease") => {
+                    let now = Moment::now(&self.clock);
+                    self.state().renewed = now;
                 }
                 Err(error) if error.passes() => {
                     if outage.is_none() {
@@ -296,6 +306,7 @@ impl Held {
                 return error.into();
             }
         };
+        planted!("deposed-and-goes-on" => return Error::Unrenewed { ago: Duration::ZERO, lease: LEASE });
         let mut state = self.state();
         let lost = state.lost.insert(Arc::new(lost)).clone();
         self.error(&lost, &state)

@@ -28,9 +28,23 @@ impl LedgerView {
 
     /// Reads a partition of a table.
     pub async fn query(table: &TableReader, environment: &str, place: &Place) -> Result<Self, Error> {
-        let found = item::read(table, &item::partition(place, environment), place).await?;
+        Ok(Self::of(item::read(table, &item::partition(place, environment), place).await?))
+    }
+
+    /// The same where nothing but the partition tells what place it is of; `None`: nobody has ever held it.
+    pub async fn query_anywhere(
+        table: &TableReader,
+        installation: &str,
+        environment: &str,
+    ) -> Result<Option<(Place, Self)>, Error> {
+        let partition = item::partition_of(installation, environment);
+        let found = item::read_anywhere(table, &partition, installation).await?;
+        Ok(found.map(|(place, found)| (place, Self::of(found))))
+    }
+
+    fn of(found: item::Found) -> Self {
         let records = found.records.into_iter().map(|(key, kept)| (key, kept.record)).collect();
-        Ok(Self { records, holder: found.lease.map(|lease| lease.holder) })
+        Self { records, holder: found.lease.map(|lease| lease.holder) }
     }
 
     pub fn records(&self) -> &Records {

@@ -87,13 +87,20 @@ impl GatePolicy {
 }
 
 /// What the gates of a rollout remember from look to look. AWS's own timestamps tell the rest, so that
-/// while all is well nothing is written here but when the deployment completed.
+/// while all is well nothing is written here but when the deployment completed, and that it is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Watched {
     /// By ECS's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
+    /// Until when somebody looked; written down now and then, since it has to outlive the one who looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<Timestamp>,
+    /// How long nobody looked since it completed: what happened to a URL or an alarm then is not known, so
+    /// it counts for nothing.
+    #[serde(skip_serializing_if = "Duration::is_zero")]
+    pub unwatched: Duration,
     /// By the place of the gate in the manifest.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<usize, GateNote>,

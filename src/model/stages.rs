@@ -131,6 +131,11 @@ impl StagedDeployment {
 }
 
 impl Share {
+    /// All the tasks that it is to have run.
+    pub fn is_up(&self) -> bool {
+        self.requested > 0 && self.running >= self.requested
+    }
+
     fn from_wire(summary: &Json) -> Self {
         let count = |member: &str| summary[member].as_i64().unwrap_or_default();
         Self {

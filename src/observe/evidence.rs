@@ -8,9 +8,9 @@ use super::parallel::{in_parallel, read};
 use super::redact::redact;
 use super::{Observer, Want, gates, stages};
 use crate::model::{
-    EcsService, Json, LiveService, LiveTarget, LiveTaskDefinition, Part, Rollout, ServiceDeployment,
-    ServiceDeploymentStatus, ServiceKey, StagedDeployment, StoppedContainer, StoppedTask, Timestamp,
-    UnhealthyTarget,
+    Deployment, EcsService, IntentKind, Json, LiveService, LiveTarget, LiveTaskDefinition, Part, Rollout,
+    ServiceDeployment, ServiceDeploymentStatus, ServiceKey, StagedDeployment, StoppedContainer, StoppedTask,
+    Timestamp, UnhealthyTarget,
 };
 use crate::rollout;
 
@@ -107,7 +107,8 @@ impl Observer {
         if service.shifts_traffic() {
             live.deployments = deployments.await;
             live.staged = self.staged(service, rollout, &live.deployments).await;
-            let staged = live.staged.present().filter(|staged| !staged.status.is_terminal());
+            // When it has ended well, its gates ask for the same targets: production points at green for good.
+            let staged = live.staged.present().filter(|staged| gated || !staged.status.is_terminal());
             let green = match staged {
                 Some(staged) => self.green_groups(want, staged).await,
                 None => Vec::new(),
@@ -150,7 +151,7 @@ impl Observer {
         tasks
     }
 
-    async fn service_deployments(&self, want: &Want<'_>) -> Part<Vec<ServiceDeployment>> {
+    pub(super) async fn service_deployments(&self, want: &Want<'_>) -> Part<Vec<ServiceDeployment>> {
         let name = want.key().name();
         match self.reader.list_service_deployments(&self.cluster, name, DEPLOYMENTS_MAX).await {
             Ok(deployments) => {
@@ -236,8 +237,21 @@ impl Observer {
             let stream = format!("{prefix}/{}/{id}", container.name);
             let lines = self.reader.last_log_lines(group, &stream, LAST_LINES_MAX).await.unwrap_or_default();
             container.last_lines = lines.iter().map(|line| redact(line)).collect();
+            planted!("words-of-a-task-unmasked" => container.last_lines = lines);
         }
     }
+}
+
+/// Whether a call that nobody heard of may have started a deployment that ECS has taken back since: the
+/// service shows no trace of it.
+pub(super) fn may_have_come_and_gone(want: &Want<'_>, service: &EcsService) -> bool {
+    let intent = want.record.and_then(|record| record.intent.as_ref());
+    let primary = service.primary();
+    intent.is_some_and(|intent| {
+        intent.kind == IntentKind::Update
+            && intent.task_definition.is_some()
+            && intent.before.as_deref() == primary.as_ref().map(Deployment::id)
+    })
 }
 
 /// Whether DescribeServices shows our deployment at work or done, in the first place: then the service

@@ -108,8 +108,9 @@ impl Observer {
         &self,
         wants: &[Want<'_>],
         services: &BTreeMap<ServiceKey, Part<EcsService>>,
+        now: Timestamp,
     ) -> Alarms {
-        let of_interest = wants.iter().filter(|want| is_of_interest(want, services.get(want.key())));
+        let of_interest = wants.iter().filter(|want| is_of_interest(want, services.get(want.key()), now));
         let names: BTreeSet<&str> = of_interest.flat_map(names).collect();
         let names: Vec<&str> = names.into_iter().collect();
         let reads = names.chunks(ALARMS_MAX).map(|names| read(self.some_alarms(names))).collect();
@@ -216,14 +217,14 @@ async fn ask(web: Web, checks: Checks, key: (ServiceKey, usize), gate: HttpGate,
 }
 
 /// A rollout of what Git asks for is under way, or what runs is something else and may soon be replaced.
-fn is_of_interest(want: &Want<'_>, service: Option<&Part<EcsService>>) -> bool {
+fn is_of_interest(want: &Want<'_>, service: Option<&Part<EcsService>>, now: Timestamp) -> bool {
     let digest = &want.desired.digest;
     if let Some(rollout) = want.record.and_then(|record| record.rollout.as_ref()) {
         return rollout.kind == RolloutKind::Deploy && rollout.digest == *digest;
     }
-    let rejected = want.record.and_then(|record| record.quarantine.as_ref());
-    if rejected.is_some_and(|quarantine| quarantine.digest == *digest) {
-        return false;
+    let quarantine = want.record.and_then(|record| record.quarantine.as_ref());
+    if let Some(rejected) = quarantine.filter(|quarantine| quarantine.digest == *digest) {
+        return rejected.is_released(now);
     }
     match service {
         Some(Part::Present(service)) => service.digest().as_ref() != Some(digest),

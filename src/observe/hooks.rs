@@ -81,6 +81,7 @@ impl Observer {
         let stream = format!("{prefix}/{name}/{id}");
         let lines = self.reader.last_log_lines(group, &stream, LAST_WORDS_MAX).await.unwrap_or_default();
         task.last_words = lines.iter().map(|line| redact(line)).collect();
+        planted!("words-of-a-hook-unmasked" => task.last_words = lines);
         for container in stopped.containers.iter_mut().filter(|container| container.name == name) {
             container.last_lines = task.last_words.last().cloned().into_iter().collect();
         }

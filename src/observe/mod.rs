@@ -151,7 +151,7 @@ impl Observer {
             in_parallel(details),
             self.targets_left(departing, &services),
             self.service_revisions(wants, &services),
-            self.alarms(wants, &services)
+            self.alarms(wants, &services, now)
         );
         scaling.extend(targets);
         let left = departing.iter().map(|it| (it.key.clone(), LiveService::absent()));
@@ -218,6 +218,9 @@ impl Observer {
                     None => {
                         self.stopped.forget(want.key());
                         self.checks.forget(want.key());
+                        if evidence::may_have_come_and_gone(want, service) {
+                            live.deployments = self.service_deployments(want).await;
+                        }
                     }
                 }
             }

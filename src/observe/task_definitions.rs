@@ -237,7 +237,10 @@ fn remembered(sought: Sought<'_>) -> Vec<TaskDefinitionArn> {
         .as_ref()
         .filter(|registered| registered.task_definition_digest == *sought.task_definition_digest)
         .map(|registered| &registered.task_definition);
-    let mut arns: Vec<_> = [registered, applied, quarantined, good].into_iter().flatten().cloned().collect();
+    // It may come back as it was.
+    let deleted = record.deleted.as_ref().and_then(|deleted| deleted.task_definition.as_ref());
+    let mut arns: Vec<_> =
+        [registered, applied, quarantined, good, deleted].into_iter().flatten().cloned().collect();
     arns.dedup();
     arns
 }

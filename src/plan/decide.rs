@@ -98,6 +98,7 @@ fn decide(look: Look<'_>) -> Decided {
         .or_else(|| tolerated(look, &change))
         .or_else(|| in_flight(look, &change))
         .or_else(|| outside_window(look))
+        .or_else(|| without_its_alarms(look, &change))
         .or_else(|| unanswered(look, &change));
     // An override begins and ends when it says so, whatever else has to wait.
     let (reason, extent) = match (suspended, deferred) {
@@ -197,6 +198,7 @@ pub(super) fn closed(
     digest: &Digest,
     now: Timestamp,
 ) -> Option<Held> {
+    planted!("windows-ignored" => return None);
     let Gateway::Closed { opens } = gateway(windows, now) else { return None };
     let asked_for = record.is_some_and(|record| record.sync.as_ref() == Some(digest));
     (!asked_for).then_some(Held::OutsideWindow { opens })
@@ -210,6 +212,26 @@ fn refused(change: &Change) -> Option<Held> {
 
 fn tolerated(look: Look<'_>, change: &Change) -> Option<Held> {
     change.is_tolerated_drift(look.desired.sync.drift).then_some(Held::DriftTolerated)
+}
+
+/// A deployment does not begin that its gates could not judge. One that is half-way through a replacement has
+/// no tasks, and waits for nobody.
+fn without_its_alarms(look: Look<'_>, change: &Change) -> Option<Held> {
+    if !(change.starts_deployment() || change.creates()) || look.is_replaced() {
+        return None;
+    }
+    let alarms = || look.live.gates.alarms.iter();
+    let missing = alarms().filter(|(_, alarm)| **alarm == Part::Absent).map(|(name, _)| name.clone());
+    let names: Vec<String> = missing.collect();
+    if !names.is_empty() {
+        return Some(Held::AlarmsMissing { names });
+    }
+    alarms().find_map(|(name, alarm)| match alarm {
+        Part::Unreadable(why) => {
+            Some(Held::Unreadable { what: format!("alarm {name} of its gates"), why: why.clone() })
+        }
+        Part::Present(_) | Part::Absent => None,
+    })
 }
 
 fn unanswered(look: Look<'_>, change: &Change) -> Option<Held> {

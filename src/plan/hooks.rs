@@ -9,7 +9,7 @@ use crate::model::{
     TaskDefinitionArn, tag,
 };
 
-/// The hooks that have to be done with these steps, and are not done yet.
+/// The hooks that have to be done with these steps, and are not done yet; and the gates of the deployment.
 ///
 /// Those before a deployment are due as well where only they are new; those after it have something to
 /// look at only when there is a deployment.
@@ -26,7 +26,8 @@ pub(super) fn due(look: Look<'_>, steps: &[Step]) -> Hooks {
     };
     let before = if are_done(look, deploys) { Vec::new() } else { planned(&policy.before) };
     let after = if deploys { planned(&policy.after) } else { Vec::new() };
-    Hooks { before, after }
+    let gates = if deploys { policy.gates.clone() } else { Vec::new() };
+    Hooks { before, gates, after }
 }
 
 /// Whether hooks before the deployment are done although nobody remembers.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::replacing::{End, end};
+use super::unanswered::held_by_unanswered;
 use super::{
     Decision, Gateway, Held, Kept, LeftGit, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Step, Wave,
     gateway,
 };
 use crate::model::{
-    Desired, Digest, EcsService, Environment, FieldPath, LiveService, Part, ServiceKey, ServiceRecord,
-    Timestamp, Workload, tag,
+    Desired, Digest, EcsService, Environment, FieldPath, LiveService, Part, RolloutKind, ServiceKey,
+    ServiceRecord, Timestamp, Workload, tag,
 };
 
 /// How long tasks may take to stop before people are told. ECS gives containers up to two minutes, and
@@ -190,6 +191,11 @@ impl Departure<'_> {
     fn delete(self, service: &EcsService) -> Ending {
         let scaled = self.live.scaling.present().is_some();
         let End { all, now } = end(service, scaled, &self.desired.environment.cluster, self.key);
+        // An earlier UpdateService that comes late would start its tasks again.
+        let late = held_by_unanswered(Some(self.record), &now, Some(service), RolloutKind::Deploy, self.now);
+        if let Some(reason) = late {
+            return self.held(reason, Some(service));
+        }
         self.change(service, all, now)
     }
 

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{Action, AtOnce, Opening, Replacement, RevisionSource, Step};
 use crate::model::{
-    Digest, FieldPath, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Request, Revision,
-    ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
+    Digest, FieldPath, GatePolicy, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Request,
+    Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
 };
 use crate::shape::rules::{Effect, Source};
 
@@ -51,11 +51,13 @@ pub struct ServicePlan {
     pub kept_drift: Vec<KeptDrift>,
 }
 
-/// The hooks of a change that are not done yet, in order.
+/// The hooks of a change that are not done yet, in order, and the gates between them.
 #[derive(Clone, Debug, Default)]
 pub struct Hooks {
     /// To be done before the first step that concerns the service itself.
     pub before: Vec<PlannedHook>,
+    /// What judges the deployment, if the change starts one.
+    pub gates: Vec<GatePolicy>,
     /// To be done when the deployment has completed.
     pub after: Vec<PlannedHook>,
 }
@@ -176,6 +178,8 @@ pub enum Held {
     NeedsReplacement { fields: Vec<(FieldPath, Option<&'static str>)> },
     /// ECS would refuse this, each for a reason.
     RefusedByEcs { fields: Vec<(FieldPath, &'static str)> },
+    /// Alarms that its gates name are not in CloudWatch: nobody could judge the deployment.
+    AlarmsMissing { names: Vec<String> },
     /// An earlier call was never answered: should it come late, it would undo this one, or double it.
     Unanswered { call: &'static str, asked_at: Timestamp, until: Timestamp },
     /// A service it depends on is not settled yet.
@@ -206,6 +210,7 @@ impl Held {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::RolloutInFlight { .. }
             | Held::ScaleIn { .. }

@@ -85,7 +85,8 @@ fn days_around(today: Date, window: &Window) -> impl Iterator<Item = Date> {
 fn occurrence(window: &Window, date: Date) -> Option<Occurrence<'_>> {
     let (hour, minute) = window.from;
     let from = date.at(i8::try_from(hour).ok()?, i8::try_from(minute).ok()?, 0, 0);
-    let begins = window.zone()?.to_ambiguous_timestamp(from).compatible().ok()?;
+    let zone = if planted!("windows-by-utc") { jiff::tz::TimeZone::UTC } else { window.zone()? };
+    let begins = zone.to_ambiguous_timestamp(from).compatible().ok()?;
     let begins = Timestamp(begins.as_millisecond());
     Some(Occurrence { window, begins, ends: begins.plus(window.duration) })
 }

@@ -52,13 +52,37 @@ pub fn failure_text(
         (None, gate) if gate.judges_what_completed() => {
             format!("did not pass the gate `{}` with {commit}", gate.field())
         }
-        (None, _) => format!("did not come up with {commit}"),
+        (None, gate) => without_gates(gate, failure, commit),
     };
     let mut text = format!("{service} {what}. {}\n\n", aftermath.sentence());
     for (name, value) in failure_rows(service, quarantine) {
         let _ = writeln!(text, "  {name:<13}  {value}");
     }
     text
+}
+
+/// What became of a deployment that none of `rollout.gates` refused. Only where tasks or targets were seen to
+/// fail did it not come up.
+fn without_gates(gate: Gate, failure: &Failure, commit: &str) -> String {
+    match gate {
+        Gate::EcsAlarms => format!("set off an alarm of its deployment with {commit}"),
+        Gate::LifecycleHook => format!("did not get past a lifecycle hook with {commit}"),
+        Gate::StoppedByHand => format!("was stopped by hand on its way to {commit}"),
+        Gate::Superseded => format!("was deployed by somebody else, over {commit}"),
+        Gate::RefusedByAws => format!("was not deployed with {commit}: AWS refuses a call"),
+        Gate::Deadline if failure.stopped_tasks.is_empty() && failure.unhealthy_targets.is_empty() => {
+            format!("was not deployed in time with {commit}")
+        }
+        Gate::Deadline
+        | Gate::EcsCircuitBreaker
+        | Gate::Person
+        | Gate::Hook
+        | Gate::TargetHealth
+        | Gate::ContainerHealth
+        | Gate::Alarms
+        | Gate::Http
+        | Gate::BakeTime => format!("did not come up with {commit}"),
+    }
 }
 
 /// What is known of a failure, row by row, in the order in which a person on call needs it.
@@ -289,6 +313,34 @@ mod tests {
             text.starts_with("job-api did not pass migrate with main@4c1f9e2. It is going back"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_first_line_says_who_stopped_it_and_only_what_did_not_come_up_did_not() {
+        let first_line = |gate: Gate, failure: Failure| {
+            let aftermath = Aftermath::GoingBack { to: example::arn("api:41") };
+            let text = failure_text(
+                &ServiceKey::new("api"),
+                "main@1",
+                &held(&Failure { gate, ..failure }),
+                &aftermath,
+            );
+            text.split(". It is").next().unwrap_or_default().to_owned()
+        };
+        let nothing_seen = || Failure { stopped_tasks: Vec::new(), ..example::failure() };
+        for (gate, line) in [
+            (Gate::EcsAlarms, "api set off an alarm of its deployment with main@1"),
+            (Gate::LifecycleHook, "api did not get past a lifecycle hook with main@1"),
+            (Gate::StoppedByHand, "api was stopped by hand on its way to main@1"),
+            (Gate::RefusedByAws, "api was not deployed with main@1: AWS refuses a call"),
+            (Gate::Deadline, "api was not deployed in time with main@1"),
+            (Gate::EcsCircuitBreaker, "api did not come up with main@1"),
+            (Gate::Http, "api did not pass the gate `http` with main@1"),
+            (Gate::Person, "api was taken back from main@1"),
+        ] {
+            assert_eq!(first_line(gate, nothing_seen()), line);
+        }
+        assert_eq!(first_line(Gate::Deadline, example::failure()), "api did not come up with main@1");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Why a change is held, and the way out, in words. The only place that words them.
 
-use crate::model::tag;
+use crate::model::{ServiceKey, Workload, tag};
 use crate::plan::{Held, Opening, PruneGuard, Share, Wave};
 
 use super::paint::plain;
@@ -18,16 +18,23 @@ pub(super) struct HeldText {
 }
 
 impl HeldText {
-    pub(super) fn of(held: &Held) -> Self {
+    /// Of a service, or of a scheduled task: people's requests are tags, which a schedule can't carry.
+    pub(super) fn of(workload: Workload, key: &ServiceKey, held: &Held) -> Self {
         match held {
             Held::Quarantined(quarantine) => {
-                let way_out = match &quarantine.again {
-                    Some(_) => "to try now: `reconciler retry`, or commit a change",
-                    None => "to try again: commit a change, or `reconciler retry`",
+                let way_out = match (workload, &quarantine.again) {
+                    (Workload::Service, Some(_)) => {
+                        format!("to try now: `reconciler retry {key}`, or commit a change")
+                    }
+                    (Workload::Service, None) => {
+                        format!("to try again: commit a change, or `reconciler retry {key}`")
+                    }
+                    (Workload::ScheduledTask, Some(_)) => "to try now: commit a change".to_owned(),
+                    (Workload::ScheduledTask, None) => "to try again: commit a change".to_owned(),
                 };
                 Self {
                     details: vec![quarantine_detail(quarantine)],
-                    ..Self::new("Quarantined", quarantine_headline(quarantine), way_out)
+                    ..Self::new("Quarantined", quarantine_headline(quarantine), &way_out)
                 }
             }
             Held::Unreadable { what, why } => Self::new(
@@ -56,12 +63,18 @@ impl HeldText {
                 "Suspended",
                 suspended_sentence(request),
                 &format!(
-                    "to go on: `reconciler resume`, or remove the tag `{}` from the service",
+                    "to go on: `reconciler resume {key}`, or remove the tag `{}` from the service",
                     tag::SUSPENDED
                 ),
             ),
             Held::OutsideWindow { opens } => {
-                Self::new("OutsideWindow", outside_window(opens.as_ref()), "to do it now: `reconciler sync`")
+                let way_out = match workload {
+                    Workload::Service => format!("to do it now: `reconciler sync {key}`"),
+                    Workload::ScheduledTask => {
+                        "it goes out when that opens; before that, change `sync.windows`".to_owned()
+                    }
+                };
+                Self::new("OutsideWindow", outside_window(opens.as_ref()), &way_out)
             }
             Held::NotOwned { owner } => Self::new(
                 "NotOwned",
@@ -120,6 +133,11 @@ impl HeldText {
                     )
                 }
             }
+            Held::AlarmsMissing { names } => Self::new(
+                "AlarmsMissing",
+                format!("its gate `alarms` names what is not in CloudWatch: {}", names.join(", ")),
+                "to go on: create the alarm, or name another in `rollout.gates`",
+            ),
             Held::Unanswered { call, asked_at, until } => Self::new(
                 "Unanswered",
                 format!("{call} at {} was never answered, and may still take effect", asked_at.time_of_day()),

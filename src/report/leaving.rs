@@ -53,7 +53,10 @@ pub(super) fn headline(plan: &ServicePlan, left: &LeftGit) -> String {
     match &plan.decision {
         Decision::Change { .. } => format!("delete: left Git in {commit}"),
         Decision::Held { reason, .. } => {
-            format!("held: left Git in {commit}, not deleted: {}", HeldText::of(reason).headline)
+            format!(
+                "held: left Git in {commit}, not deleted: {}",
+                HeldText::of(plan.workload, &plan.service, reason).headline
+            )
         }
         Decision::Unchanged => format!("left in place: left Git in {commit}, {}", why_it_stays(plan)),
     }
@@ -71,7 +74,7 @@ pub(super) fn details(plan: &ServicePlan, left: &LeftGit) -> Vec<String> {
             "begins when everything else has settled; task definitions stay".to_owned(),
         ],
         Decision::Held { reason, .. } => {
-            let text = HeldText::of(reason);
+            let text = HeldText::of(plan.workload, &plan.service, reason);
             text.details.into_iter().chain([text.way_out]).collect()
         }
         Decision::Unchanged => vec![WAY_OUT.to_owned()],
@@ -136,7 +139,10 @@ pub fn leaving_sentence(plan: &ServicePlan) -> String {
             format!("left Git in {commit}; it is left in place: {}; {WAY_OUT}", why_it_stays(plan))
         }
         Decision::Held { reason, .. } => {
-            format!("left Git in {commit}, and is not deleted: {}", held_sentence(reason))
+            format!(
+                "left Git in {commit}, and is not deleted: {}",
+                held_sentence(plan.workload, &plan.service, reason)
+            )
         }
         Decision::Change { steps, .. } => match steps.as_slice() {
             [only] if only.action == Action::DeleteService && left.begun && left.tasks > 0 => {

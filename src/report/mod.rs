@@ -1,8 +1,10 @@
 //! Windows onto plan and journal: pure functions from values to text and JSON. `now` is an argument.
 
+mod commands;
 mod created;
 pub mod deployment;
 mod failure;
+mod gates;
 mod held;
 mod imported;
 mod leaving;
@@ -23,6 +25,7 @@ mod why;
 #[cfg(test)]
 mod example;
 
+pub use commands::with_options;
 pub use failure::{Aftermath, changed_fields, failure_text};
 pub use imported::{IMPORT_VERSION, Written, import_json, import_text};
 pub use leaving::leaving_sentence;

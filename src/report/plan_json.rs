@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
+use super::gates::gate_text;
 use super::held::HeldText;
 use super::leaving::Stage;
 use super::paint::plain;
-use super::steps::{Doing, at_once_text, in_order};
-use crate::model::{FieldPath, Json, LookedUp, Origin, ServiceKey};
+use super::steps::{Doing, at_once_text, in_order, starts_deployment};
+use crate::model::{FieldPath, GatePolicy, Json, LookedUp, Origin, ServiceKey};
 use crate::plan::{
     Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, Replacement,
     RevisionSource, ServicePlan, Since, Step,
@@ -134,6 +135,10 @@ fn step_json(plan: &ServicePlan, step: &Step, differences: &[Difference]) -> Jso
     for (name, value) in particulars(&step.action) {
         object[name] = value;
     }
+    if starts_deployment(std::slice::from_ref(step)) && !plan.hooks.gates.is_empty() {
+        let gate = |gate: &GatePolicy| json!({"gate": gate.gate().field(), "message": gate_text(gate)});
+        object["gates"] = plan.hooks.gates.iter().map(gate).collect();
+    }
     object
 }
 
@@ -192,7 +197,7 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
 }
 
 fn held_json(plan: &ServicePlan, reason: &Held, differences: &[Difference]) -> Json {
-    let text = HeldText::of(reason);
+    let text = HeldText::of(plan.workload, &plan.service, reason);
     let message: Vec<&str> =
         std::iter::once(text.headline.as_str()).chain(text.details.iter().map(String::as_str)).collect();
     json!({
@@ -329,7 +334,7 @@ mod tests {
             held["message"],
             "quarantined; digest 7be1… failed on 2026-11-20 21:05 (container worker exited 137: out of memory)"
         );
-        assert_eq!(held["wayOut"], "to try again: commit a change, or `reconciler retry`");
+        assert_eq!(held["wayOut"], "to try again: commit a change, or `reconciler retry report-cron`");
     }
 
     #[test]

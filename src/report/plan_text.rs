@@ -4,6 +4,7 @@ mod rows;
 
 use std::fmt::Write as _;
 
+use super::gates::gate_text;
 use super::held::HeldText;
 use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
@@ -126,7 +127,7 @@ impl Window<'_> {
                 self.will(text, service, steps);
             }
             Decision::Held { reason, differences } => {
-                let held = HeldText::of(reason);
+                let held = HeldText::of(service.workload, &service.service, reason);
                 let headline = format!("held: {}", held.headline);
                 self.headline(text, "!", Tone::Warning, &service.service, &headline);
                 self.differences(text, &service.service, differences);
@@ -184,6 +185,10 @@ impl Window<'_> {
         }
         parts.extend(watch);
         let _ = writeln!(text, "    will: {}", parts.join(", "));
+        if !plan.hooks.gates.is_empty() {
+            let gates: Vec<String> = plan.hooks.gates.iter().map(gate_text).collect();
+            let _ = writeln!(text, "    judged by: {}", gates.join(", "));
+        }
         if let Some(wanted) = watched {
             let on_failure = match wanted.rollout.on_failure {
                 OnFailure::Rollback if creates(steps) => "hold, since there is no revision to go back to",
@@ -317,7 +322,7 @@ mod tests {
             on failure: back to the last revision that completed
         ! report-cron   held: quarantined
             digest 7be1… failed on 2026-11-20 21:05 (container worker exited 137: out of memory)
-            to try again: commit a change, or `reconciler retry`
+            to try again: commit a change, or `reconciler retry report-cron`
 
         1 to create, 2 to change, 1 held, 1 unchanged.
         "#);

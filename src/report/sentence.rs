@@ -7,7 +7,7 @@ use super::requests::quarantine_sentence;
 use super::steps::{DELETED, ScheduleChange, at_once, schedule, tasks_at_once};
 use super::value::{change, value_text};
 use super::why;
-use crate::model::{Failure, Gate, Rollout, RolloutKind, Segment};
+use crate::model::{Failure, Gate, Rollout, RolloutKind, Segment, ServiceKey, Workload};
 use crate::plan::{Action, Cause, Decision, Difference, Held, Kept, ServicePlan, Step};
 
 /// Differences that a sentence names; the rest are counted.
@@ -181,11 +181,11 @@ fn known_by(segment: &Segment) -> Option<&str> {
 }
 
 /// Why nothing is done now, and the way out.
-pub fn held_sentence(held: &Held) -> String {
+pub fn held_sentence(workload: Workload, key: &ServiceKey, held: &Held) -> String {
     if let Held::Quarantined(quarantine) = held {
         return quarantine_sentence(quarantine);
     }
-    let text = HeldText::of(held);
+    let text = HeldText::of(workload, key, held);
     let mut parts = vec![text.headline];
     parts.extend(text.details);
     parts.push(text.way_out);
@@ -202,7 +202,7 @@ pub fn failure_sentence(rollout: &Rollout, failure: &Failure) -> String {
             format!("{} did not pass", rollout.task_definition)
         }
         // It came up, and was stopped for another reason.
-        RolloutKind::Deploy if is_about_traffic(failure.gate) => {
+        RolloutKind::Deploy if is_about_traffic(failure) => {
             format!("{} did not go through", rollout.task_definition)
         }
         RolloutKind::Deploy => format!("{} did not come up", rollout.task_definition),
@@ -212,11 +212,11 @@ pub fn failure_sentence(rollout: &Rollout, failure: &Failure) -> String {
 }
 
 /// Whether the judge looks at more than whether tasks come up.
-fn is_about_traffic(gate: Gate) -> bool {
-    match gate {
+fn is_about_traffic(failure: &Failure) -> bool {
+    match failure.gate {
         Gate::EcsAlarms | Gate::LifecycleHook | Gate::StoppedByHand => true,
+        Gate::Deadline => failure.stopped_tasks.is_empty() && failure.unhealthy_targets.is_empty(),
         Gate::EcsCircuitBreaker
-        | Gate::Deadline
         | Gate::Superseded
         | Gate::RefusedByAws
         | Gate::TargetHealth

@@ -405,6 +405,8 @@ fn group_name(arn: &str) -> &str {
 /// What a service event gives away when no task was ever started.
 pub(super) fn event(message: &str) -> Option<Cause> {
     let text = message.split_once(") ").map_or(message, |(_, text)| text);
+    // Where to read on is no cause.
+    let text = text.split(" For more information, see").next().unwrap_or(text);
     if text.contains("unable to place a task") {
         let why = text.split_once("Reason: ").map(|(_, why)| why);
         let why = why.or_else(|| text.split_once("because ").map(|(_, why)| why)).unwrap_or(text);

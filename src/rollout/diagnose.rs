@@ -59,7 +59,7 @@ fn report(
         }
         (Some(cause), _) => cause.sentence(&unhealthy_targets),
         (None, Some(figures)) if gate.judges_what_completed() => figures.clone(),
-        (None, _) => last_resort(live, rollout, gate),
+        (None, _) => last_resort(live, rollout, gate, now),
     };
     let likely_cause = match cause.as_ref().and_then(|cause| blame(cause, &rollout.changes)) {
         Some(changed) => format!("{likely_cause}; {changed}"),
@@ -99,6 +99,11 @@ fn figures(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) ->
     let ours = live.service.present().and_then(|service| ours(rollout, service))?;
     match gate {
         Gate::Deadline => {
+            if let Some(staged) = stages::ours(rollout, live).filter(|it| it.green.is_up()) {
+                let state = stages::state_text(staged, live.target_health);
+                let spent = now.since(ours.created_at().unwrap_or(rollout.started_at)).as_secs() / 60;
+                return Some(format!("{state}, still at {} after {spent} m", staged.stage));
+            }
             let up = format!("{} of {} new tasks up", ours.running_count(), ours.desired_count());
             let after = now.since(ours.created_at().unwrap_or(rollout.started_at)).as_secs() / 60;
             Some(format!("{up} after {after} m"))
@@ -226,8 +231,16 @@ pub(super) fn our_events<'a>(
         .filter(move |(_, message)| is_ours(message) && !message.contains("has reached a steady state"))
 }
 
-fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate) -> String {
+fn last_resort(live: &LiveService, rollout: &Rollout, gate: Gate, now: Timestamp) -> String {
     let service = live.service.present();
+    let staged = stages::ours(rollout, live).filter(|staged| staged.green.is_up());
+    if let (Gate::Deadline, Some(staged)) = (gate, staged) {
+        let doing = stages::doing(staged, rollout.course.as_ref(), now);
+        return match doing {
+            Some(doing) => format!("it took too long: {doing}"),
+            None => format!("it took too long, and was still at {}", staged.stage),
+        };
+    }
     let reason = service
         .and_then(|service| our_service_deployment(rollout, service, live))
         .map(|one| one.status_reason.clone())

@@ -105,8 +105,9 @@ impl Case<'_> {
             | ServiceDeploymentStatus::RollbackFailed
             | ServiceDeploymentStatus::Other(_) => return None,
         }
+        planted!("green-is-done-before-it-has-baked" => if staged.green.production.is_some_and(|it| it >= 100.0) { return Some(Verdict::Completed); });
         let healthy = self.live.target_health;
-        if let Some(pause) = Pause::of(staged) {
+        if let Some(pause) = Pause::of(staged).filter(|_| !planted!("a-person-has-a-deadline")) {
             let name = service.0["serviceName"].as_str().unwrap_or_default();
             return Some(Verdict::Paused { sentence: pause.sentence(name, healthy, self.now) });
         }

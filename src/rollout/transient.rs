@@ -21,7 +21,8 @@ pub fn again(
     now: Timestamp,
 ) -> Option<Again> {
     let attempt = tries(before, digest) + 1;
-    let due = failure.transient && attempt <= TRIES_MAX;
+    let due = (failure.transient || planted!("bad-content-is-tried-again"))
+        && (attempt <= TRIES_MAX || planted!("tries-a-rollout-without-end"));
     due.then(|| Again { at: now.plus(doubled(TRY_AGAIN, attempt)), attempt, of: Some(TRIES_MAX), by: None })
 }
 
@@ -63,6 +64,7 @@ mod tests {
         while let Some(next) = again(Some(&quarantine), &digest, &capacity, Timestamp(0)) {
             minutes.push(next.at.0 / 60_000);
             quarantine.again = Some(next);
+            assert!(minutes.len() < 10, "{minutes:?}");
         }
         assert_eq!(minutes, [2, 4, 8, 16, 32]);
         // Another digest begins anew.

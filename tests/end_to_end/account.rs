@@ -62,7 +62,8 @@ impl Aws {
     /// Revisions ever registered and deployments ever started for a service: what a retry would add to.
     pub fn attempts(&self, service: &str) -> (usize, usize) {
         let revisions = self.ecs("ListTaskDefinitions", json!({"familyPrefix": service}));
-        let deployments = self.ecs("ListServiceDeployments", json!({"cluster": "jobs", "service": service}));
+        let deployments = self
+            .ecs("ListServiceDeployments", json!({"cluster": "jobs", "service": service, "maxResults": 100}));
         let count = |list: &Value| list.as_array().unwrap().len();
         (count(&revisions["taskDefinitionArns"]), count(&deployments["serviceDeployments"]))
     }

@@ -34,7 +34,11 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks again and again until it is so, for states that nobody announces.
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    wait_within(PATIENCE, what, is_so);
+}
+
+fn wait_within(patience: Duration, what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + patience;
     while !is_so() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(50));

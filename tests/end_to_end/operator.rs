@@ -104,6 +104,11 @@ impl Operator {
         self.stdout.lines()[mark..].iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// Waits until so many lines of standard output are there, or none has come for a while.
+    pub fn wait_for_lines(&self, count: u64, silence: Duration) {
+        self.stdout.wait_for_count(count as usize, silence);
+    }
+
     /// Everything it said, for the message of a failed test.
     pub fn told(&self) -> String {
         format!("--- stdout\n{}--- stderr\n{}", self.stdout.text(), self.stderr.text())
@@ -192,6 +197,17 @@ impl Lines {
 
     fn text(&self) -> String {
         self.lines().iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    fn wait_for_count(&self, count: usize, silence: Duration) {
+        let mut arrived = self.arrived.lock().unwrap();
+        while arrived.len() < count {
+            let (grown, waited) = self.grown.wait_timeout(arrived, silence).unwrap();
+            arrived = grown;
+            if waited.timed_out() {
+                return;
+            }
+        }
     }
 
     fn wait_for<T>(&self, mark: usize, chosen: impl Fn(&str) -> Option<T>) -> Option<T> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::account::Account;
+use super::account::{Account, surrogate_for_this_build};
 use super::repository::{API, Repository};
 use super::traffic::{Report, Traffic};
 
@@ -126,4 +126,49 @@ fn a_version_whose_health_check_fails_is_rolled_back_and_held_until_the_fix() {
     assert!(cause.contains("health check answers 500 (target group job-api)"), "{quarantine:#}");
     assert!(status.contains("health check answers 500"), "{status}");
     the_fix_goes_out(&mut repository, &account, unhealthy);
+}
+
+#[test]
+fn a_version_that_starts_and_answers_500_is_refused_by_its_gate_and_nobody_notices() {
+    let mut repository = Repository::of_the_job_system();
+    let first = repository.commit("Deploy the job system");
+    // A load balancer that looks elsewhere finds nothing wrong with it.
+    let stands_in = surrogate_for_this_build();
+    let looks_elsewhere = stands_in.replace("healthCheckPath: /api/health", "healthCheckPath: /version");
+    assert_ne!(looks_elsewhere, stands_in);
+    let account = Account::start_with(&repository, &looks_elsewhere);
+    account.wait_until_settled("job-api", &first);
+    let traffic = Traffic::start(&account.balancer);
+
+    let gates = format!(
+        "  rollout:
+    gates:
+      - targetHealth: {{minimumHealthyTime: 2s}}
+      - http: {{url: '{}/api/health', every: 5s, for: 10s, failures: 2}}\n",
+        account.balancer
+    );
+    let unhealthy = "\n          HEALTH: failing";
+    let bad = repository
+        .edit(API, "  rollout:\n", &gates)
+        .edit(API, "LOG_LEVEL: info", &format!("LOG_LEVEL: info{unhealthy}"))
+        .commit("Break it, and ask for a gate");
+    let plan = account.verb("plan", &[]);
+    assert!(plan.stdout.contains("    judged by: targets healthy for 2 s, GET http"), "{}", plan.stdout);
+    account.operator.wait_for_event(0, "its gate refuses it", |event| {
+        event["event"] == "report" && event["service"] == "job-api" && event["revision"] == bad
+    });
+    let attempts = account.aws.attempts("job-api");
+    account.wait_until_held("job-api", &bad);
+    assert_eq!(account.aws.attempts("job-api"), attempts);
+    unharmed(&traffic.finish());
+
+    let status = account.verb("status", &[]).stdout;
+    for text in
+        ["RolledBack", "/api/health: status 500, and 200 is wanted", "HTTP check", "reconciler retry job-api"]
+    {
+        assert!(status.contains(text), "{text} is missing:\n{status}");
+    }
+    let fix = repository.edit(API, unhealthy, "").release("job-api", "1.1.0").commit("Fix it");
+    account.wait_until_settled("job-api", &fix);
+    assert_eq!(account.get("/version")["version"], "1.1.0");
 }

@@ -5,13 +5,23 @@ use std::str::FromStr;
 
 use simulator::faults::{Garbling, is_read};
 
-use super::life::Undisturbed;
+use super::life::{Seen, Undisturbed};
 use super::stories::Story;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
     pub story: Story,
+    pub kept: Kept,
     pub strikes: Vec<Strike>,
+}
+
+/// Where the ledger is, and with it who may act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// On disk: whoever has its lock.
+    File,
+    /// In a table of DynamoDB, whose calls go wrong like any other: whoever has the lease.
+    Table,
 }
 
 /// Something goes wrong at the operator's `at`-th call.
@@ -44,8 +54,14 @@ pub enum Trouble {
     /// The answer of so many versions ago.
     Stale(usize),
     Garbled(Garbling),
-    /// Another operator starts, and looks at this Git.
+    /// Another operator starts: it finds the ledger locked.
+    Locked,
+    /// Another operator starts, sees this of Git, and waits for the lease.
     Second(Git),
+    /// The process stands still for so many seconds, and another one waits for the lease meanwhile.
+    Frozen(u64),
+    /// From this call on the table does not answer for so many seconds.
+    TableDown(u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,34 +71,41 @@ pub enum Extent {
     Seconds(u64),
 }
 
-/// What a second operator takes for the newest commit.
+/// What a second operator takes for the newest commit, and what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Git {
+    /// It stands by; then the first is told to stop, as when a new release of the operator is deployed.
     Same,
-    Older,
+    /// The same, and it has seen the next commit already, which the first has not.
     Newer,
+    /// The same, and it sees the newest only some time after it leads.
+    Behind,
+    /// Somebody's `apply` of an older checkout, while the first goes on.
+    Older,
 }
 
 const EXTENTS: [Extent; 3] = [Extent::Once, Extent::Calls(20), Extent::Seconds(600)];
-const GITS: [Git; 3] = [Git::Same, Git::Older, Git::Newer];
+const GITS: [Git; 4] = [Git::Same, Git::Newer, Git::Behind, Git::Older];
+/// Half a lease; a lease that nobody has taken over yet; one that was taken just now; one that is long gone.
+const FROZEN_SECONDS: [u64; 4] = [22, 46, 66, 150];
+const DOWN_SECONDS: [u64; 2] = [60, 600];
 const LATE_SECONDS: [u64; 5] = [5, 20, 90, 240, 299];
 const GARBLINGS: [Garbling; 4] =
     [Garbling::ItemMissing, Garbling::PageMissing, Garbling::ItemsTwice, Garbling::ServicesMissing];
 const VERSIONS: [usize; 3] = [1, 2, 3];
-/// Whether a call that was never answered is waited for, for as long as AWS may still take it. Until then
-/// late calls make doubles: their cases are played only where one is asked for.
-const LATE_CALLS_ARE_WAITED_FOR: bool = false;
 /// A story with at most so many calls is short: two kills of it are tried in every combination.
-const SHORT: usize = 25;
+const SHORT: usize = 10;
+/// One with more is long.
+const LONG: usize = 100;
 /// Cases with several things going wrong, of each story.
-const RANDOM: u64 = 150;
+const RANDOM: u64 = 20;
 
 /// Every case of a story: each trouble at each call that it can meet.
-pub fn all(story: Story, life: &Undisturbed, seed: u64) -> Vec<Case> {
+pub fn all(story: Story, kept: Kept, life: &Undisturbed, seed: u64) -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut add = |strikes: &[Strike]| cases.push(Case { story, strikes: strikes.to_vec() });
+    let mut add = |strikes: &[Strike]| cases.push(Case { story, kept, strikes: strikes.to_vec() });
     for (at, call) in life.calls.iter().enumerate() {
-        for trouble in singles(&call.operation) {
+        for trouble in singles(kept, call).into_iter().filter(|it| makes_sense(*it, at, story, life)) {
             add(&[Strike { at, trouble }]);
         }
         let before = at.checked_sub(1).map_or(life.lines_before, |before| life.calls[before].lines);
@@ -91,7 +114,7 @@ pub fn all(story: Story, life: &Undisturbed, seed: u64) -> Vec<Case> {
         }
     }
     let kills = [Trouble::KillBefore, Trouble::KillAfter];
-    if life.calls.len() <= SHORT {
+    if kept == Kept::File && life.calls.len() <= SHORT {
         for first in 0..life.calls.len() {
             for second in first + 1..life.calls.len() + 6 {
                 for (one, other) in kills.iter().flat_map(|one| kills.map(|other| (*one, other))) {
@@ -101,11 +124,13 @@ pub fn all(story: Story, life: &Undisturbed, seed: u64) -> Vec<Case> {
         }
     }
     for number in 0..RANDOM {
-        let mut random = Random::new(seed ^ (story as u64) << 32 ^ number << 8);
+        let mut random = Random::new(seed ^ (story as u64) << 32 ^ (kept as u64) << 24 ^ number << 8);
         let mut strikes: Vec<Strike> = (0..2 + random.below(3))
             .filter_map(|_| {
                 let at = random.below(life.calls.len());
-                let troubles = singles(&life.calls.get(at)?.operation);
+                let mut troubles = singles(kept, life.calls.get(at)?);
+                // What these may lead to depends on who holds the lease.
+                troubles.retain(|it| !matches!(it, Trouble::Second(Git::Behind | Git::Older)));
                 Some(Strike { at, trouble: troubles[random.below(troubles.len())] })
             })
             .collect();
@@ -115,21 +140,56 @@ pub fn all(story: Story, life: &Undisturbed, seed: u64) -> Vec<Case> {
     cases
 }
 
-/// What can go wrong with one call.
-fn singles(operation: &str) -> Vec<Trouble> {
-    let mut troubles = vec![Trouble::KillBefore, Trouble::KillAfter];
-    for extent in EXTENTS {
-        troubles.extend([Trouble::Throttled(extent), Trouble::Fails(extent)]);
+/// Whether a trouble is played at this call. How long something lasts alternates from call to call.
+fn makes_sense(trouble: Trouble, at: usize, story: Story, life: &Undisturbed) -> bool {
+    let its_turn = |all: &[u64], seconds| all.iter().position(|it| *it == seconds).unwrap() % 2 == at % 2;
+    match trouble {
+        // There is nothing newer to be seen.
+        Trouble::Second(Git::Newer) => life.commits_come,
+        Trouble::Second(Git::Older) => life.commits > 1,
+        // What a person asks for is about the commit that whoever leads takes for the newest.
+        Trouble::Second(Git::Behind) => life.commits > 1 && !story.goes_back(),
+        // One look of a long wait is like the next.
+        Trouble::Stale(_) | Trouble::Garbled(_) | Trouble::Throttled(_) | Trouble::Fails(_) => {
+            life.calls.len() <= LONG || at.is_multiple_of(2)
+        }
+        Trouble::Frozen(seconds) => its_turn(&FROZEN_SECONDS, seconds),
+        Trouble::TableDown(seconds) => its_turn(&DOWN_SECONDS, seconds),
+        _ => true,
     }
-    troubles.extend(GITS.map(Trouble::Second));
-    if is_read(operation) {
-        troubles.extend(VERSIONS.map(Trouble::Stale));
-        let of_services = |it: &Garbling| *it != Garbling::ServicesMissing || operation == "DescribeServices";
-        troubles.extend(GARBLINGS.into_iter().filter(of_services).map(Trouble::Garbled));
-    } else {
-        troubles.extend([Trouble::Unanswered, Trouble::Lost, Trouble::FailsAfter]);
-        if LATE_CALLS_ARE_WAITED_FOR {
-            troubles.extend(LATE_SECONDS.map(Trouble::Late));
+}
+
+/// What can go wrong with one call.
+fn singles(kept: Kept, call: &Seen) -> Vec<Trouble> {
+    let mut troubles = vec![Trouble::KillBefore, Trouble::KillAfter];
+    let lasting = EXTENTS.into_iter().flat_map(|it| [Trouble::Throttled(it), Trouble::Fails(it)]);
+    let lost = [Trouble::Unanswered, Trouble::Lost, Trouble::FailsAfter];
+    match kept {
+        Kept::File => {
+            troubles.extend(lasting);
+            troubles.push(Trouble::Locked);
+            if is_read(&call.operation) {
+                let of_services =
+                    |it: &Garbling| *it != Garbling::ServicesMissing || call.operation == "DescribeServices";
+                troubles.extend(VERSIONS.map(Trouble::Stale));
+                troubles.extend(GARBLINGS.into_iter().filter(of_services).map(Trouble::Garbled));
+            } else {
+                troubles.extend(lost);
+                troubles.extend(LATE_SECONDS.map(Trouble::Late));
+            }
+        }
+        // What goes wrong with ECS alone does so over any ledger.
+        Kept::Table => {
+            troubles.extend(GITS.map(Trouble::Second));
+            troubles.extend(FROZEN_SECONDS.map(Trouble::Frozen));
+            troubles.extend(DOWN_SECONDS.map(Trouble::TableDown));
+            if call.of_the_ledger {
+                troubles.extend(lasting.filter(|it| !matches!(it, Trouble::Fails(Extent::Calls(_)))));
+                troubles.extend(lost);
+                if call.operation != "GetItem" && call.operation != "Query" {
+                    troubles.extend([5, 90, 299].map(Trouble::Late));
+                }
+            }
         }
     }
     troubles
@@ -145,7 +205,7 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let strikes: Vec<String> =
             self.strikes.iter().map(|it| format!("{}@{}", it.trouble, it.at)).collect();
-        write!(f, "{}: {}", self.story, strikes.join(", "))
+        write!(f, "{}{}: {}", self.story, self.kept, strikes.join(", "))
     }
 }
 
@@ -160,8 +220,24 @@ impl FromStr for Case {
         };
         let strikes: Option<Vec<Strike>> =
             strikes.split(',').filter(|it| !it.trim().is_empty()).map(strike).collect();
+        let (story, kept) = match story.strip_suffix(IN_A_TABLE) {
+            Some(story) => (story, Kept::Table),
+            None => (story, Kept::File),
+        };
         let story = Story::ALL.into_iter().find(|it| it.to_string() == story).ok_or("no such story")?;
-        Ok(Self { story, strikes: strikes.ok_or("no such trouble")? })
+        Ok(Self { story, kept, strikes: strikes.ok_or("no such trouble")? })
+    }
+}
+
+/// Of a story's name.
+const IN_A_TABLE: &str = "/table";
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "",
+            Self::Table => IN_A_TABLE,
+        })
     }
 }
 
@@ -183,9 +259,13 @@ impl fmt::Display for Trouble {
             Self::Garbled(Garbling::PageMissing) => f.write_str("page-missing"),
             Self::Garbled(Garbling::ItemsTwice) => f.write_str("items-twice"),
             Self::Garbled(Garbling::ServicesMissing) => f.write_str("services-missing"),
+            Self::Locked => f.write_str("locked"),
             Self::Second(Git::Same) => f.write_str("second-same"),
-            Self::Second(Git::Older) => f.write_str("second-older"),
             Self::Second(Git::Newer) => f.write_str("second-newer"),
+            Self::Second(Git::Behind) => f.write_str("second-behind"),
+            Self::Second(Git::Older) => f.write_str("second-older"),
+            Self::Frozen(seconds) => write!(f, "frozen-{seconds}"),
+            Self::TableDown(seconds) => write!(f, "table-down-{seconds}"),
         }
     }
 }
@@ -204,9 +284,14 @@ impl FromStr for Trouble {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let mut known = singles("DescribeServices");
-        known.extend(singles("UpdateService"));
-        known.extend(LATE_SECONDS.map(Self::Late));
+        let call = |operation: &str| Seen {
+            operation: operation.to_owned(),
+            of_the_ledger: operation == "PutItem",
+            lines: 0,
+        };
+        let mut known = singles(Kept::File, &call("DescribeServices"));
+        known.extend(singles(Kept::File, &call("UpdateService")));
+        known.extend(singles(Kept::Table, &call("PutItem")));
         if let Some(line) = text.strip_prefix("kill-line-").and_then(|it| it.parse().ok()) {
             known.push(Self::KillAtLine(line));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reconciler::model::{ServiceKey, ServiceRecord, tag};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{TABLE, World};
 
 /// The service of somebody else that is in every world.
 pub const FOREIGN: &str = "legacy";
@@ -34,8 +34,8 @@ pub struct Service {
     bounds: Value,
     policies: Vec<String>,
     actions: Vec<String>,
-    /// Hooks that succeeded.
-    hooks: Vec<String>,
+    /// Hooks that succeeded; `None` where that does not count.
+    hooks: Option<Vec<String>>,
     pub quarantined: bool,
     /// The ledger knows of something that goes on. An intent that a crash left may stay for ever.
     open: bool,
@@ -51,7 +51,7 @@ pub struct Deployment {
 impl End {
     pub fn of(world: &World) -> Self {
         world.simulator.advance();
-        let records = world.records();
+        let records = records(world);
         let record = |name: &str| records.get(&ServiceKey::new(name)).cloned().unwrap_or_default();
         let mut services: BTreeMap<String, Service> = names(world)
             .into_iter()
@@ -65,6 +65,19 @@ impl End {
             }
         }
         Self { services, schedules: schedules(world), foreign }
+    }
+
+    pub fn forget_hooks(&mut self) {
+        self.services.values_mut().for_each(|service| service.hooks = None);
+    }
+
+    /// Whether the other one is the same in all that counts for it.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let mut like = self.clone();
+        for (name, service) in &mut like.services {
+            service.hooks.take_if(|_| other.services.get(name).is_some_and(|it| it.hooks.is_none()));
+        }
+        like == *other
     }
 
     /// What differs, in few words.
@@ -109,11 +122,32 @@ impl Service {
             bounds: json!([target[0]["MinCapacity"], target[0]["MaxCapacity"]]),
             policies: named(scaling("DescribeScalingPolicies", "ScalingPolicies"), "PolicyName"),
             actions: named(scaling("DescribeScheduledActions", "ScheduledActions"), "ScheduledActionName"),
-            hooks: hooks(world, name),
+            hooks: Some(hooks(world, name)),
             quarantined: record.quarantine.is_some(),
             open: record.rollout.is_some() || record.hook.is_some(),
         }
     }
+}
+
+/// What the ledger says, wherever it is.
+fn records(world: &World) -> BTreeMap<ServiceKey, ServiceRecord> {
+    let input = json!({
+        "TableName": TABLE, "ConsistentRead": true, "KeyConditionExpression": "#pk = :pk",
+        "ExpressionAttributeNames": {"#pk": "pk"},
+        "ExpressionAttributeValues": {":pk": {"S": "reconciler/test"}},
+    });
+    let runtime = world.runtime.clone();
+    let found = world
+        .simulator
+        .with_world(|account| simulator::dynamodb::call(account, runtime.as_ref(), "Query", &input));
+    let Ok(found) = found else { return world.records() };
+    assert!(found["LastEvaluatedKey"].is_null());
+    let record = |item: &Value| {
+        let name = item["sk"]["S"].as_str()?.strip_prefix("service#")?;
+        let record = serde_json::from_str(item["record"]["S"].as_str()?).unwrap();
+        Some((ServiceKey::new(name), record))
+    };
+    found["Items"].as_array().into_iter().flatten().filter_map(record).collect()
 }
 
 /// Asks ECS without a call that anybody would count; `Null` where it refuses.

@@ -1,24 +1,23 @@
 //! One life of a story: operators that live and die, commits and hands that come at their moments, and
 //! the wait for quiet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reconciler::controller::{Outcome, Wish};
-use simulator::error::ApiError;
-use simulator::faults::{CallSite, Fault, is_read};
+use reconciler::controller::Wish;
+use simulator::faults::is_read;
 use simulator::journal::CallRecord;
-use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use super::case::{Case, Extent, Git, Strike, Trouble};
+use super::case::{Case, Git, Kept, Trouble};
 use super::end::End;
+use super::process::{Exit, Process, Verb, View, first_exit, holder};
 use super::rules;
-use super::stories::{Act, Play, Story};
+use super::script::{Script, Signal, Signals};
+use super::stories::{Act, Play};
 use crate::world::World;
 
 /// The operator looks at every service this often.
@@ -30,6 +29,12 @@ const QUIET_INTERVALS: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(50 * 60);
 /// Until a process that died is started again.
 const DOWN: Duration = Duration::from_secs(2);
+/// How long two operators are there when one takes the place of the other.
+const OVERLAP: Duration = Duration::from_secs(20);
+/// Somebody who waits for something looks so often.
+const HAND_AGAIN: Duration = Duration::from_secs(5);
+/// After so long one whose Git lags behind sees what the others see.
+const BEHIND: Duration = Duration::from_secs(60);
 
 /// What became of a disturbed life.
 pub struct Life {
@@ -43,6 +48,9 @@ pub struct Undisturbed {
     pub calls: Vec<Seen>,
     /// Lines of the ledger before the first call.
     pub lines_before: usize,
+    /// How many are ever in force, and whether any comes later than at the beginning.
+    pub commits: usize,
+    pub commits_come: bool,
     pub violations: Vec<String>,
     pub told: String,
     end: Option<End>,
@@ -64,35 +72,10 @@ impl<'a> From<&'a Undisturbed> for Expected<'a> {
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub operation: String,
+    /// A call of DynamoDB.
+    pub of_the_ledger: bool,
     /// Of the ledger, when the call was made.
     pub lines: usize,
-}
-
-/// What the fault script knows and decides.
-struct Script {
-    strikes: Vec<Strike>,
-    refuses: fn(&CallSite) -> bool,
-    lines: Box<dyn Fn() -> usize + Send>,
-    seen: Vec<Seen>,
-    /// Nothing that the process says reaches AWS any more.
-    dead: bool,
-    cut_ledger: Option<usize>,
-    /// Goes on for so many calls, or until then.
-    lasting: Option<(Fault, Lasting)>,
-    signals: Arc<Signals>,
-}
-
-#[derive(Clone, Copy)]
-enum Lasting {
-    Calls(usize),
-    Until(Instant),
-}
-
-#[derive(Default)]
-struct Signals {
-    kill: Notify,
-    second: Notify,
-    which: Mutex<Option<Git>>,
 }
 
 /// How a life ended.
@@ -101,27 +84,32 @@ struct Ended {
     /// When the quiet began.
     busy: usize,
     lines_before: usize,
+    commits: usize,
+    commits_come: bool,
     end: Option<End>,
     deployments: BTreeMap<String, usize>,
     violations: Vec<String>,
     told: String,
 }
 
-pub fn undisturbed(story: Story) -> Undisturbed {
-    let case = Case { story, strikes: Vec::new() };
+pub fn undisturbed(case: &Case) -> Undisturbed {
     let nothing = Undisturbed {
         calls: Vec::new(),
         lines_before: 0,
+        commits: 0,
+        commits_come: false,
         violations: Vec::new(),
         told: String::new(),
         end: None,
         deployments: BTreeMap::new(),
     };
-    let mut ended = in_virtual_time(play(&case, Expected::from(&nothing)));
+    let mut ended = in_virtual_time(play(case, Expected::from(&nothing)));
     ended.seen.truncate(ended.busy);
     Undisturbed {
         calls: ended.seen,
         lines_before: ended.lines_before,
+        commits: ended.commits,
+        commits_come: ended.commits_come,
         violations: ended.violations,
         told: ended.told,
         end: ended.end,
@@ -143,38 +131,52 @@ fn in_virtual_time<O>(life: impl Future<Output = O>) -> O {
 }
 
 async fn play(case: &Case, expected: Expected<'_>) -> Ended {
-    let mut world = World::new().await;
+    let mut world = match case.kept {
+        Kept::File => World::new().await,
+        Kept::Table => World::with_table().await,
+    };
     if case.has(|it| matches!(it, Trouble::Stale(_))) {
         world.simulator.keep_past();
     }
     world.simulator.keep_inputs();
     let unsettled = rules::watch_settled(&mut world);
-    let Play { beats, in_force, accepted, .. } = &case.story.begin(&mut world).await;
+    let Play { beats, in_force, accepted, .. } = &case.story.begin(&mut world, case.kept).await;
     world.simulator.take_calls();
 
     let signals = Arc::new(Signals::default());
     let lines_before = world.ledger_lines();
     let script = Arc::new(Mutex::new(Script {
         strikes: case.strikes.clone(),
+        kept: case.kept,
         refuses: case.story.refuses(),
         lines: Box::new(world.count_ledger_lines()),
+        holder: Box::new(holder(&world)),
         seen: Vec::new(),
-        dead: false,
+        dead: BTreeSet::new(),
         cut_ledger: None,
         lasting: None,
+        table_is_down_until: None,
+        renewed: Vec::new(),
         signals: signals.clone(),
+        violations: Vec::new(),
     }));
     let decide = script.clone();
     world.simulator.set_fault(Box::new(move |site| decide.lock().unwrap().decide(site)));
 
+    let began = Instant::now();
     let mut stage = Stage {
         world: &world,
+        case,
         script: &script,
+        signals: &signals,
         expected: &expected,
-        story: case.story,
-        began: Instant::now(),
-        wish: in_force.clone(),
-        beats: beats.iter().collect(),
+        accepted: accepted.clone().into(),
+        newest: *in_force,
+        began,
+        beats: beats.iter().map(|(at, act)| (began + Duration::from_secs(*at), act)).collect(),
+        processes: Vec::new(),
+        started: 0,
+        later: Vec::new(),
         calls: Vec::new(),
         quiet: 0,
         busy: 0,
@@ -183,18 +185,7 @@ async fn play(case: &Case, expected: Expected<'_>) -> Ended {
         violations: Vec::new(),
     };
     stage.beats.sort_by_key(|(at, _)| *at);
-    while stage.one_operator(&signals, accepted).await == Fate::Killed {
-        // Tasks that were spawned are dropped with the loop; let the runtime notice.
-        tokio::time::sleep(DOWN).await;
-        let cut = {
-            let mut script = script.lock().unwrap();
-            script.dead = false;
-            script.cut_ledger.take()
-        };
-        if let Some(lines) = cut {
-            world.cut_ledger(lines);
-        }
-    }
+    stage.play().await;
     let Stage { calls, busy, end, mut violations, .. } = stage;
     let deployments = rules::deployments(&world);
     let held = rules::Held { world: &world, case, calls: &calls, accepted, before: expected.deployments };
@@ -203,27 +194,34 @@ async fn play(case: &Case, expected: Expected<'_>) -> Ended {
     if !case.has(|it| matches!(it, Trouble::Stale(_) | Trouble::Garbled(_))) {
         violations.extend(unsettled.lock().unwrap().clone());
     }
-    let seen = std::mem::take(&mut script.lock().unwrap().seen);
+    let seen = {
+        let mut script = script.lock().unwrap();
+        violations.append(&mut script.violations);
+        std::mem::take(&mut script.seen)
+    };
     world.simulator.clear_fault();
     let told = world.told();
-    Ended { seen, busy, lines_before, end, deployments, violations, told }
-}
-
-#[derive(PartialEq)]
-enum Fate {
-    Killed,
-    /// The story is over, well or not.
-    Over,
+    let commits_come = beats.iter().any(|(at, act)| *at > 0 && matches!(act, Act::Commit(_)));
+    let commits = accepted.len();
+    Ended { seen, busy, lines_before, commits, commits_come, end, deployments, violations, told }
 }
 
 struct Stage<'a> {
     world: &'a World,
+    case: &'a Case,
     script: &'a Mutex<Script>,
+    signals: &'a Signals,
     expected: &'a Expected<'a>,
-    story: Story,
+    accepted: Rc<[Wish]>,
+    /// Of the accepted ones, what Git says now.
+    newest: Option<usize>,
     began: Instant,
-    wish: Option<Wish>,
-    beats: Vec<&'a (u64, Act)>,
+    beats: Vec<(Instant, &'a Act)>,
+    processes: Vec<Process<'a>>,
+    /// Each process has a number of its own.
+    started: usize,
+    /// What time brings.
+    later: Vec<(Instant, Later)>,
     calls: Vec<CallRecord>,
     /// Intervals in a row.
     quiet: usize,
@@ -234,71 +232,160 @@ struct Stage<'a> {
     violations: Vec<String>,
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
+#[derive(Clone, Copy, PartialEq)]
+enum Later {
+    Start,
+    Stop(usize),
+    Thaw(usize),
+    /// A process sees what it has missed of Git.
+    Catch(usize),
+}
 
 impl Stage<'_> {
-    /// From the start of an operator to its death, or to the end of the story.
-    async fn one_operator(&mut self, signals: &Signals, accepted: &[Wish]) -> Fate {
-        let operator = self.world.operator().await;
-        let (sender, wishes) = mpsc::channel(8);
-        if let Some(wish) = &self.wish {
-            sender.try_send(wish.clone()).unwrap();
-        }
-        let mut run: Running<'_> = Box::pin(operator.run(wishes, CancellationToken::new()));
+    /// From the start of the first process to the end of the story, well or not.
+    async fn play(&mut self) {
+        self.start(Verb::Run, self.newest);
         loop {
+            let wake = self.next_wake();
             tokio::select! {
                 biased;
-                () = signals.kill.notified() => break Fate::Killed,
-                outcome = &mut run => {
-                    self.violations.push(format!("I16: the operator ended by itself: {outcome:?}"));
-                    break Fate::Over;
-                }
-                () = signals.second.notified() => {
-                    let git = signals.which.lock().unwrap().take().unwrap_or(Git::Same);
-                    if let Some(violation) = self.second(git, accepted) {
-                        self.violations.push(violation);
-                        break Fate::Over;
+                () = self.signals.given.notified() => {
+                    let signals = std::mem::take(&mut *self.signals.which.lock().unwrap());
+                    for signal in signals {
+                        self.heed(signal);
                     }
                 }
-                () = tokio::time::sleep_until(self.next_wake()) => {
-                    if let Some(wish) = self.due() {
-                        sender.try_send(wish).unwrap();
-                    }
+                (who, exit) = first_exit(&mut self.processes, self.signals) => self.ended(who, exit),
+                () = tokio::time::sleep_until(wake) => {
+                    self.bring_what_is_due();
                     if self.tick() {
-                        break Fate::Over;
+                        break;
                     }
                 }
             }
         }
     }
 
-    /// Only one may act: the second is refused, and the first goes on.
-    fn second(&mut self, _git: Git, _accepted: &[Wish]) -> Option<String> {
-        self.world.is_open_for_another().then(|| "I10: two operators act".to_owned())
+    fn start(&mut self, verb: Verb, sees: Option<usize>) -> usize {
+        let cut = self.script.lock().unwrap().cut_ledger.take();
+        if let Some(lines) = cut {
+            self.world.cut_ledger(lines);
+        }
+        let who = self.started;
+        self.started += 1;
+        let view = View::of(&self.accepted, sees);
+        self.processes.push(Process::start(self.world, (self.case.kept, verb), who, view));
+        who
+    }
+
+    fn heed(&mut self, signal: Signal) {
+        let now = Instant::now();
+        match signal {
+            Signal::Kill(who) => self.gone(who),
+            Signal::Freeze(who, time) => {
+                // It has seen what the other one has not.
+                self.start(Verb::Run, self.next_commit());
+                if let Some(process) = self.processes.iter_mut().find(|it| it.who == who) {
+                    process.frozen = Some(now + time);
+                    self.later.push((now + time, Later::Thaw(who)));
+                }
+            }
+            Signal::Second(first, git) => {
+                let before = self.newest.and_then(|newest| newest.checked_sub(1));
+                match git {
+                    Git::Same => drop(self.start(Verb::Run, self.newest)),
+                    Git::Newer => drop(self.start(Verb::Run, self.next_commit())),
+                    Git::Behind => {
+                        let who = self.start(Verb::Run, before);
+                        self.later.push((now + BEHIND, Later::Catch(who)));
+                    }
+                    Git::Older => {
+                        if before.is_some() {
+                            self.start(Verb::Apply, before);
+                        }
+                        return;
+                    }
+                }
+                self.later.push((now + OVERLAP, Later::Stop(first)));
+            }
+            Signal::TryLock => {
+                if self.world.is_open_for_another() {
+                    self.violations.push("I10: two operators act".to_owned());
+                }
+            }
+        }
+    }
+
+    /// The commit that comes next, or the newest if none does.
+    fn next_commit(&self) -> Option<usize> {
+        let next = self.newest.map_or(0, |newest| newest + 1);
+        if next < self.accepted.len() { Some(next) } else { self.newest }
+    }
+
+    /// A process has ended: somebody starts another one, unless one is there.
+    fn gone(&mut self, who: usize) {
+        self.processes.retain(|it| it.who != who);
+        if self.processes.is_empty() {
+            self.later.push((Instant::now() + DOWN, Later::Start));
+        }
+    }
+
+    fn ended(&mut self, who: usize, exit: Exit) {
+        let holder = (self.script.lock().unwrap().holder)();
+        let was_told = self.processes.iter().any(|it| it.who == who && it.stop.is_cancelled());
+        let is_deposed = self.case.kept == Kept::Table && holder.is_some_and(|holder| holder != who);
+        let (is_well, why) = match exit {
+            Exit::Stopped => (was_told, "it stopped".to_owned()),
+            Exit::Lost(why) | Exit::Refused(why) => (is_deposed, why),
+        };
+        if !is_well {
+            self.violations.push(format!("I16: the operator {who} ended by itself: {why}"));
+        }
+        self.gone(who);
     }
 
     fn next_wake(&self) -> Instant {
-        let beat = self.beats.first().map(|(at, _)| self.began + Duration::from_secs(*at));
-        beat.map_or(self.next_tick, |beat| beat.min(self.next_tick))
+        let beat = self.beats.first().map(|(at, _)| *at);
+        let later = self.later.iter().map(|(at, _)| *at);
+        later.chain(beat).fold(self.next_tick, Instant::min)
     }
 
-    /// Does what is due now; a commit is returned.
-    fn due(&mut self) -> Option<Wish> {
-        let (at, act) = self.beats.first()?;
-        if self.began + Duration::from_secs(*at) > Instant::now() {
-            return None;
-        }
-        self.beats.remove(0);
-        self.quiet = 0;
-        match act {
-            Act::Commit(wish) => {
-                self.wish = Some(wish.clone());
-                Some(wish.clone())
+    fn bring_what_is_due(&mut self) {
+        let now = Instant::now();
+        for (_, later) in self.later.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
+            match later {
+                Later::Start => drop(self.start(Verb::Run, self.newest)),
+                Later::Stop(who) => {
+                    self.processes.iter().filter(|it| it.who == who).for_each(|it| it.stop.cancel());
+                }
+                Later::Thaw(who) => {
+                    self.processes.iter_mut().filter(|it| it.who == who).for_each(|it| it.frozen = None);
+                }
+                Later::Catch(who) => {
+                    let process = self.processes.iter().find(|it| it.who == who);
+                    if let (Some(process), Some(newest)) = (process, self.newest) {
+                        process.view.show(newest);
+                    }
+                }
             }
-            Act::Hand(hand) => {
-                self.world.simulator.advance();
-                hand(self.world);
-                None
+        }
+        while self.beats.first().is_some_and(|(at, _)| *at <= now) {
+            let (_, act) = self.beats.remove(0);
+            self.quiet = 0;
+            match act {
+                Act::Commit(number) => {
+                    self.newest = Some(*number);
+                    let is_behind = |who| self.later.iter().any(|(_, it)| *it == Later::Catch(who));
+                    for process in self.processes.iter().filter(|it| !is_behind(it.who)) {
+                        process.view.show(*number);
+                    }
+                }
+                Act::Hand(hand) => {
+                    self.world.simulator.advance();
+                    if !hand(self.world) {
+                        self.beats.insert(0, (now + HAND_AGAIN, act));
+                    }
+                }
             }
         }
     }
@@ -311,11 +398,17 @@ impl Stage<'_> {
         self.next_tick += INTERVAL;
         let new = self.world.simulator.take_calls();
         // What is refused for ever is asked for again and again.
-        let acted = new.iter().any(|call| !is_read(&call.operation) && call.error.is_none());
+        let acted = new
+            .iter()
+            .any(|call| !is_read(&call.operation) && call.error.is_none() && call.service != "dynamodb");
         self.calls.extend(new);
-        let now = End::of(self.world);
-        let as_it_should = self.expected.end.or(self.end.as_ref()).is_some_and(|end| *end == now);
-        let is_quiet = self.beats.is_empty() && !acted && as_it_should;
+        let mut now = End::of(self.world);
+        if self.case.has(|it| it == Trouble::Second(Git::Behind)) {
+            // Who was shown an older commit tries once more what failed.
+            now.forget_hooks();
+        }
+        let as_it_should = self.expected.end.or(self.end.as_ref()).is_some_and(|end| end.is_like(&now));
+        let is_quiet = self.beats.is_empty() && self.later.is_empty() && !acted && as_it_should;
         if !is_quiet {
             self.busy = self.script.lock().unwrap().seen.len();
         }
@@ -329,83 +422,12 @@ impl Stage<'_> {
             self.violations.push(format!("I1: not quiet after {} minutes: {why}", PATIENCE.as_secs() / 60));
         }
         if self.expected.end.is_none() {
-            let ends = self.story.is_well(&now);
+            let ends = self.case.story.is_well(&now);
             if self.quiet == QUIET_INTERVALS && !ends.is_empty() {
                 self.violations.push(format!("the story itself: {ends}"));
             }
         }
         self.end = Some(now);
         late || self.quiet == QUIET_INTERVALS
-    }
-}
-
-impl Script {
-    fn decide(&mut self, site: &CallSite) -> Fault {
-        if self.dead {
-            return Fault::NeverApply;
-        }
-        let number = self.seen.len();
-        self.seen.push(Seen { operation: site.operation.clone(), lines: (self.lines)() });
-        if (self.refuses)(site) {
-            let message = "User is not authorized to perform this action";
-            return Fault::RefuseBefore(ApiError::new("AccessDeniedException", message));
-        }
-        if let Some(strike) = self.strikes.iter().find(|it| it.at == number).copied() {
-            return self.strike(strike.trouble);
-        }
-        match &mut self.lasting {
-            Some((fault, Lasting::Calls(left))) if *left > 0 => {
-                *left -= 1;
-                fault.clone()
-            }
-            Some((fault, Lasting::Until(until))) if Instant::now() < *until => fault.clone(),
-            Some(_) | None => Fault::None,
-        }
-    }
-
-    fn strike(&mut self, trouble: Trouble) -> Fault {
-        let failure = || {
-            let mut error = ApiError::new("ServerException", "Something went wrong.");
-            error.status = 500;
-            error
-        };
-        match trouble {
-            Trouble::KillBefore => self.die(Fault::NeverApply),
-            Trouble::KillAfter => self.die(Fault::NeverAnswer),
-            Trouble::KillAtLine(line) => {
-                self.cut_ledger = Some(line);
-                self.die(Fault::NeverApply)
-            }
-            Trouble::Unanswered => Fault::NeverAnswer,
-            Trouble::Lost => Fault::NeverApply,
-            Trouble::Late(seconds) => Fault::ApplyLate(Duration::from_secs(seconds)),
-            Trouble::FailsAfter => Fault::FailAfter(failure()),
-            Trouble::Throttled(extent) => self.last(Fault::Throttle, extent),
-            Trouble::Fails(extent) => self.last(Fault::RefuseBefore(failure()), extent),
-            Trouble::Stale(versions) => Fault::Stale(versions),
-            Trouble::Garbled(garbling) => Fault::Garble(garbling),
-            Trouble::Second(git) => {
-                *self.signals.which.lock().unwrap() = Some(git);
-                self.signals.second.notify_one();
-                Fault::None
-            }
-        }
-    }
-
-    fn die(&mut self, fault: Fault) -> Fault {
-        self.dead = true;
-        self.signals.kill.notify_one();
-        fault
-    }
-
-    fn last(&mut self, fault: Fault, extent: Extent) -> Fault {
-        self.lasting = match extent {
-            Extent::Once => None,
-            Extent::Calls(calls) => Some((fault.clone(), Lasting::Calls(calls - 1))),
-            Extent::Seconds(seconds) => {
-                Some((fault.clone(), Lasting::Until(Instant::now() + Duration::from_secs(seconds))))
-            }
-        };
-        fault
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use simulator::faults::is_read;
 use simulator::journal::CallRecord;
 
-use super::case::Case;
+use super::case::{Case, Git, Trouble};
 use super::end::{self, Deployment, FOREIGN};
 use crate::world::World;
 
@@ -29,11 +29,14 @@ pub struct Held<'a> {
 /// Sentences about what was broken, each with the invariant's number in facts of the trade: I2 to I8.
 pub fn broken(held: &Held<'_>, deployments: &BTreeMap<String, usize>) -> Vec<String> {
     let mut broken = one_revision_per_digest(held.world);
-    broken.extend(no_more_deployments(held, deployments));
-    for name in end::names(held.world).iter().filter(|name| *name != FOREIGN) {
-        let history = end::history(held.world, name);
-        broken.extend(never_backwards(held, name, &history));
-        broken.extend(rolled_back_once(name, &history));
+    // One who leads and is shown an older commit by Git can't know that there is a newer one.
+    if !held.case.has(|it| it == Trouble::Second(Git::Behind)) {
+        broken.extend(no_more_deployments(held, deployments));
+        for name in end::names(held.world).iter().filter(|name| *name != FOREIGN) {
+            let history = end::history(held.world, name);
+            broken.extend(never_backwards(held, name, &history));
+            broken.extend(rolled_back_once(name, &history));
+        }
     }
     broken.extend(nothing_deleted(held));
     broken.extend(counts_untouched(held));
@@ -78,6 +81,7 @@ fn never_backwards(held: &Held<'_>, name: &str, history: &[Deployment]) -> Vec<S
             (Some(further), _) => reached += further,
             // A way back after a failure.
             (None, Some(_)) if is_bad(&wanted[reached]) || history[number - 1].rolled_back => {}
+            (None, Some(_)) if held.case.story.goes_back() => {}
             (None, Some(_)) => {
                 broken.push(format!("I4: {name} went back to {} from {}", deployment.image, wanted[reached]));
             }

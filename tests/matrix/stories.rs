@@ -4,15 +4,21 @@ use std::fmt;
 use std::time::Duration;
 
 use reconciler::controller::Wish;
-use reconciler::model::tag;
-use serde_json::{Value, json};
+use serde_json::json;
 use simulator::ecs::Pace;
 use simulator::faults::CallSite;
 
-use super::end::{End, FOREIGN, described, ecs};
-use crate::scenarios::story::{
-    behind, hook, hook_of_the_service, replaceable, scaled, with_hooks, without_breaker,
+use super::case::Kept;
+use super::end::{End, described};
+use super::hands::{
+    PUSHED_LATER, delete, deploy, deregister, disable, drift, foreign, push_and_retry, resume, scale_out,
+    suspend, suspend_for_a_while, tag_by_hand, take_back, take_back_what_began,
 };
+use crate::scenarios::pair::Pair;
+use crate::scenarios::story::{
+    all_gates, behind, gated, hook, hook_of_the_service, replaceable, scaled, with_hooks, without_breaker,
+};
+use crate::world::web::Page;
 use crate::world::{World, scheduled, service, service_with};
 
 macro_rules! stories {
@@ -68,19 +74,33 @@ stories! {
     ScheduleDrift "schedule-drift",
     Replace "replace",
     Dependent "dependent",
+    GatesPass "gates-pass",
+    GateFails "gate-fails",
+    AlarmFails "alarm-fails",
+    BlueGreen "blue-green",
+    BlueGreenFails "blue-green-fails",
+    BlueGreenGateFails "blue-green-gate-fails",
+    BlueGreenPaused "blue-green-paused",
+    Canary "canary",
+    RollBackByHand "roll-back-by-hand",
+    RollBackInFlight "roll-back-in-flight",
+    Retry "retry",
+    SuspendedForAWhile "suspended-for-a-while",
 }
 
 pub enum Act {
-    Commit(Wish),
-    /// Somebody's hand, not through us.
-    Hand(fn(&World)),
+    /// The accepted commit of this number.
+    Commit(usize),
+    /// Somebody's hand, not through us. `false`: it is not time yet.
+    Hand(fn(&World) -> bool),
 }
 
 /// What happens from now on.
 pub struct Play {
     /// After so many seconds.
     pub beats: Vec<(u64, Act)>,
-    pub in_force: Option<Wish>,
+    /// The number of the commit in force before that.
+    pub in_force: Option<usize>,
     /// Every commit that is ever in force, oldest first.
     pub accepted: Vec<Wish>,
 }
@@ -99,29 +119,21 @@ fn pace() -> Pace {
 }
 
 impl Story {
-    pub fn is_wanted(self, only: &str) -> bool {
-        let name = only.split(':').next().unwrap_or_default();
-        match only.contains(':') {
-            true => self.to_string() == name,
-            false => self.to_string().starts_with(name),
-        }
-    }
-
     /// Plays what comes before the story, undisturbed.
-    pub async fn begin(self, world: &mut World) -> Play {
+    pub async fn begin(self, world: &mut World, kept: Kept) -> Play {
         world.simulator.with_world(|account| account.pace = pace());
         foreign(world);
         if self.prunes() {
             world.environment = "sync: {prune: true, pruneMaxPercent: 100}".to_owned();
         }
         let mut accepted = Vec::new();
-        let mut in_force = None;
-        let before = self.before(world);
-        if !before.is_empty() {
-            let wish = world.commit(&before);
-            world.settle(&wish).await;
-            accepted.push(wish.clone());
-            in_force = Some(wish);
+        for manifests in self.before(world) {
+            let wish = world.commit(&manifests);
+            settle(world, kept, &wish).await;
+            accepted.push(wish);
+        }
+        let in_force = accepted.len().checked_sub(1);
+        if in_force.is_some() {
             tag_by_hand(world, "api", "team", "jobs");
         }
         if self == Story::HooksUpdate {
@@ -133,8 +145,8 @@ impl Story {
                 Step::Hand(hand) => beats.push((at, Act::Hand(hand))),
                 Step::Commit(manifests) => {
                     let wish = world.commit(&manifests);
-                    accepted.push(wish.clone());
-                    beats.push((at, Act::Commit(wish)));
+                    beats.push((at, Act::Commit(accepted.len())));
+                    accepted.push(wish);
                 }
                 // It is refused as a whole: the one before stays in force.
                 Step::Refused(manifests) => assert!(world.load(&manifests).is_err()),
@@ -143,9 +155,9 @@ impl Story {
         Play { beats, in_force, accepted }
     }
 
-    /// The manifests in force before.
-    fn before(self, world: &World) -> Vec<String> {
-        let plain = || vec![service("api", "app:1")];
+    /// The manifests of each commit that settled before.
+    fn before(self, world: &World) -> Vec<Vec<String>> {
+        let one = |manifest: String| vec![vec![manifest]];
         match self {
             Self::Create
             | Self::CreateInFull
@@ -164,23 +176,36 @@ impl Story {
             | Self::Drift
             | Self::ForeignDeploy
             | Self::Suspended
+            | Self::SuspendedForAWhile
             | Self::Refused
             | Self::ForcePushBack
             | Self::HooksUpdate
             | Self::HookFails
             | Self::HookTooLate
-            | Self::Dependent => plain(),
-            Self::BadImageByDeadline | Self::NoWayBack => vec![without_breaker("api", "app:1", "1m")],
-            Self::Bounds | Self::PrunePolicy => vec![scaled("api", "app:1")],
+            | Self::RollBackInFlight
+            | Self::Dependent => one(service("api", "app:1")),
+            Self::BadImageByDeadline | Self::NoWayBack => one(without_breaker("api", "app:1", "1m")),
+            Self::Bounds | Self::PrunePolicy => one(scaled("api", "app:1")),
             Self::AutoscalerMoves => {
                 let group = world.target_group("api");
-                vec![behind(&group, &scaled("api", "app:1"))]
+                one(behind(&group, &scaled("api", "app:1")))
             }
-            Self::Prune | Self::ComesBack => vec![service("api", "app:1"), scaled("worker", "app:1")],
-            Self::Denied => vec![service("api", "app:1"), service("worker", "app:1")],
-            Self::SmokeTestFails => vec![tested("app:1", "smoke-once:1")],
-            Self::Reschedule | Self::ScheduleDrift => vec![scheduled("api", "app:1", "cron(0 6 * * ? *)")],
-            Self::Replace => vec![replaceable("app:1", "FARGATE")],
+            Self::Prune | Self::ComesBack => vec![vec![service("api", "app:1"), scaled("worker", "app:1")]],
+            Self::Denied => vec![vec![service("api", "app:1"), service("worker", "app:1")]],
+            Self::SmokeTestFails => one(tested("app:1", "smoke-once:1")),
+            Self::Reschedule | Self::ScheduleDrift => one(scheduled("api", "app:1", "cron(0 6 * * ? *)")),
+            Self::Replace => one(replaceable("app:1", "FARGATE")),
+            Self::GatesPass | Self::GateFails | Self::AlarmFails => one(gated("app:1", "{bakeTime: 20s}")),
+            Self::BlueGreen
+            | Self::BlueGreenFails
+            | Self::BlueGreenGateFails
+            | Self::BlueGreenPaused
+            | Self::Canary => one(Pair::of(world).manifest("api", "app:1", BLUE_GREEN)),
+            Self::RollBackByHand => {
+                let wider = scaled("api", "app:2").replace("maxCapacity: 6", "maxCapacity: 9");
+                vec![vec![scaled("api", "app:1")], vec![wider]]
+            }
+            Self::Retry => vec![vec![service("api", "app:1")], vec![service("api", PUSHED_LATER)]],
         }
     }
 
@@ -273,11 +298,75 @@ impl Story {
             Self::Reschedule => now(scheduled("api", "app:2", "cron(0 7 * * ? *)")),
             Self::ScheduleDrift => vec![(0, Hand(disable))],
             Self::Replace => now(replaceable("app:2", "EC2")),
+            Self::GatesPass => {
+                world.alarm("api-5xx", "OK");
+                now(gated("app:2", &all_gates("api.example")))
+            }
+            Self::GateFails => {
+                world.web.set("down.example", Page::of(503, "no"));
+                now(gated("app:bad-2", "{http: {url: 'http://down.example/', for: 20s}}"))
+            }
+            Self::AlarmFails => {
+                world.alarm("api-5xx", "ALARM");
+                now(gated("app:bad-and-slow", "{alarms: {names: [api-5xx], strict: true}}"))
+            }
+            Self::BlueGreen => now(shifted(world, "app:2", BLUE_GREEN)),
+            Self::BlueGreenFails => now(shifted(world, "registry.invalid/app:2", BLUE_GREEN)),
+            Self::BlueGreenGateFails => {
+                world.web.set("down.example", Page::of(503, "no"));
+                let gates = "gates: [{http: {url: 'http://down.example/', for: 20s}}]";
+                let bad = shifted(world, "app:bad-2", BLUE_GREEN);
+                now(bad.replace("rollout: {timeout: 2m}", &format!("rollout: {{timeout: 2m, {gates}}}")))
+            }
+            Self::BlueGreenPaused => now(shifted(world, "app:2", PAUSED)),
+            Self::Canary => now(shifted(world, "app:2", CANARY)),
+            Self::RollBackByHand => vec![(0, Hand(take_back))],
+            Self::RollBackInFlight => {
+                vec![(0, Commit(vec![service("api", "app:2-slow")])), (20, Hand(take_back_what_began))]
+            }
+            Self::Retry => vec![(0, Hand(push_and_retry))],
+            Self::SuspendedForAWhile => {
+                vec![(0, Hand(suspend_for_a_while)), (1, Commit(vec![service("api", "app:2")]))]
+            }
             Self::Dependent => vec![(
                 0,
                 Commit(vec![service_with("web", "app:1", "  dependsOn: [api]\n"), service("api", "app:2")]),
             )],
         }
+    }
+
+    /// Whether it is played over a table, too: the others are long, or differ from one that is in what is
+    /// asked of ECS alone.
+    pub fn is_kept_in_a_table(self) -> bool {
+        matches!(
+            self,
+            Self::Create
+                | Self::CreateInFull
+                | Self::Update
+                | Self::BadImage
+                | Self::BadThenFix
+                | Self::BadFirst
+                | Self::ThreeCommits
+                | Self::Prune
+                | Self::Rename
+                | Self::CreateAgain
+                | Self::ComesBack
+                | Self::Denied
+                | Self::Drift
+                | Self::Suspended
+                | Self::Refused
+                | Self::ForcePushBack
+                | Self::HooksUpdate
+                | Self::Reschedule
+                | Self::Dependent
+                | Self::GateFails
+                | Self::AlarmFails
+                | Self::BlueGreen
+                | Self::RollBackByHand
+                | Self::RollBackInFlight
+                | Self::Retry
+                | Self::SuspendedForAWhile
+        )
     }
 
     fn prunes(self) -> bool {
@@ -297,13 +386,18 @@ impl Story {
         }
     }
 
+    /// Whether a person takes back what Git asks for.
+    pub fn goes_back(self) -> bool {
+        matches!(self, Self::RollBackByHand | Self::RollBackInFlight)
+    }
+
     /// Deployments beyond those of the undisturbed life that are nobody's fault: a commit that came and
     /// went while nobody looked, or that was deployed because its successor was late.
     pub fn more_deployments(self) -> usize {
         match self {
             Self::ThreeCommits | Self::ForcePushBack | Self::BadThenFix | Self::ForeignDeploy => 1,
-            // The way back is one, where the deployment that is to be stopped does not show.
-            Self::BadImageByDeadline | Self::NoWayBack => 1,
+            // The way back is one, where the deployment that is to be stopped does not show, or has completed.
+            Self::BadImageByDeadline | Self::NoWayBack | Self::AlarmFails | Self::RollBackInFlight => 1,
             _ => 0,
         }
     }
@@ -336,7 +430,14 @@ impl Story {
             | Self::HookTooLate
             | Self::BadImageByDeadline
             | Self::NoWayBack
-            | Self::SmokeTestFails => &[("api", "app:1")],
+            | Self::SmokeTestFails
+            | Self::GateFails
+            | Self::AlarmFails
+            | Self::BlueGreenFails
+            | Self::BlueGreenGateFails
+            | Self::RollBackByHand
+            | Self::RollBackInFlight => &[("api", "app:1")],
+            Self::Retry => &[("api", PUSHED_LATER)],
             Self::BadFirst => &[("api", "app:crash")],
             Self::Update
             | Self::CountAndImage
@@ -344,7 +445,12 @@ impl Story {
             | Self::ForeignDeploy
             | Self::AutoscalerMoves
             | Self::Suspended
+            | Self::SuspendedForAWhile
             | Self::HooksUpdate
+            | Self::GatesPass
+            | Self::BlueGreen
+            | Self::BlueGreenPaused
+            | Self::Canary
             | Self::Replace => &[("api", "app:2")],
             Self::BadThenFix | Self::Refused => &[("api", "app:3")],
             Self::ThreeCommits => &[("api", "app:4")],
@@ -367,7 +473,22 @@ impl Story {
 enum Step {
     Commit(Vec<String>),
     Refused(Vec<String>),
-    Hand(fn(&World)),
+    Hand(fn(&World) -> bool),
+}
+
+/// Applies a wish until all is at rest, and lets go of the ledger.
+async fn settle(world: &World, kept: Kept, wish: &Wish) {
+    match kept {
+        Kept::File => drop(world.settle(wish).await),
+        Kept::Table => {
+            // Each is a process of its own, whose nonce nobody else has.
+            let name = format!("b-{}", wish.revision.short());
+            let ledger = world.candidate(&name).await.lead().await.unwrap();
+            let operator = world.operator_with(ledger).await;
+            world.settle_with(&operator, wish).await;
+            operator.engine.ledger.release().await.unwrap();
+        }
+    }
 }
 
 fn counted(image: &str, count: usize) -> String {
@@ -378,79 +499,15 @@ fn tested(image: &str, test: &str) -> String {
     with_hooks(image, &[], &[hook("smoke", test, "")])
 }
 
-/// A service of somebody else, in the same cluster.
-fn foreign(world: &World) {
-    let definition = json!({"family": FOREIGN, "networkMode": "awsvpc", "cpu": "256", "memory": "512",
-        "requiresCompatibilities": ["FARGATE"],
-        "containerDefinitions": [{"name": "app", "image": "legacy:1"}]});
-    ecs(world, "RegisterTaskDefinition", &definition);
-    let service = json!({"cluster": "jobs", "serviceName": FOREIGN, "taskDefinition": FOREIGN, "desiredCount": 1,
-        "launchType": "FARGATE", "tags": [{"key": "owner", "value": "payments"}],
-        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-9"]}}});
-    assert!(ecs(world, "CreateService", &service) != Value::Null);
-}
+const BLUE_GREEN: &str = "strategy: BLUE_GREEN\nbakeTimeInMinutes: 1";
+const CANARY: &str = "strategy: CANARY
+    canaryConfiguration: {canaryPercent: 10, canaryBakeTimeInMinutes: 1}";
+const PAUSED: &str = "strategy: BLUE_GREEN
+    bakeTimeInMinutes: 1
+    lifecycleHooks: [{targetType: PAUSE, lifecycleStages: [POST_SCALE_UP], timeoutConfiguration: {timeoutInMinutes: 1, action: CONTINUE}}]";
 
-fn arn(world: &World) -> Value {
-    described(world, "api")["serviceArn"].clone()
-}
-
-fn tag_by_hand(world: &World, name: &str, key: &str, value: &str) {
-    let arn = described(world, name)["serviceArn"].clone();
-    ecs(world, "TagResource", &json!({"resourceArn": arn, "tags": [{"key": key, "value": value}]}));
-}
-
-fn suspend(world: &World) {
-    tag_by_hand(world, "api", tag::SUSPENDED, "incident 4711");
-}
-
-fn resume(world: &World) {
-    ecs(world, "UntagResource", &json!({"resourceArn": arn(world), "tagKeys": [tag::SUSPENDED]}));
-}
-
-fn delete(world: &World) {
-    ecs(world, "DeleteService", &json!({"cluster": "jobs", "service": "api", "force": true}));
-}
-
-fn drift(world: &World) {
-    let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-9"]}});
-    let input =
-        json!({"cluster": "jobs", "service": "api", "desiredCount": 3, "networkConfiguration": network});
-    ecs(world, "UpdateService", &input);
-}
-
-/// Somebody deploys something else, past Git.
-fn deploy(world: &World) {
-    let found = ecs(world, "DescribeTaskDefinition", &json!({"taskDefinition": "api:1"}));
-    let mut definition = found["taskDefinition"].clone();
-    definition["containerDefinitions"][0]["image"] = "app:by-hand".into();
-    let members =
-        ["family", "networkMode", "cpu", "memory", "requiresCompatibilities", "containerDefinitions"];
-    definition.as_object_mut().unwrap().retain(|name, _| members.contains(&name.as_str()));
-    let made = ecs(world, "RegisterTaskDefinition", &definition);
-    let arn = &made["taskDefinition"]["taskDefinitionArn"];
-    let updated =
-        ecs(world, "UpdateService", &json!({"cluster": "jobs", "service": "api", "taskDefinition": arn}));
-    assert!(updated != Value::Null);
-}
-
-/// As Application Auto Scaling does.
-fn scale_out(world: &World) {
-    ecs(world, "UpdateService", &json!({"cluster": "jobs", "service": "api", "desiredCount": 4}));
-}
-
-fn deregister(world: &World) {
-    ecs(world, "DeregisterTaskDefinition", &json!({"taskDefinition": "api:1"}));
-}
-
-fn disable(world: &World) {
-    let runtime = world.runtime.clone();
-    world.simulator.with_world(|account| {
-        let mut call = |operation: &str, input: &Value| {
-            simulator::scheduler::call(account, runtime.as_ref(), operation, input).unwrap_or_default()
-        };
-        let mut schedule = call("GetSchedule", &json!({"Name": "api", "GroupName": "reconciler-test-jobs"}));
-        schedule["State"] = "DISABLED".into();
-        schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] = 0.into();
-        call("UpdateSchedule", &schedule);
-    });
+/// The next revision of the service whose traffic ECS shifts.
+fn shifted(world: &World, image: &str, configuration: &str) -> String {
+    let live = described(world, "api")["loadBalancers"][0].clone();
+    Pair::as_described(&live).manifest("api", image, configuration)
 }

@@ -1,11 +1,55 @@
 //! The mistakes that are planted in this program, each one that another program has really made.
 
+/// The number of a kind of failure, from 1 in [`KINDS`], and those who had it.
+#[derive(Clone, Copy)]
+pub struct Source(pub usize, pub &'static str);
+
+/// Kinds of failures of real controllers. Each has a mistake in [`EXHIBITS`] or a reason in [`NOT_HERE`].
+pub const KINDS: [&str; 36] = [
+    "a side effect doubled after a crash",
+    "one doubled by the SDK itself",
+    "a stale read taken for absence",
+    "a lost race to register taken for an error",
+    "a loop of roll-backs",
+    "retries for ever",
+    "a roll-back reported as success",
+    "a circuit breaker that does not trip",
+    "a way back that is gone",
+    "everything deleted after a failed or empty read",
+    "a guard that is passed by",
+    "a part of what is there taken for all of it",
+    "a stale plan that overwrites a newer one",
+    "a fight with the autoscaler",
+    "what belongs to others",
+    "secrets in what people read",
+    "paths and links that lead outside",
+    "URLs that lead elsewhere",
+    "submodules, hooks and filters",
+    "host keys that nobody checks",
+    "the Git library under load",
+    "a command that stands in data",
+    "bombs of YAML and folders",
+    "a body read without a bound",
+    "webhooks that anybody can send",
+    "one odd input, and a crash loop",
+    "one bad item that stops the rest",
+    "a thundering herd",
+    "two writers",
+    "a clock that is trusted",
+    "a conflict with oneself",
+    "half a change taken for all of it",
+    "a flood of log lines",
+    "an empty identity, a check that is missing",
+    "a call that never ends",
+    "a field that is somebody else's overwritten",
+];
+
 /// One mistake, alive in no build but that of `make museum`.
 pub struct Exhibit {
     /// As `planted!` knows it.
     pub name: &'static str,
-    /// Who made it.
-    pub made_by: &'static str,
+    /// What kind of failure it is, and who made it.
+    pub made_by: Source,
     /// What it does.
     pub mistake: &'static str,
     /// The tests that have to find it; one that does is enough.
@@ -14,49 +58,70 @@ pub struct Exhibit {
 
 const fn exhibit(
     name: &'static str,
-    made_by: &'static str,
+    made_by: Source,
     mistake: &'static str,
     found_by: &'static [&'static str],
 ) -> Exhibit {
     Exhibit { name, made_by, mistake, found_by }
 }
 
-const CAPA_DOUBLES: &str = "cluster-api-provider-aws #5794, #1351: a new instance after every restart";
-const SDK_DOUBLES: &str = "the AWS SDK's own retries: one call, three task definitions";
-const STALE: &str = "cluster-api-provider-aws #2915: nothing returned for an instance that is there";
-const REGISTER_RACE: &str = "terraform-aws-ecs-alb-service-task #258: too many concurrent attempts";
-const ROLL_BACK_LOOP: &str =
-    "fluxcd/flux #2285, helm-operator-plugins #224: thousands of revisions in minutes";
-const RETRIES_FOR_EVER: &str = "fluxcd/flux2 #5916: no roll-back, retries for ever";
-const FALSE_SUCCESS: &str = "amazon-ecs-deploy-task-definition #191, #494: a roll-back reported as success";
-const NO_BREAKER: &str = "aws/copilot-cli #1879, containers-roadmap #1488: the breaker did not trip";
-const TARGET_GONE: &str = "containers-roadmap #328: the way back was deregistered";
-const MASS_DELETION: &str =
-    "argo-cd #18480, #11464, #18212, external-dns #1238: a failed read deleted everything";
-const NO_GUARD: &str = "argo-cd #23645: the guard against an empty target was passed by";
-const PARTIAL: &str = "port-labs/ocean #3831, weaveworks/scope #2050: throttled batches silently left out";
-const OLD_PLAN: &str =
-    "DynamoDB, October 2025: an old plan written over a newer one, the active one cleaned up";
-const SCALER_FIGHT: &str = "pipecd #5027, terraform #10308: desiredCount sent while a scaler owns it";
-const FOREIGN: &str = "kustomize-controller #315: somebody else's cluster deleted for a copied label";
-const SECRETS: &str = "argo-cd GO-2025-3433, CVE-2025-55190: credentials in errors and answers";
-const PATHS: &str = "argo-cd CVE-2022-24348, Flux CVE-2022-24877: links and paths that lead outside";
-const URLS: &str = "RUSTSEC-2023-0064, CVE-2017-1000117: `-oProxyCommand` in the place of a URL";
-const SUBMODULES: &str = "CVE-2019-1387 and its like: what submodules bring along";
-const BOMBS: &str =
-    "Flux CVE-2022-24878, RUSTSEC-2018-0006, argo-cd GHSA-jhqp-vf4w-rpwq: bombs of YAML and folders";
-const POISON: &str = "Cloudflare, November 2025, argo-workflows CVE-2026-40886: one odd input, a crash loop";
-const ONE_BAD_ITEM: &str = "argoproj/applicationset #435: one bad item stopped the rest";
-const HERD: &str = "Google Cloud, June 2025, dask-cloudprovider #459: all came back at once";
-const TWO_HEADS: &str = "kubernetes #23731, cilium #42920: an old leader was never told";
-const OWN_CONFLICT: &str =
-    "amazon-kinesis-client: a write that succeeded, and failed its condition when repeated";
-const CLOCK: &str = "fdb-kubernetes-operator #241: a moment counted by the wrong clock";
-const HALF_DONE: &str = "Knight Capital 2012, nomad GH-28307: half a change taken for all of it";
-const FLOOD: &str = "redpanda #9781, pravega #5823: one line, ten thousand times a day";
-const NOBODY: &str = "flux-operator CVE-2026-23990: an empty identity was everybody";
-const HANGS: &str = "aws-sdk-rust #1034: no time-outs by default";
-const IGNORED: &str = "argo-cd #2913, #4912, #28590: an ignored field is overwritten all the same";
+const CAPA_DOUBLES: Source =
+    Source(1, "cluster-api-provider-aws #5794, #1351: a new instance after every restart");
+const SDK_DOUBLES: Source = Source(2, "the AWS SDK's own retries: one call, three task definitions");
+const STALE: Source =
+    Source(3, "cluster-api-provider-aws #2915: nothing returned for an instance that is there");
+const REGISTER_RACE: Source =
+    Source(4, "terraform-aws-ecs-alb-service-task #258: too many concurrent attempts");
+const ROLL_BACK_LOOP: Source =
+    Source(5, "fluxcd/flux #2285, helm-operator-plugins #224: thousands of revisions in minutes");
+const RETRIES_FOR_EVER: Source = Source(6, "fluxcd/flux2 #5916: no roll-back, retries for ever");
+const FALSE_SUCCESS: Source =
+    Source(7, "amazon-ecs-deploy-task-definition #191, #494: a roll-back reported as success");
+const NO_BREAKER: Source =
+    Source(8, "aws/copilot-cli #1879, containers-roadmap #1488: the breaker did not trip");
+const TARGET_GONE: Source = Source(9, "containers-roadmap #328: the way back was deregistered");
+const MASS_DELETION: Source =
+    Source(10, "argo-cd #18480, #11464, #18212, external-dns #1238: a failed read deleted everything");
+const NO_GUARD: Source = Source(11, "argo-cd #23645: the guard against an empty target was passed by");
+const PARTIAL: Source =
+    Source(12, "port-labs/ocean #3831, weaveworks/scope #2050: throttled batches silently left out");
+const OLD_PLAN: Source =
+    Source(13, "DynamoDB, October 2025: an old plan written over a newer one, the active one cleaned up");
+const SCALER_FIGHT: Source =
+    Source(14, "pipecd #5027, terraform #10308: desiredCount sent while a scaler owns it");
+const FOREIGN: Source =
+    Source(15, "kustomize-controller #315: somebody else's cluster deleted for a copied label");
+const SECRETS: Source = Source(16, "argo-cd GO-2025-3433, CVE-2025-55190: credentials in errors and answers");
+const PATHS: Source =
+    Source(17, "argo-cd CVE-2022-24348, Flux CVE-2022-24877: links and paths that lead outside");
+const URLS: Source =
+    Source(18, "RUSTSEC-2023-0064, CVE-2017-1000117: `-oProxyCommand` in the place of a URL");
+const SUBMODULES: Source = Source(19, "CVE-2019-1387 and its like: what submodules bring along");
+const BOMBS: Source = Source(
+    23,
+    "Flux CVE-2022-24878, RUSTSEC-2018-0006, argo-cd GHSA-jhqp-vf4w-rpwq: bombs of YAML and folders",
+);
+const POISON: Source =
+    Source(26, "Cloudflare, November 2025, argo-workflows CVE-2026-40886: one odd input, a crash loop");
+const ONE_BAD_ITEM: Source = Source(27, "argoproj/applicationset #435: one bad item stopped the rest");
+const HERD: Source = Source(28, "Google Cloud, June 2025, dask-cloudprovider #459: all came back at once");
+const TWO_HEADS: Source = Source(29, "kubernetes #23731, cilium #42920: an old leader was never told");
+const OWN_CONFLICT: Source =
+    Source(31, "amazon-kinesis-client: a write that succeeded, and failed its condition when repeated");
+const CLOCK: Source = Source(30, "fdb-kubernetes-operator #241: a moment counted by the wrong clock");
+const HALF_DONE: Source =
+    Source(32, "Knight Capital 2012, nomad GH-28307: half a change taken for all of it");
+const FLOOD: Source = Source(33, "redpanda #9781, pravega #5823: one line, ten thousand times a day");
+const NOBODY: Source = Source(34, "flux-operator CVE-2026-23990: an empty identity was everybody");
+const HANGS: Source = Source(35, "aws-sdk-rust #1034: no time-outs by default");
+const IGNORED: Source =
+    Source(36, "argo-cd #2913, #4912, #28590: an ignored field is overwritten all the same");
+
+const REDIRECTED: Source =
+    Source(18, "CVE-2021-22214 (GitLab), Capital One 2019: a URL of a user's that reaches metadata");
+const UNBOUND: Source = Source(24, "argo-workflows CVE-2026-42294, argo-cd GO-2024-3002: bodies of any size");
+const ANONYMOUS: Source = Source(34, "argo-cd GO-2024-2728: a check of who asks that is not there");
+const DEADLINES: Source = Source(30, "nomad GH-27804: a deadline that runs while a person is waited for");
 
 pub const EXHIBITS: &[Exhibit] = &[
     // Calls.
@@ -302,6 +367,231 @@ pub const EXHIBITS: &[Exhibit] = &[
         "a one-off task whose answer was lost is asked for by another client token",
         &["a_task_whose_answer_was_lost_long_ago_is_not_run_again"],
     ),
+    // Gates.
+    exhibit(
+        "targets-of-others-count",
+        FALSE_SUCCESS,
+        "targets of a deployment that is on its way out count like those of ours",
+        &["only_targets_of_our_own_deployment_count"],
+    ),
+    exhibit(
+        "health-of-the-one-before-counts",
+        FALSE_SUCCESS,
+        "a task is as healthy for so long as the one was whose place it took",
+        &["containers_have_to_be_healthy_by_their_own_checks"],
+    ),
+    exhibit(
+        "yesterdays-answer-counts",
+        FALSE_SUCCESS,
+        "a URL that answered before the deployment was complete has answered",
+        &["an_answer_of_before_completion_says_nothing"],
+    ),
+    exhibit(
+        "healthy-for-a-moment-will-do",
+        FALSE_SUCCESS,
+        "the time for which targets and containers have to be healthy is passed over",
+        &[
+            "targets_have_to_be_healthy_for_so_long_by_ecs_clock",
+            "containers_have_to_be_healthy_by_their_own_checks",
+        ],
+    ),
+    exhibit(
+        "a-break-is-forgotten",
+        FALSE_SUCCESS,
+        "targets that fell ill in between were healthy all the time",
+        &["a_break_begins_the_healthy_time_anew"],
+    ),
+    exhibit(
+        "unknown-is-healthy",
+        PARTIAL,
+        "health that can't be read is health",
+        &["what_cannot_be_read_is_not_healthy"],
+    ),
+    exhibit(
+        "old-alarm-counts",
+        FALSE_SUCCESS,
+        "an alarm that was red before the deployment speaks against it",
+        &[
+            "an_alarm_speaks_against_a_deployment_only_if_it_went_off_during_it",
+            "an_alarm_that_was_red_before_is_told_and_does_not_count",
+        ],
+    ),
+    exhibit(
+        "old-alarm-never-counts",
+        FALSE_SUCCESS,
+        "nor does it where the gate is strict",
+        &["an_alarm_speaks_against_a_deployment_only_if_it_went_off_during_it"],
+    ),
+    exhibit(
+        "alarms-are-looked-at-afterwards",
+        NO_BREAKER,
+        "an alarm stops no deployment that ECS has not finished",
+        &[
+            "an_alarm_stops_a_deployment_that_is_still_under_way_and_an_old_one_is_told",
+            "an_alarm_stops_a_deployment_that_ecs_has_not_finished",
+        ],
+    ),
+    exhibit(
+        "one-failure-counts-at-each-look",
+        FALSE_SUCCESS,
+        "one check that failed counts again at each look",
+        &["so_many_failures_in_a_row_are_a_failure_and_one_success_forgets_them"],
+    ),
+    exhibit(
+        "bake-time-begins-anew-at-each-look",
+        CLOCK,
+        "bake time counts from the latest look",
+        &[
+            "a_deployment_bakes_until_its_time_is_over",
+            "a_restart_moves_the_end_of_bake_time_by_no_more_than_a_pass",
+        ],
+    ),
+    exhibit(
+        "bakes-unwatched",
+        NO_BREAKER,
+        "tasks that stop during bake time are passed over",
+        &["a_task_that_stops_while_it_bakes_fails_it_unless_it_is_one_of_many"],
+    ),
+    exhibit(
+        "nobody-judges-while-it-bakes",
+        NO_BREAKER,
+        "the other gates have ended when bake time goes on",
+        &["bake_time_keeps_the_other_gates_judging"],
+    ),
+    exhibit(
+        "a-gate-may-change-its-mind",
+        FALSE_SUCCESS,
+        "what a gate has refused is good when the gate would let it pass at the next look",
+        &["what_a_gate_has_refused_stays_refused_although_it_would_pass_by_now"],
+    ),
+    exhibit(
+        "metadata-may-be-asked",
+        REDIRECTED,
+        "a URL in a manifest reaches the credentials of the task",
+        &[
+            "a_literal_address_is_looked_at_as_well",
+            "what_a_name_leads_to_is_looked_at_each_time_it_is_asked",
+        ],
+    ),
+    exhibit(
+        "redirects-are-followed",
+        REDIRECTED,
+        "a harmless URL leads on to one that is not",
+        &["a_page_is_read_up_to_its_bound_and_a_redirect_is_not_followed"],
+    ),
+    exhibit(
+        "pages-of-any-size",
+        UNBOUND,
+        "a health page is read to its end, whatever its size",
+        &["a_page_is_read_up_to_its_bound_and_a_redirect_is_not_followed"],
+    ),
+    // What people ask for, and when.
+    exhibit(
+        "retry-of-nobody",
+        ANONYMOUS,
+        "another try is noted without the name of who asked for it",
+        &["who_asked_for_another_try_is_noted_with_it"],
+    ),
+    exhibit(
+        "retry-of-whatever-is-held",
+        ROLL_BACK_LOOP,
+        "a retry that was asked for one digest lifts the quarantine of another",
+        &["a_retry_for_another_digest_is_not_heeded"],
+    ),
+    exhibit(
+        "heeds-it-again",
+        CAPA_DOUBLES,
+        "a request whose tag is still there after a crash is heeded once more",
+        &["a_request_whose_tag_can_not_be_taken_off_is_heeded_once"],
+    ),
+    exhibit(
+        "suspended-for-ever",
+        FOREIGN,
+        "a suspension holds after its time is over",
+        &[
+            "what_ends_has_ended_at_its_moment_and_not_before",
+            "a_suspension_holds_what_git_asks_for_and_ends_by_itself",
+        ],
+    ),
+    exhibit(
+        "suspension-ends-the-watching",
+        HALF_DONE,
+        "a roll-back that has begun is left alone when the service is suspended",
+        &["a_roll_back_that_has_begun_is_watched_to_its_end_although_the_service_is_suspended"],
+    ),
+    exhibit(
+        "goes-back-to-another-family",
+        FOREIGN,
+        "a person may send a service to the task definition of another",
+        &["a_roll_back_to_another_family_or_to_what_runs_is_not_heeded"],
+    ),
+    exhibit(
+        "taken-back-and-put-there-again",
+        ROLL_BACK_LOOP,
+        "what a person took back is deployed again, since Git asks for it",
+        &["a_roll_back_by_hand_goes_back_once_and_holds_what_git_asks_for_until_git_changes"],
+    ),
+    exhibit(
+        "windows-ignored",
+        NO_GUARD,
+        "a change goes out at any time",
+        &["a_change_waits_for_its_window_and_goes_out_when_it_opens"],
+    ),
+    exhibit(
+        "windows-by-utc",
+        CLOCK,
+        "a window opens by UTC, whatever its time zone",
+        &["a_window_is_open_from_its_beginning_until_its_end_by_its_own_clocks"],
+    ),
+    exhibit(
+        "window-holds-a-roll-back",
+        HALF_DONE,
+        "a roll-back waits for a window",
+        &["a_roll_back_waits_for_no_window"],
+    ),
+    exhibit(
+        "wave-goes-on-after-a-failure",
+        HALF_DONE,
+        "a dependent goes out although what it depends on has failed",
+        &["a_wave_stops_where_a_service_fails_and_others_are_not_delayed"],
+    ),
+    exhibit(
+        "bad-content-is-tried-again",
+        RETRIES_FOR_EVER,
+        "what only Git can mend is tried again like a want of capacity",
+        &["tries_come_ever_later_and_end", "an_image_that_crashes_is_rolled_back_once_and_not_retried"],
+    ),
+    exhibit(
+        "tries-a-rollout-without-end",
+        RETRIES_FOR_EVER,
+        "want of capacity is tried again for ever",
+        &["tries_come_ever_later_and_end"],
+    ),
+    // Traffic that ECS shifts.
+    exhibit(
+        "green-is-done-before-it-has-baked",
+        FALSE_SUCCESS,
+        "green is good as soon as it has all traffic",
+        &["blue_green_is_followed_stage_by_stage_and_its_bake_time_is_not_counted"],
+    ),
+    exhibit(
+        "a-pause-is-an-end",
+        FALSE_SUCCESS,
+        "a deployment that waits for a person is good",
+        &["a_pause_is_told_once_and_its_time_is_not_counted"],
+    ),
+    exhibit(
+        "a-person-has-a-deadline",
+        DEADLINES,
+        "the time that a person takes to answer counts against the deployment",
+        &["neither_a_pause_nor_the_bake_time_uses_up_the_time_for_a_rollout"],
+    ),
+    exhibit(
+        "baking-is-too-slow",
+        DEADLINES,
+        "ECS's own bake time counts against the deployment",
+        &["neither_a_pause_nor_the_bake_time_uses_up_the_time_for_a_rollout"],
+    ),
     // Whose it is, and what goes.
     exhibit(
         "touches-what-others-own",
@@ -457,6 +747,18 @@ pub const EXHIBITS: &[Exhibit] = &[
         &["secrets_are_masked_and_the_rest_stays_readable"],
     ),
     exhibit(
+        "words-of-a-task-unmasked",
+        SECRETS,
+        "those of a task that failed are told as they stand in its log",
+        &["a_rollout_that_fails_shows_its_own_tasks_and_their_last_words"],
+    ),
+    exhibit(
+        "words-of-a-hook-unmasked",
+        SECRETS,
+        "those of a one-off task are told as they stand in its log",
+        &["the_log_of_a_task_that_failed_is_read_without_what_may_be_secret"],
+    ),
+    exhibit(
         "plan-shows-credentials",
         SECRETS,
         "a plan shows a password that stands in an environment variable",
@@ -529,22 +831,100 @@ pub const EXHIBITS: &[Exhibit] = &[
         "a lease that was taken by a write whose answer was lost is somebody else's",
         &["a_take_over_whose_answer_was_lost_is_found_to_be_one_s_own"],
     ),
+    exhibit(
+        "written-whoever-leads",
+        TWO_HEADS,
+        "a record is written to the table whoever holds the lease",
+        &["the_table_itself_refuses_what_is_written_under_a_lease_that_another_has"],
+    ),
+    exhibit(
+        "deposed-and-goes-on",
+        TWO_HEADS,
+        "one who finds the lease taken tries again",
+        &["the_table_itself_refuses_what_is_written_under_a_lease_that_another_has"],
+    ),
+    exhibit(
+        "no-answer-is-written",
+        TWO_HEADS,
+        "what the table did not answer counts as written",
+        &["while_the_table_is_down_nothing_is_changed_and_afterwards_the_same_holder_goes_on"],
+    ),
+    exhibit(
+        "an-outage-keeps-the-lease",
+        TWO_HEADS,
+        "a lease that can't be renewed is good until somebody says otherwise",
+        &["a_lease_that_can_not_be_renewed_permits_nothing_once_its_time_is_up"],
+    ),
+    exhibit(
+        "lease-by-the-others-clock",
+        CLOCK,
+        "a lease has run out by the time that its holder wrote into it",
+        &["a_second_operator_stands_by_until_the_first_is_gone_and_then_ends_its_rollout"],
+    ),
+    exhibit(
+        "acts-as-soon-as-it-leads",
+        TWO_HEADS,
+        "one who takes over looks and acts while the last call of the one before is under way",
+        &["a_second_operator_stands_by_until_the_first_is_gone_and_then_ends_its_rollout"],
+    ),
+    exhibit(
+        "no-barrier",
+        OLD_PLAN,
+        "a call that was never answered will do nothing any more",
+        &[
+            "an_update_that_takes_effect_late_undoes_no_newer_one",
+            "a_registration_that_takes_effect_late_is_not_made_twice",
+        ],
+    ),
+    exhibit(
+        "one-intent-forgets-the-other",
+        OLD_PLAN,
+        "the intent of another call replaces that of one without an answer",
+        &["a_content_is_registered_again_only_when_the_first_can_t_arrive_any_more"],
+    ),
+    exhibit(
+        "any-update-goes-before-an-unanswered-one",
+        OLD_PLAN,
+        "another update is sent while one without an answer may still take effect",
+        &[
+            "another_update_waits_and_the_same_one_does_not",
+            "an_update_that_takes_effect_late_undoes_no_newer_one",
+        ],
+    ),
 ];
 
-/// Mistakes of others that can't be planted here, and why.
-pub const NOT_HERE: &[(&str, &str)] = &[
+/// Mistakes of others that can't be planted here, by the number of their kind, and why.
+pub const NOT_HERE: &[(usize, &str, &str)] = &[
     (
+        7,
+        "a pause of a deployment that the operator ends by itself",
+        "only people's verbs have that call: `the_policy_for_people_allows_what_their_verbs_call_and_nothing_else`",
+    ),
+    (
+        19,
+        "hooks and filters (CVE-2021-21300)",
+        "there is no work tree: `only_named_places_touch_the_outside`",
+    ),
+    (
+        20,
         "SSH host keys that nobody checks (RUSTSEC-2023-0002)",
         "SSH is not built in; TLS is rustls, without a switch",
     ),
+    (20, "SHA-1 collisions (RUSTSEC-2025-0021)", "not our code: `deny.toml` holds versions"),
+    (21, "libgit2 under load (Flux 0.34)", "not our code: `deny.toml` holds versions"),
     (
-        "SHA-1 collisions, libgit2 under load (RUSTSEC-2025-0021, Flux 0.34)",
-        "not our code: `deny.toml` holds versions",
-    ),
-    (
+        22,
         "a command that stands in data (Flux CVE-2021-41254)",
         "no subprocess: `only_named_places_touch_the_outside`",
     ),
-    ("webhooks: a body before its signature, times that tell (CVE-2026-42294)", "there is no webhook"),
-    ("a branch that was forced back", "followed on purpose: `a_forced_push_backwards_is_followed`"),
+    (
+        25,
+        "webhooks: a signature that is not compared in constant time (CVE-2022-43411)",
+        "there is no webhook",
+    ),
+    (
+        34,
+        "a branch that was forced back, commits that nobody signed",
+        "followed on purpose: `a_forced_push_backwards_is_followed`",
+    ),
 ];

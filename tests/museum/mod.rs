@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::architecture::{sources, tests_of};
-use exhibits::{EXHIBITS, Exhibit, NOT_HERE};
+use exhibits::{EXHIBITS, Exhibit, KINDS, NOT_HERE, Source};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -36,17 +36,27 @@ fn every_test_that_has_to_find_a_mistake_exists() {
     for exhibit in EXHIBITS {
         let Exhibit { name, made_by, mistake, found_by } = exhibit;
         assert!(
-            !made_by.is_empty() && !mistake.is_empty() && !found_by.is_empty(),
+            !made_by.1.is_empty() && !mistake.is_empty() && !found_by.is_empty(),
             "{name} is not described"
         );
         for test in *found_by {
             assert!(tests.contains(*test), "{name}: there is no test `{test}`");
         }
     }
-    for (_, why) in NOT_HERE {
+    for (_, _, why) in NOT_HERE {
         let named = why.split('`').nth(1).filter(|it| it.contains('_'));
         assert!(named.is_none_or(|name| tests.contains(name)), "no test is named in: {why}");
     }
+}
+
+#[test]
+fn each_kind_of_failure_has_a_mistake_here_or_a_reason_why_not() {
+    let shown = EXHIBITS.iter().map(|it| {
+        let Source(kind, _) = it.made_by;
+        kind
+    });
+    let known: BTreeSet<usize> = shown.chain(NOT_HERE.iter().map(|(kind, _, _)| *kind)).collect();
+    assert_eq!(known.into_iter().collect::<Vec<_>>(), (1..=KINDS.len()).collect::<Vec<_>>());
 }
 
 #[cfg(not(feature = "museum"))]

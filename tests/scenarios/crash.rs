@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use reconciler::model::IntentKind;
 use simulator::faults::Fault;
 use tokio_util::sync::CancellationToken;
 
 use super::story::{End, Story};
-use crate::world::World;
+use crate::world::{World, service};
 
 #[derive(Clone, Copy, Debug)]
 enum Kill {
@@ -265,4 +266,34 @@ async fn killed_at_any_call_of_a_retry_it_converges() {
 #[tokio::test(start_paused = true)]
 async fn killed_at_any_line_of_the_ledger_of_a_retry_it_converges() {
     converges_at_every_line(Story::Retry).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_kill_before_the_tags_left_behind_is_settled_although_the_digest_is_held() {
+    let mut world = World::new().await;
+    let good = world.commit(&[service("api", "app:1")]);
+    world.settle(&good).await;
+    let bad = world.commit(&[service("api", "app:crash")]);
+    let dead = CancellationToken::new();
+    let died = dead.clone();
+    world.simulator.set_fault(Box::new(move |site| {
+        if site.operation == "TagResource" {
+            died.cancel();
+        }
+        if died.is_cancelled() { Fault::NeverApply } else { Fault::None }
+    }));
+    let operator = world.operator().await;
+    tokio::select! {
+        biased;
+        () = dead.cancelled() => {}
+        ended = operator.settle(bad.clone(), CancellationToken::new()) => panic!("{ended:?}"),
+    }
+    drop(operator);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    world.simulator.clear_fault();
+    assert_eq!(world.record("api").intent.map(|intent| intent.kind), Some(IntentKind::Tag));
+
+    world.settle(&bad).await;
+    let record = world.record("api");
+    assert_eq!((record.quarantine.is_some(), record.intent), (true, None), "{}", world.told());
 }

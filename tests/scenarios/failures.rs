@@ -7,7 +7,7 @@ use reconciler::model::{Failure, Gate, ServiceKey};
 use serde_json::json;
 
 use super::story::{behind, without_breaker};
-use crate::world::{World, mutating, service, service_with};
+use crate::world::{Memory, World, mutating, service, service_with};
 
 fn key(name: &str) -> ServiceKey {
     ServiceKey::new(name)
@@ -216,4 +216,119 @@ async fn a_bad_version_of_a_scaled_service_keeps_the_count_that_scaling_chose() 
     fails(&mut world, scaled("app:crash")).await;
     assert_eq!(world.runs("api").await, "api:1");
     assert_eq!(world.service("api").await["desiredCount"], 4);
+}
+
+/// Applies a second version to which something stands in the way that `comes_back` takes away, some time after
+/// the first try was taken back.
+async fn passes_by_itself(
+    manifest: impl Fn(&str) -> String,
+    stands: fn(&World),
+    comes_back: fn(&World),
+) -> World {
+    let mut world = world_with(manifest("app:1")).await;
+    let wish = world.commit(&[manifest("app:2")]);
+    stands(&world);
+    let operator = world.operator().await;
+    while world.record("api").quarantine.is_none() {
+        world.run_for(&operator, &wish, Duration::from_secs(5)).await;
+    }
+    world.run_for(&operator, &wish, Duration::from_secs(10)).await;
+    let quarantine = world.record("api").quarantine.unwrap();
+    assert!(quarantine.failure.transient, "{}", quarantine.failure.likely_cause);
+    assert_eq!(world.runs("api").await, "api:1", "{}", world.told());
+    let plan = world.plan_text(&wish, Memory::Ledger).await;
+    assert!(plan.contains("tried again at") && plan.contains("1 of 5"), "{plan}");
+    // The second try finds it still there, and waits twice as long.
+    while world.record("api").quarantine.is_none_or(|it| it.again.is_none_or(|again| again.attempt < 2)) {
+        world.run_for(&operator, &wish, Duration::from_secs(5)).await;
+    }
+    comes_back(&world);
+    world.run_for(&operator, &wish, Duration::from_secs(600)).await;
+    assert_eq!(world.runs("api").await, "api:2", "{}", world.told());
+    assert!(world.record("api").quarantine.is_none(), "{}", world.told());
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn want_of_capacity_is_waited_for_and_said_and_holds_nothing_for_ever() {
+    let world = passes_by_itself(
+        |image| without_breaker("api", image, "2m"),
+        |world| {
+            world.simulator.with_world(|account| account.ecs.capacity.insert("FARGATE".to_owned(), 2));
+        },
+        |world| {
+            world.simulator.with_world(|account| account.ecs.capacity.clear());
+        },
+    )
+    .await;
+    insta::assert_snapshot!(world.told_since("app:2"), @r#"
+    08:00:20  plan       api: new revision (app image "app:1" -> "app:2")
+    08:00:20  register   api:2
+    08:00:20  update     api -> api:2 · deployment ecs-svc/2561…
+    08:00:25  progress   api 0 of 2 new tasks healthy
+    08:02:20  failed     api:2 did not go through: no room to place a task: Capacity is unavailable at this time. Please try again later or in a different availability zone (gate: deadline)
+    08:02:20  rollback   api -> api:1, the last that completed; the deployment is stopped
+    08:02:20  progress   api our deployment does not show yet
+    08:02:25  rollback   api runs api:1 again, 2 of 2 running, after 5 s
+    08:02:25  report     api was not deployed in time with main@4c1f9e2. It runs api:1 again, 2 of 2 healthy.
+
+                likely cause   no room to place a task: Capacity is unavailable at this time. Please try again later or in a different availability zone
+                what changed   image "app:1" -> "app:2"
+                ECS says       (service api) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.
+                gate           deadline, 0 of 2 new tasks up after 2 m, 2027-01-15 08:02
+                next           tried again at 2027-01-15 08:04, 1 of 5; to try now: `reconciler retry api`, or commit a change to service-0.yaml
+    08:02:25  held       api@5054… tried again at 2027-01-15 08:04, 1 of 5; failed on 2027-01-15 08:02: no room to place a task: Capacity is unavailable at this time. Please try again later or in a different availability zone
+    08:04:20  plan       api: new deployment (app image "app:1" -> "app:2")
+    08:04:20  update     api -> api:2 · deployment ecs-svc/2564…
+    08:04:20  progress   api 0 of 2 new tasks healthy
+    08:06:20  failed     api:2 did not go through: no room to place a task: Capacity is unavailable at this time. Please try again later or in a different availability zone (gate: deadline)
+    08:06:20  rollback   api -> api:1, the last that completed · deployment ecs-svc/4775…
+    08:06:20  progress   api 0 of 2 new tasks healthy
+    08:06:30  progress   api 2 of 2 new tasks healthy
+    08:06:40  rollback   api runs api:1 again, 2 of 2 running, after 20 s
+    08:06:40  report     api was not deployed in time with main@4c1f9e2. It runs api:1 again, 2 of 2 healthy.
+
+                likely cause   no room to place a task: Capacity is unavailable at this time. Please try again later or in a different availability zone
+                what changed   image "app:1" -> "app:2"
+                ECS says       (service api) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.
+                gate           deadline, 0 of 2 new tasks up after 2 m, 2027-01-15 08:06
+                next           tried again at 2027-01-15 08:10, 2 of 5; to try now: `reconciler retry api`, or commit a change to service-0.yaml
+    08:06:40  held       api@5054… tried again at 2027-01-15 08:10, 2 of 5; failed on 2027-01-15 08:06: no room to place a task: Capacity is unavailable at this time. Please try again later or in a different availability zone
+    08:10:20  plan       api: new deployment (app image "app:1" -> "app:2")
+    08:10:20  update     api -> api:2 · deployment ecs-svc/4741…
+    08:10:25  progress   api 0 of 2 new tasks healthy
+    08:10:30  progress   api 2 of 2 new tasks healthy
+    08:10:40  settled    api runs api:2, 2 of 2 running, after 20 s
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subnet_out_of_addresses_is_waited_for_and_holds_nothing_for_ever() {
+    let world = passes_by_itself(
+        |image| service("api", image),
+        |world| {
+            world.simulator.with_world(|account| account.ecs.full_subnets.insert("subnet-1".to_owned()));
+        },
+        |world| {
+            world.simulator.with_world(|account| account.ecs.full_subnets.clear());
+        },
+    )
+    .await;
+    assert!(world.told().contains("the subnet has no free address"), "{}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_deployment_that_failed_is_stalled_and_says_why() {
+    // With a circuit breaker ECS gives up; without one it goes on starting tasks for ever.
+    for manifest in [service("api", "app:crash"), without_breaker("api", "app:crash", "1m")] {
+        let mut world = World::new().await;
+        let wish = world.commit(&[manifest]);
+        assert!(matches!(&world.settle(&wish).await[&key("api")], Next::Held(_)), "{}", world.told());
+        for _ in 0..12 {
+            let status = world.status(&wish).await;
+            assert!(status.contains("1 service: 1 stalled"), "{status}");
+            assert!(status.contains("likely cause") && status.contains("reconciler retry api"), "{status}");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
 }

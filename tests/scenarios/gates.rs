@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use reconciler::controller::{Next, Wish};
 use reconciler::model::{Failure, Gate, ServiceKey};
+use reconciler::report::plan_json;
+use serde_json::{Value, json};
+use simulator::error::ApiError;
+use simulator::faults::Fault;
 use simulator::runtime::scripted::{Exit, Script};
 use tokio_util::sync::CancellationToken;
 
 use super::story::{all_gates, behind, gated};
 use crate::world::web::Page;
-use crate::world::{World, mutating, service_with};
+use crate::world::{Memory, World, mutating, service_with};
 
 fn key() -> ServiceKey {
     ServiceKey::new("api")
@@ -174,6 +178,27 @@ async fn an_alarm_that_goes_off_while_it_bakes_takes_the_deployment_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_gate_has_refused_stays_refused_although_it_would_pass_by_now() {
+    let mut world = World::new().await;
+    world.alarm("api-5xx", "OK");
+    settles(&mut world, gated("app:1", "{bakeTime: 10s}")).await;
+    let bad = world.commit(&[gated("app:2", "{alarms: {names: [api-5xx]}}, {bakeTime: 5m}")]);
+    let operator = world.operator().await;
+    world.run_for(&operator, &bad, seconds(60)).await;
+    // Nothing may be changed when the alarm goes off, so the way back has to wait.
+    world.tag("api", "reconciler/suspended", "incident 4711").await;
+    world.alarm("api-5xx", "ALARM");
+    world.run_for(&operator, &bad, seconds(60)).await;
+    world.alarm("api-5xx", "OK");
+    world.run_for(&operator, &bad, seconds(600)).await;
+    assert_eq!(world.runs("api").await, "api:2", "{}", world.told());
+    world.untag("api", "reconciler/suspended").await;
+    world.run_for(&operator, &bad, seconds(120)).await;
+    assert_eq!(world.runs("api").await, "api:1", "{}", world.told());
+    assert_eq!(world.record("api").quarantine.unwrap().failure.gate, Gate::Alarms);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_alarm_stops_a_deployment_that_ecs_has_not_finished() {
     let mut world = World::new().await;
     world.alarm("api-5xx", "OK");
@@ -225,6 +250,57 @@ async fn nothing_is_deployed_while_an_alarm_of_its_gates_does_not_exist() {
     world.alarm("api-5xx", "OK");
     assert_eq!(world.settle(&wish).await[&key()], Next::Settled, "{}", world.told());
     assert_eq!(world.runs("api").await, "api:2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_tells_the_gates_and_holds_what_none_could_judge() {
+    let mut world = World::new().await;
+    settles(&mut world, gated("app:1", "{bakeTime: 10s}")).await;
+    let all = all_gates("api.example").replace("[api-5xx]", "[api-5xx, api-latency], strict: true");
+    let wish = world.commit(&[gated("app:2", &all)]);
+    world.alarm("api-latency", "OK");
+    let says = |text: &str, lines: &[&str]| {
+        for line in lines {
+            assert!(text.contains(line), "no {line:?} in\n{text}");
+        }
+    };
+    let missing = "its gate `alarms` names what is not in CloudWatch: api-5xx";
+    let way_out = "to go on: create the alarm, or name another in `rollout.gates`";
+    let held = format!("held: {missing}\n");
+    says(&world.plan_text(&wish, Memory::Ledger).await, &[&held, way_out, "1 held.\n"]);
+    says(&world.status(&wish).await, &["1 service: 1 stalled", missing, way_out]);
+    let held = plan_json(&world.plan(&wish, Memory::Ledger).await)["held"][0].clone();
+    assert_eq!((&held["service"], &held["reason"]), (&"api".into(), &"AlarmsMissing".into()), "{held:#}");
+
+    world.alarm("api-5xx", "OK");
+    let judged_by = "\n    judged by: alarms api-5xx and api-latency, also if red before, containers healthy for \
+                     20 s, GET http://api.example/health answers 200 for 30 s, 60 s of bake time\n";
+    says(&world.plan_text(&wish, Memory::Ledger).await, &[judged_by]);
+    let plan = plan_json(&world.plan(&wish, Memory::Ledger).await);
+    assert_eq!(plan["steps"][0]["gates"], Value::Null, "a registration is judged by nobody");
+    let gates = plan["steps"][1]["gates"].as_array().unwrap();
+    assert_eq!(gates.len(), 4);
+    let message = "alarms api-5xx and api-latency, also if red before";
+    assert_eq!(gates[0], json!({"gate": "alarms", "message": message}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_asked_for_its_alarms_is_not_deployed() {
+    let mut world = World::new().await;
+    settles(&mut world, gated("app:1", "{bakeTime: 10s}")).await;
+    world.alarm("api-5xx", "OK");
+    let wish = world.commit(&[gated("app:2", "{alarms: {names: [api-5xx]}}")]);
+    world.simulator.set_fault(Box::new(|call| match call.operation.as_str() {
+        "DescribeAlarms" => Fault::RefuseBefore(ApiError::new("AccessDenied", "not allowed")),
+        _ => Fault::None,
+    }));
+    let operator = world.operator().await;
+    world.run_for(&operator, &wish, seconds(300)).await;
+    assert_eq!(world.runs("api").await, "api:1", "{}", world.told());
+    assert!(world.told().contains("can't read alarm api-5xx of its gates"), "{}", world.told());
+    world.simulator.clear_fault();
+    world.settle_with(&operator, &wish).await;
+    assert_eq!(world.runs("api").await, "api:2", "{}", world.told());
 }
 
 #[tokio::test(start_paused = true)]
@@ -375,6 +451,47 @@ async fn a_restart_moves_the_end_of_bake_time_by_no_more_than_a_pass() {
     let (undisturbed, restarted) = (good_after(false).await, good_after(true).await);
     let apart = undisturbed.since(restarted).max(restarted.since(undisturbed));
     assert!(apart <= seconds(5), "{undisturbed} {restarted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_in_which_no_operator_ran_is_no_bake_time() {
+    let mut world = World::new().await;
+    settles(&mut world, gated("app:1", "{bakeTime: 10s}")).await;
+    let wish = world.commit(&[gated("app:2", "{http: {url: 'http://api.example/'}}, {bakeTime: 2m}")]);
+    let operator = world.operator().await;
+    world.run_for(&operator, &wish, seconds(60)).await;
+    assert!(world.told().contains("bakes until 08:02:"), "{}", world.told());
+    drop(operator);
+    tokio::time::sleep(seconds(600)).await;
+    let operator = world.operator().await;
+    world.run_for(&operator, &wish, seconds(20)).await;
+    assert_eq!(world.record("api").last_good.unwrap().task_definition.to_string(), "api:1");
+    assert!(world.told().contains("bakes until 08:12:"), "{}", world.told());
+    // What it missed may happen again, and is seen this time.
+    world.web.set("api.example", Page::of(500, ""));
+    world.settle_with(&operator, &wish).await;
+    assert_eq!(world.record("api").quarantine.unwrap().failure.gate, Gate::Http, "{}", world.told());
+    assert_eq!(world.runs("api").await, "api:1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_although_a_gate_refused_it_is_stalled_and_not_ready() {
+    let mut world = World::new().await;
+    settles(&mut world, gated("app:1", "{bakeTime: 10s}")).await;
+    world.web.set("api.example", Page::of(500, ""));
+    let manifest = gated("app:2", "{http: {url: 'https://api.example/'}}");
+    let manifest = manifest.replace("timeout: 5m", "timeout: 5m\n    onFailure: hold");
+    fails(&mut world, manifest.clone(), nothing).await;
+    let wish = world.commit(&[manifest]);
+    insta::assert_snapshot!(world.status(&wish).await, @r#"
+    test   main@4c1f9e3, seen 0 s ago · 1 service: 1 stalled
+
+      Stalled      api           runs :2 (2/2); quarantined; digest b6d7… failed on 2027-01-15 08:01 (GET https://api.example/: status 500, and 200 is wanted; 3 checks failed one after the other); to try again: commit a change, or `reconciler retry api`
+                                 likely cause GET https://api.example/: status 500, and 200 is wanted; 3 checks failed one after the other
+                                 what changed image "app:1" -> "app:2"
+                                 gate         HTTP check, 2027-01-15 08:01
+                                 next         commit a change to service-0.yaml, or `reconciler retry api`
+    "#);
 }
 
 #[tokio::test(start_paused = true)]

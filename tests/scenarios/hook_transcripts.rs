@@ -120,14 +120,14 @@ async fn a_hook_that_fails_reads_like_this() {
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:2"  service-0.yaml:12 · changed between 4c1f9e1 and 4c1f9e2
         digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid")
-        to try again: commit a change, or `reconciler retry`
+        to try again: commit a change, or `reconciler retry api`
 
     1 held.
     "#);
     insta::assert_snapshot!(status(&world, &wish).await, @r#"
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 stalled
 
-      Stalled      api           runs :1 (2/2); quarantined; digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"); to try again: commit a change, or `reconciler retry`
+      Stalled      api           runs :1 (2/2); quarantined; digest b3d1… failed on 2027-01-15 08:00 (hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"); to try again: commit a change, or `reconciler retry api`
                                  likely cause hook migrate: container migrate exited 1; its last words: "fatal: cannot start: configuration is not valid"
                                  what we saw  1 task stopped: migrate exited 1
                                  last words   migrate  starting migrate-crash:1

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reconciler::controller::{Controller, Outcome, Wish};
 use reconciler::ledger::{CALL_TIME_MAX, Error, LEASE, MARGIN};
+use serde_json::json;
 use simulator::error::ApiError;
 use simulator::faults::Fault;
 use tokio::sync::mpsc;
@@ -131,6 +132,55 @@ async fn while_the_table_is_down_nothing_is_changed_and_afterwards_the_same_hold
     assert_eq!(world.runs("api").await, "api:2");
     assert_eq!(first.engine.ledger.holder().unwrap().epoch, 1);
     assert!(world.told().contains("the lease is renewed again, after 1"), "{}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_can_not_be_renewed_permits_nothing_once_its_time_is_up() {
+    let world = World::with_table().await;
+    let first = world.candidate("first").await.lead().await.unwrap();
+    world.simulator.set_fault(Box::new(|site| match site.service.as_str() {
+        "dynamodb" => Fault::NeverApply,
+        _ => Fault::None,
+    }));
+    let mut kept = Box::pin(first.keep());
+    let mut keep_for = async |time: Duration| {
+        tokio::select! {
+            error = &mut kept => panic!("{error}"),
+            () = tokio::time::sleep(time) => {}
+        }
+    };
+    keep_for(Duration::from_secs(25)).await;
+    assert!(first.ready().is_ok(), "the last renewal is good for a while");
+    keep_for(LEASE).await;
+    let refused = first.ready();
+    assert!(matches!(refused, Err(Error::Unrenewed { .. })), "{refused:?}");
+    world.simulator.clear_fault();
+    keep_for(Duration::from_secs(20)).await;
+    assert!(first.ready().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_table_itself_refuses_what_is_written_under_a_lease_that_another_has() {
+    let world = World::with_table().await;
+    let first = world.candidate("first").await.lead().await.unwrap();
+    let key = reconciler::model::ServiceKey::new("api");
+    let ask = |record: &mut reconciler::model::ServiceRecord, text: &str| {
+        record.heeded.insert("reconciler/sync".to_owned(), text.to_owned());
+    };
+    first.update(&key, |record| ask(record, "before")).await.unwrap();
+    // By its own clock its lease is good for a long time: only the table knows better.
+    let mut lease = world.item("lease");
+    lease["epoch"] = json!({"N": "2"});
+    lease["nonce"] = json!({"S": "nonce of another"});
+    lease["holder"] = json!({"S": "second"});
+    world.put_item(lease);
+    let written = first.update(&key, |record| ask(record, "after")).await;
+    assert!(matches!(written, Err(Error::Deposed { ours: 1, .. })), "{written:?}");
+    let view = world.view().await;
+    assert_eq!(view.records()[&key].heeded["reconciler/sync"], "before");
+    // From then on it does nothing more.
+    let refused = first.ready();
+    assert!(matches!(refused, Err(Error::Deposed { ours: 1, .. })), "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use reconciler::model::ServiceKey;
 use reconciler::report::plan_json;
 use serde_json::json;
 use simulator::error::ApiError;
-use simulator::faults::Fault;
+use simulator::faults::{Fault, Garbling};
 
 use super::story::{hook, scaled, with_hooks};
 use crate::world::{Memory, World, mutating, service, service_with};
@@ -261,15 +261,22 @@ async fn a_tolerant_service_that_comes_back_is_restored_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_comes_back_after_its_end_is_made_again_from_its_revision() {
-    let mut world = pruning(&[service("api", "app:1"), service("old-worker", "app:1")]).await;
-    let gone = world.commit(&[service("api", "app:1")]);
-    world.settle(&gone).await;
-    world.take_calls();
-    let back = world.commit(&[service("api", "app:1"), service("old-worker", "app:1")]);
-    assert_eq!(world.settle(&back).await[&key("old-worker")], Next::Settled, "{}", world.told());
-    assert_eq!(mutating(&world.take_calls()), ["CreateService"]);
-    let record = world.record("old-worker");
-    assert_eq!((record.deleted, record.leaving), (None, None));
+    for list_is_whole in [true, false] {
+        let mut world = pruning(&[service("api", "app:1"), service("old-worker", "app:1")]).await;
+        let gone = world.commit(&[service("api", "app:1")]);
+        world.settle(&gone).await;
+        world.take_calls();
+        // The family's list may not show it.
+        world.simulator.set_fault(Box::new(move |site| match site.operation.as_str() {
+            "ListTaskDefinitions" if !list_is_whole => Fault::Garble(Garbling::ItemMissing),
+            _ => Fault::None,
+        }));
+        let back = world.commit(&[service("api", "app:1"), service("old-worker", "app:1")]);
+        assert_eq!(world.settle(&back).await[&key("old-worker")], Next::Settled, "{}", world.told());
+        assert_eq!(mutating(&world.take_calls()), ["CreateService"]);
+        let record = world.record("old-worker");
+        assert_eq!((record.deleted, record.leaving), (None, None));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,7 +38,7 @@ async fn a_wave_stops_where_a_service_fails_and_others_are_not_delayed() {
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:crash"  service-0.yaml:12 · asked for in 4c1f9e2
         digest 9ce6… failed on 2027-01-15 08:01 (container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash")
-        to try again: commit a change, or `reconciler retry`
+        to try again: commit a change, or `reconciler retry a-store`
     ! b-api         held: waits for a-store, which is held
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:2"  service-1.yaml:12 · changed between 4c1f9e1 and 4c1f9e2

@@ -43,21 +43,21 @@ async fn a_suspension_holds_what_git_asks_for_and_ends_by_itself() {
     ! api           held: suspended until 2027-01-15 09:00 by ada, "incident 4711"
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:2"  service-0.yaml:12 · changed between 4c1f9e1 and 4c1f9e2
-        to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
+        to go on: `reconciler resume api`, or remove the tag `reconciler/suspended` from the service
 
     1 held.
     "#);
     insta::assert_snapshot!(world.status(&wish).await, @r#"
     test   main@4c1f9e2, seen 0 s ago · 1 service: 1 suspended
 
-      Suspended    api           runs :1 (2/2); suspended until 2027-01-15 09:00 by ada, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
+      Suspended    api           runs :1 (2/2); suspended until 2027-01-15 09:00 by ada, "incident 4711"; to go on: `reconciler resume api`, or remove the tag `reconciler/suspended` from the service
     "#);
 
     world.run_for(&operator, &wish, 31 * MINUTE).await;
     assert_eq!(world.runs("api").await, "api:2");
     assert!(!tags(&world).await.contains("suspended"));
     insta::assert_snapshot!(world.told_since("held"), @r#"
-    08:00:20  held       api@7340… suspended until 2027-01-15 09:00 by ada, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
+    08:00:20  held       api@7340… suspended until 2027-01-15 09:00 by ada, "incident 4711"; to go on: `reconciler resume api`, or remove the tag `reconciler/suspended` from the service
     09:00:00  request    api its suspension has ended by itself
     09:00:00  tag        api no longer carries reconciler/suspended
     09:00:00  plan       api: new revision (app image "app:1" -> "app:2")
@@ -149,6 +149,15 @@ async fn a_retry_lifts_the_quarantine_once() {
     09:00:45  progress   api 2 of 2 new tasks healthy
     09:00:55  settled    api runs api:2, 2 of 2 running, after 20 s
     "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asked_for_another_try_is_noted_with_it() {
+    let (world, operator, bad, _) = held().await;
+    world.tag("api", "reconciler/retry", "by=ada the registry was down").await;
+    world.run_for(&operator, &bad, Duration::from_secs(1)).await;
+    let again = world.record("api").quarantine.unwrap().again.unwrap();
+    assert_eq!(again.by.as_deref(), Some("ada"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,7 +264,7 @@ async fn a_roll_back_by_hand_goes_back_once_and_holds_what_git_asks_for_until_gi
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:2"  service-0.yaml:12 · asked for in 4c1f9e2
         digest 7340… was taken back on 2027-01-15 08:00 (checkout is broken)
-        to try again: commit a change, or `reconciler retry`
+        to try again: commit a change, or `reconciler retry api`
 
     1 held.
     "#);
@@ -457,7 +466,7 @@ async fn what_aws_refuses_for_something_outside_git_is_asked_again_until_it_is_t
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:2"  service-0.yaml:12 · asked for in 4c1f9e2
         digest 7340… failed on 2027-01-15 08:07 (AWS refuses it: can't update service `api` in eu-west-1: ecs:UpdateService answered InvalidParameterException: The target group tg-api does not exist)
-        to try now: `reconciler retry`, or commit a change
+        to try now: `reconciler retry api`, or commit a change
 
     1 held.
     "#);

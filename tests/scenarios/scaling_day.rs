@@ -103,7 +103,7 @@ impl Plant {
         }
         self.see_tasks(world).await;
         self.work(world);
-        if tick % 2 == 0 {
+        if tick.is_multiple_of(2) {
             self.measure(world, tick);
         }
     }
@@ -168,7 +168,7 @@ impl Plant {
         world.set_up(|account, runtime| {
             simulator::cloudwatch::call(account, runtime, "PutMetricData", &input)
         });
-        if tick < DAY_TICKS && tick % 4 == 0 {
+        if tick < DAY_TICKS && tick.is_multiple_of(4) {
             self.samples.push(per_task);
         }
     }

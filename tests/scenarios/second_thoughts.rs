@@ -151,6 +151,24 @@ async fn a_suspended_service_is_not_rolled_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_roll_back_that_has_begun_is_watched_to_its_end_although_the_service_is_suspended() {
+    let mut world = World::new().await;
+    let good = world.commit(&[plain("app:1", "  rollout: {timeout: 5m}\n")]);
+    world.settle(&good).await;
+    let bad = world.commit(&[plain("registry.invalid/app:2", "  rollout: {timeout: 5m}\n")]);
+    let operator = world.operator().await;
+    world.run_for(&operator, &bad, Duration::from_secs(5 * 60 + 2)).await;
+    assert_eq!(world.runs("api").await, "api:1", "{}", world.told());
+    assert!(world.record("api").rollout.is_some(), "it has ended already: {}", world.told());
+    world.tag("api", "reconciler/suspended", "ada debugs").await;
+    world.take_calls();
+    world.run_for(&operator, &bad, Duration::from_secs(60)).await;
+    assert!(world.told().contains("api runs api:1 again, 2 of 2 running"), "{}", world.told());
+    assert!(world.record("api").rollout.is_none(), "{}", world.told());
+    assert!(crate::world::mutating(&world.take_calls()).is_empty(), "{}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deregistered_way_back_is_told_and_not_asked_for_again() {
     let mut world = World::new().await;
     let good = world.commit(&[plain("app:1", "  rollout: {timeout: 5m}\n")]);

@@ -7,80 +7,9 @@ use reconciler::controller::{Controller, Wish};
 use serde_json::{Value, json};
 use simulator::ecs::HookAnswer;
 
+use super::pair::Pair;
 use super::transcripts::{plan, since};
 use crate::world::{World, service};
-
-/// Two target groups, and the rule that shares the traffic out between them.
-struct Pair {
-    blue: String,
-    green: String,
-    rule: String,
-}
-
-impl Pair {
-    fn of(world: &World) -> Self {
-        let elb = |operation: &str, input: Value| {
-            world.set_up(|account, runtime| simulator::elb::call(account, runtime, operation, &input))
-        };
-        let (blue, green) = (world.target_group("ix-blue"), world.target_group("ix-green"));
-        for group in [&blue, &green] {
-            let delay = json!([{"Key": "deregistration_delay.timeout_seconds", "Value": "5"}]);
-            elb("ModifyTargetGroupAttributes", json!({"TargetGroupArn": group, "Attributes": delay}));
-        }
-        let listeners = elb("DescribeListeners", json!({}));
-        let weighted = json!([{"Type": "forward", "ForwardConfig": {"TargetGroups": [
-            {"TargetGroupArn": blue, "Weight": "1"}, {"TargetGroupArn": green, "Weight": "0"},
-        ]}}]);
-        let rule = elb(
-            "CreateRule",
-            json!({
-                "ListenerArn": listeners["Listeners"][0]["ListenerArn"], "Priority": "1", "Actions": weighted,
-                "Conditions": [{"Field": "path-pattern", "Values": ["*"]}],
-            }),
-        );
-        Self { blue, green, rule: rule["Rules"][0]["RuleArn"].as_str().unwrap().to_owned() }
-    }
-
-    /// The service `ix` that runs this image, with these lines in `deploymentConfiguration`.
-    fn manifest(&self, image: &str, configuration: &str) -> String {
-        let Self { blue, green, rule } = self;
-        let balancers = format!(
-            "    loadBalancers:
-      - targetGroupArn: {blue}
-        containerName: app
-        containerPort: 8080
-        advancedConfiguration:
-          alternateTargetGroupArn: {green}
-          productionListenerRule: {rule}
-          roleArn: arn:aws:iam::123456789012:role/shift
-  rollout: {{timeout: 2m}}
-"
-        );
-        let breaker = "      deploymentCircuitBreaker: {enable: true, rollback: true}\n";
-        let configuration: String =
-            configuration.lines().map(|line| format!("      {}\n", line.trim())).collect();
-        service("ix", image)
-            .replace(
-                "        environment:",
-                "        portMappings: [{containerPort: 8080}]\n        environment:",
-            )
-            .replace(breaker, &configuration)
-            + &balancers
-    }
-
-    /// Weights for (blue, green), as DescribeRules shows them.
-    fn weights(&self, world: &World) -> (i64, i64) {
-        let input = json!({"RuleArns": [self.rule]});
-        let rules =
-            world.set_up(|account, runtime| simulator::elb::call(account, runtime, "DescribeRules", &input));
-        let groups = rules["Rules"][0]["Actions"][0]["ForwardConfig"]["TargetGroups"].clone();
-        let of = |arn: &str| {
-            let mut all = groups.as_array().unwrap().iter();
-            all.find(|group| group["TargetGroupArn"] == arn).unwrap()["Weight"].as_i64().unwrap()
-        };
-        (of(&self.blue), of(&self.green))
-    }
-}
 
 /// `ix` runs `app:1`, and the next commit wants something else.
 async fn next(configuration: &str, image: &str) -> (World, Pair, Wish) {
@@ -88,10 +17,10 @@ async fn next(configuration: &str, image: &str) -> (World, Pair, Wish) {
     let pair = Pair::of(&world);
     // Hooks would be called for the first deployment, too.
     let quiet: String = configuration.split_inclusive('\n').filter(|line| !line.contains("Hooks")).collect();
-    let first = world.commit(&[pair.manifest("app:1", &quiet)]);
+    let first = world.commit(&[pair.manifest("ix", "app:1", &quiet)]);
     world.settle(&first).await;
     world.simulator.take_calls();
-    let wish = world.commit(&[pair.manifest(image, configuration)]);
+    let wish = world.commit(&[pair.manifest("ix", image, configuration)]);
     (world, pair, wish)
 }
 
@@ -245,7 +174,7 @@ async fn an_alarm_during_the_canary_quarantines_the_digest_and_names_the_alarm()
     08:01:20  failed     ix:2 did not go through: CloudWatch alarm ix-errors is in ALARM (gate: ECS alarms)
     08:01:20  rollback   ix -> ix:1, the last that completed; ECS does it by itself
     08:01:25  rollback   ix runs ix:1 again, 2 of 2 running, after 5 s
-    08:01:25  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+    08:01:25  report     ix set off an alarm of its deployment with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
                 likely cause   CloudWatch alarm ix-errors is in ALARM
                 what changed   image "app:1" -> "app:2"
@@ -304,7 +233,7 @@ async fn a_function_that_says_no_half_way_is_named_as_the_cause() {
     08:02:45  progress   ix 2 of 2 new tasks healthy
     08:02:50  update     ix in place: deploymentConfiguration set, no deployment
     08:02:50  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
-    08:02:50  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+    08:02:50  report     ix did not get past a lifecycle hook with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
                 likely cause   lifecycle hook smoke failed
                 what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{hookTargetArn: "arn:aws:lambda:eu-west-1:1234…
@@ -366,7 +295,7 @@ async fn an_aborted_deployment_is_quarantined_as_stopped_by_hand() {
     08:01:25  progress   ix 2 of 2 new tasks healthy
     08:01:30  update     ix in place: deploymentConfiguration set, no deployment
     08:01:30  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
-    08:01:30  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+    08:01:30  report     ix was stopped by hand on its way to main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
                 likely cause   stopped by hand
                 what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{lifecycleStages: ["POST_SCALE_UP"], targetTyp…
@@ -393,7 +322,7 @@ async fn a_pause_that_nobody_answers_is_a_failure_of_its_own() {
     08:31:00  progress   ix 2 of 2 new tasks healthy
     08:31:05  update     ix in place: deploymentConfiguration set, no deployment
     08:31:05  rollback   ix runs ix:1 again, 2 of 2 running, after 10 s
-    08:31:05  report     ix did not come up with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
+    08:31:05  report     ix did not get past a lifecycle hook with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.
 
                 likely cause   nobody answered the pause until 08:30
                 what changed   image "app:1" -> "app:2", lifecycleHooks (absent) -> [{lifecycleStages: ["POST_SCALE_UP"], targetTyp…
@@ -403,4 +332,28 @@ async fn a_pause_that_nobody_answers_is_a_failure_of_its_own() {
     08:31:05  held       ix@3e9b… until Git changes it; failed on 2027-01-15 08:30: nobody answered the pause until 08:30
     "#);
     assert_eq!(world.runs("ix").await, "ix:1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_never_ends_is_too_late_and_nothing_that_did_not_come_up() {
+    let hooked = "strategy: BLUE_GREEN
+        bakeTimeInMinutes: 0
+        lifecycleHooks: [{hookTargetArn: 'arn:aws:lambda:eu-west-1:123456789012:function:smoke', \
+        roleArn: 'arn:aws:iam::123456789012:role/hooks', lifecycleStages: [POST_SCALE_UP]}]";
+    let (world, pair, wish) = next(hooked, "app:2").await;
+    world.simulator.with_world(|account| {
+        let function = "arn:aws:lambda:eu-west-1:123456789012:function:smoke";
+        let answers = VecDeque::from([HookAnswer::InProgress; 20]);
+        account.ecs.functions.insert(function.to_owned(), answers);
+    });
+    world.settle(&wish).await;
+    let told = world.told();
+    for line in [
+        "ix:2 did not go through: it took too long: lifecycle hook smoke runs at POST_SCALE_UP (gate: deadline)",
+        "ix was not deployed in time with main@4c1f9e2. It runs ix:1 again, 2 of 2 healthy.",
+        "still at POST_SCALE_UP after 2 m",
+    ] {
+        assert!(told.contains(line), "no {line:?} in\n{told}");
+    }
+    assert_eq!((pair.weights(&world), world.runs("ix").await), ((100, 0), "ix:1".to_owned()));
 }

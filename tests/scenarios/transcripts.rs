@@ -101,7 +101,7 @@ async fn a_roll_back_reads_like_this() {
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:crash"  service-0.yaml:12 · asked for in 4c1f9e2
         digest 1401… failed on 2027-01-15 08:00 (container app exited 1 soon after start; this commit changed image "app:1" -> "app:crash")
-        to try again: commit a change, or `reconciler retry`
+        to try again: commit a change, or `reconciler retry api`
 
     1 held.
     "#);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reconciler::model::Gate;
 use simulator::faults::Fault;
 
 use super::story::{hook, with_hooks};
@@ -73,6 +74,28 @@ async fn an_update_that_takes_effect_late_undoes_no_newer_one() {
         let deployed =
             world.ecs("ListServiceDeployments", serde_json::json!({"cluster": "jobs", "service": "api"}));
         assert_eq!(deployed.await["serviceDeployments"].as_array().unwrap().len(), 3, "{late} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_waits_for_an_update_that_may_come_late_and_start_tasks_again() {
+    for late in LATE {
+        let mut world = World::new().await;
+        world.environment = "sync: {prune: true}".to_owned();
+        let operator = world.operator().await;
+        let first = world.commit(&[service("keeper", "app:1"), service("api", "app:1")]);
+        world.settle_with(&operator, &first).await;
+        let second = world.commit(&[service("keeper", "app:1"), service("api", "app:2")]);
+        world.delay("UpdateService");
+        world.run_for(&operator, &second, seconds(9)).await;
+        let without = world.commit(&[service("keeper", "app:1")]);
+        world.run_for(&operator, &without, seconds(late)).await;
+        assert_eq!(world.service("api").await["desiredCount"], 2, "{late} s: {}", world.told());
+        world.arrive("UpdateService").await;
+        world.simulator.clear_fault();
+        world.settle_with(&operator, &without).await;
+        assert_eq!(world.service("api").await["status"], "INACTIVE", "{late} s: {}", world.told());
+        assert_eq!(world.told().matches("-> 0 tasks").count(), 1, "{late} s: {}", world.told());
     }
 }
 
@@ -156,4 +179,29 @@ async fn after_a_crash_what_was_intended_counts_as_never_answered() {
             world.ecs("ListServiceDeployments", serde_json::json!({"cluster": "jobs", "service": "api"}));
         assert_eq!(deployed.await["serviceDeployments"].as_array().unwrap().len(), 3, "{late} s");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ecs_took_back_before_anybody_looked_is_not_tried_again() {
+    let mut world = World::new().await;
+    let good = world.commit(&[service("api", "app:1")]);
+    world.settle(&good).await;
+    let bad = world.commit(&[service("api", "app:crash")]);
+    let mut struck = false;
+    world.simulator.set_fault(Box::new(move |site| {
+        match site.operation == "UpdateService" && !std::mem::replace(&mut struck, true) {
+            true => Fault::NeverAnswer,
+            false => Fault::None,
+        }
+    }));
+    // It dies while it waits for the answer, and ECS's circuit breaker is done when the next one starts.
+    world.run_for(&world.operator().await, &bad, seconds(3)).await;
+    tokio::time::sleep(seconds(240)).await;
+    assert_eq!(world.runs("api").await, "api:1");
+    world.settle(&bad).await;
+    let deployed =
+        world.ecs("ListServiceDeployments", serde_json::json!({"cluster": "jobs", "service": "api"})).await;
+    assert_eq!(deployed["serviceDeployments"].as_array().unwrap().len(), 2, "{}", world.told());
+    let quarantine = world.record("api").quarantine.unwrap();
+    assert_eq!(quarantine.failure.gate, Gate::EcsCircuitBreaker);
 }

@@ -37,7 +37,7 @@ async fn a_change_waits_for_its_window_and_goes_out_when_it_opens() {
     ! api           held: outside its window, opens 10:00 Europe/Paris
         taskDefinition.containerDefinitions[app]
           image  "app:1" -> "app:2"  service-0.yaml:12 · changed between 4c1f9e1 and 4c1f9e2
-        to do it now: `reconciler sync`
+        to do it now: `reconciler sync api`
 
     1 held.
     "#);
@@ -49,7 +49,7 @@ async fn a_change_waits_for_its_window_and_goes_out_when_it_opens() {
     world.run_for(&operator, &wish, 20 * MINUTE).await;
     assert_eq!(world.runs("api").await, "api:2", "{}", world.told());
     insta::assert_snapshot!(world.told_since("outside"), @r#"
-    08:00:20  held       api@7340… outside its window, opens 10:00 Europe/Paris; to do it now: `reconciler sync`
+    08:00:20  held       api@7340… outside its window, opens 10:00 Europe/Paris; to do it now: `reconciler sync api`
     09:00:00  plan       api: new revision (app image "app:1" -> "app:2")
     09:00:00  register   api:2
     09:00:00  update     api -> api:2 · deployment ecs-svc/2561…
@@ -81,7 +81,7 @@ async fn a_sync_that_a_person_asks_for_waits_for_no_window() {
     08:01:25  progress   api 0 of 2 new tasks healthy
     08:01:30  progress   api 2 of 2 new tasks healthy
     08:01:40  settled    api runs api:2, 2 of 2 running, after 20 s
-    08:06:20  held       api@170d… outside its window, opens 10:00 Europe/Paris; to do it now: `reconciler sync`
+    08:06:20  held       api@170d… outside its window, opens 10:00 Europe/Paris; to do it now: `reconciler sync api`
     "#);
 }
 

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::{ledger_path_of, reader_of};
+use super::{connect, ledger_path_of, reader_of};
 use crate::config::{Account, LedgerPlace, Source};
-use crate::ledger::LedgerView;
+use crate::ledger::{LedgerView, Place};
 use crate::model::{
-    Environment, EnvironmentSync, Live, LiveService, Part, ServiceKey, ServiceRecord, Timestamp, Workload,
+    Environment, EnvironmentSync, Holder, Live, LiveService, Part, ServiceKey, ServiceRecord, Timestamp,
+    Workload,
 };
 use crate::observe::{Departing, Observer, Owner};
 
@@ -18,13 +19,42 @@ pub struct Remembered {
     /// Only where it is, and what it is called.
     pub environment: Environment,
     pub records: BTreeMap<ServiceKey, ServiceRecord>,
+    /// Who holds it; `None` for a file.
+    pub holder: Option<Holder>,
 }
 
 /// Reads the ledger of the environment, or the only one that is there. `None`: there is none.
-pub fn remembered(source: &Source, account: &Account) -> anyhow::Result<Option<Remembered>> {
-    if let LedgerPlace::Table(table) = &account.ledger {
-        bail!("it is in table `{table}`, and in which region that is, Git's Environment says");
+pub async fn remembered(
+    source: &Source,
+    account: &Account,
+    region: Option<&str>,
+) -> anyhow::Result<Option<Remembered>> {
+    match &account.ledger {
+        LedgerPlace::File => on_disk(source, account),
+        LedgerPlace::Table(table) => in_table(table, source, account, region).await,
     }
+}
+
+async fn in_table(
+    table: &str,
+    source: &Source,
+    account: &Account,
+    region: Option<&str>,
+) -> anyhow::Result<Option<Remembered>> {
+    let (Some(name), Some(region)) = (&source.environment, region) else {
+        bail!(
+            "it is in table `{table}`, and Git can't say of which environment and region\n  \
+             `--environment` and `--region` do"
+        );
+    };
+    let installation = account.installation.clone();
+    let place = Place { installation, account: None, region: region.to_owned(), cluster: String::new() };
+    let (aws, _) = connect(account, &environment(name, place)).await?;
+    let found = LedgerView::query_anywhere(&aws.table_reader(table), &account.installation, name).await?;
+    Ok(found.map(|(place, view)| remember(name, place, view)))
+}
+
+fn on_disk(source: &Source, account: &Account) -> anyhow::Result<Option<Remembered>> {
     let names = match &source.environment {
         Some(name) => vec![name.clone()],
         None => names(account),
@@ -39,16 +69,25 @@ pub fn remembered(source: &Source, account: &Account) -> anyhow::Result<Option<R
     if place.installation != account.installation {
         bail!("`{}` is the ledger of {place}", path.display());
     }
-    let environment = Environment {
-        name: name.clone(),
+    Ok(Some(remember(name, place, view)))
+}
+
+fn remember(name: &str, place: Place, view: LedgerView) -> Remembered {
+    let holder = view.holder().cloned();
+    Remembered { environment: environment(name, place), records: view.into_records(), holder }
+}
+
+/// What a ledger knows of its environment.
+fn environment(name: &str, place: Place) -> Environment {
+    Environment {
+        name: name.to_owned(),
         account: place.account,
         region: place.region,
         cluster: place.cluster,
         variables: BTreeMap::new(),
         looked_up: Vec::new(),
         sync: EnvironmentSync::default(),
-    };
-    Ok(Some(Remembered { environment, records: view.records().clone() }))
+    }
 }
 
 /// The environments that the state folder has ledgers of.

@@ -86,6 +86,15 @@ impl<'a> Facts<'a> {
         held(self.decision)
     }
 
+    /// What Git asks for is what runs, and was found to be no good: there was nothing to go back to, or nobody
+    /// wants that.
+    fn rejected(&self) -> Option<&'a Quarantine> {
+        let runs_it = matches!(self.decision, Decision::Unchanged) && self.record.rollout.is_none();
+        let primary = self.ecs?.primary();
+        let completed = primary.is_some_and(|primary| primary.rollout_state() == Some("COMPLETED"));
+        self.quarantine.filter(|it| runs_it && (!completed || it.failure.gate.judges_what_completed()))
+    }
+
     /// Why the live side is not known, if it is not.
     fn unreadable(&self) -> Option<String> {
         match self.live.map(|live| &live.service) {
@@ -138,7 +147,7 @@ impl<'a> Facts<'a> {
         match self.decision {
             Decision::Held { reason: Held::DriftTolerated, .. } => {}
             Decision::Held { reason, .. } => {
-                let text = HeldText::of(reason);
+                let text = HeldText::of(self.planned.workload, &self.planned.service, reason);
                 let unknown = matches!(reason, Held::Unreadable { .. });
                 let truth = if unknown { Truth::Unknown } else { Truth::False };
                 return condition(kind, truth, text.reason, text.headline);
@@ -147,6 +156,9 @@ impl<'a> Facts<'a> {
                 return condition(kind, Truth::False, "Differs", what_plan_does(self.planned, steps));
             }
             Decision::Unchanged => {}
+        }
+        if let Some(quarantine) = self.rejected() {
+            return condition(kind, Truth::False, "Quarantined", quarantine_headline(quarantine));
         }
         if self.rolling_out() {
             return condition(kind, Truth::False, "RollingOut", "its deployment has not completed");
@@ -184,7 +196,7 @@ impl<'a> Facts<'a> {
                 | Held::Unanswered { .. }
                 | Held::OutsideWindow { .. }
                 | Held::WaitsFor { .. } => {
-                    let text = HeldText::of(reason);
+                    let text = HeldText::of(self.planned.workload, &self.planned.service, reason);
                     (text.reason, text.headline)
                 }
                 Held::Unreadable { .. }
@@ -197,8 +209,11 @@ impl<'a> Facts<'a> {
                 | Held::DriftTolerated
                 | Held::NeedsReplacement { .. }
                 | Held::RefusedByEcs { .. }
+                | Held::AlarmsMissing { .. }
                 | Held::NotPruned(_) => return None,
             },
+            // ECS goes on trying for ever; nobody here does.
+            (None, Decision::Unchanged) if self.rejected().is_some() => return None,
             (None, Decision::Unchanged) if self.rolling_out() => {
                 ("RollingOut", "its deployment has not completed".to_owned())
             }
@@ -208,6 +223,10 @@ impl<'a> Facts<'a> {
     }
 
     fn stalled(&self) -> Option<Condition> {
+        if let Some(quarantine) = self.rejected() {
+            let held = Held::Quarantined(Box::new(quarantine.clone()));
+            return Some(waiting_for_a_person(ConditionKind::Stalled, self.planned, &held));
+        }
         let held = self.held()?;
         let stalls = match held {
             Held::Unreadable { .. }
@@ -216,6 +235,7 @@ impl<'a> Facts<'a> {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
@@ -229,7 +249,7 @@ impl<'a> Facts<'a> {
             | Held::Unanswered { .. }
             | Held::WaitsFor { .. } => false,
         };
-        stalls.then(|| waiting_for_a_person(ConditionKind::Stalled, held))
+        stalls.then(|| waiting_for_a_person(ConditionKind::Stalled, self.planned, held))
     }
 
     fn rolled_back(&self) -> Option<Condition> {
@@ -257,7 +277,7 @@ impl<'a> Facts<'a> {
 
     pub(super) fn suspended(&self) -> Option<Condition> {
         let held = self.held().filter(|held| matches!(held, Held::Suspended { .. }))?;
-        Some(waiting_for_a_person(ConditionKind::Suspended, held))
+        Some(waiting_for_a_person(ConditionKind::Suspended, self.planned, held))
     }
 }
 
@@ -302,11 +322,11 @@ pub(super) fn drifted(planned: &ServicePlan, unreadable: Option<String>) -> Cond
 }
 
 /// What a person has to do for something that has no deployments, if anything.
-pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
-    let reason = held(decision)?;
+pub(super) fn stalled_or_suspended(planned: &ServicePlan) -> Option<Condition> {
+    let reason = held(&planned.decision)?;
     match reason {
         Held::Suspended { .. } | Held::GroupSuspended { .. } => {
-            Some(waiting_for_a_person(ConditionKind::Suspended, reason))
+            Some(waiting_for_a_person(ConditionKind::Suspended, planned, reason))
         }
         Held::Unreadable { .. }
         | Held::NotOwned { .. }
@@ -314,8 +334,9 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
         | Held::KindChanged { .. }
         | Held::NeedsReplacement { .. }
         | Held::RefusedByEcs { .. }
+        | Held::AlarmsMissing { .. }
         | Held::NotPruned(_)
-        | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, reason)),
+        | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, planned, reason)),
         Held::RolloutInFlight { .. }
         | Held::ScaleIn { .. }
         | Held::HookRunning { .. }
@@ -327,8 +348,8 @@ pub(super) fn stalled_or_suspended(decision: &Decision) -> Option<Condition> {
     }
 }
 
-fn waiting_for_a_person(kind: ConditionKind, held: &Held) -> Condition {
-    let text = HeldText::of(held);
+fn waiting_for_a_person(kind: ConditionKind, planned: &ServicePlan, held: &Held) -> Condition {
+    let text = HeldText::of(planned.workload, &planned.service, held);
     let parts = std::iter::once(&text.headline).chain(&text.details).chain([&text.way_out]);
     let message = parts.map(String::as_str).collect::<Vec<_>>().join("; ");
     condition(kind, Truth::True, text.reason, message)

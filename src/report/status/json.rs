@@ -110,6 +110,10 @@ fn quarantine_json(service: &ServiceKey, quarantine: &Quarantine) -> Json {
         "gate": failure.gate,
         "likelyCause": failure.likely_cause,
         "transient": failure.transient,
+        "by": quarantine.by,
+        "again": quarantine.again.as_ref().map(|again| json!({
+            "at": again.at.to_string(), "attempt": again.attempt, "of": again.of, "by": again.by,
+        })),
         "figures": failure.figures,
         "changes": failure.changes.iter().map(|change| json!({
             "path": change.path, "change": change.change, "file": change.file,

@@ -33,7 +33,7 @@ pub(super) fn service_status(
             Some(waits)
         }
         (Stage::Held, Some(held)) => {
-            let text = HeldText::of(held);
+            let text = HeldText::of(planned.workload, &planned.service, held);
             let message = format!("{message}; {}", text.way_out);
             Some(condition(ConditionKind::Stalled, Truth::True, text.reason, message))
         }

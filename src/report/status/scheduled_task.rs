@@ -26,7 +26,7 @@ pub(super) fn scheduled_task_status(
         Some(healthy),
         Some(drifted(planned, unreadable)),
         reconciling(planned),
-        stalled_or_suspended(&planned.decision),
+        stalled_or_suspended(planned),
     ];
     let quarantine = record.quarantine.as_ref().filter(|quarantine| quarantine.digest == planned.digest);
     ServiceStatus {
@@ -71,7 +71,7 @@ fn ready(planned: &ServicePlan, healthy: &Condition) -> Condition {
             condition(kind, healthy.truth, "Settled", "its schedule is the one that Git wants")
         }
         Decision::Held { reason, .. } => {
-            let text = HeldText::of(reason);
+            let text = HeldText::of(planned.workload, &planned.service, reason);
             let unknown = matches!(reason, Held::Unreadable { .. });
             let truth = if unknown { Truth::Unknown } else { Truth::False };
             condition(kind, truth, text.reason, text.headline)
@@ -89,7 +89,7 @@ fn reconciling(planned: &ServicePlan) -> Option<Condition> {
             Some(condition(kind, Truth::True, "Differs", what_plan_does(planned, steps)))
         }
         Decision::Held { reason: reason @ Held::WaitsFor { .. }, .. } => {
-            let text = HeldText::of(reason);
+            let text = HeldText::of(planned.workload, &planned.service, reason);
             Some(condition(kind, Truth::True, text.reason, text.headline))
         }
         Decision::Held { .. } | Decision::Unchanged => None,

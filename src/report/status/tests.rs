@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
-use crate::model::{Applied, Deleted, EcsService, HookStage, Json, LiveService, OpenHook, Part, Request};
+use crate::model::{
+    Again, Applied, Deleted, EcsService, HookStage, Json, LiveService, OpenHook, Part, Request,
+};
 use crate::plan::{Decision, Held, PruneGuard};
 use crate::report::Colour;
 use crate::report::example;
@@ -81,7 +83,7 @@ fn what_needs_attention_comes_first() {
                                  next         commit a change of report-cron, or `reconciler retry report-cron`
       Reconciling  job-search    new service, starts a deployment
       Reconciling  job-worker    runs :41 (3/3); new revision, starts a deployment
-      Suspended    job-api       runs :7 (3/3); suspended, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
+      Suspended    job-api       runs :7 (3/3); suspended, "incident 4711"; to go on: `reconciler resume job-api`, or remove the tag `reconciler/suspended` from the service
       Ready        job-migrate   runs :1 (1/1)
     "#);
 }
@@ -376,7 +378,7 @@ fn without_git_the_ledger_and_aws_are_told_and_nothing_is_called_ready() {
                                  ECS says     (service job-worker) deployment ecs-svc/3081 deployment failed: tasks failed to start.
                                  gate         ECS circuit breaker, 2026-11-20 21:05
                                  next         commit a change of job-worker, or `reconciler retry job-worker`
-      Suspended    job-api       runs :41 (3/3); suspended, "incident 4711"; to go on: `reconciler resume`, or remove the tag `reconciler/suspended` from the service
+      Suspended    job-api       runs :41 (3/3); suspended, "incident 4711"; to go on: `reconciler resume job-api`, or remove the tag `reconciler/suspended` from the service
       Unknown      digest        what was applied last is from 4c1f9e2
       Unknown      job-search    access denied for ecs:DescribeServices; what was applied last is from 4c1f9e2
       Unknown      report-cron   runs :41 (3/3); what was applied last is from 4c1f9e2
@@ -393,10 +395,34 @@ fn without_git_the_ledger_and_aws_are_told_and_nothing_is_called_ready() {
     assert_eq!(json["services"][0]["digest"], Json::Null);
 }
 
+/// Taken back by Ada, and tried again as Bob asks.
+fn with_another_try() -> Status {
+    let again = Again { at: example::READ_AT, attempt: 2, of: Some(5), by: Some("bob".to_owned()) };
+    let mut status = status_of(|_, _| ());
+    let held = status.services.iter_mut().find_map(|service| service.quarantine.as_mut()).unwrap();
+    (held.by, held.again) = (Some("ada".to_owned()), Some(again));
+    status
+}
+
+#[test]
+fn a_quarantine_tells_who_took_it_back_and_when_it_is_tried_again() {
+    let quarantine = |status: &Status| {
+        let json = status_json(status);
+        let all = json["services"].as_array().unwrap();
+        all.iter().find(|service| !service["quarantine"].is_null()).unwrap()["quarantine"].clone()
+    };
+    let told = quarantine(&with_another_try());
+    assert_eq!(told["by"], "ada");
+    let at = example::READ_AT.to_string();
+    assert_eq!(told["again"], json!({"at": at, "attempt": 2, "of": 5, "by": "bob"}));
+    let told = quarantine(&status_of(|_, _| ()));
+    assert_eq!((&told["by"], &told["again"]), (&Json::Null, &Json::Null));
+}
+
 #[test]
 fn every_member_is_documented() {
     let document = include_str!("../../../docs/status.md");
-    let mut status = status_of(|_, _| ());
+    let mut status = with_another_try();
     status.services[0].overriding = Some(overriding("min=9 max=8 until=2026-11-21T12:00:00Z"));
     let mut open = vec![status_json(&status), status_json(&with_a_hook())];
     while let Some(value) = open.pop() {

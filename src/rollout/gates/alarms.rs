@@ -23,7 +23,10 @@ pub(super) fn judge(case: &Case<'_>, gate: &AlarmsGate) -> Opinion {
 /// What speaks against the deployment, if an alarm does. One that was in ALARM before it is old news, unless the
 /// gate is strict; INSUFFICIENT_DATA says nothing.
 pub(super) fn fired(gate: &AlarmsGate, live: &LiveService, began: Timestamp) -> Option<String> {
-    let red = red(gate, live).filter(|(_, alarm)| gate.strict || alarm.since >= began);
+    let red = red(gate, live).filter(|(_, alarm)| {
+        let strict = gate.strict && !planted!("old-alarm-never-counts");
+        strict || alarm.since >= began || planted!("old-alarm-counts")
+    });
     let told = red.map(|(name, alarm)| {
         let when = match alarm.since >= began {
             true => format!("{} s after the deployment began", alarm.since.since(began).as_secs()),

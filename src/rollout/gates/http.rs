@@ -12,11 +12,16 @@ pub(super) fn judge(case: &Case<'_>, place: usize, gate: &HttpGate) -> Opinion {
         let sentence = format!("GET {}: {why}, {times} of {} failures", gate.url, gate.failures);
         return case.wait_or_fail(sentence);
     }
-    let newest = case.live.gates.checks.get(&place).filter(|check| check.at >= case.completed_at);
+    let newest = case
+        .live
+        .gates
+        .checks
+        .get(&place)
+        .filter(|check| check.at >= case.completed_at || planted!("yesterdays-answer-counts"));
     if newest.is_none_or(|check| wrong_with(check, gate).is_some()) {
         return case.wait_or_fail(format!("GET {} was not asked yet", gate.url));
     }
-    let end = case.completed_at.plus(gate.lasts.max(case.bake_time()));
+    let end = case.counted_from().plus(gate.lasts.max(case.bake_time()));
     match case.now >= end {
         true => Opinion::Pass,
         false => Opinion::Wait {
@@ -37,7 +42,11 @@ pub(super) fn remember(case: &Case<'_>, place: usize, gate: &GatePolicy) -> Opti
     }
     let why = wrong_with(check, gate)?;
     let times = match &known {
-        Some(GateNote::Failing { last, .. }) if check.at <= *last => return known,
+        Some(GateNote::Failing { last, .. })
+            if check.at <= *last && !planted!("one-failure-counts-at-each-look") =>
+        {
+            return known;
+        }
         Some(GateNote::Failing { times, .. }) => times.saturating_add(1),
         Some(GateNote::Health { .. }) | None => 1,
     };

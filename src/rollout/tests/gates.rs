@@ -45,6 +45,8 @@ impl Watch {
 
     /// One look: `pass`, `wait: …` or `fail: …`.
     fn look(&mut self, live: &LiveService, second: i64) -> String {
+        // Somebody looks all the time.
+        self.rollout.watched.looked_at = Some(at(second - 5));
         let watched = watch(&self.rollout, &self.policy, live, at(second));
         if watched != self.rollout.watched {
             self.writes += 1;
@@ -298,6 +300,14 @@ fn a_url_has_to_answer_as_it_should_until_the_end() {
 }
 
 #[test]
+fn an_answer_of_before_completion_says_nothing() {
+    let mut watch = Watch::of(vec![GatePolicy::Http(http())]);
+    let early = "wait: GET https://api.example.com/health was not asked yet";
+    assert_eq!(watch.look(&fine(DONE - 5), DONE + 60), early);
+    assert_eq!(watch.look(&fine(DONE + 65), DONE + 65), "pass");
+}
+
+#[test]
 fn so_many_failures_in_a_row_are_a_failure_and_one_success_forgets_them() {
     let mut watch = Watch::of(vec![GatePolicy::Http(http())]);
     let down = |second| with_check(second, 20, Ok((503, "")));
@@ -418,4 +428,41 @@ fn completion_is_told_by_ecs_and_kept() {
     let mut unsure = Watch::of(bakes());
     unsure.look(&forgetful, DONE + 210);
     assert_eq!(unsure.rollout.watched.completed_at, Some(Timestamp((DONE + 210) * 1000)));
+}
+
+#[test]
+fn time_that_nobody_watched_does_not_count_and_a_short_restart_does_not_matter() {
+    let gates = vec![GatePolicy::Http(http()), GatePolicy::BakeTime(seconds(300))];
+    let policy = policy(gates);
+    let mut rollout = rollout();
+    let mut look = |second: i64| {
+        let live = fine(DONE + second);
+        rollout.watched = watch(&rollout, &policy, &live, at(DONE + second));
+        match judge_gates(&rollout, &policy, &live, at(DONE + second)) {
+            GatesVerdict::Passed => "pass".to_owned(),
+            GatesVerdict::Waiting { sentence, .. } => sentence.rsplit_once(' ').unwrap().1.to_owned(),
+            GatesVerdict::Failed(failure) => panic!("{failure:?}"),
+        }
+    };
+    let undisturbed = Timestamp(at(DONE).0 + 300_000).time_of_day();
+    assert!([5, 30, 55, 80].into_iter().all(|second| look(second) == undisturbed));
+    assert_eq!(look(120), undisturbed, "a restart of half a minute");
+    // Away from 120 to 420: the end would have come at 300.
+    let put_off = Timestamp(at(DONE).0 + 600_000).time_of_day();
+    assert_eq!(look(420), put_off);
+    for second in (430..590).step_by(10) {
+        assert_eq!(look(second), put_off);
+    }
+    assert_eq!(look(600), "pass");
+}
+
+#[test]
+fn a_deployment_that_completed_while_nobody_looked_bakes_from_the_first_look_on() {
+    let mut rollout = rollout();
+    let policy = policy(bakes());
+    rollout.watched = watch(&rollout, &policy, &completed(), at(DONE + 900));
+    let verdict = judge_gates(&rollout, &policy, &completed(), at(DONE + 900));
+    let GatesVerdict::Waiting { sentence, .. } = verdict else { panic!("{verdict:?}") };
+    let end = at(DONE + 900 + 300).time_of_day();
+    assert!(sentence.ends_with(&format!("bakes until {end}")), "{sentence}");
 }
