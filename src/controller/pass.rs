@@ -421,9 +421,10 @@ impl Engine {
             return Next::Watch(WATCH_EVERY);
         }
         match reason {
-            Held::RolloutInFlight { .. } | Held::Draining | Held::HookRunning { .. } => {
-                Next::Watch(WATCH_EVERY)
-            }
+            Held::RolloutInFlight { .. }
+            | Held::ScaleIn { .. }
+            | Held::Draining
+            | Held::HookRunning { .. } => Next::Watch(WATCH_EVERY),
             Held::Unanswered { .. } => Next::Watch(WATCH_UNANSWERED_EVERY),
             Held::WaitsFor { service, .. } => Next::Waits(service.clone()),
             // Told, and left as Git's author wants it: nobody has to wait for that.

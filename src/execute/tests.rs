@@ -356,6 +356,7 @@ async fn scaling_calls_name_their_service() {
         Action::RegisterScalableTarget {
             of_git: (2, 10),
             body: json!({"MinCapacity": 2, "MaxCapacity": 10}),
+            at_once: None,
         },
         Action::PutScalingPolicy { body: json!({"PolicyName": "cpu"}) },
         Action::DeleteScheduledAction { name: "night".to_owned() },

@@ -16,7 +16,8 @@ use crate::shape::api::{Api, Shape, Type};
 use crate::shape::layout::{DRIFT, ON_FAILURE, WHEN_MOVED, WHEN_ROTATED};
 
 pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
-pub const SYNC_FIELDS: [&str; 6] = ["drift", "prune", "replace", "ignore", "windows", "secrets"];
+pub const SYNC_FIELDS: [&str; 7] =
+    ["drift", "prune", "pruneForeignScaling", "replace", "ignore", "windows", "secrets"];
 pub const ENVIRONMENT_SYNC_FIELDS: [&str; 4] = ["prune", "pruneMaxPercent", "keepRevisions", "windows"];
 pub const IMAGES_FIELDS: [&str; 3] = ["whenMoved", "writeBack", "blockSeverity"];
 /// ECS has no more revisions of one family.
@@ -88,6 +89,7 @@ pub fn sync(
         diagnostics.push(diagnostic.label("leave it out").note(note));
     }
     policy.prune = fields.scalar("prune", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
+    policy.prune_foreign_scaling = prune_foreign_scaling(&fields, policy.prune, sections, diagnostics);
     let replace = fields.scalar("replace", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
     policy.replace = replace == Some(true);
     if policy.replace
@@ -117,6 +119,28 @@ pub fn sync(
         }
     }
     policy
+}
+
+/// Says nothing alone: what others put goes only where our own would.
+fn prune_foreign_scaling(
+    fields: &Fields<'_>,
+    prune: Option<bool>,
+    sections: &[&str],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> bool {
+    let name = "pruneForeignScaling";
+    let word = fields.scalar(name, &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
+    let (Some(true), Some((_, node))) = (word, fields.get(name)) else { return false };
+    if !sections.contains(&"scaling") {
+        let title = "there is no scaling in a scheduled task";
+        diagnostics.push(Diagnostic::at(node.span, title).label("leave it out"));
+    } else if prune == Some(false) {
+        let title = format!("`{name}` says nothing while `prune` is false");
+        let label = "what others put goes only where our own would";
+        let note = "write `prune: true`, or leave this out";
+        diagnostics.push(Diagnostic::at(node.span, title).label(label).note(note));
+    }
+    true
 }
 
 /// Reads a `timeout`, of a rollout or of a hook.

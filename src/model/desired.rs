@@ -163,6 +163,8 @@ pub struct SyncPolicy {
     pub drift: Drift,
     /// Whether what left Git goes; `None`: as the environment says.
     pub prune: Option<bool>,
+    /// Whether, where what left Git goes, so do scaling policies and scheduled actions of others.
+    pub prune_foreign_scaling: bool,
     /// Whether a service that ECS can't change may be deleted and made anew.
     pub replace: bool,
     /// JSON pointers from `spec`; the diff and the write both leave these fields alone.

@@ -370,7 +370,7 @@ fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) 
             lookups::tell(applied, look.environment, &look.desired.origins, &look.revision.id, difference);
         }
         images::tell(look.desired, difference);
-        if difference.cause != Cause::LeftGit || difference.desired.is_some() {
+        if !matches!(difference.cause, Cause::LeftGit | Cause::Foreign) || difference.desired.is_some() {
             difference.origin = origin(&look.desired.origins, &difference.path);
         }
     }

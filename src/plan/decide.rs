@@ -5,7 +5,7 @@ use super::tolerance::of_existing;
 use super::unanswered::held_by_unanswered;
 use super::{
     Consequence, Decision, Difference, Extent, Gateway, Held, Hooks, Quiet, Replacement, ServicePlan, again,
-    gateway, hooks, images, overriding, replacing, values,
+    gateway, hooks, images, overriding, replacing, scale_in, values,
 };
 use crate::model::{
     Deployment, DesiredService, Digest, EcsService, Environment, KeptDrift, LiveScaling, LiveService,
@@ -115,8 +115,15 @@ fn decide(look: Look<'_>) -> Decided {
     // An override begins and ends when it says so, whatever else has to wait.
     let (reason, extent) = match (suspended, deferred) {
         (Some(reason), _) => (Some(reason), Extent::Whole),
-        (None, Some(_)) if overriding::leave_only_its_own(&mut change) => (None, Extent::Override),
-        (None, deferred) => (deferred, Extent::Whole),
+        (None, Some(deferred)) if overriding::leave_only_its_own(&mut change) => {
+            match scale_in::wait(look, &mut change) {
+                Some(_) => (Some(deferred), Extent::Whole),
+                None => (None, Extent::Override),
+            }
+        }
+        (None, Some(deferred)) => (Some(deferred), Extent::Whole),
+        (None, None) if replaces.is_some() => (None, Extent::Whole),
+        (None, None) => (scale_in::wait(look, &mut change), Extent::Whole),
     };
     let Change { differences, quiet, steps, kept_drift } = change;
     let decision = match reason {
@@ -289,7 +296,7 @@ fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
 
 /// Our own deployment that failed and was left where it is: without a circuit breaker ECS goes on
 /// trying for ever, and what fixes it must not wait for that.
-fn is_rejected(look: Look<'_>, moving: Deployment<'_>) -> bool {
+pub(super) fn is_rejected(look: Look<'_>, moving: Deployment<'_>) -> bool {
     let quarantine = look.record.and_then(|record| record.quarantine.as_ref());
     quarantine.is_some_and(|quarantine| {
         (quarantine.digest != look.desired.digest || quarantine.is_released(look.now))

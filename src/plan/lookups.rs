@@ -20,6 +20,7 @@ pub(super) fn tell(
         | Cause::Overridden(_)
         | Cause::OverrideEnded(_)
         | Cause::LeftGit
+        | Cause::Foreign
         | Cause::NewVersion(_) => return,
     }
     let changed = environment.looked_up.iter().filter_map(|now| Some((now, before(now, applied)?)));

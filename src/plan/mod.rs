@@ -2,6 +2,7 @@
 
 mod action;
 mod again;
+mod at_once;
 mod body;
 mod by_hand;
 mod change;
@@ -25,6 +26,7 @@ mod once;
 mod overriding;
 mod replacing;
 mod scale;
+mod scale_in;
 mod scheduled_task;
 mod task_definition;
 #[cfg(test)]
@@ -43,6 +45,7 @@ use std::collections::BTreeMap;
 
 pub use action::{Action, RevisionSource, Step};
 pub use again::may_be_under_way;
+pub use at_once::AtOnce;
 pub use by_hand::{
     ByHand, Overrides, container_for, names_of_essential, register_by_hand, run_of_schedule, run_of_service,
     started_by, token_by_hand, unknown_override,

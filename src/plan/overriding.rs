@@ -112,6 +112,7 @@ pub(super) fn is_cause(cause: &Cause) -> bool {
         | Cause::BehindOurBack
         | Cause::GitAndBehindOurBack
         | Cause::LeftGit
+        | Cause::Foreign
         | Cause::NewVersion(_) => false,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Action, MissingValue, Opening, Replacement, RevisionSource, Step};
+use super::{Action, AtOnce, MissingValue, Opening, Replacement, RevisionSource, Step};
 use crate::model::{
     Digest, FieldPath, GatePolicy, HookStage, ImageTrouble, Json, KeptDrift, LookedUp, Moved, Origin,
     Quarantine, Request, Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp,
@@ -152,6 +152,8 @@ pub enum Held {
     Unreadable { what: String, why: String },
     /// A deployment is still going on: ours, or somebody else's.
     RolloutInFlight { deployment: String, task_definition: TaskDefinitionArn },
+    /// It would stop tasks while a deployment is going on.
+    ScaleIn { at_once: AtOnce, deployment: String },
     /// A hook of it is under way.
     HookRunning {
         /// `migrate (1 of 2)`
@@ -220,6 +222,7 @@ impl Held {
             | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::RolloutInFlight { .. }
+            | Held::ScaleIn { .. }
             | Held::HookRunning { .. }
             | Held::Draining
             | Held::DriftTolerated
@@ -376,6 +379,8 @@ pub enum Cause {
     OverrideEnded(ScalingOverride),
     /// It is ours, and Git no longer mentions it.
     LeftGit,
+    /// Somebody else put it, and Git says that such things go.
+    Foreign,
     /// A secret or parameter has another version than the tasks were started with; what it is called.
     NewVersion(String),
 }
@@ -422,6 +427,10 @@ pub enum Kept {
     NotHonoured,
     /// One of Git's own scheduled actions put it there.
     Scheduled,
+    /// Git's value would stop tasks, and waits for the end of the deployment.
+    AfterDeployment,
+    /// A scheduled action for one moment, which has passed: it ran, or was put too late.
+    Over,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
     /// Old revisions that nothing uses: they are deregistered when nothing else is to be done.
@@ -445,6 +454,8 @@ impl Kept {
             | Kept::Overridden
             | Kept::NotHonoured
             | Kept::Scheduled
+            | Kept::AfterDeployment
+            | Kept::Over
             | Kept::LeftInPlace
             | Kept::Deregistered
             | Kept::NewVersion

@@ -52,6 +52,15 @@ impl HeldText {
                 format!("{deployment} is still rolling out {task_definition}"),
                 "it is planned again when that has ended",
             ),
+            Held::ScaleIn { at_once, deployment } => Self::new(
+                "ScaleIn",
+                format!(
+                    "it would stop {} of {} tasks while {deployment} is under way",
+                    at_once.tasks(),
+                    at_once.from
+                ),
+                "it is done when that has ended",
+            ),
             Held::HookRunning { hook } => {
                 Self::new("HookRunning", format!("runs {hook}"), "it is planned again when that has ended")
             }

@@ -6,7 +6,7 @@ use super::gates::gate_text;
 use super::held::HeldText;
 use super::leaving::Stage;
 use super::paint::plain;
-use super::steps::{Doing, in_order, starts_deployment};
+use super::steps::{Doing, at_once_text, in_order, starts_deployment};
 use crate::model::{FieldPath, GatePolicy, Json, LookedUp, Origin, ServiceKey};
 use crate::plan::{
     Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, Replacement,
@@ -187,9 +187,14 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
         }
         Action::StopServiceDeployment { arn } => vec![("serviceDeployment", json!(arn))],
         Action::UntagService { keys } => vec![("tags", json!(keys))],
-        Action::RegisterScalableTarget { .. } | Action::DeregisterScalableTarget | Action::DeleteService => {
-            Vec::new()
-        }
+        Action::RegisterScalableTarget { at_once, .. } => at_once
+            .map(|it| {
+                let object = json!({"from": it.from, "to": it.to, "message": at_once_text(it).join("; ")});
+                ("atOnce", object)
+            })
+            .into_iter()
+            .collect(),
+        Action::DeregisterScalableTarget | Action::DeleteService => Vec::new(),
     }
 }
 
@@ -221,6 +226,7 @@ fn difference_json(difference: &Difference) -> Json {
         Cause::OverrideEnded(_) => "overrideEnded",
         Cause::LeftGit => "leftGit",
         Cause::NewVersion(_) => "newVersion",
+        Cause::Foreign => "foreign",
     };
     json!({
         "path": difference.path,

@@ -4,7 +4,7 @@ use super::held::HeldText;
 use super::paint::{count, cut, plain};
 use super::replacing;
 use super::requests::quarantine_sentence;
-use super::steps::{DELETED, ScheduleChange, schedule};
+use super::steps::{DELETED, ScheduleChange, at_once, schedule, tasks_at_once};
 use super::value::{change, value_text};
 use super::why;
 use crate::model::{Failure, Gate, Rollout, RolloutKind, Segment, ServiceKey, Workload};
@@ -41,8 +41,9 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
         let of = if images.is_empty() { String::new() } else { format!(" of {}", images.join(" + ")) };
         return cut(&format!("{before}new schedule ({}{of})", schedule.expression()), SENTENCE_MAX);
     }
+    let at_once = at_once(steps).map(|it| format!("; {} at once", tasks_at_once(it))).unwrap_or_default();
     if let Some(headline) = overridden(differences) {
-        return cut(&format!("{headline} ({})", all_named(differences)), SENTENCE_MAX);
+        return cut(&format!("{headline} ({}){at_once}", all_named(differences)), SENTENCE_MAX);
     }
     if let Some(rolled) = rolled(differences) {
         return cut(&format!("{rolled}: new deployment of the same revision"), SENTENCE_MAX);
@@ -70,7 +71,7 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
         _ => None,
     });
     let ended = ended.unwrap_or_default();
-    cut(&format!("{headline}{ended} ({})", all_named(differences)), SENTENCE_MAX)
+    cut(&format!("{headline}{ended} ({}){at_once}", all_named(differences)), SENTENCE_MAX)
 }
 
 /// Secrets and parameters with new versions that the service's tasks go on without, as `sync.secrets` says.
@@ -141,6 +142,7 @@ fn overridden(differences: &[Difference]) -> Option<String> {
         | Cause::BehindOurBack
         | Cause::GitAndBehindOurBack
         | Cause::LeftGit
+        | Cause::Foreign
         | Cause::NewVersion(_) => return None,
     };
     let first = &differences.first()?.cause;
@@ -185,7 +187,10 @@ fn named(difference: &Difference) -> String {
     if let Some(noted) = why::noted(difference) {
         return noted;
     }
-    let segments: Vec<&str> = difference.path.0.iter().filter_map(known_by).collect();
+    let mut segments: Vec<&str> = difference.path.0.iter().filter_map(known_by).collect();
+    if let ([], [Segment::Field(whole)]) = (segments.as_slice(), difference.path.0.as_slice()) {
+        segments.push(whole);
+    }
     let name = match (difference.path.0.get(2), segments.split_first()) {
         // A container, or a scaling policy, and what is changed of it.
         (Some(Segment::Key(_)), Some((element, rest))) if !rest.is_empty() => {

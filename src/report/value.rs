@@ -20,7 +20,7 @@ pub(super) fn change(difference: &Difference) -> String {
         }
         .to_owned();
     }
-    if difference.cause == Cause::LeftGit && desired.is_none() {
+    if matches!(difference.cause, Cause::LeftGit | Cause::Foreign) && desired.is_none() {
         // What it was is in Git's history; AWS's own additions to it are nobody's concern.
         return "deleted".to_owned();
     }

@@ -147,6 +147,9 @@ impl Writer<'_> {
             plain("boolean"),
             "whether the service is deleted when it leaves Git; left out: what the Environment says",
             plain("boolean"),
+            "whether scaling policies and scheduled actions of others are deleted too, where pruning is on; left out: \
+             false",
+            plain("boolean"),
             "whether a service that ECS can't change is deleted and created again; left out: false",
             "/service/desiredCount",
         );
@@ -187,6 +190,8 @@ impl Writer<'_> {
                     sync(
                         plain("boolean"),
                         "whether its schedule is deleted when it leaves Git; left out: what the Environment says",
+                        never.clone(),
+                        "there is no scaling",
                         never,
                         "there is nothing to replace",
                         "/schedule/State",
@@ -335,7 +340,15 @@ fn gate() -> Json {
     gate
 }
 
-fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, example: &str) -> Json {
+fn sync(
+    prune: Json,
+    prune_text: &str,
+    foreign: Json,
+    foreign_text: &str,
+    replace: Json,
+    replace_text: &str,
+    example: &str,
+) -> Json {
     let drift = or_variable(json!({ "enum": layout::DRIFT }));
     let secrets = or_variable(json!({ "enum": layout::WHEN_ROTATED }));
     let ignore = list_of(json!({ "type": ["string", "number", "boolean"] }));
@@ -348,6 +361,7 @@ fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, exampl
             "drift": described(drift, "what was changed behind Git's back is corrected, only told, or ignored (`plan \
                 --explain` tells it); left out: correct"),
             "prune": described(prune, prune_text),
+            "pruneForeignScaling": described(foreign, foreign_text),
             "replace": described(replace, replace_text),
             "ignore": described(ignore, &ignored),
             "windows": described(windows(), "when changes go out; left out: what the Environment says"),

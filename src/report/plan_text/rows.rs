@@ -57,7 +57,8 @@ impl Window<'_> {
         if let Some(origins) = self.desired.origins(service) {
             for difference in &mut sorted {
                 // What is not in Git stands nowhere there.
-                if difference.cause == Cause::LeftGit && difference.desired.is_none() {
+                if matches!(difference.cause, Cause::LeftGit | Cause::Foreign) && difference.desired.is_none()
+                {
                     difference.origin = None;
                     continue;
                 }
@@ -119,6 +120,7 @@ impl Window<'_> {
                 let what = if difference.desired.is_some() { "scaling is " } else { "" };
                 parts.push(format!("{what}no longer in Git"));
             }
+            Cause::Foreign => parts.push("put by others, and `sync.pruneForeignScaling` is on".to_owned()),
         }
         match difference.consequence {
             Consequence::NeedsReplacement => parts.push("needs a new service".to_owned()),

@@ -191,6 +191,7 @@ impl<'a> Facts<'a> {
             (None, Decision::Change { steps, .. }) => ("Differs", what_plan_does(self.planned, steps)),
             (None, Decision::Held { reason, .. }) => match reason {
                 Held::RolloutInFlight { .. }
+                | Held::ScaleIn { .. }
                 | Held::HookRunning { .. }
                 | Held::Draining
                 | Held::Unanswered { .. }
@@ -243,6 +244,7 @@ impl<'a> Facts<'a> {
             | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
+            | Held::ScaleIn { .. }
             | Held::HookRunning { .. }
             | Held::Suspended { .. }
             | Held::OutsideWindow { .. }
@@ -368,6 +370,7 @@ pub(super) fn stalled_or_suspended(planned: &ServicePlan) -> Option<Condition> {
         | Held::NotPruned(_)
         | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, planned, reason)),
         Held::RolloutInFlight { .. }
+        | Held::ScaleIn { .. }
         | Held::HookRunning { .. }
         | Held::Draining
         | Held::OutsideWindow { .. }
