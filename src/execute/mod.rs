@@ -18,7 +18,7 @@ use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, Meanings, RegisteredRevision, Rollout,
-    RolloutKind, ServiceKey, TaskDefinitionArn, Timestamp,
+    RolloutKind, ServiceKey, ServiceRecord, TaskDefinitionArn, Timestamp,
 };
 use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
@@ -326,6 +326,13 @@ impl Run<'_> {
         if !error.is_ambiguous() || planted!("silence-is-a-no") {
             // The call certainly did nothing, so nothing has to be looked up.
             self.ledger.update(self.service(), |record| record.intent = None).await?;
+        } else if error.kind == ErrorKind::Unanswered {
+            let unheard = |record: &mut ServiceRecord| {
+                if let Some(intent) = record.intent.as_mut().filter(|intent| intent.body.is_some()) {
+                    intent.no_answer = true;
+                }
+            };
+            self.ledger.update(self.service(), unheard).await?;
         }
         // A roll-back has to know at once: there may be another way.
         let hopeless = self.work.kind == RolloutKind::RollBack

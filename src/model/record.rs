@@ -326,6 +326,9 @@ pub struct Intent {
     /// Versions of secrets and parameters, as they were read before the call: what its tasks get, or older.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, String>,
+    /// It was sent, and no answer came: it may be under way still.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_answer: bool,
     pub at: Timestamp,
 }
 
@@ -342,6 +345,7 @@ impl Intent {
             before: None,
             changes: Vec::new(),
             values: BTreeMap::new(),
+            no_answer: false,
             at,
         }
     }
