@@ -278,6 +278,9 @@ fn the_lists_of_actions_name_every_call_and_no_other() {
     let reads = [
         include_str!("reader.rs"),
         include_str!("reader/alarms.rs"),
+        include_str!("reader/families.rs"),
+        include_str!("reader/images.rs"),
+        include_str!("reader/logs.rs"),
         include_str!("reader/scaling.rs"),
         include_str!("reader/schedules.rs"),
         include_str!("reader/values.rs"),
@@ -293,6 +296,7 @@ fn the_lists_of_actions_name_every_call_and_no_other() {
         let after_list = sources.iter().map(|source| source.split_once("impl ").unwrap().1);
         let named = after_list.flat_map(|source| source.split('"')).filter(|text| {
             let prefixes = [
+                "ecr:",
                 "ecs:",
                 "sts:",
                 "logs:",

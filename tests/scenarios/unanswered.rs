@@ -108,9 +108,10 @@ async fn the_same_update_is_asked_for_again_at_once_where_aws_answered_with_an_e
     world.settle_with(&operator, &one).await;
     let second = world.commit(&[service("api", "app:2")]);
     let mut struck = false;
+    let error = ApiError { status: 500, ..ApiError::new("ServerException", "Something went wrong.") };
     world.simulator.set_fault(Box::new(move |site| {
         match site.operation == "UpdateService" && !std::mem::replace(&mut struck, true) {
-            true => Fault::RefuseBefore(ApiError::new("ServerException", "Try again")),
+            true => Fault::RefuseBefore(error.clone()),
             false => Fault::None,
         }
     }));
@@ -132,7 +133,7 @@ async fn a_bad_revision_is_deployed_once_although_the_call_for_it_comes_late() {
         world.simulator.clear_fault();
         world.settle_with(&operator, &second).await;
         assert_eq!(world.runs("api").await, "api:1", "{late} s: {}", world.told());
-        assert_eq!(world.told().matches("did not come up").count(), 1, "{late} s: {}", world.told());
+        assert_eq!(world.told().matches("  failed  ").count(), 1, "{late} s: {}", world.told());
     }
 }
 
