@@ -13,7 +13,7 @@ PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 'moto[server,s3,ses]==5.2.5' s
 BOTOCORE_FOR_MODEL := botocore==1.44.5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt-check clippy unit doc-test fields museum matrix kills deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser terraform terraform-scan clean-demo
+.PHONY: help demo test fmt-check clippy unit doc-test fields museum matrix kills day deny bench fuzz fuzz-corpus fuzz-tool api-model tools browser terraform terraform-scan clean-demo
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -78,6 +78,9 @@ matrix: ## Deployments with everything going wrong at every call (CASE="update: 
 kills: ## The binary under 200 SIGKILLs during rollouts with real processes (SEED=7 repeats a run)
 	@$(CARGO) build --locked --quiet --workspace --bins --examples
 	@KILLS=200 $(if $(SEED),SEED=$(SEED)) $(CARGO) test --locked --quiet --test integration killed_again -- --nocapture
+
+day: ## A day of the worker under load in virtual time: backlog per task, scaling moves, and nobody but scaling lowers a count
+	@$(CARGO) test --locked --quiet --test integration scaling_day -- --nocapture --test-threads 1
 
 deny: ## Licences, bans and sources; advisories where their database can be had
 	@PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny --version >/dev/null 2>&1 || \

@@ -11,6 +11,8 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Enough for more workers than one.
+const JOBS: usize = 100;
 
 fn main() -> ExitCode {
     let once = std::env::args().any(|it| it == "--once");
@@ -40,7 +42,7 @@ fn demo(once: bool) -> anyhow::Result<()> {
     operator.wait_until("both services are healthy", || {
         Ok(is_settled(aws, "job-api")? && is_settled(aws, "job-worker")?)
     })?;
-    let job = submit(balancer)?;
+    let job = submit(balancer, 50)?;
     println!("\ndemo: POST http://{balancer}/submit-job -> job {job}");
     operator.wait_until("the job is COMPLETED", || {
         match get(&format!("http://{balancer}/jobs/{job}"))?["status"].as_str() {
@@ -56,8 +58,46 @@ fn demo(once: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("demo: job COMPLETED after {took} s\n");
+    scale(&mut operator, aws, balancer)?;
     println!("{}", what_to_try_next(&repository, &folder, aws, balancer));
     operator.wait()
+}
+
+/// A hundred jobs at once: workers come, and go again when the queue is empty.
+fn scale(operator: &mut Operator, aws: SocketAddr, balancer: SocketAddr) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let jobs = (0..JOBS).map(|_| submit(balancer, 2_000)).collect::<anyhow::Result<Vec<String>>>()?;
+    println!("demo: POST http://{balancer}/submit-job {JOBS} times, 2 s of work each\n");
+    let mut left = jobs;
+    let mut tasks = (1, 1);
+    let mut most = 1;
+    operator.wait_until("the workers have come and gone", || {
+        let mut still = Vec::new();
+        for job in left.drain(..) {
+            match get(&format!("http://{balancer}/jobs/{job}"))?["status"].as_str() {
+                Some("COMPLETED") => {}
+                Some("FAILED") => bail!("job {job} FAILED"),
+                _ => still.push(job),
+            }
+        }
+        let ended = still.is_empty() && most > 1;
+        let now = counts(aws, "job-worker")?;
+        if now.0 != tasks.0 {
+            let seconds = started.elapsed().as_secs();
+            let why = match now.0 > tasks.0 {
+                true => format!("{} of {JOBS} jobs wait or run", still.len()),
+                false => "the queue is empty".to_owned(),
+            };
+            println!("demo: {seconds:>3} s  job-worker {} -> {} tasks, {why}", tasks.0, now.0);
+        }
+        tasks = now;
+        most = most.max(now.0);
+        left = still;
+        Ok(ended && now == (1, 1))
+    })?;
+    let took = started.elapsed().as_secs();
+    println!("demo: {JOBS} of {JOBS} jobs COMPLETED by up to {most} workers, one is left after {took} s\n");
+    Ok(())
 }
 
 fn what_to_try_next(repository: &Path, folder: &Path, aws: SocketAddr, balancer: SocketAddr) -> String {
@@ -74,7 +114,8 @@ fn what_to_try_next(repository: &Path, folder: &Path, aws: SocketAddr, balancer:
          aws         export AWS_ENDPOINT_URL=http://{aws} AWS_REGION=eu-west-1\n              \
          export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n              \
          aws ecs describe-services --cluster jobs --services job-api\n  \
-         drift       aws ecs update-service --cluster jobs --service job-api --desired-count 4\n",
+         drift       aws ecs update-service --cluster jobs --service job-api --desired-count 4\n  \
+         scale       aws application-autoscaling describe-scaling-activities --service-namespace ecs\n",
         state = folder.join("state").display(),
     )
 }
@@ -194,8 +235,21 @@ impl Drop for Operator {
     }
 }
 
-/// Whether the service's deployment is COMPLETED, asked of the simulated AWS as any client would.
+/// Whether the service's deployment is COMPLETED.
 fn is_settled(aws: SocketAddr, service: &str) -> anyhow::Result<bool> {
+    let deployments = describe(aws, service)?["deployments"].as_array().cloned().unwrap_or_default();
+    Ok(deployments.len() == 1 && deployments[0]["rolloutState"] == "COMPLETED")
+}
+
+/// Tasks that are asked for, and tasks that run.
+fn counts(aws: SocketAddr, service: &str) -> anyhow::Result<(i64, i64)> {
+    let service = describe(aws, service)?;
+    let count = |member: &str| service[member].as_i64().with_context(|| format!("no {member} in {service}"));
+    Ok((count("desiredCount")?, count("runningCount")?))
+}
+
+/// A service, asked of the simulated AWS as any client would.
+fn describe(aws: SocketAddr, service: &str) -> anyhow::Result<Value> {
     let answer: Value = ureq::post(format!("http://{aws}/"))
         .header("X-Amz-Target", "AmazonEC2ContainerServiceV20141113.DescribeServices")
         .header("Content-Type", "application/x-amz-json-1.1")
@@ -203,12 +257,12 @@ fn is_settled(aws: SocketAddr, service: &str) -> anyhow::Result<bool> {
         .body_mut()
         .read_to_string()
         .map(|text| serde_json::from_str(&text))??;
-    let deployments = answer["services"][0]["deployments"].as_array().cloned().unwrap_or_default();
-    Ok(deployments.len() == 1 && deployments[0]["rolloutState"] == "COMPLETED")
+    Ok(answer["services"][0].clone())
 }
 
-fn submit(balancer: SocketAddr) -> anyhow::Result<String> {
-    let body = json!({"kind": "sleep", "payload": {"milliseconds": 50}}).to_string();
+/// A job that takes so long.
+fn submit(balancer: SocketAddr, milliseconds: u64) -> anyhow::Result<String> {
+    let body = json!({"kind": "sleep", "payload": {"milliseconds": milliseconds}}).to_string();
     let text = ureq::post(format!("http://{balancer}/submit-job"))
         .header("Content-Type", "application/json")
         .send(body)?

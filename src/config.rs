@@ -1,6 +1,7 @@
 //! The operator's settings: the command line and the environment, read here and nowhere else.
 
 mod command_line;
+mod task;
 mod values;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::aws::Budget;
 pub use command_line::quoted;
+pub use task::{TaskRunSettings, TaskSettings, TaskVerb};
 pub use values::duration;
 use values::{budget, endpoint, installation, ledger_place, manifest_name, reason};
 
@@ -72,6 +74,8 @@ pub enum Verb {
     Continue(RequestSettings),
     /// Stop a deployment that is under way: ECS takes the service back.
     Abort(RequestSettings),
+    /// Run one-off tasks by hand.
+    Task(TaskSettings),
     /// Write manifests of what runs in a cluster, or of another tool's files; changes nothing in AWS.
     Import(ImportSettings),
     /// Run a whole AWS account on this machine, and reconcile a repository against it.

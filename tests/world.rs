@@ -12,12 +12,13 @@ use reconciler::journal::Journal;
 use reconciler::ledger::{Candidate, Claim, Ledger, LedgerView, Place};
 use reconciler::manifest;
 use reconciler::model::{Checkout, Desired, Live, Revision, ServiceKey, ServiceRecord, Timestamp};
-use reconciler::observe::{Departing, Observer, Owner, Want, WantTask};
+use reconciler::observe::{Departing, LeftTasks, Observer, Owner, Want, WantTask};
 use reconciler::plan::{self, Explain, Plan};
-use reconciler::report::{Colour, PlanTextOptions, plan_text, status};
+use reconciler::report::{Colour, PlanTextOptions, plan_json_explained, plan_text, status};
 use reconciler::shape::api::Api;
 use serde_json::{Value, json};
 use simulator::Simulator;
+
 use simulator::clock::{Clock, Time};
 use simulator::error::Answer;
 use simulator::faults::Fault;
@@ -30,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 /// The table of ledgers, where a world has one.
 pub const TABLE: &str = "reconciler";
 
+#[path = "canary.rs"]
+pub mod canary;
 #[path = "web.rs"]
 pub mod web;
 
@@ -76,6 +79,12 @@ impl World {
             clock,
             folder: tempfile::tempdir().unwrap(),
             journal: Arc::new(Journal::new(|event| {
+                canary::search("journal", &format!("{event:?}"));
+                canary::search(
+                    "journal on a terminal",
+                    &reconciler::report::log::terminal_line(event, Colour::Plain),
+                );
+                canary::search("journal as JSON", &reconciler::report::log::json_line(event));
                 if std::env::var_os("SHOW_JOURNAL").is_some() {
                     eprintln!("{}", reconciler::report::log::terminal_line(event, Colour::Plain));
                 }
@@ -87,6 +96,10 @@ impl World {
             environment: String::new(),
         };
         world.simulator.with_world(|account| account.region = region.to_owned());
+        canary::listen();
+        let input =
+            json!({"Name": "/planted", "Type": "SecureString", "Value": canary::planted("parameter-store")});
+        world.set_up(|account, runtime| simulator::ssm::call(account, runtime, "PutParameter", &input));
         world.ecs("CreateCluster", json!({"clusterName": cluster})).await;
         world.simulator.take_calls();
         world
@@ -262,7 +275,7 @@ impl World {
 
     /// A secret; its ARN.
     pub fn secret(&self, name: &str) -> String {
-        self.secret_with(name, "hunter2")
+        self.secret_with(name, &canary::planted("secrets-manager"))
     }
 
     pub fn secret_with(&self, name: &str, value: &str) -> String {
@@ -422,22 +435,30 @@ impl World {
             Memory::Ledger => LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone(),
             Memory::Nothing => BTreeMap::new(),
         };
+        let wish = &Arc::new(manifest::with_images(wish, &records).into_owned());
         let live = self.look(wish, &records).await;
         let explain = Explain::QuietFields;
         let context = plan::Context { installation: "reconciler", records: &records, explain };
-        plan::plan(wish, &live, &context)
+        let mut plan = plan::plan(wish, &live, &context);
+        let observer = Observer::new(self.aws().await.reader(), &self.cluster);
+        observer.tell_old_revisions("reconciler", (wish, &live, &records), &mut plan).await;
+        searched(plan, wish)
     }
 
     /// What `status` says.
     pub async fn status(&self, wish: &Wish) -> String {
         let records = LedgerView::read(self.ledger_path(), &self.place()).unwrap().records().clone();
+        let wish = &Arc::new(manifest::with_images(wish, &records).into_owned());
         let live = self.look(wish, &records).await;
         let explain = Explain::Differences;
         let context = plan::Context { installation: "reconciler", records: &records, explain };
-        let plan = plan::plan(wish, &live, &context);
+        let plan = searched(plan::plan(wish, &live, &context), wish);
         let status = status::fold(wish, &live, &records, &plan, self.now(), self.now());
         let options = status::StatusTextOptions { colour: Colour::Plain, show: status::Show::Attention };
-        status::status_text(&status, &options)
+        let text = status::status_text(&status, &options);
+        canary::search("status", &text);
+        canary::search("status -o json", &status::status_json(&status).to_string());
+        text
     }
 
     /// One look at everything the wish names or has left, with an empty memory.
@@ -462,8 +483,8 @@ impl World {
             .collect();
         let mut live = observer.observe_with(&wants, &departing, self.now()).await;
         let owner = Owner { installation: "reconciler", environment: &wish.environment.name };
-        let left_over = plan::schedules_left(wish, records).next().is_some();
-        observer.observe_scheduled_tasks(&tasks, left_over, owner, &mut live).await;
+        let left = LeftTasks::of(wish, records);
+        observer.observe_scheduled_tasks(&tasks, &left, owner, &mut live).await;
         live
     }
 
@@ -520,6 +541,8 @@ impl World {
     pub async fn aws(&self) -> aws::Aws {
         let mut settings = aws::Settings::new(&self.region).with_test_credentials();
         settings.http_client = Some(self.simulator.http_client());
+        let (key, token) = (canary::planted("a-secret-access-key"), canary::planted("a-session-token"));
+        settings.credentials = Some(aws::Credentials::new("test", key, Some(token), None, "test"));
         aws::connect(settings).await.unwrap()
     }
 
@@ -669,6 +692,41 @@ impl World {
         let start = told[..start].rfind('\n').map_or(0, |place| place + 1);
         told[start..].to_owned()
     }
+}
+
+impl Drop for World {
+    /// No test ends before it is sure that no secret was told, in whatever it was about.
+    fn drop(&mut self) {
+        for file in std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            let text = std::fs::read(file.path()).unwrap_or_default();
+            canary::search("ledger", &String::from_utf8_lossy(&text));
+        }
+        let items = json!({
+            "TableName": TABLE, "KeyConditionExpression": "pk = :ours",
+            "ExpressionAttributeValues": {":ours": {"S": "reconciler/test"}},
+        });
+        let answer = |account: &mut Account| {
+            simulator::dynamodb::call(account, self.runtime.as_ref(), "Query", &items)
+        };
+        // Most worlds have no table.
+        if let Ok(items) = self.simulator.with_world(answer) {
+            canary::search("ledger in a table", &items.to_string());
+        }
+        canary::nothing_leaked();
+    }
+}
+
+/// A plan, in whose every form no secret is told.
+fn searched(plan: Plan, wish: &Wish) -> Plan {
+    let options = PlanTextOptions {
+        colour: Colour::Plain,
+        explain: Explain::QuietFields,
+        now: plan.read_at,
+        width: None,
+    };
+    canary::search("plan", &plan_text(&plan, wish, &options));
+    canary::search("plan -o json", &plan_json_explained(&plan).to_string());
+    plan
 }
 
 /// CreateTable of a table for ledgers.

@@ -2,7 +2,7 @@
 //!
 //! libgit2 keeps one process-wide list of transports. [`Client::scope`] enters ours there once and
 //! lends a client to everything that git2 does inside the closure on this thread; outside a scope
-//! the transport refuses to connect. The client only reads: `git-upload-pack` and nothing else,
+//! the transport refuses to connect. The client only reads, except for work that [`Client::pushing`] lets push;
 //! no redirects, no proxies, and a bound on every wait and every answer.
 
 #![deny(unsafe_code)]
@@ -12,7 +12,7 @@ mod client;
 mod failure;
 mod subtransport;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::{Arc, Once, OnceLock};
 
 pub use advertisement::Branch;
@@ -23,6 +23,8 @@ use subtransport::Subtransport;
 
 thread_local! {
     static CURRENT: RefCell<Option<Arc<Client>>> = const { RefCell::new(None) };
+    /// Whether it may push.
+    static PUSHES: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Client {
@@ -35,6 +37,23 @@ impl Client {
         let before = CURRENT.replace(Some(Arc::clone(self)));
         let _restore = Restore(before);
         Ok(work())
+    }
+
+    /// The same for work that may also push.
+    pub fn pushing<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> Result<T, git2::Error> {
+        self.scope(|| {
+            let _forbid = Forbid(PUSHES.replace(true));
+            work()
+        })
+    }
+}
+
+/// Takes the right to push away again, even when the work panics.
+struct Forbid(bool);
+
+impl Drop for Forbid {
+    fn drop(&mut self) {
+        PUSHES.set(self.0);
     }
 }
 
@@ -73,7 +92,7 @@ fn register(scheme: &str) -> Result<(), git2::Error> {
             let client = CURRENT.with_borrow(Clone::clone).ok_or_else(|| {
                 git2::Error::from_str("a network remote was opened outside git_https::Client::scope")
             })?;
-            git2::transport::Transport::smart(remote, true, Subtransport::new(client))
+            git2::transport::Transport::smart(remote, true, Subtransport::new(client, PUSHES.get()))
         })
     }
 }

@@ -8,17 +8,19 @@ use git2::{Error, ErrorClass, ErrorCode};
 
 use crate::{Branch, Client, Failure, advertisement};
 
-const SERVICE: &str = "git-upload-pack";
-/// Wants and haves of one round; ours are a few hundred bytes.
+const FETCH: &str = "git-upload-pack";
+const PUSH: &str = "git-receive-pack";
+/// Wants and haves of one round, or a pack of a changed file or two.
 const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 pub(crate) struct Subtransport {
     client: Arc<Client>,
+    pushes: bool,
 }
 
 impl Subtransport {
-    pub(crate) fn new(client: Arc<Client>) -> Self {
-        Self { client }
+    pub(crate) fn new(client: Arc<Client>, pushes: bool) -> Self {
+        Self { client, pushes }
     }
 }
 
@@ -26,10 +28,12 @@ impl SmartSubtransport for Subtransport {
     fn action(&self, url: &str, action: Service) -> Result<Box<dyn SmartSubtransportStream>, Error> {
         let base = url.trim_end_matches('/');
         let exchange = match action {
-            Service::UploadPackLs => Exchange::list(&self.client, base),
-            Service::UploadPack => Ok(Exchange::post(&self.client, base)),
+            Service::UploadPackLs => Exchange::list(&self.client, base, FETCH),
+            Service::UploadPack => Ok(Exchange::post(&self.client, base, FETCH)),
+            Service::ReceivePackLs if self.pushes => Exchange::list(&self.client, base, PUSH),
+            Service::ReceivePack if self.pushes => Ok(Exchange::post(&self.client, base, PUSH)),
             Service::ReceivePackLs | Service::ReceivePack => {
-                Err(Failure::Refused { what: "this client never pushes".to_owned() })
+                Err(Failure::Refused { what: "this client does not push".to_owned() })
             }
         };
         match exchange {
@@ -47,20 +51,20 @@ impl SmartSubtransport for Subtransport {
 }
 
 /// Asks which refs the server has.
-fn list(client: &Client, base: &str) -> Result<Bounded, Failure> {
-    let url = format!("{base}/info/refs?service={SERVICE}");
+fn list(client: &Client, base: &str, service: &str) -> Result<Bounded, Failure> {
+    let url = format!("{base}/info/refs?service={service}");
     let mut request = client.agent.get(&url);
     if let Some(authorization) = &client.authorization {
         request = request.header("Authorization", authorization);
     }
     let response = request.call().map_err(|error| Failure::of(error, host(&url), &client.limits))?;
-    accept(client, response, "application/x-git-upload-pack-advertisement")
+    accept(client, response, &format!("application/x-{service}-advertisement"))
 }
 
 impl Client {
     /// The branches of the repository at `url`, in one request; none if it is empty.
     pub fn branches(&self, url: &str) -> Result<Vec<Branch>, Failure> {
-        advertisement::read(list(self, url.trim_end_matches('/'))?)
+        advertisement::read(list(self, url.trim_end_matches('/'), FETCH)?)
     }
 }
 
@@ -68,22 +72,24 @@ impl Client {
 struct Exchange {
     client: Arc<Client>,
     url: String,
+    service: &'static str,
     /// Collected until libgit2 starts to read, which sends it.
     request: Vec<u8>,
     answer: Option<Bounded>,
 }
 
 impl Exchange {
-    fn list(client: &Arc<Client>, base: &str) -> Result<Self, Failure> {
-        let answer = Some(list(client, base)?);
-        Ok(Self { client: Arc::clone(client), url: base.to_owned(), request: Vec::new(), answer })
+    fn list(client: &Arc<Client>, base: &str, service: &'static str) -> Result<Self, Failure> {
+        let answer = Some(list(client, base, service)?);
+        Ok(Self { client: Arc::clone(client), url: base.to_owned(), service, request: Vec::new(), answer })
     }
 
     /// Sends nothing yet: libgit2 writes the request first.
-    fn post(client: &Arc<Client>, base: &str) -> Self {
+    fn post(client: &Arc<Client>, base: &str, service: &'static str) -> Self {
         Self {
             client: Arc::clone(client),
-            url: format!("{base}/{SERVICE}"),
+            url: format!("{base}/{service}"),
+            service,
             request: Vec::new(),
             answer: None,
         }
@@ -94,8 +100,8 @@ impl Exchange {
         let mut request = client
             .agent
             .post(&self.url)
-            .header("Content-Type", "application/x-git-upload-pack-request")
-            .header("Accept", "application/x-git-upload-pack-result");
+            .header("Content-Type", format!("application/x-{}-request", self.service))
+            .header("Accept", format!("application/x-{}-result", self.service));
         if let Some(authorization) = &client.authorization {
             request = request.header("Authorization", authorization);
         }
@@ -103,7 +109,7 @@ impl Exchange {
             .send(self.request.as_slice())
             .map_err(|error| Failure::of(error, host(&self.url), &client.limits))?;
         self.request.clear();
-        accept(client, response, "application/x-git-upload-pack-result")
+        accept(client, response, &format!("application/x-{}-result", self.service))
     }
 
     fn fail(&self, failure: Failure) -> io::Error {

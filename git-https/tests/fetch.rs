@@ -212,7 +212,7 @@ fn pushing_is_refused() {
         remote.push(&["refs/heads/main:refs/heads/other"], None)
     });
     assert!(pushed.unwrap().is_err());
-    let what = "this client never pushes".to_owned();
+    let what = "this client does not push".to_owned();
     assert_eq!(client.take_failure(), Some(Failure::Refused { what }));
     assert_eq!(world.server.requests(), Vec::<String>::new());
 }

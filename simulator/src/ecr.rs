@@ -43,6 +43,7 @@ struct Image {
     media_type: Option<String>,
     tags: BTreeSet<String>,
     pushed: Time,
+    scanned: bool,
 }
 
 /// Answers one operation.
@@ -55,6 +56,8 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
         "DescribeImages" => describe_images(world, input),
         "BatchGetImage" => batch_get_image(world, input),
         "ListImages" => list_images(world, input),
+        "StartImageScan" => start_image_scan(world, input),
+        "DescribeImageScanFindings" => describe_image_scan_findings(world, input),
         "BatchDeleteImage" => batch_delete_image(world, input),
         "GetAuthorizationToken" => Ok(json!({"authorizationData": [{
             "authorizationToken": STANDARD.encode("AWS:simulator"),
@@ -226,6 +229,7 @@ fn put_image(world: &mut World, input: &Value) -> Answer {
     let (now, account) = (world.now, world.account.clone());
     let name = required(input, "repositoryName")?.to_owned();
     let repository = world.ecr.repository_mut(&account, input)?;
+    let scan_on_push = repository.scan_on_push;
     let manifest = required(input, "imageManifest")?;
     let tag = text(input, "imageTag");
     let digest = format!("sha256:{}", naming::sha256(manifest));
@@ -269,6 +273,7 @@ fn put_image(world: &mut World, input: &Value) -> Answer {
         media_type: media_type.or_else(stated),
         tags: BTreeSet::new(),
         pushed: now,
+        scanned: scan_on_push,
     });
     image.tags.extend(tag.map(str::to_owned));
     Ok(json!({"image": show_image(&account, &name, &digest, tag, image)}))
@@ -315,6 +320,50 @@ fn describe_images(world: &World, input: &Value) -> Answer {
         details.insert(digest, describe(digest, image));
     }
     Ok(json!({"imageDetails": details.into_values().collect::<Vec<_>>()}))
+}
+
+fn start_image_scan(world: &mut World, input: &Value) -> Answer {
+    let account = world.account.clone();
+    let id = input.get("imageId").cloned().unwrap_or_default();
+    let name = required(input, "repositoryName")?.to_owned();
+    let repository = world.ecr.repository_mut(&account, input)?;
+    let digest = repository.identified(&id).map(|(digest, _)| digest.clone());
+    let digest = digest.ok_or_else(|| no_image(&id, &name, &account))?;
+    if let Some(image) = repository.images.get_mut(&digest) {
+        image.scanned = true;
+    }
+    Ok(json!({
+        "registryId": account, "repositoryName": name, "imageId": image_id(&digest, text(&id, "imageTag")),
+        "imageScanStatus": {"status": "IN_PROGRESS"},
+    }))
+}
+
+/// What a scan found is a member of the image's manifest here: `"findings": {"HIGH": 2}`.
+fn describe_image_scan_findings(world: &World, input: &Value) -> Answer {
+    let (name, repository) = world.ecr.repository(&world.account, input)?;
+    let id = input.get("imageId").cloned().unwrap_or_default();
+    let (digest, image) = repository.identified(&id).ok_or_else(|| no_image(&id, name, &world.account))?;
+    let manifest: Value = serde_json::from_str(&image.manifest).unwrap_or_default();
+    // A list of platforms is not scanned itself, but its images are.
+    if !image.scanned || manifest.get("manifests").is_some() {
+        return Err(ApiError::new(
+            "ScanNotFoundException",
+            format!(
+                "Image scan does not exist for the image with '{{imageDigest:'{digest}'}}' in the repository with name '{name}' in the registry with id '{}'",
+                world.account
+            ),
+        ));
+    }
+    let counts = manifest.get("findings").cloned().unwrap_or_else(|| json!({}));
+    Ok(json!({
+        "registryId": world.account, "repositoryName": name,
+        "imageId": image_id(digest, text(&id, "imageTag")),
+        "imageScanStatus": {"status": "COMPLETE", "description": "The scan was completed successfully."},
+        "imageScanFindings": {
+            "imageScanCompletedAt": image.pushed.seconds(),
+            "findings": [], "findingSeverityCounts": counts,
+        },
+    }))
 }
 
 fn tag_status(input: &Value) -> Option<&str> {

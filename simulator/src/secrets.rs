@@ -11,13 +11,20 @@ use crate::naming;
 use crate::runtime::Runtime;
 use crate::world::World;
 
+mod rotation;
+
+use rotation::Rotation;
+
 const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
+const FILTER_VALUES_MAX: usize = 10;
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 #[derive(Default)]
 pub struct Secrets {
     by_name: BTreeMap<String, Secret>,
+    /// How far ListSecrets is behind. AWS says that it may be by five minutes.
+    listing_lag: std::time::Duration,
 }
 
 struct Secret {
@@ -32,7 +39,14 @@ struct Secret {
     changed: Time,
     /// When the recovery window of a deleted secret ends.
     deletion: Option<Time>,
+    rotation: Rotation,
+    rotated: Option<Time>,
+    /// Which version had which stages since when, oldest first: what ListSecrets is behind with.
+    past: Vec<(Time, Value)>,
 }
+
+/// Changes of a secret that ListSecrets may not know yet.
+const PAST_MAX: usize = 16;
 
 struct Version {
     content: Content,
@@ -57,13 +71,23 @@ pub fn call(world: &mut World, _runtime: &dyn Runtime, operation: &str, input: &
         "GetSecretValue" => get_value(world, input),
         "DescribeSecret" => Ok(world.secrets.named(input)?.describe()),
         "ListSecrets" => list_secrets(world, input),
+        "ListSecretVersionIds" => rotation::list_versions(world, input),
+        "UpdateSecret" => rotation::update(world, input),
+        "UpdateSecretVersionStage" => rotation::move_stage(world, input),
+        "RotateSecret" => rotation::rotate(world, input),
         "DeleteSecret" => delete(world, input),
+        "RestoreSecret" => rotation::restore(world, input),
         _ => Err(ApiError::new("UnknownOperationException", format!("{operation} is not there"))),
     }
 }
 
 /// The seam to ECS, which injects secrets when it starts a task.
 impl Secrets {
+    /// Lets ListSecrets answer as it was so long ago.
+    pub fn lag_behind(&mut self, lag: std::time::Duration) {
+        self.listing_lag = lag;
+    }
+
     /// Reads what a container's `valueFrom` names: an ARN or name, optionally followed by
     /// `:json-key:version-stage:version-id`. An error carries AWS's sentence for the stopped reason.
     pub fn resolve(&self, value_from: &str) -> Result<String, String> {
@@ -171,25 +195,57 @@ impl Secret {
             stages: stages.iter().map(|stage| (*stage).to_owned()).collect(),
         };
         self.versions.insert(id.to_owned(), version);
+        self.changed_at(now);
+    }
+
+    fn changed_at(&mut self, now: Time) {
         // A version without any stage is deprecated, and Secrets Manager deletes it in time.
         self.versions.retain(|_, version| !version.stages.is_empty());
         self.changed = now;
+        self.past.push((now, json!(self.stages())));
+        let surplus = self.past.len().saturating_sub(PAST_MAX);
+        self.past.drain(..surplus);
+    }
+
+    fn stages(&self) -> BTreeMap<&String, &BTreeSet<String>> {
+        self.versions.iter().map(|(id, version)| (id, &version.stages)).collect()
     }
 
     fn describe(&self) -> Value {
-        let stages: BTreeMap<&String, &BTreeSet<String>> =
-            self.versions.iter().map(|(id, version)| (id, &version.stages)).collect();
-        without_nulls(json!({
+        let mut described = without_nulls(json!({
             "ARN": self.arn,
             "Name": self.name,
             "Description": self.description,
             "KmsKeyId": self.key,
             "CreatedDate": self.created.seconds(),
             "LastChangedDate": self.changed.seconds(),
+            "LastRotatedDate": self.rotated.map(Time::seconds),
             "DeletedDate": self.deletion.map(Time::seconds),
             "Tags": tag_list(&self.tags),
-            "VersionIdsToStages": stages,
-        }))
+        }));
+        self.rotation.describe(&mut described);
+        // A secret that never got a value has none, and then the member is left out.
+        if !self.versions.is_empty() {
+            described["VersionIdsToStages"] = json!(self.stages());
+        }
+        described
+    }
+
+    /// As ListSecrets has it; `None`: it does not know it yet.
+    fn listed(&self, until: Time) -> Option<Value> {
+        let mut entry = self.describe();
+        let known = self.past.iter().rev().find(|(at, _)| *at <= until);
+        if let Some(now) = entry.as_object_mut()?.remove("VersionIdsToStages") {
+            // What is forgotten is older than any lag.
+            let forgotten =
+                self.past.len() == PAST_MAX && self.past.first().is_some_and(|(at, _)| *at > until);
+            entry["SecretVersionsToStages"] = match known {
+                Some((_, stages)) => stages.clone(),
+                None if forgotten => now,
+                None => return None,
+            };
+        }
+        Some(entry)
     }
 }
 
@@ -240,6 +296,9 @@ fn create(world: &mut World, input: &Value) -> Answer {
         created: now,
         changed: now,
         deletion: None,
+        rotation: Rotation::default(),
+        rotated: None,
+        past: Vec::new(),
     };
     let version = content.map(|content| {
         secret.add(&token, content, &[CURRENT], now);
@@ -306,20 +365,21 @@ fn list_secrets(world: &World, input: &Value) -> Answer {
         return Err(ApiError::new("InvalidParameterException", "MaxResults must be between 1 and 100."));
     }
     let deleted_too = flag(input, "IncludePlannedDeletion").unwrap_or(false);
+    if list(input, "Filters").iter().any(|filter| texts(filter, "Values").len() > FILTER_VALUES_MAX) {
+        return Err(ApiError::new(
+            "ValidationException",
+            "1 validation error detected: Value at 'filters.1.member.values' failed to satisfy constraint: Member must have length less than or equal to 10",
+        ));
+    }
+    let lag = u64::try_from(world.secrets.listing_lag.as_millis()).unwrap_or(u64::MAX);
+    let known_until = Time(world.now.0.saturating_sub(lag));
     let chosen = world
         .secrets
         .by_name
         .iter()
         .filter(|(_, secret)| deleted_too || secret.deletion.is_none())
         .filter(|(_, secret)| passes(secret, list(input, "Filters")))
-        .map(|(name, secret)| {
-            let mut entry = secret.describe();
-            if let Some(versions) = entry.as_object_mut().and_then(|entry| entry.remove("VersionIdsToStages"))
-            {
-                entry["SecretVersionsToStages"] = versions;
-            }
-            (name, entry)
-        });
+        .filter_map(|(name, secret)| Some((name, secret.listed(known_until)?)));
     let page = page(chosen, limit as usize, text(input, "NextToken"))
         .ok_or_else(|| ApiError::new("InvalidNextTokenException", "The NextToken value is invalid."))?;
     Ok(without_nulls(json!({"SecretList": page.entries, "NextToken": page.next})))

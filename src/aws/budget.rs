@@ -30,6 +30,8 @@ pub enum Category {
     Network,
     /// Secrets Manager's DescribeSecret: 40 a second and account.
     Secrets,
+    /// ECR's rates are in the hundreds a second where they are published; those of DescribeImages are not.
+    Images,
     /// No rates are published for IAM.
     Roles,
     Other,
@@ -50,7 +52,7 @@ impl Category {
             Category::TagModify => (20.0, 10.0),
             Category::DeploymentStop => (10.0, 2.0),
             Category::Scaling | Category::LoadBalancerRead => (40.0, 10.0),
-            Category::Network => (100.0, 20.0),
+            Category::Network | Category::Images => (100.0, 20.0),
             Category::Secrets => (40.0, 40.0),
             Category::Schedules | Category::Roles | Category::Other => (20.0, 10.0),
         }

@@ -10,6 +10,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecs::config::retry::RetryPartition;
 use aws_smithy_http_client::tls;
 
+use super::anywhere::Anywhere;
 use super::call::Line;
 use super::json_service::JsonService;
 use super::{
@@ -180,9 +181,11 @@ pub async fn connect(settings: Settings) -> Result<Aws, Error> {
     let writes = if planted!("sdk-repeats-writes") { reads.clone() } else { writes };
     let (reads, writes) = (clients(&reads), clients(&writes));
     let tables = Tables { reads: reads.dynamodb.clone(), writes: writes.dynamodb.clone() };
+    let endpoint = shared.endpoint_url();
+    let anywhere = Anywhere::new(reads.ecs.clone(), line.clone(), &settings.region, endpoint);
     Ok(Aws {
-        inspector: Inspector::new(reads.ecs.clone(), line.clone(), &settings.region, shared.endpoint_url()),
-        reader: Reader::new(reads, line.clone()),
+        inspector: Inspector::new(anywhere.clone()),
+        reader: Reader::new(reads, line.clone(), anywhere, endpoint),
         requester: Requester::new(writes.clone(), line.clone()),
         writer: Writer::new(writes, line.clone()),
         tables,

@@ -1,26 +1,20 @@
 //! The calls of `verify`: what manifests refer to outside of ECS. This list of methods is its IAM policy.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use serde_json::json;
 
+use super::anywhere::{Anywhere, PAGES_MAX, list};
 use super::budget::Category;
-use super::call::{Call, Line};
+use super::call::Call;
 use super::direct::{Direct, Place, Question, encoded};
+use super::reader::images::MEDIA_TYPES;
 use super::secret_shape::{SecretShape, shape_of};
-use super::{Error, ErrorKind, xml};
+use super::{Error, ErrorKind};
 use crate::model::{Json, Repository};
 
 /// May read what services stand on, and nothing else.
 #[derive(Clone, Debug)]
 pub struct Inspector {
-    ecs: aws_sdk_ecs::Client,
-    clients: Arc<Mutex<BTreeMap<Place, aws_sdk_ecs::Client>>>,
-    line: Arc<Line>,
-    region: String,
-    /// `AWS_ENDPOINT_URL`, or a test's own.
-    endpoint: Option<String>,
+    calls: Anywhere,
 }
 
 /// Most images per BatchGetImage.
@@ -29,20 +23,8 @@ pub const IMAGES_MAX: usize = 100;
 pub const TARGET_GROUPS_MAX: usize = 20;
 /// Most values of a filter of EC2, and fewer than a page has.
 pub const FILTER_VALUES_MAX: usize = 200;
-/// Most parameters per DescribeParameters, with their names as a filter.
-pub const DESCRIBED_PARAMETERS_MAX: usize = 50;
 /// Most alarms per DescribeAlarms.
 pub const ALARMS_MAX: usize = 100;
-/// An account with more pages of namespaces is past every quota.
-const PAGES_MAX: usize = 20;
-
-/// Forms of an image's manifest. A list of platforms comes only where it is asked for.
-const MEDIA_TYPES: [&str; 4] = [
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-];
 
 const ACTIONS: [&str; 17] = [
     "cloudwatch:DescribeAlarms",
@@ -68,27 +50,21 @@ impl Inspector {
     /// IAM actions of these methods, sorted, with the one that every verb begins with.
     pub const ACTIONS: [&str; 17] = ACTIONS;
 
-    pub(super) fn new(
-        ecs: aws_sdk_ecs::Client,
-        line: Arc<Line>,
-        region: &str,
-        endpoint: Option<&str>,
-    ) -> Self {
-        let (region, endpoint) = (region.to_owned(), endpoint.map(str::to_owned));
-        Self { ecs, clients: Arc::default(), line, region, endpoint }
+    pub(super) fn new(calls: Anywhere) -> Self {
+        Self { calls }
     }
 
     /// Calls made so far over this connection.
     pub fn calls(&self) -> u64 {
-        self.line.calls()
+        self.calls.made()
     }
 
     /// GetRole's `Role`, with its trust policy as JSON.
     pub async fn role(&self, name: &str) -> Result<Json, Error> {
         let call = Call::new("iam:GetRole", Category::Roles, format!("read role `{name}`"));
         let parameters = vec![("RoleName".to_owned(), name.to_owned())];
-        let place = Place::iam(&self.region, self.endpoint.as_deref());
-        let mut answer = self.xml(&call, place, "2010-05-08", "GetRole", parameters).await?;
+        let place = Place::iam(&self.calls.region, self.calls.endpoint.as_deref());
+        let mut answer = self.calls.xml(&call, place, "2010-05-08", "GetRole", parameters).await?;
         let mut role = answer["GetRoleResult"]["Role"].take();
         // IAM percent-encodes the document.
         let document = role["AssumeRolePolicyDocument"].as_str().map(decoded).unwrap_or_default();
@@ -105,7 +81,7 @@ impl Inspector {
         );
         let target = "AmazonEC2ContainerServiceV20141113.DescribeClusters";
         let body = json!({"clusters": [name]});
-        let mut answer = self.json(&call, self.place("ecs", "ecs"), target, body).await?;
+        let mut answer = self.calls.json(&call, self.calls.place("ecs", "ecs"), target, body).await?;
         Ok(list(&mut answer["clusters"]).into_iter().next())
     }
 
@@ -118,16 +94,13 @@ impl Inspector {
             "registryId": repository.account, "repositoryName": name, "imageIds": ids,
             "acceptedMediaTypes": MEDIA_TYPES,
         });
-        let place = Place::regional("api.ecr", "ecr", &repository.region, self.endpoint.as_deref());
-        self.json(&call, place, "AmazonEC2ContainerRegistry_V20150921.BatchGetImage", body).await
+        let place = Place::regional("api.ecr", "ecr", &repository.region, self.calls.endpoint.as_deref());
+        self.calls.json(&call, place, "AmazonEC2ContainerRegistry_V20150921.BatchGetImage", body).await
     }
 
     /// DescribeSecret's answer: no value is in it.
     pub async fn secret(&self, region: &str, id: &str) -> Result<Json, Error> {
-        let attempt = format!("look at secret `{id}`");
-        let call = Call::new("secretsmanager:DescribeSecret", Category::Secrets, attempt);
-        let place = self.secrets_manager(region);
-        self.json(&call, place, "secretsmanager.DescribeSecret", json!({"SecretId": id})).await
+        self.calls.describe_secret(region, id).await
     }
 
     /// The names of the members of a secret's JSON. Its value is read for this, and overwritten before
@@ -148,27 +121,13 @@ impl Inspector {
             }
         }
         let question = Question::Json("secretsmanager.GetSecretValue", body);
-        let direct = self.ask(&call, self.secrets_manager(region), question).await?;
-        shape_of(&direct.body()).ok_or_else(|| self.unreadable(&call))
+        let direct = self.calls.ask(&call, self.calls.secrets_manager(region), question).await?;
+        shape_of(&direct.body()).ok_or_else(|| self.calls.unreadable(&call))
     }
 
     /// Metadata of at most [`DESCRIBED_PARAMETERS_MAX`] parameters of Parameter Store, those that are there; no values.
     pub async fn parameters(&self, region: &str, names: &[String]) -> Result<Vec<Json>, Error> {
-        let call = Call::new("ssm:DescribeParameters", Category::Other, "list parameters of Parameter Store");
-        let filter = json!([{"Key": "Name", "Option": "Equals", "Values": names}]);
-        let mut body = json!({"ParameterFilters": filter, "MaxResults": DESCRIBED_PARAMETERS_MAX});
-        let mut found = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let place = Place::regional("ssm", "ssm", region, self.endpoint.as_deref());
-            let mut answer = self.json(&call, place, "AmazonSSM.DescribeParameters", body.clone()).await?;
-            found.extend(list(&mut answer["Parameters"]));
-            // A page may be empty and not the last one.
-            match answer["NextToken"].as_str() {
-                Some(token) if !token.is_empty() => body["NextToken"] = token.into(),
-                Some(_) | None => break,
-            }
-        }
-        Ok(found)
+        self.calls.describe_parameters(region, names).await
     }
 
     /// Whether a log group of this name is there.
@@ -177,8 +136,8 @@ impl Inspector {
             Call::new("logs:DescribeLogGroups", Category::Other, format!("look for log group `{name}`"));
         // Groups are sorted by name, and of all names that begin with it, it is the first itself.
         let body = json!({"logGroupNamePrefix": name, "limit": 1});
-        let place = Place::regional("logs", "logs", region, self.endpoint.as_deref());
-        let answer = self.json(&call, place, "Logs_20140328.DescribeLogGroups", body).await?;
+        let place = Place::regional("logs", "logs", region, self.calls.endpoint.as_deref());
+        let answer = self.calls.json(&call, place, "Logs_20140328.DescribeLogGroups", body).await?;
         Ok(answer["logGroups"][0]["logGroupName"] == name)
     }
 
@@ -186,11 +145,11 @@ impl Inspector {
     pub async fn has_object(&self, bucket: &str, key: &str) -> Result<bool, Error> {
         let call = Call::new("s3:GetObject", Category::Other, format!("look for s3://{bucket}/{key}"));
         let path = format!("/{}/{}", encoded(bucket, ""), encoded(key, "/"));
-        let mut region = self.region.clone();
+        let mut region = self.calls.region.clone();
         loop {
-            let place = Place::regional("s3", "s3", &region, self.endpoint.as_deref());
+            let place = Place::regional("s3", "s3", &region, self.calls.endpoint.as_deref());
             let direct = Direct::new(Question::Head(path.clone()));
-            let Err(error) = self.send(&call, place, &direct).await else { return Ok(true) };
+            let Err(error) = self.calls.send(&call, place, &direct).await else { return Ok(true) };
             match (error.kind, error.code.as_deref(), direct.bucket_region()) {
                 (ErrorKind::NotFound, ..) => return Ok(false),
                 (_, Some("PermanentRedirect"), Some(home)) if home != region => region = home,
@@ -204,10 +163,13 @@ impl Inspector {
         let attempt = format!("read file system `{id}`");
         let call = Call::new("elasticfilesystem:DescribeFileSystems", Category::Other, attempt);
         let question = Question::Get(format!("/2015-02-01/file-systems?FileSystemId={}", encoded(id, "")));
-        let direct = self.ask(&call, self.place("elasticfilesystem", "elasticfilesystem"), question).await?;
+        let direct = self
+            .calls
+            .ask(&call, self.calls.place("elasticfilesystem", "elasticfilesystem"), question)
+            .await?;
         let answer: Result<Json, _> = serde_json::from_slice(&direct.body());
         let found = answer.ok().and_then(|mut answer| list(&mut answer["FileSystems"]).into_iter().next());
-        found.ok_or_else(|| self.unreadable(&call))
+        found.ok_or_else(|| self.calls.unreadable(&call))
     }
 
     /// Of at most [`TARGET_GROUPS_MAX`]. One that is not there fails the whole call.
@@ -218,8 +180,9 @@ impl Inspector {
             "read target groups",
         );
         let parameters = numbered("TargetGroupArns.member", arns);
-        let place = self.place("elasticloadbalancing", "elasticloadbalancing");
-        let mut answer = self.xml(&call, place, "2015-12-01", "DescribeTargetGroups", parameters).await?;
+        let place = self.calls.place("elasticloadbalancing", "elasticloadbalancing");
+        let mut answer =
+            self.calls.xml(&call, place, "2015-12-01", "DescribeTargetGroups", parameters).await?;
         Ok(list(&mut answer["DescribeTargetGroupsResult"]["TargetGroups"]))
     }
 
@@ -259,7 +222,7 @@ impl Inspector {
         let mut found = Vec::new();
         for _ in 0..PAGES_MAX {
             let target = "Route53AutoNaming_v20170314.ListNamespaces";
-            let mut answer = self.json(&call, self.cloud_map(), target, body.clone()).await?;
+            let mut answer = self.calls.json(&call, self.cloud_map(), target, body.clone()).await?;
             found.extend(list(&mut answer["Namespaces"]));
             match answer["NextToken"].as_str() {
                 Some(token) if !token.is_empty() => body["NextToken"] = token.into(),
@@ -274,7 +237,7 @@ impl Inspector {
         let attempt = format!("read Cloud Map service `{id}`");
         let call = Call::new("servicediscovery:GetService", Category::Other, attempt);
         let target = "Route53AutoNaming_v20170314.GetService";
-        let mut answer = self.json(&call, self.cloud_map(), target, json!({"Id": id})).await?;
+        let mut answer = self.calls.json(&call, self.cloud_map(), target, json!({"Id": id})).await?;
         Ok(answer["Service"].take())
     }
 
@@ -286,8 +249,8 @@ impl Inspector {
             parameters.push((format!("AlarmTypes.member.{number}"), kind.to_owned()));
         }
         parameters.push(("MaxRecords".to_owned(), ALARMS_MAX.to_string()));
-        let place = self.place("monitoring", "monitoring");
-        let answer = self.xml(&call, place, "2010-08-01", "DescribeAlarms", parameters).await?;
+        let place = self.calls.place("monitoring", "monitoring");
+        let answer = self.calls.xml(&call, place, "2010-08-01", "DescribeAlarms", parameters).await?;
         let alarms = ["MetricAlarms", "CompositeAlarms"]
             .into_iter()
             .filter_map(|list| answer["DescribeAlarmsResult"][list].as_array())
@@ -295,21 +258,8 @@ impl Inspector {
         Ok(alarms.filter_map(|alarm| alarm["AlarmName"].as_str()).map(str::to_owned).collect())
     }
 
-    fn place(&self, host: &str, signing_name: &'static str) -> Place {
-        Place::regional(host, signing_name, &self.region, self.endpoint.as_deref())
-    }
-
-    fn secrets_manager(&self, region: &str) -> Place {
-        Place::regional("secretsmanager", "secretsmanager", region, self.endpoint.as_deref())
-    }
-
     fn cloud_map(&self) -> Place {
-        self.place("servicediscovery", "servicediscovery")
-    }
-
-    async fn json(&self, call: &Call, place: Place, target: &'static str, body: Json) -> Result<Json, Error> {
-        let direct = self.ask(call, place, Question::Json(target, body)).await?;
-        serde_json::from_slice(&direct.body()).map_err(|_| self.unreadable(call))
+        self.calls.place("servicediscovery", "servicediscovery")
     }
 
     async fn ec2(
@@ -318,53 +268,7 @@ impl Inspector {
         action: &'static str,
         parameters: Vec<(String, String)>,
     ) -> Result<Json, Error> {
-        self.xml(call, self.place("ec2", "ec2"), "2016-11-15", action, parameters).await
-    }
-
-    async fn xml(
-        &self,
-        call: &Call,
-        place: Place,
-        version: &'static str,
-        action: &'static str,
-        parameters: Vec<(String, String)>,
-    ) -> Result<Json, Error> {
-        let direct = self.ask(call, place, Question::Query(version, action, parameters)).await?;
-        let body = direct.body();
-        let answer = std::str::from_utf8(&body).ok().and_then(xml::to_json);
-        answer.ok_or_else(|| self.unreadable(call))
-    }
-
-    async fn ask(&self, call: &Call, place: Place, question: Question) -> Result<Direct, Error> {
-        let direct = Direct::new(question);
-        self.send(call, place, &direct).await.map(|()| direct)
-    }
-
-    async fn send(&self, call: &Call, place: Place, direct: &Direct) -> Result<(), Error> {
-        let request = self.client(place).list_clusters().customize().interceptor(direct.clone());
-        self.line.typed(call, request.send()).await.map(drop)
-    }
-
-    /// A client is its endpoint; they are kept, because each has connections and credentials of its own.
-    fn client(&self, place: Place) -> aws_sdk_ecs::Client {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = || {
-            let settings = self.ecs.config().to_builder().endpoint_resolver(place.clone());
-            aws_sdk_ecs::Client::from_conf(settings.build())
-        };
-        clients.entry(place.clone()).or_insert_with(made).clone()
-    }
-
-    fn unreadable(&self, call: &Call) -> Error {
-        Error {
-            operation: call.operation,
-            kind: ErrorKind::Server,
-            code: None,
-            message: "an answer that can't be read".to_owned(),
-            request_id: None,
-            region: self.region.as_str().into(),
-            attempt: call.attempt.as_str().into(),
-        }
+        self.calls.xml(call, self.calls.place("ec2", "ec2"), "2016-11-15", action, parameters).await
     }
 }
 
@@ -394,13 +298,6 @@ fn decoded(text: &str) -> String {
         at += if code.is_some() { 3 } else { 1 };
     }
     String::from_utf8_lossy(&plain).into_owned()
-}
-
-fn list(value: &mut Json) -> Vec<Json> {
-    match value.take() {
-        Json::Array(items) => items,
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! response's own JSON. The SDK's typed structs would lose the difference between absent and zero and
 //! every field newer than the crate, so they carry nothing but endpoints, signatures and errors.
 
+mod anywhere;
 mod budget;
 mod call;
 mod connect;
@@ -28,6 +29,7 @@ pub(crate) mod stub;
 #[cfg(test)]
 mod tests;
 
+pub use anywhere::DESCRIBED_PARAMETERS_MAX;
 pub use aws_credential_types::Credentials;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 pub use budget::{Budget, Category};
@@ -36,13 +38,11 @@ pub use connect::{Aws, Settings, connect};
 pub use error::{Error, ErrorKind};
 pub use exchange::Answer;
 pub use exports::{Export, ExportPage};
-pub use inspector::{
-    ALARMS_MAX, DESCRIBED_PARAMETERS_MAX, FILTER_VALUES_MAX, IMAGES_MAX, Inspector, TARGET_GROUPS_MAX,
-};
+pub use inspector::{ALARMS_MAX, FILTER_VALUES_MAX, IMAGES_MAX, Inspector, TARGET_GROUPS_MAX};
 pub use permit::{Permit, Turn};
 pub use reader::{
-    CallerIdentity, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX, SERVICE_REVISIONS_MAX, SERVICES_MAX,
-    TASKS_MAX, TargetHealth, resource_id,
+    CallerIdentity, LISTED_SECRETS_MAX, LogPage, PARAMETERS_MAX, Pages, Reader, SCALABLE_TARGETS_MAX,
+    SERVICE_REVISIONS_MAX, SERVICES_MAX, TASKS_MAX, TargetHealth, resource_id,
 };
 pub use requester::Requester;
 pub use secret_shape::SecretShape;

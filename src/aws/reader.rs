@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::Error;
+use super::anywhere::Anywhere;
 use super::budget::Category;
 use super::call::{Call, Line};
 use super::connect::Clients;
@@ -17,6 +18,8 @@ use crate::model::{Json, TaskDefinitionArn};
 pub struct Reader {
     clients: Clients,
     line: Arc<Line>,
+    anywhere: Anywhere,
+    registries: Registries,
 }
 
 /// Who we are to AWS.
@@ -62,12 +65,16 @@ pub const TASKS_MAX: usize = 100;
 /// Tasks of one service that gates look at: ECS allows 5,000.
 const RUNNING_TASKS_MAX: usize = 5_000;
 
-const ACTIONS: [&str; 22] = [
+const ACTIONS: [&str; 29] = [
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "application-autoscaling:DescribeScheduledActions",
     "cloudformation:ListExports",
     "cloudwatch:DescribeAlarms",
+    "ecr:BatchGetImage",
+    "ecr:DescribeImageScanFindings",
+    "ecr:DescribeImages",
+    "ecr:ListImages",
     "ecs:DescribeServiceDeployments",
     "ecs:DescribeServiceRevisions",
     "ecs:DescribeServices",
@@ -83,6 +90,9 @@ const ACTIONS: [&str; 22] = [
     "scheduler:GetScheduleGroup",
     "scheduler:ListSchedules",
     "scheduler:ListTagsForResource",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:ListSecrets",
+    "ssm:DescribeParameters",
     "ssm:GetParameters",
     "sts:GetCallerIdentity",
 ];
@@ -98,15 +108,26 @@ macro_rules! send {
 
 // After the macro, which they use.
 mod alarms;
+mod families;
+pub(super) mod images;
+mod logs;
 mod scaling;
 mod schedules;
+mod values;
+
+pub use values::LISTED_SECRETS_MAX;
+
+use images::Registries;
+
+pub use logs::LogPage;
 
 impl Reader {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 22] = ACTIONS;
+    pub const ACTIONS: [&str; 29] = ACTIONS;
 
-    pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
-        Self { clients, line }
+    pub(super) fn new(clients: Clients, line: Arc<Line>, anywhere: Anywhere, endpoint: Option<&str>) -> Self {
+        let registries = Registries::new(clients.ecs.clone(), endpoint);
+        Self { clients, line, anywhere, registries }
     }
 
     /// Calls made so far over this connection.
@@ -306,19 +327,6 @@ impl Reader {
         let answer = self.line.typed(&call, request).await?;
         let targets = answer.target_health_descriptions.unwrap_or_default();
         Ok(targets.into_iter().map(TargetHealth::from_sdk).collect())
-    }
-
-    /// The newest lines of a log stream, oldest first, at most `max`.
-    pub async fn last_log_lines(&self, group: &str, stream: &str, max: usize) -> Result<Vec<String>, Error> {
-        let call = Call::new("logs:GetLogEvents", Category::Other, format!("read log stream `{stream}`"));
-        let body = json!({
-            "logGroupName": group, "logStreamName": stream, "limit": max, "startFromHead": false,
-        });
-        let exchange = Exchange::with_target(&body, "Logs_20140328.GetLogEvents");
-        let request = self.clients.logs.list_clusters().customize().interceptor(exchange.clone());
-        let mut answer = self.line.exchange(&call, exchange, request.send()).await?;
-        let events = list(&mut answer.body["events"]);
-        Ok(events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned).collect())
     }
 
     /// GetParameters, for at most [`PARAMETERS_MAX`] names, perhaps with a version or a label each:

@@ -9,6 +9,7 @@ use super::call::{Call, Line};
 use super::connect::Clients;
 use super::exchange::Exchange;
 use super::{Answer, Error};
+use crate::model::Json;
 
 /// May say to AWS what a person decides. It needs no permit of the ledger's, because the person is
 /// authorised by IAM, and what is asked for changes nothing that the operator is about to do blindly. Each
@@ -19,8 +20,15 @@ pub struct Requester {
     line: Arc<Line>,
 }
 
-const ACTIONS: [&str; 4] =
-    ["ecs:ContinueServiceDeployment", "ecs:StopServiceDeployment", "ecs:TagResource", "ecs:UntagResource"];
+const ACTIONS: [&str; 7] = [
+    "ecs:ContinueServiceDeployment",
+    "ecs:RegisterTaskDefinition",
+    "ecs:RunTask",
+    "ecs:StopServiceDeployment",
+    "ecs:StopTask",
+    "ecs:TagResource",
+    "ecs:UntagResource",
+];
 
 /// Sends `$body` as the `$method` of `$client`.
 macro_rules! send {
@@ -33,7 +41,7 @@ macro_rules! send {
 
 impl Requester {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 4] = ACTIONS;
+    pub const ACTIONS: [&str; 7] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -54,6 +62,29 @@ impl Requester {
         let body = json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"});
         send!(self, ecs.stop_service_deployment, call, &body)
     }
+
+    /// Registers a revision for a task that is run by hand.
+    pub async fn register_task_definition(&self, body: &Json) -> Result<Answer, Error> {
+        let attempt = format!("register a revision of `{}`", body["family"].as_str().unwrap_or_default());
+        let call = Call::new("ecs:RegisterTaskDefinition", Category::TaskDefinitionModify, attempt);
+        send!(self, ecs.register_task_definition, call, body)
+    }
+
+    /// Starts a task by hand. ECS makes none again for a `clientToken` that it has seen.
+    pub async fn run_task(&self, body: &Json) -> Result<Answer, Error> {
+        let definition = body["taskDefinition"].as_str().unwrap_or_default();
+        let attempt = format!("run a task of `{}`", definition.rsplit('/').next().unwrap_or_default());
+        let call = Call::new("ecs:RunTask", Category::ClusterResourceModify, attempt);
+        send!(self, ecs.run_task, call, body)
+    }
+
+    /// SIGTERM now, SIGKILL after the containers' stop timeouts.
+    pub async fn stop_task(&self, cluster: &str, task: &str, reason: &str) -> Result<Answer, Error> {
+        let attempt = format!("stop task `{task}`");
+        let call = Call::new("ecs:StopTask", Category::ClusterResourceModify, attempt);
+        send!(self, ecs.stop_task, call, &json!({"cluster": cluster, "task": task, "reason": reason}))
+    }
+
     /// Puts a request onto a service: the operator decides when it is heeded.
     pub async fn tag_service(&self, arn: &str, key: &str, value: &str) -> Result<Answer, Error> {
         let call = Call::new("ecs:TagResource", Category::TagModify, format!("tag `{arn}`"));

@@ -278,8 +278,13 @@ fn the_lists_of_actions_name_every_call_and_no_other() {
     let reads = [
         include_str!("reader.rs"),
         include_str!("reader/alarms.rs"),
+        include_str!("reader/families.rs"),
+        include_str!("reader/images.rs"),
+        include_str!("reader/logs.rs"),
         include_str!("reader/scaling.rs"),
         include_str!("reader/schedules.rs"),
+        include_str!("reader/values.rs"),
+        include_str!("anywhere.rs"),
     ];
     let writes = [include_str!("writer.rs")];
     let requests = [include_str!("requester.rs")];
@@ -291,11 +296,13 @@ fn the_lists_of_actions_name_every_call_and_no_other() {
         let after_list = sources.iter().map(|source| source.split_once("impl ").unwrap().1);
         let named = after_list.flat_map(|source| source.split('"')).filter(|text| {
             let prefixes = [
+                "ecr:",
                 "ecs:",
                 "sts:",
                 "logs:",
                 "ssm:",
                 "scheduler:",
+                "secretsmanager:",
                 "cloudformation:",
                 "cloudwatch:",
                 "application-autoscaling:",

@@ -9,7 +9,7 @@ use super::call::{Call, Line};
 use super::connect::Clients;
 use super::exchange::Exchange;
 use super::{Answer, Error, Permit, Turn};
-use crate::model::Json;
+use crate::model::{Json, TaskDefinitionArn};
 
 /// May change AWS. Each call consumes a [`Permit`], has ten seconds, and is never repeated by itself.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Writer {
     line: Arc<Line>,
 }
 
-const ACTIONS: [&str; 18] = [
+const ACTIONS: [&str; 20] = [
     "application-autoscaling:DeleteScalingPolicy",
     "application-autoscaling:DeleteScheduledAction",
     "application-autoscaling:DeregisterScalableTarget",
@@ -27,6 +27,7 @@ const ACTIONS: [&str; 18] = [
     "application-autoscaling:RegisterScalableTarget",
     "ecs:CreateService",
     "ecs:DeleteService",
+    "ecs:DeregisterTaskDefinition",
     "ecs:RegisterTaskDefinition",
     "ecs:RunTask",
     "ecs:StopServiceDeployment",
@@ -36,6 +37,7 @@ const ACTIONS: [&str; 18] = [
     "ecs:UpdateService",
     "scheduler:CreateSchedule",
     "scheduler:CreateScheduleGroup",
+    "scheduler:DeleteSchedule",
     "scheduler:UpdateSchedule",
 ];
 
@@ -54,7 +56,7 @@ macro_rules! send {
 
 impl Writer {
     /// IAM actions of these methods, sorted.
-    pub const ACTIONS: [&str; 18] = ACTIONS;
+    pub const ACTIONS: [&str; 20] = ACTIONS;
 
     pub(super) fn new(clients: Clients, line: Arc<Line>) -> Self {
         Self { clients, line }
@@ -100,6 +102,16 @@ impl Writer {
     pub async fn untag_resource(&self, _permit: Permit, arn: &str, keys: &[String]) -> Result<Answer, Error> {
         let call = Call::permitted("ecs:UntagResource", format!("untag `{arn}`"));
         send!(self, ecs.untag_resource, call, &json!({"resourceArn": arn, "tagKeys": keys}))
+    }
+
+    /// What runs it goes on running; nothing new may be started of it.
+    pub async fn deregister_task_definition(
+        &self,
+        _permit: Permit,
+        arn: &TaskDefinitionArn,
+    ) -> Result<Answer, Error> {
+        let call = Call::permitted("ecs:DeregisterTaskDefinition", format!("deregister `{arn}`"));
+        send!(self, ecs.deregister_task_definition, call, &json!({"taskDefinition": arn}))
     }
 
     /// Never with `force`: ECS refuses it while tasks are asked for.
@@ -176,6 +188,14 @@ impl Writer {
         let attempt = format!("create schedule group `{name}`");
         let call = Call::permitted("scheduler:CreateScheduleGroup", attempt);
         send!(self, self.clients.scheduler.create_schedule_group().name(name), call, &body)
+    }
+
+    pub async fn delete_schedule(&self, _permit: Permit, group: &str, name: &str) -> Result<Answer, Error> {
+        let call = Call::permitted("scheduler:DeleteSchedule", format!("delete schedule `{name}`"));
+        let exchange = Exchange::without_body();
+        let request = self.clients.scheduler.delete_schedule().group_name(group).name(name);
+        let request = request.customize().interceptor(exchange.clone());
+        self.line.exchange(&call, exchange, request.send()).await
     }
 
     pub async fn create_schedule(&self, _permit: Permit, body: &Json) -> Result<Answer, Error> {

@@ -131,6 +131,8 @@ async fn prepare(
             ledger
         }
     };
+    let reader = aws.reader();
+    desired = Arc::new(road::with_answers(Arc::unwrap_or_clone(desired), &reader).await);
     let place = (account, &desired.environment);
     let controller = road::controller(&aws, place, ledger, journal, surroundings, Timing::default());
     Ok((desired.clone(), controller))

@@ -67,6 +67,7 @@ async fn from_cluster(
         variables: BTreeMap::new(),
         looked_up: Vec::new(),
         sync: EnvironmentSync::default(),
+        images: Default::default(),
     };
     let reader = road::reader_of(&settings.account(), &place).await?;
     let asked: BTreeSet<ServiceKey> = settings.service.iter().map(ServiceKey::new).collect();

@@ -20,6 +20,7 @@ mod seat;
 mod status;
 mod suspend;
 mod sync;
+mod task;
 pub mod validate;
 mod verify;
 
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Settings, Verb};
+use crate::config::{Settings, TaskSettings, TaskVerb, Verb};
 use crate::model::Timestamp;
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
@@ -61,6 +62,8 @@ pub enum Exit {
     Changes,
     /// There are changes, but some are held.
     Held,
+    /// What a task that was run by hand ended with, or one of `task.rs`'s own.
+    Task(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -70,6 +73,7 @@ impl From<Exit> for ExitCode {
             Exit::Error => 1,
             Exit::Changes => 2,
             Exit::Held => 3,
+            Exit::Task(code) => code,
         })
     }
 }
@@ -88,6 +92,9 @@ pub async fn run(settings: Settings, surroundings: Surroundings) -> ExitCode {
         Verb::Status(settings) => unless_stopped(stop, status::run(&settings, &surroundings)).await,
         Verb::Continue(settings) => unless_stopped(stop, carry_on::run(&settings, &surroundings)).await,
         Verb::Abort(settings) => unless_stopped(stop, abort::run(&settings, &surroundings)).await,
+        Verb::Task(TaskSettings { verb: TaskVerb::Run(settings) }) => {
+            Ok(task::run(&settings, &surroundings).await)
+        }
         Verb::Import(settings) => unless_stopped(stop, import::run(&settings, &surroundings)).await,
         Verb::Suspend(settings) => unless_stopped(stop, suspend::run(&settings, &surroundings)).await,
         Verb::Resume(settings) => unless_stopped(stop, resume::run(&settings, &surroundings)).await,

@@ -1,9 +1,12 @@
 //! `reconciler plan`: the road of a commit, stopped before anything is executed.
 
+use std::sync::Arc;
+
 use super::{Exit, Surroundings, road};
 use crate::config::{Output, PlanSettings};
 use crate::ledger::LedgerView;
 use crate::model::Desired;
+use crate::observe::Observer;
 use crate::plan::{self, Explain, Plan};
 use crate::report;
 
@@ -13,6 +16,7 @@ pub async fn run(settings: &PlanSettings, surroundings: &Surroundings) -> anyhow
     let desired = remembering.desired.clone();
     let sight = road::sight(&settings.account, &desired).await?;
     let memory = road::memory(&settings.account, &desired.environment, &sight).await?;
+    let desired = Arc::new(road::with_images(&desired, &sight.reader, memory.records()).await);
     let plan = look(settings, surroundings, (&desired, &sight, &memory), remembering).await?;
     let unknown = "deletions, roll-backs and what is held";
     let has_ledger = road::note_missing_ledger(&settings.account, &desired.environment, &memory, unknown);
@@ -50,7 +54,7 @@ fn explain(settings: &PlanSettings) -> Explain {
 async fn look(
     settings: &PlanSettings,
     surroundings: &Surroundings,
-    (desired, sight, memory): (&Desired, &road::Sight, &LedgerView),
+    (desired, sight, memory): (&Arc<Desired>, &road::Sight, &LedgerView),
     remembering: road::Remembering,
 ) -> anyhow::Result<Plan> {
     let mut records = memory.records().clone();
@@ -59,14 +63,17 @@ async fn look(
     let installation = &settings.account.installation;
     let explain = explain(settings);
     let plan = |records: &_| plan::plan(desired, &live, &plan::Context { installation, records, explain });
-    let first = plan(&records);
+    let mut first = plan(&records);
+    let observer = Observer::new(sight.reader.clone(), &desired.environment.cluster);
     if first.is_empty() {
+        observer.tell_old_revisions(installation, (desired, &live, &records), &mut first).await;
         return Ok(first);
     }
     // What differs is worth asking older commits about.
-    let pasts = remembering.pasts(first.differing()).await?;
+    let pasts = remembering.pasts(desired.clone(), first.differing(), records.clone()).await?;
     pasts.complete(&mut records, &live, installation);
     let mut plan = plan(&records);
     pasts.date(&mut plan);
+    observer.tell_old_revisions(installation, (desired, &live, memory.records()), &mut plan).await;
     Ok(plan)
 }

@@ -1,5 +1,6 @@
 //! What people's verbs share: the service they are about, who asks, and the tag that carries the request.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -59,15 +60,16 @@ pub async fn subject(settings: &RequestSettings, surroundings: &Surroundings) ->
         ),
     }
     let environment = &desired.environment;
-    let record = match road::memory(account, environment, &road::sight_of(account, &aws)).await {
-        Ok(memory) if road::has_ledger(account, environment, &memory) => {
-            Some(memory.into_records().remove(&key).unwrap_or_default())
-        }
+    let records = match road::memory(account, environment, &road::sight_of(account, &aws)).await {
+        Ok(memory) if road::has_ledger(account, environment, &memory) => Some(memory.into_records()),
         Ok(_) => None,
         // What a person asks for is written on the service, whatever became of the ledger's store.
         Err(error) if error.passes() => None,
         Err(error) => return Err(error.into()),
     };
+    let known = records.as_ref().unwrap_or(const { &BTreeMap::new() });
+    let desired = road::with_images(&desired, &aws.reader(), known).await;
+    let record = records.map(|mut records| records.remove(&key).unwrap_or_default());
     Ok(Subject {
         key,
         ecs,
@@ -81,7 +83,7 @@ pub async fn subject(settings: &RequestSettings, surroundings: &Surroundings) ->
     })
 }
 
-async fn read(reader: &Reader, cluster: &str, key: &ServiceKey) -> anyhow::Result<EcsService> {
+pub(super) async fn read(reader: &Reader, cluster: &str, key: &ServiceKey) -> anyhow::Result<EcsService> {
     let mut answer = reader.describe_services(cluster, &[key.name()]).await?;
     let found =
         answer["services"].as_array_mut().and_then(|all| all.first_mut().map(serde_json::Value::take));
@@ -206,7 +208,7 @@ pub async fn settled(
 
 /// `ada` of `arn:aws:sts::123456789012:assumed-role/on-call/ada`, with the role: several people may share a
 /// session's name.
-fn author(arn: &str) -> String {
+pub(super) fn author(arn: &str) -> String {
     let tail = arn.splitn(6, ':').nth(5).unwrap_or(arn);
     let named = tail.split_once('/').map_or(tail, |(_, name)| name);
     named.to_owned()

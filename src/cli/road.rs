@@ -13,14 +13,14 @@ use anyhow::{Context as _, bail};
 use super::{Exit, Surroundings};
 use crate::aws::{self, CallerIdentity, ErrorKind, Inspector, Loopback, Reader, Requester, TableReader, Web};
 use crate::config::{Account, LedgerPlace, Source};
-use crate::controller::{Controller, Engine, LookUp, Timing};
+use crate::controller::{Controller, Engine, LookAtImages, LookUp, Timing};
 use crate::journal::Journal;
 use crate::ledger::{self, Ledger, LedgerView, Place};
 use crate::manifest;
 use crate::model::{
-    Answers, Checkout, Desired, Environment, Live, Part, ServiceKey, ServiceRecord, Timestamp,
+    Answers, Checkout, Desired, Environment, ImageAnswer, Live, Part, ServiceKey, ServiceRecord, Timestamp,
 };
-use crate::observe::{Departing, Observer, Owner, Want, WantTask, look_up};
+use crate::observe::{Departing, Images, LeftTasks, Observer, Owner, Want, WantTask, look_up};
 use crate::plan;
 use crate::report::{self, Colour};
 use crate::shape::api::Api;
@@ -128,6 +128,51 @@ pub fn lookups(account: &Account) -> LookUp {
     })
 }
 
+/// Looks at the images of each wish for `run`: the connection is kept, and what can't change is remembered.
+pub fn images(account: &Account) -> LookAtImages {
+    let account = Arc::new(account.clone());
+    let kept: Arc<tokio::sync::Mutex<(Images, Option<Reader>)>> = Arc::default();
+    Arc::new(move |wish| {
+        let (account, kept) = (account.clone(), kept.clone());
+        Box::pin(async move {
+            let mut kept = kept.lock().await;
+            let names = manifest::images(&wish);
+            let reader = match kept.1.take().filter(|reader| reader.region() == wish.environment.region) {
+                Some(reader) => reader,
+                None => match reader_of(&account, &wish.environment).await {
+                    Ok(reader) => reader,
+                    Err(error) => {
+                        let why = ImageAnswer::Unreadable(error.to_string());
+                        return names.into_iter().map(|name| (name, why.clone())).collect();
+                    }
+                },
+            };
+            let answers = kept.0.look(&reader, &names, &manifest::scanned(&wish)).await;
+            kept.1 = Some(reader);
+            answers
+        })
+    })
+}
+
+/// The same once: what is asked for, with what ECR says of its images.
+pub async fn with_answers(desired: Desired, reader: &Reader) -> Desired {
+    let names = manifest::images(&desired);
+    if names.is_empty() {
+        return desired;
+    }
+    let images = Images::default().look(reader, &names, &manifest::scanned(&desired)).await;
+    Desired { images, ..desired }
+}
+
+/// What is asked for, with digests in the place of tags: of one who only looks.
+pub async fn with_images(
+    desired: &Desired,
+    reader: &Reader,
+    records: &BTreeMap<ServiceKey, ServiceRecord>,
+) -> Desired {
+    manifest::with_images(&with_answers(desired.clone(), reader).await, records).into_owned()
+}
+
 /// What the newest commit wants, and what older ones did, should anybody ask.
 pub struct Remembering {
     pub desired: Arc<Desired>,
@@ -144,7 +189,14 @@ pub async fn remembering(source: &Source, account: &Account) -> anyhow::Result<R
 
 impl Remembering {
     /// Reads what older commits said of some services. The newest comes first, whether it is committed or not.
-    pub async fn pasts(self, services: BTreeSet<ServiceKey>) -> anyhow::Result<plan::Pasts> {
+    ///
+    /// `now`: the newest one with what its images are. A tag is taken to have meant the same in all of them.
+    pub async fn pasts(
+        self,
+        now: Arc<Desired>,
+        services: BTreeSet<ServiceKey>,
+        records: BTreeMap<ServiceKey, ServiceRecord>,
+    ) -> anyhow::Result<plan::Pasts> {
         let Self { desired, answers, history } = self;
         tokio::task::spawn_blocking(move || {
             let History { commits, before } = history();
@@ -153,13 +205,14 @@ impl Remembering {
             let load = |checkout| {
                 // Many commits of many services would fill the memory.
                 let past = manifest::load_some(checkout, Some(&name), Api::builtin(), &answers, &services);
-                past.ok().map(Arc::new)
+                let past = past.ok().map(|past| Desired { images: now.images.clone(), ..past });
+                past.map(|past| Arc::new(manifest::with_images(&past, &records).into_owned()))
             };
             let older = commits
                 .iter()
                 .skip(usize::from(committed))
                 .map(|checkout| plan::Past { commit: checkout.revision.id.clone(), desired: load(checkout) });
-            let newest = plan::Past { commit: desired.revision.id.clone(), desired: Some(desired) };
+            let newest = plan::Past { commit: desired.revision.id.clone(), desired: Some(now.clone()) };
             plan::Pasts { commits: std::iter::once(newest).chain(older).collect(), before }
         })
         .await
@@ -325,8 +378,8 @@ pub async fn observe(
         .collect();
     let mut live = observer.observe_with(&wants, &departing, now).await;
     let owner = Owner { installation: &account.installation, environment: &desired.environment.name };
-    let left_over = plan::schedules_left(desired, records).next().is_some();
-    observer.observe_scheduled_tasks(&tasks, left_over, owner, &mut live).await;
+    let left = LeftTasks::of(desired, records);
+    observer.observe_scheduled_tasks(&tasks, &left, owner, &mut live).await;
     let whys: Vec<&String> = live
         .services
         .values()

@@ -89,7 +89,7 @@ async fn completed(subject: &request::Subject) -> anyhow::Result<Vec<(TaskDefini
 }
 
 /// `41`, `api:41` or the whole ARN.
-fn named_revision(named: &str, runs: &TaskDefinitionArn) -> anyhow::Result<TaskDefinitionArn> {
+pub(super) fn named_revision(named: &str, runs: &TaskDefinitionArn) -> anyhow::Result<TaskDefinitionArn> {
     let (place, family) = (runs.0.rsplit_once('/').map_or("", |(place, _)| place), runs.family());
     let to = match (named.contains('/'), named.contains(':')) {
         (true, _) => named.to_owned(),

@@ -1,6 +1,7 @@
 //! `reconciler run`: watches the repository and reconciles until it is told to stop.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -37,10 +38,13 @@ pub async fn run(settings: &RunSettings, surroundings: &Surroundings) -> anyhow:
     );
     journal.tell(Event::new((surroundings.now)(), Kind::Start, starts));
     let looks = Looks::default();
+    let leads: Arc<AtomicBool> = Arc::default();
     let watch = SourceWatch {
         source,
         environment: operate.source.environment.clone(),
         look_up: road::lookups(&operate.account),
+        look_at_images: road::images(&operate.account),
+        leads: leads.clone(),
         every: settings.poll,
         looks: looks.clone(),
         journal: journal.clone(),
@@ -49,7 +53,7 @@ pub async fn run(settings: &RunSettings, surroundings: &Surroundings) -> anyhow:
     let (sender, wishes) = mpsc::channel(1);
     let stop = surroundings.stop.child_token();
     let watching = tokio::spawn(watch.watch(sender, stop.clone()));
-    let reconciling = reconcile(settings, surroundings, &journal, (wishes, &looks), &stop);
+    let reconciling = reconcile(settings, surroundings, &journal, (wishes, &looks, &leads), &stop);
     unless_blind(watching, reconciling, &stop, |blind| {
         let mut event = Event::new((surroundings.now)(), Kind::Source, blind);
         event.level = Level::Error;
@@ -94,7 +98,7 @@ async fn reconcile(
     settings: &RunSettings,
     surroundings: &Surroundings,
     journal: &Arc<Journal>,
-    (mut wishes, looks): (mpsc::Receiver<Wish>, &Looks),
+    (mut wishes, looks, leads): (mpsc::Receiver<Wish>, &Looks, &AtomicBool),
     stop: &CancellationToken,
 ) -> anyhow::Result<Exit> {
     let tell = |kind, sentence: &str| journal.tell(Event::new((surroundings.now)(), kind, sentence));
@@ -134,7 +138,10 @@ async fn reconcile(
     let controller = road::controller(&aws, place, ledger, journal.clone(), surroundings, timing);
     let (sender, in_place) = mpsc::channel(1);
     tokio::spawn(relay(newest, wishes, sender, journal.clone(), surroundings.now.clone()));
-    match controller.run(in_place, stop.clone()).await {
+    leads.store(true, Ordering::Relaxed);
+    let outcome = controller.run(in_place, stop.clone()).await;
+    leads.store(false, Ordering::Relaxed);
+    match outcome {
         Outcome::Lost(why) => anyhow::bail!("{why}"),
         Outcome::Ended(_) => {
             seat::let_go(&controller.engine.ledger).await;
@@ -309,12 +316,14 @@ mod tests {
             variables: BTreeMap::new(),
             looked_up: Vec::new(),
             sync: EnvironmentSync { prune: true, ..EnvironmentSync::default() },
+            images: Default::default(),
         };
         Arc::new(Desired {
             revision,
             environment,
             services: BTreeMap::new(),
             scheduled_tasks: BTreeMap::new(),
+            images: Default::default(),
         })
     }
 

@@ -46,6 +46,7 @@ async fn with_git(
         Err(error) => return Err(error.into()),
     };
     let records = memory.records();
+    let desired = &road::with_images(desired, &sight.reader, records).await;
     let live =
         road::observe(&sight.reader, &settings.account, desired, records, (surroundings.now)()).await?;
     let (installation, explain) = (&settings.account.installation, Explain::Differences);

@@ -1,5 +1,6 @@
 //! What the end of a hook's task means: done, tried again, or no deployment.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::hooks::{Running, SOON};
@@ -147,6 +148,7 @@ impl Engine {
                             failure: failure.clone(),
                             again: None,
                             by: None,
+                            values: BTreeMap::new(),
                         });
                     })
                     .await?;
@@ -168,6 +170,7 @@ impl Engine {
                             failure,
                             again: None,
                             by: None,
+                            values: BTreeMap::new(),
                         });
                     })
                     .await?;

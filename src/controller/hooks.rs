@@ -94,7 +94,8 @@ impl Engine {
         if open.not_before > now {
             return Ok(Next::Watch(open.not_before.since(now)));
         }
-        let own = plan::register_hook(hook, service, &self.installation, &open.revision);
+        let cluster = &running.desired.environment.cluster;
+        let own = plan::register_hook(hook, service, &self.installation, &open.revision, cluster);
         let task_definition = match (&open.task_definition, own, revision) {
             (Some(known), ..) => Ok(known.clone()),
             (None, None, ServiceRevision::Known(known)) => Ok(known),

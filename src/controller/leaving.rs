@@ -4,8 +4,8 @@ use super::pass::{Engine, Next, WATCH_EVERY, WATCH_UNANSWERED_EVERY, stop};
 use crate::execute::{self, Deletion, Execution};
 use crate::journal::{Event, Kind};
 use crate::ledger;
-use crate::model::{Deleted, Desired, Leaving, LiveService, ServiceKey, ServiceRecord};
-use crate::plan::{Decision, Departure, Ending, Held, ServicePlan, Share, Step};
+use crate::model::{Deleted, Desired, Leaving, LiveScheduledTask, LiveService, ServiceKey, ServiceRecord};
+use crate::plan::{Decision, Departure, Ending, Held, ScheduleDeparture, ServicePlan, Share, Step};
 use crate::report;
 
 /// What a deletion is weighed by besides the service itself.
@@ -28,6 +28,42 @@ impl Engine {
         around: &Circumstances,
     ) -> Next {
         self.leave_or_fail(desired, key, live, around).await.unwrap_or_else(stop)
+    }
+
+    /// Looks once at a scheduled task that Git no longer mentions, and that is to go.
+    pub(super) async fn leave_schedule(
+        &self,
+        desired: &Desired,
+        key: &ServiceKey,
+        live: &LiveScheduledTask,
+        around: &Circumstances,
+    ) -> Next {
+        self.leave_schedule_or_fail(desired, key, live, around).await.unwrap_or_else(stop)
+    }
+
+    async fn leave_schedule_or_fail(
+        &self,
+        desired: &Desired,
+        key: &ServiceKey,
+        live: &LiveScheduledTask,
+        around: &Circumstances,
+    ) -> Result<Next, ledger::Error> {
+        let record = self.notice(desired, key).await?;
+        let departure = ScheduleDeparture {
+            key,
+            record: &record,
+            live,
+            desired,
+            installation: &self.installation,
+            environment: &around.environment,
+            share: around.share,
+            waits_for: around.unsettled.as_ref(),
+            now: (self.now)(),
+        };
+        match departure.plan() {
+            Ending::Gone => self.close(key, &record).await,
+            Ending::Planned { plan, now } => self.end(desired, &plan, &now).await,
+        }
     }
 
     /// Takes back that a service left Git, now that it is back. A deletion that has begun is forgotten

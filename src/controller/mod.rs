@@ -3,6 +3,7 @@
 mod hook_ends;
 mod hooks;
 mod leaving;
+mod old_revisions;
 mod overriding;
 mod pass;
 mod queue;
@@ -19,4 +20,4 @@ mod watch;
 pub use pass::{Engine, Next};
 pub use queue::WorkQueue;
 pub use run::{Controller, Outcome, Standing, Timing};
-pub use watch::{LookUp, Looks, SourceWatch, Wish};
+pub use watch::{LookAtImages, LookUp, Looks, SourceWatch, Wish};

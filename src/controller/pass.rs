@@ -11,7 +11,7 @@ use crate::journal::{Event, Journal, Kind, Level};
 use crate::ledger::{self, Ledger};
 use crate::model::{
     Again, Applied, AppliedSpec, Desired, DesiredService, EcsService, Failure, Gate, LastGood, LiveService,
-    Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
+    Meanings, Quarantine, Rollout, RolloutKind, ServiceKey, ServiceRecord, Timestamp, Workload,
 };
 use crate::plan::{
     self, Action, Cause, Decision, Difference, Held, HookRevision, PlannedHook, RevisionSource, ServicePlan,
@@ -149,6 +149,7 @@ impl Engine {
                     cluster: &desired.environment.cluster,
                     revision: &desired.revision.id,
                     kind: RolloutKind::Deploy,
+                    values: &live.known_values(),
                     back_to: back_to.as_ref(),
                 };
                 self.execute(&work).await
@@ -161,6 +162,14 @@ impl Engine {
         if let Some(sentence) = report::tolerated_sentence(plan) {
             let event = Event::new((self.now)(), Kind::Drift, sentence);
             self.journal.tell_once(event.of(&plan.service).digest(&plan.digest));
+        }
+    }
+
+    /// Says which secrets have versions that the service's tasks were not started with, and are left so.
+    fn tell_new_versions(&self, service: &DesiredService, plan: &ServicePlan) {
+        if let Some(sentence) = report::new_versions_sentence(plan) {
+            let event = Event::new((self.now)(), Kind::Drift, sentence);
+            self.journal.tell_once(event.of(&plan.service).digest(&service.digest));
         }
     }
 
@@ -274,13 +283,19 @@ impl Engine {
                     && (good.spec.as_ref() != Some(&spec) || good.digest != service.digest)
             });
         let scaling = execute::still_there(record.scaling.as_ref(), service, live);
+        let values = plan::values_at_rest(live, record, now).filter(|_| completed);
         let left_over = record.intent.is_some()
             || record.quarantine.is_some()
             || record.hook.is_some()
             || record.leaving.is_some()
             || record.sync.is_some();
+        let meanings = plan::meanings(service, live, Some(record));
+        let meant = meanings
+            .iter()
+            .any(|(name, is)| record.meanings.images.get(name).is_none_or(|known| known.is != *is));
         let mut assumed = Vec::new();
-        if left_over || good || good_now || applied || scaling != record.scaling {
+        if meant || left_over || good || good_now || applied || scaling != record.scaling || values.is_some()
+        {
             let at = (self.now)();
             self.ledger
                 .update(&service.key, |record| {
@@ -291,6 +306,10 @@ impl Engine {
                     record.deleted = None;
                     record.sync = None;
                     record.scaling = scaling;
+                    if let Some(values) = values {
+                        record.meanings.values = values;
+                    }
+                    Meanings::note(&mut record.meanings.images, &meanings, at);
                     let applied = Applied {
                         digest: service.digest.clone(),
                         task_definition_digest: service.task_definition_digest.clone(),
@@ -332,6 +351,7 @@ impl Engine {
             let event = Event::new((self.now)(), Kind::Hook, sentence);
             self.journal.tell(event.of(&service.key).digest(&service.digest));
         }
+        self.tell_new_versions(service, plan);
         let as_wanted = if ignoring { AS_WANTED_BUT_FOR_DRIFT } else { AS_WANTED };
         let sentence = format!("runs {task_definition}, {}, {as_wanted}", running(ecs));
         let event = Event::new((self.now)(), Kind::Settled, sentence);
@@ -346,7 +366,8 @@ impl Engine {
         desired: &Desired,
         differences: &[Difference],
     ) -> Event {
-        let drifted = differences.iter().all(|it| it.cause == Cause::BehindOurBack);
+        let drifted =
+            differences.iter().all(|it| matches!(it.cause, Cause::BehindOurBack | Cause::NewVersion(_)));
         let kind = if drifted { Kind::Drift } else { Kind::Plan };
         Event::new((self.now)(), kind, report::change_sentence(plan))
             .of(&plan.service)
@@ -375,6 +396,7 @@ impl Engine {
             changes: Vec::new(),
             watched: crate::model::Watched::default(),
             course: None,
+            values: plan::values_started_with(live, record, ecs.primary().and_then(|it| it.created_at())),
         };
         self.ledger.update(&service.key, |record| record.rollout = Some(rollout)).await?;
         Ok(Next::Watch(SOON))
@@ -399,9 +421,10 @@ impl Engine {
             return Next::Watch(WATCH_EVERY);
         }
         match reason {
-            Held::RolloutInFlight { .. } | Held::Draining | Held::HookRunning { .. } => {
-                Next::Watch(WATCH_EVERY)
-            }
+            Held::RolloutInFlight { .. }
+            | Held::ScaleIn { .. }
+            | Held::Draining
+            | Held::HookRunning { .. } => Next::Watch(WATCH_EVERY),
             Held::Unanswered { .. } => Next::Watch(WATCH_UNANSWERED_EVERY),
             Held::WaitsFor { service, .. } => Next::Waits(service.clone()),
             // Told, and left as Git's author wants it: nobody has to wait for that.
@@ -416,6 +439,8 @@ impl Engine {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::SecretsMissing { .. }
+            | Held::Image { .. }
             | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => Next::Held(sentence),
         }
@@ -469,6 +494,7 @@ impl Engine {
                     failure: Failure::new(at, Gate::RefusedByAws, why),
                     again: kept,
                     by: None,
+                    values: BTreeMap::new(),
                 });
             })
             .await?;

@@ -1,5 +1,6 @@
 //! What people ask for by tags of a service: each request is heeded once, and its tag taken off.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::hooks::SOON;
@@ -171,6 +172,7 @@ impl Engine {
                     failure,
                     again: None,
                     by: Some(author),
+                    values: BTreeMap::new(),
                 });
                 planted!("taken-back-and-put-there-again" => record.quarantine = None);
                 // What a person takes back is nothing that a later roll-back may lead to.
@@ -219,6 +221,7 @@ impl Engine {
             changes: Vec::new(),
             watched: Watched::default(),
             course: None,
+            values: BTreeMap::new(),
         };
         let case = Case { desired, service, live, rollout: &taken_back };
         // StopServiceDeployment leads to where ECS came from, and nowhere else.
@@ -275,6 +278,7 @@ impl Engine {
             cluster: &desired.environment.cluster,
             revision: &desired.revision.id,
             kind: RolloutKind::Deploy,
+            values: &BTreeMap::new(),
             back_to: None,
         };
         Box::pin(execute::execute(&work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()))

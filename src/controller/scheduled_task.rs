@@ -7,8 +7,8 @@ use crate::execute::Work;
 use crate::journal::{Event, Kind};
 use crate::ledger;
 use crate::model::{
-    Applied, Desired, DesiredScheduledTask, Leaving, LiveScheduledTask, RolloutKind, Schedule, ServiceKey,
-    ServiceRecord, TaskDefinitionArn, Workload, schedule_group_name,
+    Applied, AppliedSpec, Desired, DesiredScheduledTask, Leaving, LiveScheduledTask, RolloutKind, Schedule,
+    ServiceKey, ServiceRecord, TaskDefinitionArn, Workload, schedule_group_name,
 };
 use crate::plan::{self, Decision, ServicePlan, Wave, plan_scheduled_task};
 
@@ -35,8 +35,9 @@ impl Engine {
     ) -> Result<Next, ledger::Error> {
         let key = &task.key;
         let record = self.record_as(key, Workload::ScheduledTask).await?;
-        if !record.workload.is_service() {
-            self.come_back(key).await?;
+        // A schedule is there or not: whatever was begun of its end is over now that Git has it again.
+        if !record.workload.is_service() && record.leaving.is_some() {
+            self.ledger.update(key, |record| record.leaving = None).await?;
         }
         let mut plan = plan_scheduled_task(
             task,
@@ -60,13 +61,14 @@ impl Engine {
         let work = Work {
             plan: &plan,
             task_definition_digest: &task.task_definition_digest,
-            prune: None,
-            spec: None,
+            prune: task.sync.prune,
+            spec: Some(&AppliedSpec::of_schedule(task)),
             looked_up: &desired.environment.looked_up(),
             service: None,
             cluster: &desired.environment.cluster,
             revision: &desired.revision.id,
             kind: RolloutKind::Deploy,
+            values: &BTreeMap::new(),
             back_to: None,
         };
         match self.execute(&work).await? {
@@ -81,12 +83,12 @@ impl Engine {
         }
     }
 
-    /// Says of each schedule that left Git, once, that it is left in place.
+    /// Says of each schedule that left Git and does not go, once, that it is left in place.
     pub(super) async fn tell_schedules_left(&self, desired: &Desired) -> Result<(), ledger::Error> {
         let group =
             schedule_group_name(&self.installation, &desired.environment.name, &desired.environment.cluster);
         for (key, record) in plan::schedules_left(desired, &self.ledger.records()) {
-            if record.leaving.is_some() {
+            if record.leaving.is_some() || plan::is_pruned(record, &desired.environment) {
                 continue;
             }
             let (revision, noticed_at) = (desired.revision.id.clone(), (self.now)());
@@ -135,8 +137,13 @@ impl Engine {
         let Some(runs) = schedule.task_definition() else { return Ok(Next::Settled) };
         let ignoring = plan.ignores_drift();
         // What somebody else put there is not what was applied.
-        let applied =
-            !ignoring && record.applied.as_ref().is_none_or(|applied| applied.digest != task.digest);
+        let spec = AppliedSpec::of_schedule(task);
+        let as_applied = |applied: &Applied| {
+            applied.digest == task.digest
+                && applied.prune == task.sync.prune
+                && applied.spec.as_ref() == Some(&spec)
+        };
+        let applied = !ignoring && !record.applied.as_ref().is_some_and(as_applied);
         if record.intent.is_some() || record.quarantine.is_some() || applied {
             let at = (self.now)();
             self.ledger
@@ -152,8 +159,8 @@ impl Engine {
                         task_definition: runs.clone(),
                         revision: desired.revision.id.clone(),
                         at,
-                        prune: None,
-                        spec: None,
+                        prune: task.sync.prune,
+                        spec: Some(spec),
                         looked_up: desired.environment.looked_up(),
                         kept_drift: Vec::new(),
                     });

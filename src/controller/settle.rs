@@ -14,6 +14,7 @@ use crate::model::{
     AppliedSpec, Course, Desired, DesiredService, Failure, Gate, HookStage, LastGood, LiveService, Rollout,
     RolloutKind, ServiceRecord, Timestamp,
 };
+use crate::plan;
 use crate::report::Aftermath;
 use crate::rollout::{self, GatesVerdict, Verdict};
 
@@ -246,6 +247,7 @@ impl Engine {
         self.ledger
             .update(&service.key, |record| {
                 record.rollout = None;
+                record.note_values(rollout, now);
                 if rollout.kind == RolloutKind::Deploy || planted!("roll-back-counts-as-success") {
                     // A refusal of a later step stands, whatever became of the deployment; so does that of
                     // what Git asks for by now.
@@ -339,5 +341,6 @@ pub(super) fn adoptable(
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
         course: None,
+        values: plan::values_started_with(live, record, primary.created_at()),
     })
 }

@@ -1,5 +1,6 @@
 //! What the loop knows: the wish in force, when each service is due, and where it stands.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use super::run::Standing;
 use super::sweep::Leave;
 use super::watch::Wish;
 use crate::ledger::{Ledger, Records};
+use crate::manifest;
 use crate::model::{Digest, ServiceKey};
 use crate::plan::{self, Wave};
 
@@ -21,7 +23,7 @@ pub(super) struct State {
     pub(super) desired: Option<Wish>,
     pub(super) queue: WorkQueue,
     pub(super) standing: Standing,
-    /// Services that we deployed and the wish does without.
+    /// Services that we deployed and the wish does without, and scheduled tasks of that kind that are to go.
     pub(super) leaving: BTreeSet<ServiceKey>,
     /// The environment's name in the first wish: what the ledger was opened for.
     environment: Option<String>,
@@ -43,6 +45,10 @@ impl State {
 
     /// Puts a wish in force: what it changes is due now.
     pub(super) fn take(&mut self, wish: Wish, records: &Records, now: Instant) {
+        let wish = match manifest::with_images(&wish, records) {
+            Cow::Borrowed(_) => wish,
+            Cow::Owned(resolved) => Arc::new(resolved),
+        };
         let before = self.desired.replace(wish.clone());
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.environment.get_or_insert_with(|| wish.environment.name.clone());
@@ -55,7 +61,8 @@ impl State {
             }
         }
         // What left Git is weighed anew with each commit, once all that it asks for has come to rest.
-        self.leaving = plan::leaving(&wish, records).map(|(key, _)| key.clone()).collect();
+        let schedules = plan::schedules_leaving(&wish, records);
+        self.leaving = plan::leaving(&wish, records).chain(schedules).map(|(key, _)| key.clone()).collect();
         self.standing.retain(|key, _| wish.workload(key).is_some());
         let State { queue, leaving, .. } = self;
         queue.retain(|key| wish.workload(key).is_some() || leaving.contains(key));

@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::leaving::Circumstances;
 use super::pass::{Engine, Next, stop};
 use super::state::Finished;
-use crate::model::{Desired, DesiredScheduledTask, DesiredService, Live, ServiceKey};
-use crate::observe::{Departing, Observer, Owner, Want, WantTask};
+use crate::model::{
+    Desired, DesiredScheduledTask, DesiredService, Live, Schedule, ServiceKey, TaskDefinitionArn,
+};
+use crate::observe::{Departing, LeftTasks, Observer, Owner, Want, WantTask};
 use crate::plan::{self, Wave};
 
 /// The part of a sweep that is about services which left Git.
@@ -52,6 +54,10 @@ impl Sweep {
             .map(|(desired, record)| Want { desired, record: record.as_ref() })
             .collect();
         let left: Vec<&ServiceKey> = self.departure.iter().flat_map(|it| &it.keys).collect();
+        let of_schedules =
+            |key: &&ServiceKey| self.engine.ledger.record(key).is_some_and(|it| it.is_of_a_schedule());
+        let (left_schedules, left): (Vec<&ServiceKey>, Vec<&ServiceKey>) =
+            left.into_iter().partition(of_schedules);
         let left_records: Vec<_> = left.iter().map(|key| self.engine.ledger.record(key)).collect();
         let departing: Vec<Departing<'_>> = left
             .iter()
@@ -73,10 +79,11 @@ impl Sweep {
         let environment = &self.desired.environment.name;
         let owner = Owner { installation: &self.engine.installation, environment };
         let mut live = self.observer.observe_with(&wants, &departing, (self.engine.now)()).await;
-        self.observer.observe_scheduled_tasks(&wanted_tasks, false, owner, &mut live).await;
+        let left_tasks = LeftTasks { any: false, going: left_schedules.clone() };
+        self.observer.observe_scheduled_tasks(&wanted_tasks, &left_tasks, owner, &mut live).await;
         let passes = services.into_iter().map(|service| self.pass(service, &live));
         let schedules = tasks.into_iter().map(|task| self.schedule(task, &live));
-        let departures = left.into_iter().map(|key| self.leave(key, &live));
+        let departures = left.into_iter().chain(left_schedules).map(|key| self.leave(key, &live));
         tokio::join!(
             futures_util::future::join_all(passes),
             futures_util::future::join_all(schedules),
@@ -99,6 +106,12 @@ impl Sweep {
             Some(live) => Box::pin(self.engine.pass(&self.desired, service, live, waiting_for)).await,
             None => self.not_now(),
         };
+        let next = match (next, live.and_then(|live| live.service.present())) {
+            (Next::Settled, Some(ecs)) if ecs.suspended((self.engine.now)()).is_none() => {
+                self.clear_out(&service.key, plan::run_by(ecs)).await
+            }
+            (next, _) => next,
+        };
         let environment = &self.desired.environment;
         let ends_after = live.and_then(|live| self.engine.changes_after(service, live, environment, &next));
         self.tell(Finished {
@@ -107,6 +120,12 @@ impl Sweep {
             next,
             ends_after,
         });
+    }
+
+    /// Comes after everything else, and changes nothing about when the service is looked at again.
+    async fn clear_out(&self, key: &ServiceKey, run_by: impl Iterator<Item = TaskDefinitionArn>) -> Next {
+        let cleared = self.engine.clear_out(&self.observer, &self.desired, key, run_by).await;
+        cleared.map_or_else(stop, |()| Next::Settled)
     }
 
     async fn schedule(&self, task: &DesiredScheduledTask, live: &Live) {
@@ -122,6 +141,14 @@ impl Sweep {
             }
             None => self.not_now(),
         };
+        let schedule = live.scheduled_tasks.get(&task.key).and_then(|live| live.schedule.present());
+        let next = match next {
+            Next::Settled => {
+                let runs = schedule.and_then(Schedule::task_definition);
+                self.clear_out(&task.key, runs.into_iter()).await
+            }
+            next => next,
+        };
         let (key, digest) = (task.key.clone(), Some(task.digest.clone()));
         self.tell(Finished { key, digest, next, ends_after: None });
     }
@@ -131,13 +158,18 @@ impl Sweep {
         if self.stop.is_cancelled() {
             return;
         }
-        let next = match (&self.departure, live.services.get(key).filter(|_| self.is_ready())) {
+        let service = live.services.get(key).filter(|_| self.is_ready());
+        let schedule = live.scheduled_tasks.get(key).filter(|_| self.is_ready());
+        let next = match (&self.departure, service, schedule) {
             // It may be wanted again, or another guard may stand.
-            (Some(departure), _) if departure.is_outdated() => Next::Watch(Duration::ZERO),
-            (Some(departure), Some(live)) => {
+            (Some(departure), ..) if departure.is_outdated() => Next::Watch(Duration::ZERO),
+            (Some(departure), Some(live), _) => {
                 Box::pin(self.engine.leave(&self.desired, key, live, &departure.around)).await
             }
-            (None, _) | (_, None) => self.not_now(),
+            (Some(departure), None, Some(live)) => {
+                Box::pin(self.engine.leave_schedule(&self.desired, key, live, &departure.around)).await
+            }
+            (None, ..) | (_, None, None) => self.not_now(),
         };
         self.tell(Finished { key: key.clone(), digest: None, next, ends_after: None });
     }

@@ -2,6 +2,8 @@
 //!
 //! What a step waits for is boxed: a pass is many futures deep, and on the stack each would hold the next one whole.
 
+use std::collections::BTreeMap;
+
 use super::hooks::SOON;
 use super::pass::{Engine, Next, WATCH_EVERY, WATCH_UNANSWERED_EVERY};
 use super::settle::Case;
@@ -108,6 +110,8 @@ impl Engine {
             let sentence = report::failure_sentence(rollout, &failure);
             self.journal.tell(self.event(case, Kind::Failed, sentence));
             let again = rollout::again(before.quarantine.as_ref(), &rollout.digest, &failure, (self.now)());
+            // Nothing of it is new but what its secrets mean.
+            let was_good = before.last_good.as_ref().is_some_and(|good| good.digest == rollout.digest);
             // The failed rollout stays in the ledger until the way back has begun: after a crash in
             // between it is judged as failed once more, which leads to the same way back.
             self.ledger
@@ -120,6 +124,7 @@ impl Engine {
                         failure,
                         again,
                         by: None,
+                        values: if was_good { rollout.values.clone() } else { BTreeMap::new() },
                     });
                     record.sync = None;
                     // A kill may have cut off its tags: they say nothing that is still to be looked up.
@@ -227,6 +232,8 @@ impl Engine {
             changes: Vec::new(),
             watched: crate::model::Watched::default(),
             course: None,
+            // Its tasks run already, or are started like theirs.
+            values: BTreeMap::new(),
             ..rollout.clone()
         };
         self.ledger.update(&service.key, |record| record.rollout = Some(watch)).await?;
@@ -259,6 +266,7 @@ impl Engine {
             cluster: &desired.environment.cluster,
             revision: &rollout.revision,
             kind: RolloutKind::RollBack,
+            values: &live.known_values(),
             back_to: rollout.back_to.as_ref(),
         };
         match Box::pin(execute::execute(&work, &self.writer, &self.ledger, &self.journal, self.now.as_ref()))

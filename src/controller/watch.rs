@@ -1,7 +1,9 @@
 //! Watches the source: fetches it at an interval and turns each new commit into a wish.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
@@ -10,10 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Event, Journal, Kind, Level};
 use crate::manifest::{self, Needs};
-use crate::model::{Answers, Checkout, Desired, LookedUp, Revision, Timestamp};
+use crate::model::{
+    Answers, Checkout, Desired, ImageAnswer, ImageAnswers, LookedUp, Moved, Revision, Timestamp, shortened,
+    without_registry,
+};
 use crate::report;
 use crate::shape::api::Api;
-use crate::source::{Fetched, GitSource};
+use crate::source::{Change, Fetched, GitSource, Replacement, SourceError, Written};
 
 /// What the source asks for.
 pub type Wish = Arc<Desired>;
@@ -24,6 +29,9 @@ pub type LookUp = Arc<
         + Send
         + Sync,
 >;
+
+/// Looks at the images of a wish that are named by their tags.
+pub type LookAtImages = Arc<dyn Fn(Wish) -> Pin<Box<dyn Future<Output = ImageAnswers> + Send>> + Send + Sync>;
 
 /// Lets others ask for a look at the source now, and see that it was taken.
 #[derive(Clone, Debug)]
@@ -64,6 +72,9 @@ pub struct SourceWatch {
     /// Name of the environment; `None` for the only one there is.
     pub environment: Option<String>,
     pub look_up: LookUp,
+    pub look_at_images: LookAtImages,
+    /// Whether this process is the one who acts: nobody else writes to Git.
+    pub leads: Arc<AtomicBool>,
     pub every: Duration,
     pub looks: Looks,
     pub journal: Arc<Journal>,
@@ -99,7 +110,7 @@ impl SourceWatch {
             }
             let read = fetched.is_ok();
             let checkout = match fetched {
-                Ok(Fetched::Unchanged(_)) => force.checkout.clone().filter(|_| force.looks_up),
+                Ok(Fetched::Unchanged(_)) => force.checkout.clone().filter(|_| force.looks_again()),
                 Ok(Fetched::New(checkout)) => {
                     force.refused = false;
                     Some(Arc::new(checkout))
@@ -124,6 +135,20 @@ impl SourceWatch {
             }
             if read {
                 self.looks.end();
+            }
+            if let Some(change) = self.newer_tags(&force).filter(|_| read) {
+                let source = self.source;
+                let writing = tokio::task::spawn_blocking(move || {
+                    let mut source = source;
+                    let written = source.write(&change);
+                    (source, written, change)
+                });
+                let (source, written, change) = writing.await?;
+                self.source = source;
+                if self.tell_written(written, &change, &mut force) {
+                    // What was written is read at once, like any other commit.
+                    continue;
+                }
             }
             tokio::select! {
                 biased;
@@ -159,24 +184,142 @@ impl SourceWatch {
             self.mended("the variables can be looked up again");
         }
         let same = force.wish.as_ref().is_some_and(|wish| wish.revision.id == checkout.revision.id);
-        if answers == force.answers && (same || force.refused) {
+        let loaded = match (answers == force.answers, same, force.refused) {
+            (true, _, true) => return None,
+            (true, true, false) => force.wish.clone()?,
+            (false, ..) | (true, false, false) => {
+                match manifest::load_with(&checkout, name, Api::builtin(), &answers) {
+                    Ok(desired) => {
+                        force.refused = false;
+                        force.answers = answers;
+                        Arc::new(desired)
+                    }
+                    Err(diagnostics) => {
+                        force.refused = true;
+                        force.answers = answers;
+                        let sentence =
+                            format!("{}\n\n{diagnostics}\n", force.stays_instead_of(&checkout.revision));
+                        let event = self.event(Kind::Refused, sentence);
+                        self.journal.tell(event.revision(&checkout.revision.id));
+                        return None;
+                    }
+                }
+            }
+        };
+        self.with_images(loaded, force).await
+    }
+
+    /// A wish with what ECR says of its images; `None`: all of it is in force already.
+    async fn with_images(&self, loaded: Wish, force: &mut Force) -> Option<Wish> {
+        force.has_images = !manifest::images(&loaded).is_empty();
+        let images = match force.has_images {
+            true => (self.look_at_images)(loaded.clone()).await,
+            false => ImageAnswers::new(),
+        };
+        let before = force.wish.clone();
+        let in_force = before.as_ref().is_some_and(|before| Arc::ptr_eq(before, &loaded));
+        let wish = match loaded.images == images {
+            true if in_force => return None,
+            true => loaded,
+            false => Arc::new(Desired { images, ..Desired::clone(&loaded) }),
+        };
+        match before.filter(|_| in_force) {
+            Some(before) => self.tell_images(&wish, &before),
+            None => self.told(&wish, force.wish.as_deref()),
+        }
+        force.wish = Some(wish.clone());
+        Some(wish)
+    }
+
+    /// Says what ECR says now of an image, where it said something else. That it can't be asked is nothing to
+    /// wake anybody for: what is known stays.
+    fn tell_images(&self, wish: &Desired, before: &Desired) {
+        for (name, now) in &wish.images {
+            let sentence = match (before.images.get(name), now) {
+                (Some(was @ ImageAnswer::Found { .. }), now @ ImageAnswer::Found { .. }) => {
+                    let (was, now) = (meaning(was), meaning(now));
+                    (was != now)
+                        .then(|| Moved { name: without_registry(name).to_owned(), was, now }.to_string())
+                }
+                (Some(ImageAnswer::Found { .. }), ImageAnswer::NoTag { .. }) => {
+                    Some(format!("tag {} is gone", without_registry(name)))
+                }
+                (Some(_), ImageAnswer::Found { digest, .. }) => {
+                    Some(format!("tag {} is {} now", without_registry(name), shortened(digest)))
+                }
+                _ => None,
+            };
+            if let Some(sentence) = sentence {
+                let event = self.event(Kind::Commit, format!("{}: {sentence}", wish.revision));
+                self.journal.tell(event.revision(&wish.revision.id));
+            }
+        }
+    }
+
+    /// The newer tags that Git is to have, if there are any.
+    fn newer_tags(&self, force: &Force) -> Option<Change> {
+        let wish = force.wish.as_ref().filter(|_| self.leads.load(Ordering::Relaxed) && !force.refused)?;
+        if wish.services.values().all(|service| service.proposals.is_empty()) {
             return None;
         }
-        match manifest::load_with(&checkout, name, Api::builtin(), &answers) {
-            Ok(desired) => {
-                let wish = Arc::new(desired);
-                self.told(&wish, force.wish.as_deref());
-                force.refused = false;
-                force.answers = answers;
-                force.wish = Some(wish.clone());
-                Some(wish)
+        let resolved = manifest::with_images(wish, &BTreeMap::new());
+        let asked = resolved.services.values().filter(|service| service.images.write_back == Some(true));
+        let mut replacements: Vec<Replacement> = Vec::new();
+        let (mut what, mut why) = (Vec::new(), Vec::new());
+        for proposal in asked.flat_map(|service| &service.proposals) {
+            let Some(newest) = &proposal.newest else { continue };
+            let replacement = Replacement {
+                file: proposal.origin.file.to_string(),
+                line: proposal.origin.line,
+                column: proposal.origin.column,
+                before: proposal.tag.clone(),
+                after: newest.tag.clone(),
+            };
+            // Services may share the file that says it.
+            if replacements.contains(&replacement) {
+                continue;
             }
-            Err(diagnostics) => {
-                force.refused = true;
-                force.answers = answers;
-                let sentence = format!("{}\n\n{diagnostics}\n", force.stays_instead_of(&checkout.revision));
-                self.journal.tell(self.event(Kind::Refused, sentence).revision(&checkout.revision.id));
-                None
+            replacements.push(replacement);
+            let image = without_registry(&proposal.repository);
+            let before = newest.runner_up.as_ref().map(|tag| format!(", {tag} the one before"));
+            what.push(format!("{image} {}", newest.tag));
+            why.push(format!(
+                "{image}: {} is the newest of `{}`{}; Git had {}",
+                newest.tag,
+                proposal.range,
+                before.unwrap_or_default(),
+                proposal.tag
+            ));
+        }
+        let message =
+            format!("Take {} in {}\n\n{}\n", what.join(", "), wish.environment.name, why.join("\n"));
+        (!replacements.is_empty()).then(|| Change { message, replacements, at: (self.now)() })
+    }
+
+    /// Says what became of it; whether there is a commit now.
+    fn tell_written(
+        &self,
+        written: Result<Written, SourceError>,
+        change: &Change,
+        force: &mut Force,
+    ) -> bool {
+        let subject = change.message.lines().next().unwrap_or_default();
+        match written {
+            Ok(Written::Commit(commit)) => {
+                force.unwritten = None;
+                let short = commit.get(..7).unwrap_or(&commit).to_owned();
+                let event = self.event(Kind::Commit, format!("wrote {short} to Git: {subject}"));
+                self.journal.tell(event.revision(&commit));
+                true
+            }
+            Ok(Written::Outdated) => false,
+            Err(error) => {
+                let sentence = format!("{error}; not written: {subject}");
+                if force.unwritten.as_ref() != Some(&sentence) {
+                    self.journal.tell(self.event(Kind::Source, sentence.clone()));
+                    force.unwritten = Some(sentence);
+                }
+                false
             }
         }
     }
@@ -208,6 +351,15 @@ impl SourceWatch {
     }
 }
 
+/// As the ledger has it: the digest, and before it the tag that was chosen.
+fn meaning(answer: &ImageAnswer) -> String {
+    match answer {
+        ImageAnswer::Found { digest, choice: Some(choice), .. } => format!("{}@{digest}", choice.tag),
+        ImageAnswer::Found { digest, choice: None, .. } => digest.clone(),
+        _ => String::new(),
+    }
+}
+
 /// What was found last, and what it led to.
 #[derive(Default)]
 struct Force {
@@ -215,15 +367,24 @@ struct Force {
     checkout: Option<Arc<Checkout>>,
     /// Whether it has variables that are looked up.
     looks_up: bool,
+    /// Whether it has images that are looked at.
+    has_images: bool,
     /// It was refused with [`Force::answers`].
     refused: bool,
     answers: Answers,
     wish: Option<Wish>,
     /// What was told of variables that can't be looked up, and is not over.
     unknown: Option<String>,
+    /// What was told of a commit that could not be written.
+    unwritten: Option<String>,
 }
 
 impl Force {
+    /// Whether something of it may be another by now, without a commit.
+    fn looks_again(&self) -> bool {
+        self.looks_up || self.has_images
+    }
+
     /// `main@91aa0c3; main@4c1f9e2 stays in force`
     fn stays_instead_of(&self, refused: &Revision) -> String {
         match self.wish.as_ref().filter(|wish| wish.revision.id == refused.id) {
@@ -268,7 +429,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::model::{Found, LookupValue};
+    use crate::model::{Choice, Found, LookupValue};
     use crate::source::GitSettings;
 
     const ENVIRONMENT: &str = "\
@@ -325,6 +486,8 @@ spec:
             source: source(&path, folder.path()),
             environment: None,
             look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
+            look_at_images: Arc::new(|_| Box::pin(async { ImageAnswers::new() })),
+            leads: Arc::default(),
             every: Duration::from_millis(1),
             looks: Looks::default(),
             journal: Arc::new(Journal::new(move |event| drop(sink.send(event.clone())))),
@@ -367,6 +530,8 @@ spec:
             source: source(&path, folder.path()),
             environment: None,
             look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
+            look_at_images: Arc::new(|_| Box::pin(async { ImageAnswers::new() })),
+            leads: Arc::default(),
             every: Duration::from_secs(30),
             journal: journal.clone(),
             now: Arc::new(|| Timestamp(0)),
@@ -423,6 +588,8 @@ spec: {region: eu-west-1, cluster: jobs, variables: {image: {ssm: /jobs/image}}}
             source: source(&path, folder.path()),
             environment: None,
             look_up,
+            look_at_images: Arc::new(|_| Box::pin(async { ImageAnswers::new() })),
+            leads: Arc::default(),
             every: Duration::from_secs(30),
             looks: Looks::default(),
             journal: Arc::new(Journal::new(move |event| drop(sink.send(event.clone())))),
@@ -458,6 +625,88 @@ spec: {region: eu-west-1, cluster: jobs, variables: {image: {ssm: /jobs/image}}}
                 format!("{commit} stays in force with the values that were looked up before"),
                 format!(
                     "{commit}: image from /jobs/image is version 2 now, after version 1 · 1 of 1 service asked to change"
+                ),
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newer_tag_is_written_to_git_by_the_one_who_acts_and_read_like_any_other_commit() {
+        const REPOSITORY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.git");
+        let environment = ENVIRONMENT.replace("cluster: jobs}", "cluster: jobs, images: {writeBack: true}}");
+        let image = format!("image: {{repository: {REPOSITORY}, tags: '>=1.4 <2', tag: 1.4.2}}");
+        let service = SERVICE.replace("image: web", &image);
+        commit_files(&path, &[("environment.yaml", &environment), ("web.yaml", &service)]);
+        let (sink, mut told) = mpsc::unbounded_channel();
+        let found = |choice| ImageAnswer::Found {
+            digest: format!("sha256:{}", "1".repeat(64)),
+            choice,
+            scan: None,
+            platforms: Vec::new(),
+        };
+        let newest = Choice { tag: "1.5.0".to_owned(), runner_up: Some("1.4.9".to_owned()) };
+        let answers = move |wish: Wish| {
+            let names = manifest::images(&wish).into_iter();
+            let choice = |name: &str| name.contains("tags(").then(|| newest.clone());
+            names.map(|name| (name.clone(), found(choice(&name)))).collect::<ImageAnswers>()
+        };
+        let leads = Arc::new(AtomicBool::new(false));
+        let watch = SourceWatch {
+            source: source(&path, folder.path()),
+            environment: None,
+            look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
+            look_at_images: Arc::new(move |wish| {
+                let answers = answers(wish);
+                Box::pin(async move { answers })
+            }),
+            leads: leads.clone(),
+            every: Duration::from_secs(30),
+            looks: Looks::default(),
+            journal: Arc::new(Journal::new(move |event| drop(sink.send(event.clone())))),
+            now: Arc::new(|| Timestamp(1_800_000_000_000)),
+        };
+        let (wishes, mut in_force) = mpsc::channel(4);
+        let cancel = CancellationToken::new();
+        let watching = tokio::spawn(watch.watch(wishes, cancel.clone()));
+        let image = |wish: &Wish| {
+            let service = wish.services.values().next().unwrap();
+            service.task_definition["containerDefinitions"][0]["image"].clone()
+        };
+        let first = in_force.recv().await.unwrap();
+        assert_eq!(image(&first), format!("{REPOSITORY}:1.4.2"));
+        // Who stands by writes nothing.
+        tokio::time::sleep(Duration::from_secs(95)).await;
+        assert!(in_force.try_recv().is_err());
+        leads.store(true, Ordering::Relaxed);
+        let second = in_force.recv().await.unwrap();
+        assert_eq!(image(&second), format!("{REPOSITORY}:1.5.0"));
+        tokio::time::sleep(Duration::from_secs(95)).await;
+        cancel.cancel();
+        watching.await.unwrap().unwrap();
+        assert!(in_force.recv().await.is_none());
+        let git = git2::Repository::open_bare(&path).unwrap();
+        let head = git.find_reference("refs/heads/main").unwrap().peel_to_commit().unwrap();
+        assert_eq!(
+            head.message().unwrap(),
+            "Take web 1.5.0 in staging\n\nweb: 1.5.0 is the newest of `>=1.4 <2`, 1.4.9 the one before; Git had \
+             1.4.2\n"
+        );
+        assert_eq!(head.parent_id(0).unwrap().to_string(), first.revision.id);
+        let mut reasons = Vec::new();
+        while let Ok(event) = told.try_recv() {
+            reasons.push(event.reason);
+        }
+        let id = &second.revision.id[..7];
+        assert_eq!(
+            reasons,
+            [
+                format!("{} by ada: Start · 1 of 1 service to look at", first.revision),
+                format!("wrote {id} to Git: Take web 1.5.0 in staging"),
+                format!(
+                    "{} by reconciler: Take web 1.5.0 in staging · 1 of 1 service asked to change",
+                    second.revision
                 ),
             ]
         );

@@ -108,6 +108,9 @@ fn call(work: &Deletion<'_>, action: &Action) -> Option<Call> {
             cluster: work.cluster.to_owned(),
             service: work.service.name().to_owned(),
         }),
+        Action::DeleteSchedule { group } => {
+            Some(Call::DeleteSchedule { group: group.clone(), name: work.service.name().to_owned() })
+        }
         _ => None,
     }
 }
@@ -119,6 +122,11 @@ fn told(work: &Deletion<'_>, action: &Action) -> (Kind, String) {
             (Kind::Scale, format!("{name} no longer scales by Application Auto Scaling"))
         }
         Action::DeleteService => (Kind::Delete, format!("{name} is deleted; its task definitions stay")),
+        Action::DeleteSchedule { .. } => {
+            let sentence =
+                format!("the schedule of {name} is deleted; tasks that it started go on to their end");
+            (Kind::Delete, sentence)
+        }
         _ => (Kind::Delete, format!("{name} -> 0 tasks; it is deleted when the last has stopped")),
     }
 }

@@ -2,6 +2,7 @@
 
 mod delete;
 mod hook;
+mod old_revisions;
 mod recover;
 mod scaling;
 mod step;
@@ -9,19 +10,21 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::aws::{self, Answer, ErrorKind, Writer};
 use crate::journal::{Event, Journal, Kind};
 use crate::ledger::{self, Ledger};
 use crate::model::{
-    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, RegisteredRevision, Rollout, RolloutKind,
-    ServiceKey, TaskDefinitionArn, Timestamp,
+    Applied, AppliedSpec, Digest, EcsService, Intent, IntentKind, Meanings, RegisteredRevision, Rollout,
+    RolloutKind, ServiceKey, ServiceRecord, TaskDefinitionArn, Timestamp,
 };
 use crate::plan::{Action, Decision, Extent, ServicePlan, Step};
 
 pub use delete::{Deletion, delete};
 pub use hook::{Asked, HookCalls, Registered};
+pub use old_revisions::{Deregistered, Deregistration, deregister};
 pub use recover::recover;
 pub use scaling::still_there;
 use step::{Call, Outcome};
@@ -37,7 +40,7 @@ pub struct Work<'a> {
     pub task_definition_digest: &'a Digest,
     /// `sync.prune` of the service that is applied.
     pub prune: Option<bool>,
-    /// What Git says of the service besides its task definition; `None` for a scheduled task.
+    /// What Git says of it besides its task definition.
     pub spec: Option<&'a AppliedSpec>,
     /// The values from elsewhere that are in it.
     pub looked_up: &'a [String],
@@ -47,6 +50,8 @@ pub struct Work<'a> {
     /// The Git commit, in full.
     pub revision: &'a str,
     pub kind: RolloutKind,
+    /// Versions of secrets and parameters, as they were read before.
+    pub values: &'a BTreeMap<String, String>,
     /// The revision to go back to, should this deployment fail. For a roll-back: the one it goes to.
     pub back_to: Option<&'a TaskDefinitionArn>,
 }
@@ -210,8 +215,17 @@ impl Run<'_> {
                 IntentKind::Create | IntentKind::Update => step::changes(self.work),
                 _ => Vec::new(),
             },
+            values: match kind {
+                IntentKind::Create | IntentKind::Update | IntentKind::RollBack => {
+                    step::values(self.work, action)
+                }
+                IntentKind::Register | IntentKind::Scale | IntentKind::Tag | IntentKind::Delete => {
+                    BTreeMap::new()
+                }
+            },
             ..Intent::of(kind, &self.work.plan.digest, (self.clock)())
         };
+        let at = intent.at;
         let left_over = self.intended.is_none();
         let registered = self.outcome.registered.clone().map(|task_definition| RegisteredRevision {
             task_definition_digest: self.work.task_definition_digest.clone(),
@@ -226,6 +240,12 @@ impl Run<'_> {
                 record.intent = Some(intent);
                 if registered.is_some() {
                     record.registered = registered;
+                }
+                // Before the first task starts: what a tag means then is what it goes on to mean.
+                if !matches!(kind, IntentKind::Scale | IntentKind::RollBack | IntentKind::Delete)
+                    && self.work.plan.extent == Extent::Whole
+                {
+                    Meanings::note(&mut record.meanings.images, &self.work.plan.images, at);
                 }
                 if matches!(kind, IntentKind::Scale | IntentKind::RollBack) {
                     scaling::claim(record, self.planned());
@@ -306,6 +326,13 @@ impl Run<'_> {
         if !error.is_ambiguous() || planted!("silence-is-a-no") {
             // The call certainly did nothing, so nothing has to be looked up.
             self.ledger.update(self.service(), |record| record.intent = None).await?;
+        } else if error.kind == ErrorKind::Unanswered {
+            let unheard = |record: &mut ServiceRecord| {
+                if let Some(intent) = record.intent.as_mut().filter(|intent| intent.body.is_some()) {
+                    intent.no_answer = true;
+                }
+            };
+            self.ledger.update(self.service(), unheard).await?;
         }
         // A roll-back has to know at once: there may be another way.
         let hopeless = self.work.kind == RolloutKind::RollBack
@@ -348,6 +375,7 @@ fn deletes(action: &Action) -> bool {
         | Action::CreateScheduleGroup { .. }
         | Action::CreateSchedule { .. }
         | Action::UpdateSchedule { .. }
+        | Action::DeleteSchedule { .. }
         | Action::StopServiceDeployment { .. } => false,
     }
 }
@@ -363,7 +391,7 @@ fn intent_kind(action: &Action) -> IntentKind {
         | Action::UpdateSchedule { .. }
         | Action::StopServiceDeployment { .. } => IntentKind::Update,
         Action::TagService { .. } | Action::UntagService { .. } => IntentKind::Tag,
-        Action::DeleteService => IntentKind::Delete,
+        Action::DeleteService | Action::DeleteSchedule { .. } => IntentKind::Delete,
         Action::RegisterScalableTarget { .. }
         | Action::PutScalingPolicy { .. }
         | Action::DeleteScalingPolicy { .. }

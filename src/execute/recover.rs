@@ -57,6 +57,7 @@ pub async fn recover(
         changes: intent.changes.clone(),
         watched: Watched::default(),
         course: None,
+        values: intent.values.clone(),
     };
     // Not yet `applied`: the steps after this one may not have been made.
     ledger

@@ -1,5 +1,7 @@
 //! One step: the call it makes, and what the answer teaches the steps after it.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::Work;
@@ -44,6 +46,7 @@ pub(super) enum Call {
     TagService { arn: String, tags: Vec<(String, String)> },
     UntagService { arn: String, keys: Vec<String> },
     DeleteService { cluster: String, service: String },
+    DeleteSchedule { group: String, name: String },
     RegisterScalableTarget(Json),
     PutScalingPolicy(Json),
     DeleteScalingPolicy(Json),
@@ -79,9 +82,10 @@ impl Call {
             }
             Call::TagService { .. } | Call::UntagService { .. } => Category::TagModify,
             Call::StopServiceDeployment { .. } => Category::DeploymentStop,
-            Call::CreateScheduleGroup(_) | Call::CreateSchedule(_) | Call::UpdateSchedule(_) => {
-                Category::Schedules
-            }
+            Call::CreateScheduleGroup(_)
+            | Call::CreateSchedule(_)
+            | Call::UpdateSchedule(_)
+            | Call::DeleteSchedule { .. } => Category::Schedules,
             Call::RegisterScalableTarget(_)
             | Call::PutScalingPolicy(_)
             | Call::DeleteScalingPolicy(_)
@@ -99,6 +103,7 @@ impl Call {
             Call::TagService { arn, tags } => writer.tag_resource(permit, arn, tags).await,
             Call::UntagService { arn, keys } => writer.untag_resource(permit, arn, keys).await,
             Call::DeleteService { cluster, service } => writer.delete_service(permit, cluster, service).await,
+            Call::DeleteSchedule { group, name } => writer.delete_schedule(permit, group, name).await,
             Call::RegisterScalableTarget(body) => writer.register_scalable_target(permit, body).await,
             Call::PutScalingPolicy(body) => writer.put_scaling_policy(permit, body).await,
             Call::DeleteScalingPolicy(body) => writer.delete_scaling_policy(permit, body).await,
@@ -154,6 +159,9 @@ impl Outcome {
                 cluster: work.cluster.to_owned(),
                 service: work.plan.service.name().to_owned(),
             },
+            Action::DeleteSchedule { group } => {
+                Call::DeleteSchedule { group: group.clone(), name: work.plan.service.name().to_owned() }
+            }
             Action::RegisterScalableTarget { body, .. } => Call::RegisterScalableTarget(scaling(body)),
             Action::PutScalingPolicy { body } => Call::PutScalingPolicy(scaling(body)),
             Action::DeleteScalingPolicy { name } => {
@@ -232,10 +240,15 @@ impl Outcome {
             Action::UntagService { keys } => {
                 Told::of(Kind::Tag, format!("{name} no longer carries {}", keys.join(", ")))
             }
-            Action::DeleteService => Told::of(Kind::Delete, format!("{name} is deleted")),
+            Action::DeleteService | Action::DeleteSchedule { .. } => {
+                Told::of(Kind::Delete, format!("{name} is deleted"))
+            }
             Action::StopServiceDeployment { .. } => {
                 // ECS starts the way back itself; which deployment carries it shows later.
-                self.started = work.back_to.map(|back_to| rollout(work, back_to.clone(), None, now));
+                self.started = work.back_to.map(|back_to| Rollout {
+                    values: BTreeMap::new(),
+                    ..rollout(work, back_to.clone(), None, now)
+                });
                 let sentence = match work.back_to {
                     Some(arn) => format!("{name} -> {arn}{}; the deployment is stopped", self.why_there()),
                     None => format!("{name}: the deployment is stopped, ECS takes it back"),
@@ -399,6 +412,7 @@ fn rollout(
         changes: changes(work),
         watched: Watched::default(),
         course: None,
+        values: work.values.clone(),
     }
 }
 
@@ -408,6 +422,16 @@ pub(super) fn changes(work: &Work<'_>) -> Vec<ChangedField> {
         (Decision::Change { differences, .. }, RolloutKind::Deploy) => report::changed_fields(differences),
         (Decision::Change { .. }, RolloutKind::RollBack)
         | (Decision::Unchanged | Decision::Held { .. }, _) => Vec::new(),
+    }
+}
+
+/// What tasks get that a call starts. Those that ECS goes back to by itself run already.
+pub(super) fn values(work: &Work<'_>, action: &Action) -> BTreeMap<String, String> {
+    match action {
+        Action::CreateService { .. } | Action::UpdateService { starts_deployment: true, .. } => {
+            work.values.clone()
+        }
+        _ => BTreeMap::new(),
     }
 }
 

@@ -78,6 +78,9 @@ impl Stage {
                 rollout: RolloutPolicy::default(),
                 sync: SyncPolicy::default(),
                 depends_on: Vec::new(),
+                images: Default::default(),
+                named_images: Vec::new(),
+                proposals: Vec::new(),
                 digest: Digest::from_tag("wanted"),
                 task_definition_digest: Digest::from_tag("definition"),
                 origins: Origins::default(),
@@ -121,6 +124,7 @@ impl Stage {
             cluster: "jobs",
             revision: "4c1f9e2",
             kind,
+            values: &Default::default(),
             back_to: Some(&back_to),
         };
         let writer = stub.connect().await.writer();
@@ -190,6 +194,7 @@ async fn steps_are_made_in_order_and_each_is_filled_in_from_the_one_before() {
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
         course: None,
+        values: Default::default(),
     };
     assert_eq!(execution, Execution::Done { started: Some(rollout.clone()) });
     assert_eq!(stub.operations(), ["RegisterTaskDefinition", "UpdateService", "TagResource"]);
@@ -351,6 +356,7 @@ async fn scaling_calls_name_their_service() {
         Action::RegisterScalableTarget {
             of_git: (2, 10),
             body: json!({"MinCapacity": 2, "MaxCapacity": 10}),
+            at_once: None,
         },
         Action::PutScalingPolicy { body: json!({"PolicyName": "cpu"}) },
         Action::DeleteScheduledAction { name: "night".to_owned() },
@@ -420,6 +426,7 @@ async fn a_plan_that_changes_nothing_calls_nobody_and_writes_nothing() {
         cluster: "jobs",
         revision: "4c1f9e2",
         kind: RolloutKind::Deploy,
+        values: &Default::default(),
         back_to: None,
     };
     let writer = stub.connect().await.writer();
@@ -445,6 +452,7 @@ async fn an_intent_that_needs_nothing_any_more_is_removed() {
         cluster: "jobs",
         revision: "4c1f9e2",
         kind: RolloutKind::Deploy,
+        values: &Default::default(),
         back_to: None,
     };
     let writer = stub.connect().await.writer();
@@ -524,6 +532,7 @@ fn a_rollout_without_an_id_gets_it_once_its_deployment_shows() {
             changes: Vec::new(),
             watched: crate::model::Watched::default(),
             course: None,
+            values: Default::default(),
         };
         now(stage.ledger.update(&stage.desired.key, |record| record.rollout = Some(rollout))).unwrap();
         assert_eq!(stage.recover(&live()).is_some(), found, "{kind:?} of {number} at {started_at}");

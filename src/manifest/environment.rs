@@ -11,7 +11,7 @@ use super::variables::{BUILT_IN, Variables};
 use super::{policy, scalar};
 use crate::model::{Answers, Environment, EnvironmentSync, Json};
 
-pub const FIELDS: [&str; 5] = ["account", "cluster", "region", "sync", "variables"];
+pub const FIELDS: [&str; 6] = ["account", "cluster", "images", "region", "sync", "variables"];
 
 /// Reads an Environment. What is wrong with it is reported; what could be read is used, so that
 /// services can be checked all the same.
@@ -31,6 +31,7 @@ pub fn read(
         variables: BTreeMap::new(),
         looked_up: Vec::new(),
         sync: EnvironmentSync::default(),
+        images: Default::default(),
     };
     let mut variables = Variables { environment: manifest.name.clone(), ..Variables::default() };
     let spec = Fields::read(&manifest.spec, "an environment", &FIELDS, manifest.spec_span, diagnostics);
@@ -45,6 +46,9 @@ pub fn read(
         environment.cluster = name(&spec, "cluster", "the cluster's name, not its ARN", diagnostics);
         if let Some((key, node)) = spec.get("sync") {
             environment.sync = policy::environment_sync(key, node, diagnostics);
+        }
+        if let Some((key, node)) = spec.get("images") {
+            environment.images = policy::images(key, node, diagnostics);
         }
         if let Some((_, node)) = spec.get("variables") {
             let (own, lookups) = own_variables(node, answers, diagnostics);

@@ -1,6 +1,7 @@
 //! Manifests to [`Desired`]: YAML with places, variables, AWS's own rules, and every error at once.
 
 mod canonical;
+mod choice;
 mod diagnostic;
 mod envelope;
 mod environment;
@@ -9,6 +10,7 @@ mod files;
 mod flat;
 mod gates;
 mod hooks;
+mod images;
 mod limits;
 mod lookups;
 mod node;
@@ -33,6 +35,7 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use envelope::is_name;
 pub use files::FileId;
 pub use flat::{Flat, Line, render};
+pub use images::{images, scanned, with_images};
 pub use lookups::{Lookup, Needs, NotFound, needs, unanswered, unused};
 pub use node::Span;
 
@@ -56,7 +59,7 @@ use suggest::{any_of, did_you_mean};
 use variables::Variables;
 use workloads::{Setting, Workloads};
 
-use crate::model::{Answers, Checkout, Desired, Environment, ServiceKey};
+use crate::model::{Answers, Checkout, Desired, Environment, ImageAnswers, ServiceKey};
 use crate::shape::api::Api;
 use crate::shape::layout::API_VERSION;
 
@@ -193,7 +196,13 @@ fn desired(
     documents.diagnostics = diagnostics;
     let (environment, _) = chosen?;
     let Workloads { services, scheduled_tasks } = workloads?;
-    Some(Desired { revision: checkout.revision.clone(), environment, services, scheduled_tasks })
+    Some(Desired {
+        revision: checkout.revision.clone(),
+        environment,
+        services,
+        scheduled_tasks,
+        images: ImageAnswers::new(),
+    })
 }
 
 /// The environment asked for, and the variables of all. All of them are read, so that all errors are reported.

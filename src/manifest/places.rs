@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::diagnostic::Diagnostic;
 use super::files::Files;
 use super::node::{Span, Variable};
-use crate::model::{FieldPath, Origin, Origins, Segment};
+use crate::model::{FieldPath, Origin, Origins, Proposal, Segment};
 
 /// Places by path from `spec`, list elements by index.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Places {
     variables: BTreeMap<FieldPath, Vec<Rc<Variable>>>,
     /// List elements by name.
     removed: BTreeMap<FieldPath, Span>,
+    /// Tags beside a range, and where each is written.
+    proposals: Vec<(Proposal, Span)>,
     /// What was told to be missing before it was known what overlays took away, by its diagnostic's number.
     missing: Vec<(usize, FieldPath)>,
 }
@@ -51,6 +53,20 @@ impl Places {
                 "taken away here".clone_into(&mut diagnostic.label);
             }
         }
+    }
+
+    /// Notes a tag that newer ones are looked for.
+    pub fn propose(&mut self, proposal: Proposal, tag: Span) {
+        self.proposals.push((proposal, tag));
+    }
+
+    /// All of those, with their places.
+    pub fn proposals(&self, files: &Files<'_>) -> Vec<Proposal> {
+        let placed = |(proposal, span): &(Proposal, Span)| {
+            let origin = Origin { file: files.path(span.file), line: span.line, column: span.column };
+            Proposal { origin, ..proposal.clone() }
+        };
+        self.proposals.iter().map(placed).collect()
     }
 
     /// Notes which variables put the value at `path`.

@@ -8,13 +8,20 @@ use super::node::{Key, Node, Value};
 use super::scalar;
 use super::suggest::{any_of, did_you_mean};
 use super::windows::windows;
-use crate::model::{Drift, EnvironmentSync, Json, OnFailure, RolloutPolicy, SyncPolicy};
+use crate::model::{
+    Drift, EnvironmentSync, ImagePolicy, Json, OnFailure, RolloutPolicy, Severity, SyncPolicy, WhenMoved,
+    WhenRotated,
+};
 use crate::shape::api::{Api, Shape, Type};
-use crate::shape::layout::{DRIFT, ON_FAILURE};
+use crate::shape::layout::{DRIFT, ON_FAILURE, WHEN_MOVED, WHEN_ROTATED};
 
 pub const ROLLOUT_FIELDS: [&str; 5] = ["timeout", "onFailure", "gates", "before", "after"];
-pub const SYNC_FIELDS: [&str; 5] = ["drift", "prune", "replace", "ignore", "windows"];
-pub const ENVIRONMENT_SYNC_FIELDS: [&str; 3] = ["prune", "pruneMaxPercent", "windows"];
+pub const SYNC_FIELDS: [&str; 7] =
+    ["drift", "prune", "pruneForeignScaling", "replace", "ignore", "windows", "secrets"];
+pub const ENVIRONMENT_SYNC_FIELDS: [&str; 4] = ["prune", "pruneMaxPercent", "keepRevisions", "windows"];
+pub const IMAGES_FIELDS: [&str; 3] = ["whenMoved", "writeBack", "blockSeverity"];
+/// ECS has no more revisions of one family.
+const KEEP_REVISIONS_MAX: u32 = 1_000_000;
 /// A deployment or a task that takes longer than this is not waited for by anyone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -30,6 +37,23 @@ pub fn rollout(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Rol
         policy.on_failure = if word == "hold" { OnFailure::Hold } else { OnFailure::Rollback };
     }
     policy
+}
+
+/// Reads `images`, of a service or an environment.
+pub fn images(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> ImagePolicy {
+    let fields = Fields::read(node, "`images`", &IMAGES_FIELDS, key.span, diagnostics);
+    let Some(fields) = fields else { return ImagePolicy::default() };
+    let word = fields.scalar("whenMoved", &one_of(&WHEN_MOVED), diagnostics);
+    let when_moved = word.as_ref().and_then(Json::as_str).map(|word| match word {
+        "follow" => WhenMoved::Follow,
+        "ignore" => WhenMoved::Ignore,
+        _ => WhenMoved::Pin,
+    });
+    let write_back =
+        fields.scalar("writeBack", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
+    let severity = fields.scalar("blockSeverity", &one_of(&Severity::ALL.map(Severity::word)), diagnostics);
+    let block_severity = severity.as_ref().and_then(Json::as_str).and_then(Severity::read);
+    ImagePolicy { when_moved, write_back, block_severity }
 }
 
 /// The sections of a spec that `ignore` may point into.
@@ -52,16 +76,20 @@ pub fn sync(
         Some(Json::String(word)) if word == "ignore" => policy.drift = Drift::Ignore,
         _ => {}
     }
-    policy.prune = fields.scalar("prune", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
-    // Accepted and ignored, it would read like a promise.
-    if policy.prune == Some(true)
-        && !sections.contains(&"service")
-        && let Some((_, node)) = fields.get("prune")
+    match fields.scalar("secrets", &one_of(&WHEN_ROTATED), diagnostics) {
+        Some(Json::String(word)) if word == "roll" => policy.secrets = WhenRotated::Roll,
+        Some(Json::String(word)) if word == "ignore" => policy.secrets = WhenRotated::Ignore,
+        _ => {}
+    }
+    if !sections.contains(&"service")
+        && let Some((_, node)) = fields.get("secrets")
     {
-        let note = "a scheduled task that leaves Git is left in place; delete its schedule by hand";
-        let diagnostic = Diagnostic::at(node.span, "schedules are not pruned yet");
+        let note = "every run is a new task, and starts with the newest version";
+        let diagnostic = Diagnostic::at(node.span, "a scheduled task has no tasks that could be left behind");
         diagnostics.push(diagnostic.label("leave it out").note(note));
     }
+    policy.prune = fields.scalar("prune", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
+    policy.prune_foreign_scaling = prune_foreign_scaling(&fields, policy.prune, sections, diagnostics);
     let replace = fields.scalar("replace", &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
     policy.replace = replace == Some(true);
     if policy.replace
@@ -91,6 +119,28 @@ pub fn sync(
         }
     }
     policy
+}
+
+/// Says nothing alone: what others put goes only where our own would.
+fn prune_foreign_scaling(
+    fields: &Fields<'_>,
+    prune: Option<bool>,
+    sections: &[&str],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> bool {
+    let name = "pruneForeignScaling";
+    let word = fields.scalar(name, &Shape::Boolean {}, diagnostics).and_then(|word| word.as_bool());
+    let (Some(true), Some((_, node))) = (word, fields.get(name)) else { return false };
+    if !sections.contains(&"scaling") {
+        let title = "there is no scaling in a scheduled task";
+        diagnostics.push(Diagnostic::at(node.span, title).label("leave it out"));
+    } else if prune == Some(false) {
+        let title = format!("`{name}` says nothing while `prune` is false");
+        let label = "what others put goes only where our own would";
+        let note = "write `prune: true`, or leave this out";
+        diagnostics.push(Diagnostic::at(node.span, title).label(label).note(note));
+    }
+    true
 }
 
 /// Reads a `timeout`, of a rollout or of a hook.
@@ -127,6 +177,19 @@ pub fn environment_sync(key: &Key, node: &Node, diagnostics: &mut Vec<Diagnostic
                 let title = format!("`pruneMaxPercent` can't be {number}");
                 let diagnostic = Diagnostic::at(node.span, title).label("a number from 1 to 100");
                 diagnostics.push(diagnostic.note("to delete nothing, write `prune: false`"));
+            }
+        }
+    }
+    let count = Shape::Integer { min: None, max: None };
+    if let Some(number) = fields.scalar("keepRevisions", &count, diagnostics)
+        && let Some((_, node)) = fields.get("keepRevisions")
+    {
+        match number.as_u64().and_then(|number| u32::try_from(number).ok()) {
+            Some(number @ 1..=KEEP_REVISIONS_MAX) => sync.keep_revisions = number,
+            Some(_) | None => {
+                let title = format!("`keepRevisions` can't be {number}");
+                let diagnostic = Diagnostic::at(node.span, title).label("a number from 1 to 1000000");
+                diagnostics.push(diagnostic.note("to keep all of them, write `keepRevisions: 1000000`"));
             }
         }
     }

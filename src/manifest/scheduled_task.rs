@@ -10,7 +10,9 @@ use super::places::Places;
 use super::service::{depends_on, leave_out_empty_tags, supply_family};
 use super::typed::Walk;
 use super::{policy, semantics};
-use crate::model::{DesiredScheduledTask, Digest, FieldPath, Json, ServiceKey, SyncPolicy};
+use crate::model::{
+    DesiredScheduledTask, Digest, FieldPath, Json, ServiceKey, SyncPolicy, images_in, range_of,
+};
 use crate::shape::api::Api;
 use crate::shape::layout::{SCHEDULE, TASK_DEFINITION};
 
@@ -52,6 +54,7 @@ pub fn read(
     let depends_on = depends_on(fields.get("dependsOn"), diagnostics);
     let (mut task_definition, schedule) = (task_definition?, schedule?);
     leave_out_empty_tags(&mut task_definition);
+    no_ranges(&task_definition, &places, diagnostics);
     if let Json::Object(object) = &mut task_definition {
         supply_family(object, manifest, &mut places);
     }
@@ -64,6 +67,18 @@ pub fn read(
         depends_on,
         places,
     })
+}
+
+/// Nobody looks at the images of schedules yet.
+fn no_ranges(task_definition: &Json, places: &Places, diagnostics: &mut Vec<Diagnostic>) {
+    let containers = FieldPath::root().field("taskDefinition").field("containerDefinitions");
+    for (index, image) in images_in(task_definition).enumerate() {
+        if range_of(image).is_some() {
+            let place = places.value(&containers.index(index).field("image"));
+            let title = "the tag of a scheduled task's image can't be chosen yet";
+            diagnostics.push(Diagnostic::at(place, title).label("write `image: repository:tag`"));
+        }
+    }
 }
 
 impl ScheduledDraft {

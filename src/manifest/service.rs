@@ -11,11 +11,14 @@ use super::node::{Key, Node, Span, Value};
 use super::places::Places;
 use super::typed::Walk;
 use super::{gates, hooks, policy, scalar, scaling};
-use crate::model::{DesiredService, Digest, FieldPath, Json, RolloutPolicy, Scaling, ServiceKey, SyncPolicy};
+use crate::model::{
+    DesiredService, Digest, FieldPath, ImagePolicy, Json, RolloutPolicy, Scaling, ServiceKey, SyncPolicy,
+};
 use crate::shape::api::Api;
 use crate::shape::layout::{SERVICE, TASK_DEFINITION};
 
-pub const FIELDS: [&str; 6] = ["taskDefinition", "service", "scaling", "rollout", "sync", "dependsOn"];
+pub const FIELDS: [&str; 7] =
+    ["taskDefinition", "service", "scaling", "rollout", "sync", "images", "dependsOn"];
 
 /// A service that was read. With errors reported, parts of it are missing.
 #[derive(Debug)]
@@ -28,6 +31,7 @@ pub struct Draft {
     pub rollout: RolloutPolicy,
     pub hooks: Vec<hooks::Draft>,
     pub sync: SyncPolicy,
+    pub images: ImagePolicy,
     pub depends_on: Vec<(ServiceKey, Span)>,
     pub places: Places,
 }
@@ -55,6 +59,7 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
     let sync = fields
         .get("sync")
         .map(|(key, node)| policy::sync(key, node, &policy::SERVICE_SECTIONS, api, diagnostics));
+    let images = fields.get("images").map(|(key, node)| policy::images(key, node, diagnostics));
     let depends_on = depends_on(fields.get("dependsOn"), diagnostics);
     let (mut task_definition, mut service) = (task_definition?, service?);
     for tree in [&mut task_definition, &mut service] {
@@ -72,6 +77,7 @@ pub fn read(manifest: &Manifest, spec: &Node, api: &Api, diagnostics: &mut Vec<D
         rollout,
         hooks: hooks.unwrap_or_default(),
         sync: sync.unwrap_or_default(),
+        images: images.unwrap_or_default(),
         depends_on,
         places,
     })
@@ -126,6 +132,7 @@ impl Draft {
     /// The finished service. Worth something only when nothing was reported.
     pub fn finish(self, files: &Files<'_>) -> DesiredService {
         let origins = self.places.origins(files);
+        let proposals = self.places.proposals(files);
         let mut depends_on: Vec<ServiceKey> = self.depends_on.into_iter().map(|(key, _)| key).collect();
         depends_on.sort();
         depends_on.dedup();
@@ -143,6 +150,9 @@ impl Draft {
             rollout,
             sync: self.sync,
             depends_on,
+            images: self.images,
+            named_images: Vec::new(),
+            proposals,
             origins,
         };
         service.digest = canonical::digest(&service);

@@ -2,6 +2,7 @@
 
 use serde_json::Map;
 
+use super::choice;
 use super::diagnostic::Diagnostic;
 use super::node::{Key, Node, Span, Value};
 use super::places::Places;
@@ -9,7 +10,7 @@ use super::scalar::{self, Fault};
 use super::suggest::{any_of, nearest};
 use crate::model::{FieldPath, Json, Segment};
 use crate::shape::api::{Shape, Type};
-use crate::shape::layout::{Root, filled_in, is_input, written_as_mapping};
+use crate::shape::layout::{Root, chosen_by_range, filled_in, is_input, written_as_mapping};
 
 /// The member that tells the elements of a list apart, by the elements' shape.
 const IDENTITIES: [(&str, &str); 15] = [
@@ -123,6 +124,10 @@ impl Walk<'_> {
         member: Type<'_>,
         key: &Key,
     ) -> Option<Json> {
+        if chosen_by_range(parent.name(), &key.text) && matches!(node.value, Value::Map(_)) {
+            self.places.record(&at.path, Some(key.span), node.anchor());
+            return choice::read(node, &at.path, key.span, self.places, self.diagnostics).map(Json::from);
+        }
         match (written_as_mapping(parent.name(), &key.text), &node.value) {
             (Some(value), Value::Map(entries)) => {
                 self.places.record(&at.path, Some(key.span), node.anchor());

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
-use super::{DesiredService, Digest, FieldPath, Json, Scaling, TaskDefinitionArn, Timestamp};
+use super::{
+    DesiredScheduledTask, DesiredService, Digest, FieldPath, Json, Scaling, TaskDefinitionArn, Timestamp,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -47,7 +49,7 @@ impl KeptDrift {
     }
 }
 
-/// The parts of a service's spec that AWS changes in place, as Git had them.
+/// The parts of a spec that AWS changes in place, as Git had them; of a scheduled task, its schedule.
 ///
 /// They are read only where something differs, and as trees those of a thousand services would take ten
 /// times the memory of their text.
@@ -66,6 +68,11 @@ pub struct SpecInPlace {
 impl AppliedSpec {
     pub fn of(service: &DesiredService) -> Self {
         Self::write(&SpecInPlace { service: service.service.clone(), scaling: service.scaling.clone() })
+    }
+
+    /// The same of a scheduled task: its schedule.
+    pub fn of_schedule(task: &DesiredScheduledTask) -> Self {
+        Self::write(&SpecInPlace { service: task.schedule.clone(), scaling: None })
     }
 
     fn write(spec: &SpecInPlace) -> Self {

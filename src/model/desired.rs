@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DesiredScheduledTask, Digest, FieldPath, GatePolicy, Hook, Json, LookedUp, Revision, Segment, ServiceKey,
-    Window,
+    DesiredScheduledTask, Digest, FieldPath, GatePolicy, Hook, ImageAnswers, ImagePolicy, Json, LookedUp,
+    NamedImage, Proposal, Revision, Segment, ServiceKey, Window,
 };
 
 /// Everything one commit wants of one environment.
@@ -19,6 +19,8 @@ pub struct Desired {
     pub services: BTreeMap<ServiceKey, DesiredService>,
     /// No name is used by both.
     pub scheduled_tasks: BTreeMap<ServiceKey, DesiredScheduledTask>,
+    /// What ECR says of the images that are named by their tags; empty: it was not asked.
+    pub images: ImageAnswers,
 }
 
 /// Account, region and cluster that manifests are applied to.
@@ -33,6 +35,8 @@ pub struct Environment {
     /// Those of them that stand elsewhere, with the version that was found.
     pub looked_up: Vec<LookedUp>,
     pub sync: EnvironmentSync,
+    /// For the services that say nothing else.
+    pub images: ImagePolicy,
 }
 
 impl Environment {
@@ -49,6 +53,8 @@ pub struct EnvironmentSync {
     pub prune: bool,
     /// How many of a hundred services may be on their way out at once; but always one.
     pub prune_max_percent: u8,
+    /// How many revisions of a task definition stay registered, at least.
+    pub keep_revisions: u32,
     /// When changes may go out, where a service says nothing else; empty: at any time.
     pub windows: Vec<Window>,
 }
@@ -57,7 +63,7 @@ impl Default for EnvironmentSync {
     /// Nothing goes. Once that is changed, a fifth may: more at a time is rather a slip in Git, such as
     /// a folder that was moved away, than somebody's wish.
     fn default() -> Self {
-        Self { prune: false, prune_max_percent: 20, windows: Vec::new() }
+        Self { prune: false, prune_max_percent: 20, keep_revisions: 10, windows: Vec::new() }
     }
 }
 
@@ -73,6 +79,11 @@ pub struct DesiredService {
     pub rollout: RolloutPolicy,
     pub sync: SyncPolicy,
     pub depends_on: Vec<ServiceKey>,
+    pub images: ImagePolicy,
+    /// Tags that are in it, where ECR was asked about them: then the trees have digests in their place.
+    pub named_images: Vec<NamedImage>,
+    /// Tags in Git that newer ones are looked for.
+    pub proposals: Vec<Proposal>,
     /// Of the whole normalised spec: what quarantine and the service's tag are keyed by.
     pub digest: Digest,
     /// Of the normalised task definition: what a revision's tag holds.
@@ -152,12 +163,15 @@ pub struct SyncPolicy {
     pub drift: Drift,
     /// Whether what left Git goes; `None`: as the environment says.
     pub prune: Option<bool>,
+    /// Whether, where what left Git goes, so do scaling policies and scheduled actions of others.
+    pub prune_foreign_scaling: bool,
     /// Whether a service that ECS can't change may be deleted and made anew.
     pub replace: bool,
     /// JSON pointers from `spec`; the diff and the write both leave these fields alone.
     pub ignore: Vec<String>,
     /// When changes may go out; `None`: as the environment says.
     pub windows: Option<Vec<Window>>,
+    pub secrets: WhenRotated,
 }
 
 impl SyncPolicy {
@@ -179,6 +193,19 @@ pub enum Drift {
     #[default]
     Correct,
     Warn,
+    Ignore,
+}
+
+/// What to do when a secret or a parameter has another version than the tasks were started with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WhenRotated {
+    /// It is told, and left to the next deployment.
+    #[default]
+    Report,
+    /// A deployment of the same revision starts tasks with it.
+    Roll,
+    /// Nobody looks, not even whether it is there.
     Ignore,
 }
 

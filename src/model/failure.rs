@@ -129,6 +129,9 @@ pub struct ChangedField {
     /// The file that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// No commit changed it: this secret or parameter has a new version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated: Option<String>,
 }
 
 impl ChangedField {
@@ -304,7 +307,7 @@ mod tests {
             reason: String::new(),
             description: long.clone(),
         };
-        let change = ChangedField { path: long.clone(), change: long.clone(), file: None };
+        let change = ChangedField { path: long.clone(), change: long.clone(), file: None, rotated: None };
         let failure = Failure {
             figures: Some(long.clone()),
             changes: vec![change; 6],

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, Json, LiveGates, LiveScheduledTask, Overriding, Ownership, Request, ServiceKey, StagedDeployment,
-    StoppedTask, TaskDefinitionArn, Timestamp, UnhealthyTarget, tag, tags,
+    Digest, Json, LiveGates, LiveScheduledTask, LiveValue, Overriding, Ownership, Request, ServiceKey,
+    StagedDeployment, StoppedTask, TaskDefinitionArn, Timestamp, UnhealthyTarget, tag, tags,
 };
 
 /// A part of the world that was read, is not there, or could not be read.
@@ -73,6 +73,9 @@ pub struct LiveService {
     pub hook: LiveHook,
     /// Read only for a rollout that gates judge.
     pub gates: LiveGates,
+    /// Which version the secrets and parameters of Git's spec mean, by their names in the ledger. A name that
+    /// was not asked for is not in it.
+    pub values: BTreeMap<String, LiveValue>,
 }
 
 impl LiveService {
@@ -92,7 +95,14 @@ impl LiveService {
             target_health: None,
             hook: LiveHook { revision: None, task: Part::Absent },
             gates: LiveGates::default(),
+            values: BTreeMap::new(),
         }
+    }
+
+    /// The versions that are known: what tasks get that are started now.
+    pub fn known_values(&self) -> BTreeMap<String, String> {
+        let known = self.values.iter();
+        known.filter_map(|(name, value)| Some((name.clone(), value.version()?.to_owned()))).collect()
     }
 }
 

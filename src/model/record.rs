@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Applied, AppliedSpec, ChangedField, Course, Digest, EcsService, Failure, Hook, HookOutcome, Json,
-    OpenHook, Part, PastHook, REVISION_ONLY, TaskDefinitionArn, Timestamp, Watched, Workload,
+    LiveValue, Meanings, OpenHook, Part, PastHook, REVISION_ONLY, TaskDefinitionArn, Timestamp, Watched,
+    Workload,
 };
 
 /// Everything the ledger keeps about a service. Git says what is wanted, AWS says what is; this
@@ -62,10 +63,19 @@ pub struct ServiceRecord {
     /// The digest that need not wait for its window: a person asked for it now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<Digest>,
+    /// The revision after which old ones were cleared out last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cleared: Option<TaskDefinitionArn>,
+    /// Revisions that are about to be deregistered, or were, for all that is known: never used again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deregistering: Vec<TaskDefinitionArn>,
     /// The latest request of each kind that was heeded, as its tag has it: a tag that can't be taken off
     /// is not heeded twice.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub heeded: BTreeMap<String, String>,
+    /// What tags, secrets and parameters meant when the tasks were started.
+    #[serde(skip_serializing_if = "Meanings::is_empty")]
+    pub meanings: Meanings,
 }
 
 /// How many revisions that were good once are remembered, besides the last.
@@ -185,6 +195,14 @@ impl ServiceRecord {
         self.last_good = Some(good);
     }
 
+    /// Notes what the tasks were started with, now that their deployment has completed.
+    pub fn note_values(&mut self, rollout: &Rollout, now: Timestamp) {
+        // Tasks that ECS itself went back to were started long ago.
+        if rollout.kind == RolloutKind::Deploy || !rollout.values.is_empty() {
+            Meanings::note(&mut self.meanings.values, &rollout.values, now);
+        }
+    }
+
     /// What is remembered of a revision that was good.
     pub fn good(&self, task_definition: &TaskDefinitionArn) -> Option<&LastGood> {
         self.last_good.iter().chain(&self.earlier).find(|good| good.task_definition == *task_definition)
@@ -215,6 +233,11 @@ impl ServiceRecord {
             Workload::ScheduledTask => self.applied.is_some(),
         };
         (holds && self.workload != workload).then_some(self.workload)
+    }
+
+    /// Whether we put this schedule, and it has not been deleted since.
+    pub fn is_of_a_schedule(&self) -> bool {
+        self.workload == Workload::ScheduledTask && self.applied.is_some()
     }
 
     /// Whether we made or changed this service, and it has not been deleted since.
@@ -300,6 +323,12 @@ pub struct Intent {
     /// What the rollout changes that the call starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ChangedField>,
+    /// Versions of secrets and parameters, as they were read before the call: what its tasks get, or older.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
+    /// It was sent, and no answer came: it may be under way still.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_answer: bool,
     pub at: Timestamp,
 }
 
@@ -315,6 +344,8 @@ impl Intent {
             body: None,
             before: None,
             changes: Vec::new(),
+            values: BTreeMap::new(),
+            no_answer: false,
             at,
         }
     }
@@ -355,6 +386,10 @@ pub struct Rollout {
     /// How far ECS was seen to take it, where it shifts traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub course: Option<Course>,
+    /// Versions of secrets and parameters that its tasks are started with, or older ones: read before it began,
+    /// so that one that moves while it goes on is noticed after it. Empty: its tasks are not new.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -383,12 +418,24 @@ pub struct Quarantine {
     /// Who asked for the roll-back, where nothing had failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// What failed is not the digest, which was good before, but it with these versions of secrets and
+    /// parameters: with others it is tried again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
 }
 
 impl Quarantine {
     /// Whether its digest may be tried once more.
     pub fn is_released(&self, now: Timestamp) -> bool {
         self.again.as_ref().is_some_and(|again| again.at <= now)
+    }
+
+    /// Whether it failed for versions of secrets that are no longer those that tasks get.
+    pub fn is_outdated(&self, values: &BTreeMap<String, LiveValue>) -> bool {
+        self.values.iter().any(|(name, failed)| {
+            let now = values.get(name).and_then(LiveValue::version);
+            now.is_some_and(|now| now != failed)
+        })
     }
 }
 

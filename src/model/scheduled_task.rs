@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Desired, DesiredService, Digest, Json, LiveTaskDefinition, Origins, Ownership, Part, ServiceKey,
-    SyncPolicy, TaskDefinitionArn, tag,
+    Desired, DesiredService, Digest, HookDefinition, Json, LiveTaskDefinition, Origins, Ownership, Part,
+    ServiceKey, SyncPolicy, TaskDefinitionArn, tag,
 };
 
 /// A name of ECS's or EventBridge Scheduler's groups has at most so many characters.
@@ -195,6 +195,23 @@ impl Desired {
     pub fn sync(&self, key: &ServiceKey) -> Option<&SyncPolicy> {
         let task = || self.scheduled_tasks.get(key).map(|task| &task.sync);
         self.services.get(key).map(|service| &service.sync).or_else(task)
+    }
+
+    /// The families of task definitions that are of one name: its own, and those of its hooks.
+    pub fn families(&self, key: &ServiceKey) -> Vec<&str> {
+        let service = self.services.get(key);
+        let hooks = service.into_iter().flat_map(|it| it.rollout.before.iter().chain(&it.rollout.after));
+        let of_hooks = hooks.filter_map(|hook| match &hook.definition {
+            HookDefinition::Own { task_definition, .. } => Some(task_definition),
+            HookDefinition::OfTheService => None,
+        });
+        let task = self.scheduled_tasks.get(key).map(|task| &task.task_definition);
+        let own = service.map(|service| &service.task_definition);
+        let all = own.into_iter().chain(task).chain(of_hooks);
+        let mut families: Vec<&str> = all.filter_map(|it| it["family"].as_str()).collect();
+        families.sort_unstable();
+        families.dedup();
+        families
     }
 
     pub fn origins(&self, key: &ServiceKey) -> Option<&Origins> {

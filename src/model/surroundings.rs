@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Json, Part};
+use super::{ImageId, Json, Part};
 
 /// An ECR repository of any account and region.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,13 +10,6 @@ pub struct Repository {
     pub account: String,
     pub region: String,
     pub name: String,
-}
-
-/// Which image of a repository.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ImageId {
-    Tag(String),
-    Digest(String),
 }
 
 /// One thing to look up. Equal subjects are looked up once, whoever asks.

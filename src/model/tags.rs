@@ -14,6 +14,9 @@ pub mod tag {
     /// On a service: `family:number` of the revision that was applied with [`DIGEST`]. Revisions are
     /// immutable, so both tags together say what runs without reading the task definition.
     pub const TASK_DEFINITION: &str = "reconciler/task-definition";
+    /// On a task definition: the cluster that it was registered for. Environments may share a family, and
+    /// whoever clears one out has to know whose each revision is.
+    pub const CLUSTER: &str = "reconciler/cluster";
     /// The Git commit.
     pub const REVISION: &str = "reconciler/revision";
     /// On a task: the hook that it is.
@@ -31,6 +34,11 @@ pub mod tag {
     pub const SYNC: &str = "reconciler/sync";
     /// Requests that are heeded once.
     pub const REQUESTS: [&str; 3] = [ROLL_BACK, RETRY, SYNC];
+}
+
+/// The name of a cluster, which may be given as its ARN.
+pub fn cluster_name(cluster: &str) -> &str {
+    cluster.rsplit('/').next().unwrap_or(cluster)
 }
 
 /// Whose a service is, judged by its tags.

@@ -42,7 +42,8 @@ impl Observer {
         let hook = want.desired.rollout.hook(&open.digest).filter(|_| open.task_definition.is_none())?;
         let HookDefinition::Own { task_definition, digest } = &hook.definition else { return None };
         let family = task_definition["family"].as_str().unwrap_or_default();
-        Some(part(self.registered(family, digest).await))
+        let going = want.record.map(|record| record.deregistering.as_slice()).unwrap_or_default();
+        Some(part(self.registered(family, digest, going).await))
     }
 
     /// The task of this run as ListTasks finds it: what RunTask started before its answer was lost.

@@ -5,7 +5,9 @@
 mod evidence;
 mod gates;
 mod hooks;
+mod images;
 mod lookups;
+mod old_revisions;
 mod parallel;
 mod redact;
 mod scaling;
@@ -18,6 +20,8 @@ mod stages;
 mod surroundings;
 mod survey;
 mod task_definitions;
+mod task_log;
+mod values;
 
 #[cfg(test)]
 mod hook_tests;
@@ -35,16 +39,20 @@ use crate::model::{
 
 use evidence::StoppedMemory;
 use gates::Checks;
+pub use images::Images;
 pub use lookups::look_up;
+pub use old_revisions::{Clearing, OldRevisions};
 use parallel::{in_parallel, read};
 use scaling::ScalingMemory;
 use scheduled_tasks::ScheduleMemory;
-pub use scheduled_tasks::{Owner, WantTask};
+pub use scheduled_tasks::{LeftTasks, Owner, WantTask};
 use service_revisions::RevisionMemory;
 use services::MissingMemory;
 pub use surroundings::{OnAnswer, surroundings};
 pub use survey::Scope;
 use task_definitions::TaskDefinitions;
+pub use task_log::{LogLine, TaskLog, TaskLook, look_at_task};
+use values::ValueMemory;
 
 /// One service to look at.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +107,7 @@ pub struct Observer {
     web: Option<Web>,
     checks: Checks,
     green: stages::GreenMemory,
+    values: ValueMemory,
 }
 
 impl Observer {
@@ -115,6 +124,7 @@ impl Observer {
             web: None,
             checks: Checks::default(),
             green: stages::GreenMemory::default(),
+            values: ValueMemory::default(),
         }
     }
 
@@ -146,12 +156,13 @@ impl Observer {
         let names: Vec<Name<'_>> = wanted.chain(leaving).collect();
         let mut services = self.services(&names, now).await;
         let details = wants.iter().map(|want| read(self.details(want, &services, now))).collect();
-        let (mut scaling, live, targets, mut revisions, alarms) = tokio::join!(
+        let (mut scaling, live, targets, mut revisions, alarms, mut values) = tokio::join!(
             self.scaling(wants, &services),
             in_parallel(details),
             self.targets_left(departing, &services),
             self.service_revisions(wants, &services),
-            self.alarms(wants, &services, now)
+            self.alarms(wants, &services, now),
+            self.values(wants, &services, now)
         );
         scaling.extend(targets);
         let left = departing.iter().map(|it| (it.key.clone(), LiveService::absent()));
@@ -174,6 +185,7 @@ impl Observer {
                 if let Some(scaling) = scaling.remove(&key) {
                     live.scaling = scaling;
                 }
+                live.values = values.remove(&key).unwrap_or_default();
                 (key, live)
             })
             .collect();

@@ -12,7 +12,16 @@ const SECRET_NAMES: [&str; 9] =
 /// Masks values that follow a secret's name, logins in URLs, and anything that looks like a key.
 pub(super) fn redact(line: &str) -> String {
     planted!("last-words-unmasked" => return line.to_owned());
-    let line: String = line.trim().chars().filter(|character| !character.is_control()).collect();
+    let masked = masked(line.trim());
+    match masked.chars().count() > LINE_MAX {
+        true => masked.chars().take(LINE_MAX).chain(['…']).collect(),
+        false => masked,
+    }
+}
+
+/// The same, with all of the line and its indentation.
+pub(super) fn masked(line: &str) -> String {
+    let line: String = line.chars().filter(|it| !it.is_control() || *it == '\t').collect();
     let mut masked = String::new();
     let mut mask_next = false;
     for word in line.split_inclusive([' ', ',', ';', '&']) {
@@ -25,9 +34,6 @@ pub(super) fn redact(line: &str) -> String {
         masked.push_str(&if mask_next { MASK.to_owned() } else { redact_word(body) });
         masked.push_str(separator);
         mask_next = names_a_secret_to_come(body) || (mask_next && body.eq_ignore_ascii_case("bearer"));
-    }
-    if masked.chars().count() > LINE_MAX {
-        masked = masked.chars().take(LINE_MAX).chain(['…']).collect();
     }
     masked
 }
@@ -116,6 +122,13 @@ mod tests {
         for (line, expected) in table {
             assert_eq!(redact(line), expected);
         }
+    }
+
+    #[test]
+    fn a_whole_line_keeps_its_indentation_and_its_length() {
+        let line = format!("\t  at {} token=abc", "no ".repeat(200));
+        let masked = masked(&line);
+        assert!(masked.starts_with("\t  at no ") && masked.ends_with("token=***"), "{masked}");
     }
 
     #[test]

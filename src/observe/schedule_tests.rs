@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Observer, Owner, WantTask};
+use super::{LeftTasks, Observer, Owner, WantTask};
 use crate::aws::stub::{Reply, Seen, Stub};
 use crate::model::{
     DesiredScheduledTask, Digest, Json, Live, LiveScheduledTask, Origins, Part, ServiceKey, SyncPolicy,
@@ -57,7 +57,12 @@ async fn look(observer: &Observer) -> Live {
     let desired = desired();
     let mut live = Live::default();
     observer
-        .observe_scheduled_tasks(&[WantTask { desired: &desired, record: None }], false, OWNER, &mut live)
+        .observe_scheduled_tasks(
+            &[WantTask { desired: &desired, record: None }],
+            &LeftTasks::default(),
+            OWNER,
+            &mut live,
+        )
         .await;
     live
 }
@@ -137,6 +142,9 @@ async fn what_was_not_modified_is_read_again_every_tenth_time() {
 #[tokio::test(start_paused = true)]
 async fn no_scheduled_task_costs_no_call() {
     let stub = Stub::new(|_| Reply::Json(Value::Null));
-    observer(&stub).await.observe_scheduled_tasks(&[], false, OWNER, &mut Live::default()).await;
+    observer(&stub)
+        .await
+        .observe_scheduled_tasks(&[], &LeftTasks::default(), OWNER, &mut Live::default())
+        .await;
     assert_eq!(stub.operations(), Vec::<String>::new());
 }

@@ -11,9 +11,11 @@ use super::parallel::{in_parallel, read};
 use super::task_definitions::Sought;
 use crate::aws::{Error, ErrorKind, Pages};
 use crate::model::{
-    DesiredScheduledTask, Digest, Json, Live, LiveScheduledTask, LiveTaskDefinition, Ownership, Part,
-    Schedule, ScheduleGroup, ServiceKey, ServiceRecord, TaskDefinitionArn, Timestamp, schedule_group_name,
+    Desired, DesiredScheduledTask, Digest, Json, Live, LiveScheduledTask, LiveTaskDefinition, Ownership,
+    Part, Schedule, ScheduleGroup, ServiceKey, ServiceRecord, TaskDefinitionArn, Timestamp,
+    schedule_group_name,
 };
+use crate::plan;
 
 /// How often what was read serves before it is read again: a revision may be deregistered, and a group
 /// tagged, without a trace in any schedule.
@@ -24,6 +26,24 @@ const USES_MAX: u32 = 10;
 pub struct WantTask<'a> {
     pub desired: &'a DesiredScheduledTask,
     pub record: Option<&'a ServiceRecord>,
+}
+
+/// Scheduled tasks that left Git.
+#[derive(Clone, Debug, Default)]
+pub struct LeftTasks<'a> {
+    /// Whether there are any: then the group is listed.
+    pub any: bool,
+    /// Those that are to go, which are read.
+    pub going: Vec<&'a ServiceKey>,
+}
+
+impl<'a> LeftTasks<'a> {
+    pub fn of(desired: &'a Desired, records: &'a BTreeMap<ServiceKey, ServiceRecord>) -> Self {
+        Self {
+            any: plan::schedules_left(desired, records).next().is_some(),
+            going: plan::schedules_leaving(desired, records).map(|(key, _)| key).collect(),
+        }
+    }
 }
 
 /// Whose schedules are looked at: what names their group.
@@ -98,15 +118,23 @@ impl Observer {
     pub async fn observe_scheduled_tasks(
         &self,
         wants: &[WantTask<'_>],
-        left_over: bool,
+        left: &LeftTasks<'_>,
         owner: Owner<'_>,
         live: &mut Live,
     ) {
-        if wants.is_empty() && !left_over {
+        if wants.is_empty() && !left.any && left.going.is_empty() {
             return;
         }
         let calls_before = self.reader.calls();
         let group = schedule_group_name(owner.installation, owner.environment, &self.cluster);
+        if !left.going.is_empty() {
+            let going = self.departing_schedules(&left.going, &group, owner).await;
+            live.scheduled_tasks.extend(going);
+        }
+        if wants.is_empty() && !left.any {
+            live.calls += u32::try_from(self.reader.calls() - calls_before).unwrap_or(u32::MAX);
+            return;
+        }
         match self.reader.list_schedules(&group).await {
             Ok(listed) => {
                 let tasks = self.of_group(wants, &group, owner, &listed).await;
@@ -126,6 +154,29 @@ impl Observer {
             }
         }
         live.calls += u32::try_from(self.reader.calls() - calls_before).unwrap_or(u32::MAX);
+    }
+
+    /// Each is read anew: what goes has to be what was put.
+    async fn departing_schedules(
+        &self,
+        keys: &[&ServiceKey],
+        name: &str,
+        owner: Owner<'_>,
+    ) -> Vec<(ServiceKey, LiveScheduledTask)> {
+        let group = self.group(name, owner).await;
+        let reads = keys.iter().map(|key| {
+            let group = group.clone();
+            read(async move {
+                let schedule = match self.reader.get_schedule(name, key.name()).await {
+                    Ok(answer) => Part::Present(Schedule(answer)),
+                    Err(error) if error.kind == ErrorKind::NotFound => Part::Absent,
+                    Err(error) => Part::Unreadable(error.to_string()),
+                };
+                LiveScheduledTask { group, schedule, task_definition: Part::Absent, reusable: None }
+            })
+        });
+        let found = in_parallel(reads.collect()).await;
+        keys.iter().map(|key| (*key).clone()).zip(found).collect()
     }
 
     /// Nothing of ours is there yet: only the revisions may be.

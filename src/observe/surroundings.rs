@@ -270,7 +270,7 @@ async fn route_tables(inspector: &Inspector, facts: &Facts) -> Part<Json> {
 
 /// How Parameter Store may list a parameter. One of a single level is `name` and `/name` alike: both have
 /// the same ARN.
-fn spellings(name: &str) -> Vec<String> {
+pub(super) fn spellings(name: &str) -> Vec<String> {
     let bare = name.strip_prefix('/').unwrap_or(name);
     match bare.contains('/') {
         true => vec![name.to_owned()],
@@ -279,7 +279,7 @@ fn spellings(name: &str) -> Vec<String> {
 }
 
 /// The parameters under the names that were asked for.
-fn as_asked(names: &[String], found: &[Json]) -> Vec<Json> {
+pub(super) fn as_asked(names: &[String], found: &[Json]) -> Vec<Json> {
     let named = |name: &String| {
         let spellings = spellings(name);
         let is =

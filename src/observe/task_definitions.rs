@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Observer, Want};
 use crate::aws;
 use crate::model::{
-    Digest, EcsService, Json, LiveTaskDefinition, Part, ServiceRecord, TaskDefinitionArn, tag,
+    Digest, EcsService, Json, LiveTaskDefinition, Part, ServiceRecord, TaskDefinitionArn, cluster_name, tag,
 };
 
 /// Revisions kept in memory: content never changes, so a revision is read once.
@@ -144,7 +144,8 @@ impl Observer {
         if running.is_some_and(|revision| revision.digest().as_ref() == Some(wanted)) {
             return Ok(None);
         }
-        for arn in remembered(sought) {
+        let going = sought.record.map(|record| record.deregistering.as_slice()).unwrap_or_default();
+        for arn in remembered(sought).into_iter().filter(|arn| !going.contains(arn)) {
             // What the ledger remembers may be deregistered or deleted by now: then it is no candidate.
             if let Ok(revision) = self.revision(&arn).await
                 && revision.digest().as_ref() == Some(wanted)
@@ -157,18 +158,20 @@ impl Observer {
         // A register call that was not answered, or a crash right after it, left a revision that
         // only the family's list knows.
         let family = sought.task_definition["family"].as_str().unwrap_or_default();
-        let found = self.registered(family, wanted).await?;
+        let found = self.registered(family, wanted, going).await?;
         if let Some(arn) = &found {
             self.task_definitions.propose(arn);
         }
         Ok(found)
     }
 
-    /// An ACTIVE revision among a family's newest that carries a digest.
+    /// An ACTIVE revision among a family's newest that carries a digest, and that neither another cluster's
+    /// operator nor we ourselves may be about to deregister.
     pub(super) async fn registered(
         &self,
         family: &str,
         wanted: &Digest,
+        going: &[TaskDefinitionArn],
     ) -> Result<Option<TaskDefinitionArn>, aws::Error> {
         planted!("registers-without-looking" => return Ok(None));
         if family.is_empty() {
@@ -176,11 +179,19 @@ impl Observer {
         }
         for arn in self.reader.list_task_definitions(family, SEARCHED_MAX).await? {
             let revision = self.revision(&arn).await?;
-            if revision.digest().as_ref() == Some(wanted) && revision.is_active() {
+            let cluster = revision.tags.get(tag::CLUSTER);
+            let usable = cluster.is_none_or(|cluster| cluster == cluster_name(&self.cluster));
+            let matches = revision.digest().as_ref() == Some(wanted) && revision.is_active();
+            if usable && matches && !going.contains(&arn) {
                 return Ok(Some(arn));
             }
         }
         Ok(None)
+    }
+
+    /// A revision that was read before.
+    pub(super) fn known_revision(&self, arn: &TaskDefinitionArn) -> Option<Arc<LiveTaskDefinition>> {
+        self.task_definitions.get(arn)
     }
 
     /// DescribeTaskDefinition, unless it was read before.
@@ -208,7 +219,7 @@ impl Observer {
 
 /// Revisions are immutable, so two tags of the service say what it runs: the digest that was applied,
 /// and the revision that was applied with it.
-fn is_proven(want: &Want<'_>, service: &EcsService) -> bool {
+pub(super) fn is_proven(want: &Want<'_>, service: &EcsService) -> bool {
     planted!("digest-alone-is-proof" => return service.digest().as_ref() == Some(&want.desired.digest));
     service.digest().as_ref() == Some(&want.desired.digest)
         && service.tag(tag::TASK_DEFINITION) == Some(service.task_definition().family_and_revision())

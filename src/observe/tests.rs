@@ -32,6 +32,9 @@ fn desired(name: &str) -> DesiredService {
         rollout: RolloutPolicy::default(),
         sync: SyncPolicy::default(),
         depends_on: Vec::new(),
+        images: Default::default(),
+        named_images: Vec::new(),
+        proposals: Vec::new(),
         digest: digest(name),
         task_definition_digest: Digest::from_tag(&format!("definition-of-{name}")),
         origins: Origins::default(),
@@ -482,6 +485,7 @@ fn rolling_record() -> ServiceRecord {
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
         course: None,
+        values: Default::default(),
     };
     ServiceRecord { rollout: Some(rollout), ..applied() }
 }
@@ -564,6 +568,7 @@ async fn a_quarantined_digest_costs_no_list_at_each_pass() {
         failure: crate::model::Failure::new(NOW, crate::model::Gate::Deadline, ""),
         again: None,
         by: None,
+        values: Default::default(),
     };
     let record = ServiceRecord { quarantine: Some(quarantine), ..ServiceRecord::default() };
     let (observer, desired) = (observer(&stub).await, [desired("api")]);

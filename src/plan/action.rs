@@ -1,5 +1,6 @@
 //! Steps of a plan: mutating calls with everything they carry.
 
+use super::AtOnce;
 use crate::model::{Digest, FieldPath, Json, TaskDefinitionArn};
 
 /// One call, and the differences that cause it.
@@ -46,6 +47,8 @@ pub enum Action {
         /// Minimum and maximum as Git asks for them, also where the body has others for a while.
         of_git: (i64, i64),
         body: Json,
+        /// What Application Auto Scaling does to the count by itself.
+        at_once: Option<AtOnce>,
     },
     PutScalingPolicy {
         body: Json,
@@ -69,6 +72,9 @@ pub enum Action {
     CreateSchedule {
         task_definition: RevisionSource,
         body: Json,
+    },
+    DeleteSchedule {
+        group: String,
     },
     /// Replaces the whole schedule. `body` lacks the same.
     UpdateSchedule {
@@ -100,6 +106,7 @@ impl Action {
             Action::CreateScheduleGroup { .. } => "CreateScheduleGroup",
             Action::CreateSchedule { .. } => "CreateSchedule",
             Action::UpdateSchedule { .. } => "UpdateSchedule",
+            Action::DeleteSchedule { .. } => "DeleteSchedule",
             Action::StopServiceDeployment { .. } => "StopServiceDeployment",
         }
     }

@@ -4,7 +4,9 @@ use serde_json::{Map, json};
 
 use super::equality::is_blank;
 use super::{Consequence, Difference, RevisionSource};
-use crate::model::{DesiredService, Digest, Environment, Json, Revision, Scaling, Segment, ServiceKey, tag};
+use crate::model::{
+    DesiredService, Digest, Environment, Json, Revision, Scaling, Segment, ServiceKey, cluster_name, tag,
+};
 use crate::shape::rules::{Absent, Clear, Node, Tree, tree};
 
 /// RegisterTaskDefinition: the definition with our tags beside those of Git.
@@ -14,12 +16,14 @@ pub(super) fn register(
     key: &ServiceKey,
     installation: &str,
     revision: &str,
+    cluster: &str,
 ) -> Json {
     let mut body = task_definition.clone();
     let ours = [
         (tag::MANAGED_BY, installation),
         (tag::ID, key.name()),
         (tag::DIGEST, digest.as_str()),
+        (tag::CLUSTER, cluster_name(cluster)),
         (tag::REVISION, revision),
     ];
     body["tags"] = tag_list(&user_tags(task_definition), &ours);

@@ -6,8 +6,8 @@ use super::scale::{self, Fate};
 use super::task_definition::{self, Comparison, source_of};
 use super::three_way::{self, Last, Sides};
 use super::{
-    Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, consequences, lookups,
-    overriding, trees,
+    Action, Cause, Consequence, Difference, Quiet, RevisionSource, Step, body, consequences, images, lookups,
+    overriding, tolerance, trees,
 };
 use crate::model::{
     DesiredService, Digest, Drift, EcsService, Environment, FieldPath, Json, KeptDrift, LiveScaling,
@@ -92,6 +92,12 @@ impl Change {
         self.steps.iter().any(|step| matches!(step.action, Action::CreateService { .. }))
     }
 
+    /// Drift that `sync.drift` leaves stays where it is, and people are told.
+    pub(super) fn leave_drift(&mut self) {
+        self.steps.clear();
+        self.quiet.extend(self.differences.drain(..).map(tolerance::stays_told));
+    }
+
     /// Nothing but what somebody changed behind Git's back, which `sync.drift` says to leave, and what an
     /// administrator's override asks for.
     pub(super) fn is_tolerated_drift(&self, drift: Drift) -> bool {
@@ -123,6 +129,12 @@ pub(super) fn wholly(
     match task_definition::compare(desired, service, look.live, look.installation) {
         Comparison::Unknown { what, why } => return Err(Unknown { what, why }),
         Comparison::Equal { quiet } => change.quiet.extend(quiet),
+        Comparison::Different(found)
+            if found.differences.iter().all(|one| images::is_pinned_already(look, one)) =>
+        {
+            change.quiet.extend(found.quiet);
+            change.quiet.extend(found.differences.into_iter().map(images::left_as_it_runs));
+        }
         Comparison::Different(mut found) => {
             if let Some(running) = look.live.task_definition.present() {
                 let (wanted, live) = (&found.body, &running.body);
@@ -206,6 +218,7 @@ fn registration(look: Look<'_>, task_definition: &Json) -> Action {
             &look.desired.key,
             look.installation,
             &look.revision.id,
+            &look.environment.cluster,
         ),
     }
 }
@@ -335,7 +348,7 @@ fn tag_difference(service: &EcsService, key: &str, value: &str) -> Difference {
         cause: Cause::Git,
         origin: None,
         since: None,
-        sensitive: false,
+        sensitive: super::is_credential(key, &value.into()),
         why: None,
     }
 }
@@ -356,7 +369,8 @@ fn attribute(look: Look<'_>, service: Option<&EcsService>, change: &mut Change) 
         if let Some(applied) = &applied {
             lookups::tell(applied, look.environment, &look.desired.origins, &look.revision.id, difference);
         }
-        if difference.cause != Cause::LeftGit || difference.desired.is_some() {
+        images::tell(look.desired, difference);
+        if !matches!(difference.cause, Cause::LeftGit | Cause::Foreign) || difference.desired.is_some() {
             difference.origin = origin(&look.desired.origins, &difference.path);
         }
     }

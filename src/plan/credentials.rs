@@ -8,7 +8,45 @@ pub const MASK: &str = "(hidden)";
 /// Whether a named value looks like a credential, by its name or by itself.
 pub fn is_credential(name: &str, value: &Json) -> bool {
     planted!("plan-shows-credentials" => return false);
-    value.as_str().is_none_or(|text| !text.is_empty()) && (says_credential(name) || carries_password(value))
+    value.as_str().is_none_or(|text| !text.is_empty()) && (says_credential(name) || carries_credential(value))
+}
+
+/// Whether a text, or a command, has one in it: a login in a URL, `--password=…`, `--token …`, `PASSWORD=…`.
+fn carries_credential(value: &Json) -> bool {
+    match value {
+        Json::Array(words) => {
+            let words: Vec<&str> = words.iter().filter_map(Json::as_str).collect();
+            words.iter().any(|word| assigns_credential(word))
+                || words.windows(2).any(|pair| asks_for_credential(pair[0], pair[1]))
+        }
+        Json::String(text) => carries_password(value) || assigns_credential(text),
+        _ => false,
+    }
+}
+
+/// `--db-password=x`, also somewhere in a script.
+fn assigns_credential(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let assigned = |word: &&str| {
+        let assignment = word.split_once('=').filter(|(_, value)| !value.is_empty());
+        assignment.is_some_and(|(name, value)| says_credential(name) && !refers(value))
+            || carries_password(&Json::from(*word))
+    };
+    words.iter().any(assigned) || words.windows(2).any(|pair| asks_for_credential(pair[0], pair[1]))
+}
+
+/// `--token x`
+fn asks_for_credential(option: &str, value: &str) -> bool {
+    option.starts_with('-')
+        && !option.contains('=')
+        && says_credential(option)
+        && !value.starts_with('-')
+        && !refers(value)
+}
+
+/// A shell's variable is no secret, and a path is where one is.
+fn refers(value: &str) -> bool {
+    value.trim_start_matches(['"', '\'']).starts_with(['$', '/', '.'])
 }
 
 /// As whole words, since `KEY` is in MONKEY; as parts, where no other word has them.
@@ -32,9 +70,12 @@ fn carries_password(value: &Json) -> bool {
 /// The value with every credential in it hidden: in `{name, value}` entries and in maps.
 pub(super) fn masked(value: &Json) -> Json {
     match value {
+        Json::Array(_) if carries_credential(value) => MASK.into(),
         Json::Array(list) => Json::Array(list.iter().map(masked).collect()),
         Json::Object(members) => {
-            let named = members.get("name").and_then(Json::as_str).filter(|_| members.contains_key("value"));
+            // Variables have names, tags have keys.
+            let named = ["name", "key"].iter().find_map(|known| members.get(*known).and_then(Json::as_str));
+            let named = named.filter(|_| members.contains_key("value"));
             Json::Object(
                 members
                     .iter()
@@ -46,7 +87,7 @@ pub(super) fn masked(value: &Json) -> Json {
                     .collect(),
             )
         }
-        other if carries_password(other) => MASK.into(),
+        other if carries_credential(other) => MASK.into(),
         other => other.clone(),
     }
 }
@@ -86,6 +127,29 @@ mod tests {
         }
         assert!(is_credential("DATABASE_URL", &json!("postgres://jobs:pa55@db/jobs")));
         assert!(!is_credential("DATABASE_URL", &json!("postgres://db/jobs")));
+    }
+
+    #[test]
+    fn a_command_may_carry_a_credential() {
+        for command in [
+            json!(["serve", "--db-password=x"]),
+            json!(["serve", "--token", "x"]),
+            json!(["sh", "-c", "export API_KEY=x; exec serve"]),
+            json!(["CMD-SHELL", "curl -f http://u:x@localhost/"]),
+            json!("serve --password x"),
+        ] {
+            assert!(is_credential("command", &command), "{command}");
+            assert_eq!(masked(&json!({"command": command}))["command"], MASK);
+        }
+        for command in [
+            json!(["serve", "--port", "80", "--level=info"]),
+            json!(["sh", "-c", "psql --password=$PASSWORD"]),
+            json!(["serve", "--key", "/run/secrets/key"]),
+            json!(["serve", "--token", "--verbose"]),
+            json!(["FARGATE"]),
+        ] {
+            assert!(!is_credential("command", &command), "{command}");
+        }
     }
 
     #[test]

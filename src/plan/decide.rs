@@ -5,7 +5,7 @@ use super::tolerance::of_existing;
 use super::unanswered::held_by_unanswered;
 use super::{
     Consequence, Decision, Difference, Extent, Gateway, Held, Hooks, Quiet, Replacement, ServicePlan, again,
-    gateway, hooks, overriding, replacing,
+    gateway, hooks, images, overriding, replacing, scale_in, values,
 };
 use crate::model::{
     Deployment, DesiredService, Digest, EcsService, Environment, KeptDrift, LiveScaling, LiveService,
@@ -25,12 +25,17 @@ pub fn plan_service(
 ) -> ServicePlan {
     let look =
         Look { desired, live, record, environment, installation, revision, now, drift_in_revision: false };
-    let Decided { decision, quiet, extent, replaces, kept_drift } = decide(look);
+    let Decided { decision, mut quiet, extent, replaces, kept_drift } = decide(look);
+    quiet.extend(images::remarks(desired, &decision));
     let hooks = match (&decision, extent) {
         (Decision::Change { steps, .. }, Extent::Whole) => hooks::due(look, steps),
         // Scaling bounds are nothing that a hook goes with, and the rest is held.
         (Decision::Change { .. }, Extent::Override) => Hooks::default(),
         (Decision::Unchanged | Decision::Held { .. }, _) => Hooks::default(),
+    };
+    let images = match images::starts_tasks(&decision) {
+        true => images::asked(desired),
+        false => images::meanings(desired, live, record),
     };
     ServicePlan {
         service: desired.key.clone(),
@@ -43,6 +48,7 @@ pub fn plan_service(
         left_git: None,
         replaces,
         kept_drift,
+        images,
     }
 }
 
@@ -83,6 +89,10 @@ fn decide(look: Look<'_>) -> Decided {
     if let Some(service) = look.live.service.present().filter(|_| change.steps.is_empty()) {
         again::deploy_again(look, service, &mut change);
     }
+    if let Some(service) = look.live.service.present() {
+        values::roll(look, service, &mut change);
+    }
+    change.quiet.extend(values::unknown(look));
     if change.differences.is_empty() && change.steps.is_empty() {
         return Decided::of(Decision::Unchanged, change.quiet);
     }
@@ -95,7 +105,9 @@ fn decide(look: Look<'_>) -> Decided {
     let deferred = quarantined(look)
         .or_else(|| refused(&change))
         .or(not_replaced)
+        .or_else(|| images::missing(look, &change))
         .or_else(|| tolerated(look, &change))
+        .or_else(|| values::missing(look, &change))
         .or_else(|| in_flight(look, &change))
         .or_else(|| outside_window(look))
         .or_else(|| without_its_alarms(look, &change))
@@ -103,8 +115,15 @@ fn decide(look: Look<'_>) -> Decided {
     // An override begins and ends when it says so, whatever else has to wait.
     let (reason, extent) = match (suspended, deferred) {
         (Some(reason), _) => (Some(reason), Extent::Whole),
-        (None, Some(_)) if overriding::leave_only_its_own(&mut change) => (None, Extent::Override),
-        (None, deferred) => (deferred, Extent::Whole),
+        (None, Some(deferred)) if overriding::leave_only_its_own(&mut change) => {
+            match scale_in::wait(look, &mut change) {
+                Some(_) => (Some(deferred), Extent::Whole),
+                None => (None, Extent::Override),
+            }
+        }
+        (None, Some(deferred)) => (Some(deferred), Extent::Whole),
+        (None, None) if replaces.is_some() => (None, Extent::Whole),
+        (None, None) => (scale_in::wait(look, &mut change), Extent::Whole),
     };
     let Change { differences, quiet, steps, kept_drift } = change;
     let decision = match reason {
@@ -155,8 +174,8 @@ fn suspended(look: Look<'_>) -> Option<Held> {
 fn quarantined(look: Look<'_>) -> Option<Held> {
     let quarantine = look.record?.quarantine.as_ref()?;
     planted!("quarantine-forgotten" => return None);
-    let rejected = (quarantine.digest == look.desired.digest && !quarantine.is_released(look.now))
-        || planted!("quarantine-of-the-whole-service");
+    let same = quarantine.digest == look.desired.digest && !quarantine.is_outdated(&look.live.values);
+    let rejected = (same && !quarantine.is_released(look.now)) || planted!("quarantine-of-the-whole-service");
     rejected.then(|| Held::Quarantined(Box::new(quarantine.clone())))
 }
 
@@ -277,7 +296,7 @@ fn in_flight(look: Look<'_>, change: &Change) -> Option<Held> {
 
 /// Our own deployment that failed and was left where it is: without a circuit breaker ECS goes on
 /// trying for ever, and what fixes it must not wait for that.
-fn is_rejected(look: Look<'_>, moving: Deployment<'_>) -> bool {
+pub(super) fn is_rejected(look: Look<'_>, moving: Deployment<'_>) -> bool {
     let quarantine = look.record.and_then(|record| record.quarantine.as_ref());
     quarantine.is_some_and(|quarantine| {
         (quarantine.digest != look.desired.digest || quarantine.is_released(look.now))

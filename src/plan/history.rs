@@ -79,9 +79,14 @@ impl Pasts {
     fn since(&self, key: &ServiceKey, difference: &Difference) -> Option<Since> {
         match difference.cause {
             Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack => {}
-            Cause::Overridden(_) | Cause::OverrideEnded(_) | Cause::LeftGit => return None,
+            Cause::Overridden(_)
+            | Cause::OverrideEnded(_)
+            | Cause::LeftGit
+            | Cause::Foreign
+            | Cause::NewVersion(_) => return None,
         }
-        let by_no_commit = matches!(difference.since, Some(Since::LookedUp { .. } | Since::NoCommit));
+        let by_no_commit =
+            matches!(difference.since, Some(Since::LookedUp { .. } | Since::ImageMoved(_) | Since::NoCommit));
         if difference.consequence == Consequence::Creates || by_no_commit {
             return None;
         }

@@ -74,11 +74,12 @@ pub fn register_hook(
     desired: &DesiredService,
     installation: &str,
     revision: &str,
+    cluster: &str,
 ) -> Option<Json> {
     match &hook.definition {
         HookDefinition::OfTheService => None,
         HookDefinition::Own { task_definition, digest } => {
-            Some(body::register(task_definition, digest, &desired.key, installation, revision))
+            Some(body::register(task_definition, digest, &desired.key, installation, revision, cluster))
         }
     }
 }

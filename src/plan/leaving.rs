@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{
     Desired, Digest, EcsService, Environment, FieldPath, LiveService, Part, RolloutKind, ServiceKey,
-    ServiceRecord, Timestamp, Workload, tag,
+    ServiceRecord, Timestamp, tag,
 };
 
 /// How long tasks may take to stop before people are told. ECS gives containers up to two minutes, and
@@ -58,25 +58,31 @@ pub fn leaving<'a>(
     records.iter().filter(|(key, record)| record.is_of_a_service() && desired.workload(key).is_none())
 }
 
-/// The scheduled tasks that we put and Git no longer mentions; their schedules are left in place.
+/// The scheduled tasks that we put and Git no longer mentions.
 pub fn schedules_left<'a>(
     desired: &'a Desired,
     records: &'a BTreeMap<ServiceKey, ServiceRecord>,
 ) -> impl Iterator<Item = (&'a ServiceKey, &'a ServiceRecord)> {
-    records.iter().filter(|(key, record)| {
-        record.workload == Workload::ScheduledTask
-            && record.applied.is_some()
-            && desired.workload(key).is_none()
-    })
+    records.iter().filter(|(key, record)| record.is_of_a_schedule() && desired.workload(key).is_none())
 }
 
-/// How many services would go at once, and how many may: a share of those that are ours, rounded down,
-/// but always one, or nothing could ever leave a small environment.
+/// Those of them that are to go.
+pub fn schedules_leaving<'a>(
+    desired: &'a Desired,
+    records: &'a BTreeMap<ServiceKey, ServiceRecord>,
+) -> impl Iterator<Item = (&'a ServiceKey, &'a ServiceRecord)> {
+    schedules_left(desired, records).filter(|(_, record)| is_pruned(record, &desired.environment))
+}
+
+/// How many services and scheduled tasks would go at once, and how many may: a share of those that are ours,
+/// rounded down, but always one, or nothing could ever leave a small environment.
 pub fn share(desired: &Desired, records: &BTreeMap<ServiceKey, ServiceRecord>) -> Share {
     let percent = desired.environment.sync.prune_max_percent;
-    let owned = records.values().filter(|record| record.is_of_a_service()).count();
-    let going =
+    let owned =
+        records.values().filter(|record| record.is_of_a_service() || record.is_of_a_schedule()).count();
+    let services =
         leaving(desired, records).filter(|(_, record)| is_pruned(record, &desired.environment)).count();
+    let going = services + schedules_leaving(desired, records).count();
     Share { going, owned, allowed: (owned * usize::from(percent) / 100).max(1), percent }
 }
 
@@ -87,7 +93,7 @@ pub fn is_pruned(record: &ServiceRecord, environment: &Environment) -> bool {
 
 /// Who wants the service to go. Its own last word weighs more than the environment's; where it was
 /// never applied whole, nobody knows what that is.
-fn pruned_by(record: &ServiceRecord, environment: &Environment) -> Option<PruneBy> {
+pub(super) fn pruned_by(record: &ServiceRecord, environment: &Environment) -> Option<PruneBy> {
     match record.applied.as_ref()?.prune {
         Some(true) => Some(PruneBy::Service),
         Some(false) => None,

@@ -19,7 +19,9 @@ pub(super) fn tell(
         | Cause::BehindOurBack
         | Cause::Overridden(_)
         | Cause::OverrideEnded(_)
-        | Cause::LeftGit => return,
+        | Cause::LeftGit
+        | Cause::Foreign
+        | Cause::NewVersion(_) => return,
     }
     let changed = environment.looked_up.iter().filter_map(|now| Some((now, before(now, applied)?)));
     let of_it = |now: &LookedUp| {

@@ -2,7 +2,9 @@
 
 mod action;
 mod again;
+mod at_once;
 mod body;
+mod by_hand;
 mod change;
 mod consequences;
 mod credentials;
@@ -14,13 +16,17 @@ mod equality;
 mod history;
 mod hooks;
 mod ignore;
+mod images;
 mod leaving;
+mod leaving_schedule;
 mod lists;
 mod lookups;
+mod old_revisions;
 mod once;
 mod overriding;
 mod replacing;
 mod scale;
+mod scale_in;
 mod scheduled_task;
 mod task_definition;
 #[cfg(test)]
@@ -30,6 +36,7 @@ mod tolerance;
 mod trees;
 mod types;
 mod unanswered;
+mod values;
 mod waiting;
 mod way_back;
 mod windows;
@@ -38,13 +45,21 @@ use std::collections::BTreeMap;
 
 pub use action::{Action, RevisionSource, Step};
 pub use again::may_be_under_way;
+pub use at_once::AtOnce;
+pub use by_hand::{
+    ByHand, Overrides, container_for, names_of_essential, register_by_hand, run_of_schedule, run_of_service,
+    started_by, token_by_hand, unknown_override,
+};
 pub use credentials::is_credential;
 pub use decide::plan_service;
 pub use difference::{Around, Rules, differences, is_implied};
 pub use elements::key_of;
 pub use history::{Past, Pasts};
 pub use hooks::{register_hook, run_task};
-pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_left, share};
+pub use images::meanings;
+pub use leaving::{Departure, Ending, is_pruned, leaving, schedules_leaving, schedules_left, share};
+pub use leaving_schedule::ScheduleDeparture;
+pub use old_revisions::{Whose, due, known_to_the_ledger, may_go, run_by, surplus};
 pub use replacing::Replacement;
 pub use scheduled_task::plan_scheduled_task;
 pub use trees::{live_scaling, service_as_input};
@@ -53,6 +68,7 @@ pub use types::{
     Plan, PlannedHook, PruneBy, PruneGuard, Quiet, ServicePlan, Share, Since, Wave,
 };
 pub use unanswered::{content_of, held_by_unanswered, registration_held_by_unanswered};
+pub use values::{MissingValue, NamedValue, named_values, values_at_rest, values_started_with};
 
 pub use way_back::{WayBack, with_settings};
 pub use windows::{Gateway, Opening, gateway};
@@ -130,6 +146,7 @@ pub fn plan(desired: &Desired, live: &Live, context: &Context<'_>) -> Plan {
             .schedules
             .iter()
             .filter(|key| !desired.scheduled_tasks.contains_key(key))
+            .filter(|key| !schedules_leaving(desired, context.records).any(|(going, _)| going == *key))
             .cloned()
             .collect(),
     }
@@ -166,6 +183,24 @@ fn departures(
     });
     let share = share(desired, context.records);
     let unseen = LiveService { service: Part::Unreadable(NOT_READ.to_owned()), ..LiveService::absent() };
+    let nowhere = LiveScheduledTask::unreadable(NOT_READ);
+    let schedules = schedules_leaving(desired, context.records).filter_map(|(key, record)| {
+        let departure = ScheduleDeparture {
+            key,
+            record,
+            live: live.scheduled_tasks.get(key).unwrap_or(&nowhere),
+            desired,
+            installation: context.installation,
+            environment: &desired.environment.name,
+            share,
+            waits_for: held.map(|plan| &plan.service),
+            now: live.read_at,
+        };
+        match departure.plan() {
+            Ending::Gone => None,
+            Ending::Planned { plan, .. } => Some(*plan),
+        }
+    });
     leaving(desired, context.records)
         .filter_map(|(key, record)| {
             let departure = Departure {
@@ -184,6 +219,7 @@ fn departures(
                 Ending::Planned { plan, .. } => Some(*plan),
             }
         })
+        .chain(schedules)
         .collect()
 }
 

@@ -52,8 +52,11 @@ fn quiet(name: &str, action: &Json) -> Quiet {
         path: FieldPath::root().field("scaling").field("scheduledActions").key(name),
         live: None,
         desired: Some(action["Schedule"].clone()),
-        rule: "its only moment has passed, so there is nothing left to schedule".to_owned(),
+        rule: format!(
+            "its only moment, {}, has passed, and it does nothing; write a later time, or take it out",
+            action["Schedule"].as_str().unwrap_or_default()
+        ),
         source: schedule().map(Rule::source),
-        kept: Kept::ByRule,
+        kept: Kept::Over,
     }
 }

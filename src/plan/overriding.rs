@@ -108,7 +108,12 @@ pub(super) fn end(look: Look<'_>, service: &EcsService, change: &mut Change) {
 pub(super) fn is_cause(cause: &Cause) -> bool {
     match cause {
         Cause::Overridden(_) | Cause::OverrideEnded(_) => true,
-        Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack | Cause::LeftGit => false,
+        Cause::Git
+        | Cause::BehindOurBack
+        | Cause::GitAndBehindOurBack
+        | Cause::LeftGit
+        | Cause::Foreign
+        | Cause::NewVersion(_) => false,
     }
 }
 

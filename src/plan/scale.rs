@@ -5,8 +5,8 @@ use super::credentials::masked;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
 use super::three_way::{self, Sides};
-use super::{Action, Cause, Consequence, Difference, Kept, Quiet, body, once, overriding, trees};
-use crate::model::{FieldPath, IntentKind, Json, LiveScaling, Scaling, ScalingPut, Segment};
+use super::{Action, AtOnce, Cause, Consequence, Difference, Kept, Quiet, body, once, overriding, trees};
+use crate::model::{FieldPath, IntentKind, Json, LiveScaling, Scaling, ScalingPut, Segment, tag};
 use crate::shape::rules::{Tree, tree};
 
 /// The lists of a scaling tree, with the member that names an element.
@@ -64,7 +64,7 @@ pub(super) fn fate<'a>(look: Look<'_>, scaling: Option<&'a LiveScaling>) -> Fate
         Stays::PruneIsOff
     } else if let Some(asked) = overridden {
         Stays::Overridden(overriding::rule(&asked, look.now))
-    } else if let Some(foreign) = foreign {
+    } else if let (Some(foreign), Some(_)) = (foreign, why_foreign_stays(look)) {
         Stays::Carries(foreign)
     } else {
         return Fate::Ends { live };
@@ -80,6 +80,28 @@ fn foreign(live: &LiveScaling, ours: Option<&ScalingPut>) -> Option<String> {
     policy
         .map(|name| format!("the policy `{name}`"))
         .or_else(|| action.map(|name| format!("the scheduled action `{name}`")))
+}
+
+/// Why what this installation did not put stays; `None`: it goes, because the manifest says so.
+///
+/// Both guards of pruning hold for it too: it has to be on, and both owner tags have to say that the
+/// service is ours. Whether something is foreign is told by the ledger alone, so without one nothing is.
+fn why_foreign_stays(look: Look<'_>) -> Option<&'static str> {
+    let sync = &look.desired.sync;
+    let tagged = [(tag::MANAGED_BY, look.installation), (tag::ID, look.desired.key.name())];
+    let service = look.live.service.present();
+    let is_ours = service.is_some_and(|it| tagged.iter().all(|(name, ours)| it.tag(name) == Some(ours)));
+    if look.is_unrecorded() {
+        Some("whether this installation put it is not known here")
+    } else if !sync.prune_foreign_scaling {
+        Some("this installation did not put it")
+    } else if !sync.prunes(look.environment) {
+        Some("this installation did not put it, and prune is off")
+    } else if !is_ours {
+        Some("this installation did not put it, and the service does not carry both owner tags")
+    } else {
+        None
+    }
 }
 
 fn names<'a>(ours: &'a ScalingPut, list: &str) -> &'a std::collections::BTreeSet<String> {
@@ -125,7 +147,8 @@ pub(super) fn scale(look: Look<'_>, wanted: &Scaling, live: Option<&LiveScaling>
         ["minCapacity", "maxCapacity", "suspendedState"].into_iter().flat_map(below).collect();
     if !target.is_empty() {
         let body = body::scalable_target(look.environment, key, &wanted);
-        change.step(Action::RegisterScalableTarget { of_git, body }, target);
+        let at_once = AtOnce::of(look, &wanted, change);
+        change.step(Action::RegisterScalableTarget { of_git, body, at_once }, target);
     }
     for (list, name) in LISTS {
         let differing = below(list);
@@ -226,7 +249,7 @@ pub(super) fn leave(look: Look<'_>, fate: Fate<'_>, change: &mut Change) {
     match fate {
         Fate::None | Fate::Wanted => {}
         Fate::Ends { live } => {
-            change.differences.push(left(path.clone(), trees::live_scaling(live)));
+            change.differences.push(goes(path.clone(), trees::live_scaling(live), Cause::LeftGit));
             change.step(Action::DeregisterScalableTarget, vec![path]);
         }
         Fate::Stays { live, why } => {
@@ -282,25 +305,25 @@ impl Unmentioned {
         self.0.iter().any(|(own, ..)| path.starts_with(own))
     }
 
-    /// Deletes what is ours, if pruning is on; says of the rest why it stays.
+    /// Deletes what is ours, if pruning is on, and what is not, if Git says so; says of the rest why it stays.
     fn prune(self, look: Look<'_>, change: &mut Change) {
         let ours = look.record.and_then(|record| record.scaling.as_ref());
         let prunes = look.desired.sync.prunes(look.environment);
         for (path, list, name, element) in self.0 {
             let is_ours = ours.is_some_and(|ours| names(ours, list).contains(&name));
-            if is_ours && prunes {
-                change.differences.push(left(path.clone(), element));
+            let why = match is_ours {
+                true => (!prunes).then_some(PRUNE_IS_OFF),
+                false => why_foreign_stays(look),
+            };
+            let Some(rule) = why else {
+                let cause = if is_ours { Cause::LeftGit } else { Cause::Foreign };
+                change.differences.push(goes(path.clone(), element, cause));
                 let action = match list {
                     "policies" => Action::DeleteScalingPolicy { name },
                     _ => Action::DeleteScheduledAction { name },
                 };
                 change.step(action, vec![path]);
                 continue;
-            }
-            let rule = match is_ours {
-                true => PRUNE_IS_OFF,
-                false if look.is_unrecorded() => "whether this installation put it is not known here",
-                false => "this installation did not put it",
             };
             change.quiet.push(Quiet {
                 path,
@@ -314,14 +337,14 @@ impl Unmentioned {
     }
 }
 
-/// What is ours and no longer in Git.
-fn left(path: FieldPath, live: Json) -> Difference {
+/// What is not in Git, and is deleted.
+fn goes(path: FieldPath, live: Json, cause: Cause) -> Difference {
     Difference {
         path,
         live: Some(masked(&live)),
         desired: None,
         consequence: Consequence::InPlace,
-        cause: Cause::LeftGit,
+        cause,
         origin: None,
         since: None,
         sensitive: false,

@@ -202,9 +202,10 @@ fn revision(look: Look<'_>, schedule: &Schedule, change: &mut Change) -> Revisio
 }
 
 fn registration(look: Look<'_>, task_definition: &Json) -> Action {
-    let Look { desired, installation, revision, .. } = look;
+    let Look { desired, installation, revision, environment, .. } = look;
     let digest = &desired.task_definition_digest;
-    let body = body::register(task_definition, digest, &desired.key, installation, &revision.id);
+    let cluster = &environment.cluster;
+    let body = body::register(task_definition, digest, &desired.key, installation, &revision.id, cluster);
     Action::RegisterTaskDefinition { digest: digest.clone(), body }
 }
 

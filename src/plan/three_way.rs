@@ -3,7 +3,7 @@
 use super::change::Look;
 use super::difference::{Rules, differences};
 use super::ignore::with_ignored;
-use super::{Cause, Consequence, Difference, Kept, Quiet, Since, body};
+use super::{Cause, Consequence, Difference, Kept, Quiet, Since, body, scale_in};
 use crate::model::{
     Applied, AppliedSpec, Digest, EcsService, FieldPath, Gate, Json, KeptDrift, LastGood, Ownership, Segment,
     TaskDefinitionArn, Timestamp, tag,
@@ -230,7 +230,7 @@ pub(super) fn left_tags(look: Look<'_>, service: &EcsService) -> Vec<Quiet> {
     there
         .map(|(key, value)| Quiet {
             path: path.field(key),
-            live: Some(value.into()),
+            live: Some(value.into()).filter(|value| !super::is_credential(key, value)),
             desired: None,
             rule: format!(
                 "it was Git's in {commit}, which was applied last, and no longer is; to end it, untag the service"
@@ -353,7 +353,8 @@ pub(super) fn finish(look: Look<'_>, service: Option<&EcsService>, found: &mut [
     for difference in found {
         let drifted = matches!(last, Last::Same { .. }) && !back && !look.comes_back();
         // What we note on the service is nobody's wish, and no drift that `sync.drift` could leave.
-        if drifted && difference.cause == Cause::Git && difference.bookkeeping().is_none() {
+        let is_gits = difference.bookkeeping().is_some() || scale_in::waited(look, &difference.path);
+        if drifted && difference.cause == Cause::Git && !is_gits {
             difference.cause = Cause::BehindOurBack;
         }
         difference.since = since(look, &difference.cause, before.filter(|it| !it.is_empty()));
@@ -372,6 +373,8 @@ fn since(look: Look<'_>, cause: &Cause, before: Option<&str>) -> Option<Since> {
         | Cause::GitAndBehindOurBack
         | Cause::Overridden(_)
         | Cause::OverrideEnded(_)
-        | Cause::LeftGit => None,
+        | Cause::LeftGit
+        | Cause::Foreign
+        | Cause::NewVersion(_) => None,
     }
 }

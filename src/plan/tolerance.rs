@@ -62,6 +62,11 @@ fn is_only_drift(change: &Change) -> bool {
     change.differences.iter().all(|one| one.cause == Cause::BehindOurBack)
 }
 
+/// Drift that stays, and is told.
+pub(super) fn stays_told(one: Difference) -> Quiet {
+    stays(one, Drift::Warn)
+}
+
 fn stays(one: Difference, policy: Drift) -> Quiet {
     let (kept, says) = match policy {
         Drift::Ignore => (Kept::IgnoredDrift, "ignore"),

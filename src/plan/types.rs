@@ -1,13 +1,14 @@
 //! The plan as a value that explains itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Action, Opening, Replacement, RevisionSource, Step};
+use super::{Action, AtOnce, MissingValue, Opening, Replacement, RevisionSource, Step};
 use crate::model::{
-    Digest, FieldPath, GatePolicy, HookStage, Json, KeptDrift, LookedUp, Origin, Quarantine, Request,
-    Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp, Workload, tag,
+    Digest, FieldPath, GatePolicy, HookStage, ImageTrouble, Json, KeptDrift, LookedUp, Moved, Origin,
+    Quarantine, Request, Revision, ScalingOverride, Segment, ServiceKey, TaskDefinitionArn, Timestamp,
+    Workload, tag,
 };
 use crate::shape::rules::{Effect, Source};
 
@@ -49,6 +50,8 @@ pub struct ServicePlan {
     pub replaces: Option<Replacement>,
     /// Drift that goes into the task definition that the service gets, or is in it already.
     pub kept_drift: Vec<KeptDrift>,
+    /// What tags of images mean in what is asked for: their digests.
+    pub images: BTreeMap<String, String>,
 }
 
 /// The hooks of a change that are not done yet, in order, and the gates between them.
@@ -149,6 +152,8 @@ pub enum Held {
     Unreadable { what: String, why: String },
     /// A deployment is still going on: ours, or somebody else's.
     RolloutInFlight { deployment: String, task_definition: TaskDefinitionArn },
+    /// It would stop tasks while a deployment is going on.
+    ScaleIn { at_once: AtOnce, deployment: String },
     /// A hook of it is under way.
     HookRunning {
         /// `migrate (1 of 2)`
@@ -176,10 +181,14 @@ pub enum Held {
     NeedsReplacement { fields: Vec<(FieldPath, Option<&'static str>)> },
     /// ECS would refuse this, each for a reason.
     RefusedByEcs { fields: Vec<(FieldPath, &'static str)> },
+    /// Images that it names can't be had: a deployment would only fail.
+    Image { troubles: Vec<ImageTrouble> },
     /// Alarms that its gates name are not in CloudWatch: nobody could judge the deployment.
     AlarmsMissing { names: Vec<String> },
     /// An earlier call was never answered: should it come late, it would undo this one, or double it.
     Unanswered { call: &'static str, asked_at: Timestamp, until: Timestamp },
+    /// Secrets or parameters that its tasks need are missing: none of them would start.
+    SecretsMissing { missing: Vec<MissingValue> },
     /// A service it depends on is not settled yet.
     WaitsFor { service: ServiceKey, wave: Wave },
     /// It left Git, and may not go (yet).
@@ -208,9 +217,12 @@ impl Held {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::SecretsMissing { .. }
+            | Held::Image { .. }
             | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::RolloutInFlight { .. }
+            | Held::ScaleIn { .. }
             | Held::HookRunning { .. }
             | Held::Draining
             | Held::DriftTolerated
@@ -235,6 +247,10 @@ pub enum PruneGuard {
         name: &'static str,
         found: Option<String>,
         wanted: String,
+    },
+    /// A schedule has no tags that say whose it is, and it is not as it was put.
+    NotAsPut {
+        what: String,
     },
     /// More would go at once than may.
     TooMany(Share),
@@ -342,6 +358,8 @@ pub enum Since {
     AtLatest(String),
     /// No commit did: a value that was looked up is another now.
     LookedUp { source: String, version: String, before: String },
+    /// No commit did: a tag is another image now.
+    ImageMoved(Moved),
     /// No commit did: the one that is planned was applied before.
     NoCommit,
 }
@@ -361,6 +379,10 @@ pub enum Cause {
     OverrideEnded(ScalingOverride),
     /// It is ours, and Git no longer mentions it.
     LeftGit,
+    /// Somebody else put it, and Git says that such things go.
+    Foreign,
+    /// A secret or parameter has another version than the tasks were started with; what it is called.
+    NewVersion(String),
 }
 
 /// How much a plan tells of fields that differ and are left as they are.
@@ -405,8 +427,22 @@ pub enum Kept {
     NotHonoured,
     /// One of Git's own scheduled actions put it there.
     Scheduled,
+    /// Git's value would stop tasks, and waits for the end of the deployment.
+    AfterDeployment,
+    /// A scheduled action for one moment, which has passed: it ran, or was put too late.
+    Over,
     /// Git no longer mentions it, and it stays.
     LeftInPlace,
+    /// Old revisions that nothing uses: they are deregistered when nothing else is to be done.
+    Deregistered,
+    /// Tasks have an older version of a secret or parameter, and `sync.secrets` says to tell it only.
+    NewVersion,
+    /// It should be rolled out when it has a new version, and nobody can see which one it has.
+    NotWatched,
+    /// A tag that was chosen from a range, or could be.
+    Chosen,
+    /// A name in it means something else by now than when the tasks were started, and that is left.
+    Moved,
 }
 
 impl Kept {
@@ -414,9 +450,18 @@ impl Kept {
     pub fn is_told(self) -> bool {
         match self {
             Kept::ByRule | Kept::NotMentioned | Kept::IgnoredDrift => false,
-            Kept::Tolerated | Kept::Overridden | Kept::NotHonoured | Kept::Scheduled | Kept::LeftInPlace => {
-                true
-            }
+            Kept::Tolerated
+            | Kept::Overridden
+            | Kept::NotHonoured
+            | Kept::Scheduled
+            | Kept::AfterDeployment
+            | Kept::Over
+            | Kept::LeftInPlace
+            | Kept::Deregistered
+            | Kept::NewVersion
+            | Kept::NotWatched
+            | Kept::Chosen
+            | Kept::Moved => true,
         }
     }
 }
@@ -435,6 +480,7 @@ impl ServicePlan {
             left_git: None,
             replaces: None,
             kept_drift: Vec::new(),
+            images: BTreeMap::new(),
         }
     }
 

@@ -11,7 +11,9 @@ use crate::model::{
 
 /// Why these steps have to wait; `None`: nothing that was asked for before stands against them.
 ///
-/// The same UpdateService may be asked for again: should the first one come late, it changes nothing.
+/// The same UpdateService may be asked for again after an error or a crash. Where the first was sent and no answer
+/// came, it may come late: should its deployment have failed by then, or the next one have begun, it would start it
+/// once more. Two of the same way back do no such harm.
 pub fn held_by_unanswered(
     record: Option<&ServiceRecord>,
     steps: &[Step],
@@ -26,10 +28,12 @@ pub fn held_by_unanswered(
         let undone = counts && !took_effect(intent, service);
         steps.iter().any(|step| match &step.action {
             Action::RegisterTaskDefinition { digest, .. } => intent.content.as_ref() == Some(digest),
-            Action::UpdateService { task_definition, body, .. } => intent
-                .body
-                .as_ref()
-                .is_some_and(|asked| undone && !is_repeated(asked, body, task_definition.as_ref())),
+            Action::UpdateService { task_definition, body, .. } => {
+                intent.body.as_ref().is_some_and(|asked| {
+                    let again = is_repeated(asked, body, task_definition.as_ref());
+                    undone && !(again && is_harmless_again(intent, kind))
+                })
+            }
             _ => false,
         })
     })?;
@@ -67,6 +71,10 @@ fn is_repeated(asked: &Json, body: &Json, source: Option<&RevisionSource>) -> bo
         Some(RevisionSource::Registered) => return false,
     }
     *asked == again && again["forceNewDeployment"] != true
+}
+
+fn is_harmless_again(intent: &Intent, kind: RolloutKind) -> bool {
+    !intent.no_answer || !points_elsewhere(intent) || kind == RolloutKind::RollBack
 }
 
 fn points_elsewhere(intent: &Intent) -> bool {
@@ -144,6 +152,23 @@ mod tests {
         assert!(held(Some(&runs("ecs-svc/2", 1)), ASKED));
         assert!(held(None, ASKED.plus(UNANSWERED_FOR - std::time::Duration::from_secs(1))));
         assert!(!held(None, ASKED.plus(UNANSWERED_FOR)));
+    }
+
+    #[test]
+    fn what_starts_a_deployment_is_not_asked_for_again_while_the_first_may_come_late() {
+        let body = json!({"service": "api", "taskDefinition": arn(2).0});
+        let mut record = asked(body);
+        let steps = [update(Some(RevisionSource::Existing(arn(2))), json!({"service": "api"}))];
+        let held = |record: &ServiceRecord, kind, now| {
+            held_by_unanswered(Some(record), &steps, None, kind, now).is_some()
+        };
+        assert!(!held(&record, RolloutKind::Deploy, ASKED));
+        if let Some(intent) = &mut record.intent {
+            intent.no_answer = true;
+        }
+        assert!(held(&record, RolloutKind::Deploy, ASKED));
+        assert!(!held(&record, RolloutKind::Deploy, ASKED.plus(UNANSWERED_FOR)));
+        assert!(!held(&record, RolloutKind::RollBack, ASKED));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The plan of a roll-back: a service brought back to what Git said of it when it was good.
 
 use super::change::{Change, Look, update_service};
-use super::{Action, RevisionSource, Step, scale};
+use super::{Action, RevisionSource, Step, scale, scale_in};
 use crate::model::{
     DesiredService, Environment, LiveService, Revision, ServiceRecord, TaskDefinitionArn, Timestamp,
 };
@@ -22,8 +22,16 @@ pub struct WayBack<'a> {
 impl WayBack<'_> {
     /// The steps that lead to a revision, with the service's settings and its scaling of then, as far as
     /// the ledger remembers them: UpdateService first, whether it deploys or not.
+    ///
+    /// Bounds that would stop tasks meanwhile are left for [`WayBack::rest`].
     pub fn steps(self, to: &TaskDefinitionArn) -> Vec<Step> {
-        let Some(service) = self.live.service.present() else { return Vec::new() };
+        let mut change = self.change(to);
+        scale_in::leave_out(self.look(self.desired), &mut change);
+        change.steps
+    }
+
+    fn change(self, to: &TaskDefinitionArn) -> Change {
+        let Some(service) = self.live.service.present() else { return Change::default() };
         let good = self.record.good(to);
         let source = (service.task_definition() != *to).then(|| RevisionSource::Existing(to.clone()));
         let mut change = Change::default();
@@ -44,16 +52,7 @@ impl WayBack<'_> {
                 then.service = spec.service;
                 then.scaling = spec.scaling;
                 // What a person asks for now outlasts what was good then.
-                let look = Look {
-                    desired: &then,
-                    live: self.live,
-                    record: Some(self.record),
-                    environment: self.environment,
-                    installation: self.installation,
-                    revision: self.revision,
-                    now: self.now,
-                    drift_in_revision: false,
-                };
+                let look = self.look(&then);
                 let scaling = self.live.scaling.present();
                 let fate = scale::fate(look, scaling);
                 update_service(look, service, &fate, source, &mut change);
@@ -63,11 +62,23 @@ impl WayBack<'_> {
                 }
             }
         }
-        let mut steps = change.steps;
-        for step in &mut steps {
+        for step in &mut change.steps {
             step.because.clear();
         }
-        steps
+        change
+    }
+
+    fn look<'a>(&'a self, desired: &'a DesiredService) -> Look<'a> {
+        Look {
+            desired,
+            live: self.live,
+            record: Some(self.record),
+            environment: self.environment,
+            installation: self.installation,
+            revision: self.revision,
+            now: self.now,
+            drift_in_revision: false,
+        }
     }
 
     /// What is left to be done when the deployment of a roll-back has completed: nothing that would start
@@ -75,9 +86,10 @@ impl WayBack<'_> {
     pub fn rest(self, to: &TaskDefinitionArn) -> Vec<Step> {
         let deploys =
             |step: &Step| matches!(step.action, Action::UpdateService { starts_deployment: true, .. });
-        let mut steps = self.steps(to);
-        steps.retain(|step| !deploys(step));
-        steps
+        let mut change = self.change(to);
+        change.steps.retain(|step| !deploys(step));
+        scale_in::leave_out(self.look(self.desired), &mut change);
+        change.steps
     }
 }
 

@@ -46,6 +46,9 @@ pub(super) fn desired() -> Desired {
         rollout: RolloutPolicy::default(),
         sync: Default::default(),
         depends_on: Vec::new(),
+        images: Default::default(),
+        named_images: Vec::new(),
+        proposals: Vec::new(),
         digest: digest(),
         task_definition_digest: digest(),
         origins: if name == "job-search" { origins() } else { Origins::default() },
@@ -60,9 +63,11 @@ pub(super) fn desired() -> Desired {
             variables: BTreeMap::new(),
             looked_up: Vec::new(),
             sync: Default::default(),
+            images: Default::default(),
         },
         services: SERVICES.iter().map(|name| (ServiceKey::new(*name), service(name))).collect(),
         scheduled_tasks: BTreeMap::new(),
+        images: Default::default(),
     }
 }
 
@@ -138,6 +143,7 @@ pub(super) fn quarantine(name: &str) -> Quarantine {
         failure: failure(),
         again: None,
         by: None,
+        values: BTreeMap::new(),
     }
 }
 
@@ -185,6 +191,7 @@ pub(super) fn plan() -> Plan {
         left_git: None,
         replaces: None,
         kept_drift: Vec::new(),
+        images: Default::default(),
     });
     Plan {
         revision: revision(),

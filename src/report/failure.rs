@@ -10,7 +10,7 @@ use crate::model::{
     Again, ChangedField, Failure, Gate, HookStage, Quarantine, ServiceKey, StoppedTask, TaskDefinitionArn,
     Timestamp,
 };
-use crate::plan::Difference;
+use crate::plan::{Cause, Difference};
 
 /// Changed fields that are named on one line.
 const FIELDS_NAMED_MAX: usize = 4;
@@ -108,6 +108,11 @@ pub(super) fn failure_rows(service: &ServiceKey, quarantine: &Quarantine) -> Vec
             rows.push(("gate", format!("{}, {}", gate.join(", "), failure.at.minute())));
         }
     }
+    if !quarantine.values.is_empty() {
+        let what =
+            "going back does not bring an older version back: tasks that start from now on get the new one";
+        rows.push(("secrets", what.to_owned()));
+    }
     rows.push(("next", next(service, quarantine)));
     rows
 }
@@ -155,6 +160,10 @@ pub fn changed_fields(differences: &[Difference]) -> Vec<ChangedField> {
         path: difference.path.to_string(),
         change: change(difference),
         file: difference.origin.as_ref().map(|origin| origin.file.to_string()),
+        rotated: match &difference.cause {
+            Cause::NewVersion(title) => Some(title.clone()),
+            _ => None,
+        },
     };
     differences.iter().take(KEPT_MAX).map(field).collect()
 }
@@ -162,7 +171,9 @@ pub fn changed_fields(differences: &[Difference]) -> Vec<ChangedField> {
 /// The whole path stands in the plan; here its last part is enough to recognise it.
 fn changes(changes: &[ChangedField]) -> String {
     let named = changes.iter().take(FIELDS_NAMED_MAX);
-    let mut parts: Vec<String> = named.map(|it| format!("{} {}", it.name(), plain(&it.change))).collect();
+    let name =
+        |it: &ChangedField| it.rotated.as_ref().map_or_else(|| it.name().to_owned(), |title| plain(title));
+    let mut parts: Vec<String> = named.map(|it| format!("{} {}", name(it), plain(&it.change))).collect();
     if changes.len() > FIELDS_NAMED_MAX {
         parts.push("and more".to_owned());
     }
@@ -226,6 +237,12 @@ pub(super) fn last_words(failure: &Failure) -> Option<(&str, String)> {
 
 fn next(service: &ServiceKey, quarantine: &Quarantine) -> String {
     let failure = &quarantine.failure;
+    if !quarantine.values.is_empty() && quarantine.again.is_none() {
+        return format!(
+            "put the secret right: its next version is rolled out; or `reconciler retry {}`",
+            service.name()
+        );
+    }
     let fix = match failure.changes.iter().find_map(|change| change.file.as_ref()) {
         Some(file) => format!("commit a change to {file}"),
         None => format!("commit a change of {service}"),

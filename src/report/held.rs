@@ -1,6 +1,6 @@
 //! Why a change is held, and the way out, in words. The only place that words them.
 
-use crate::model::{ServiceKey, Workload, tag};
+use crate::model::{ImageTrouble, ServiceKey, Workload, tag};
 use crate::plan::{Held, Opening, PruneGuard, Share, Wave};
 
 use super::paint::plain;
@@ -23,6 +23,11 @@ impl HeldText {
         match held {
             Held::Quarantined(quarantine) => {
                 let way_out = match (workload, &quarantine.again) {
+                    (Workload::Service, None) if !quarantine.values.is_empty() => {
+                        format!(
+                            "to try again: put the secret right, commit a change, or `reconciler retry {key}`"
+                        )
+                    }
                     (Workload::Service, Some(_)) => {
                         format!("to try now: `reconciler retry {key}`, or commit a change")
                     }
@@ -46,6 +51,15 @@ impl HeldText {
                 "RolloutInFlight",
                 format!("{deployment} is still rolling out {task_definition}"),
                 "it is planned again when that has ended",
+            ),
+            Held::ScaleIn { at_once, deployment } => Self::new(
+                "ScaleIn",
+                format!(
+                    "it would stop {} of {} tasks while {deployment} is under way",
+                    at_once.tasks(),
+                    at_once.from
+                ),
+                "it is done when that has ended",
             ),
             Held::HookRunning { hook } => {
                 Self::new("HookRunning", format!("runs {hook}"), "it is planned again when that has ended")
@@ -124,6 +138,23 @@ impl HeldText {
                     )
                 }
             }
+            Held::SecretsMissing { missing } => {
+                let titles = missing.iter().map(|one| {
+                    let place = one.origin.as_ref().map(|origin| format!(" ({origin})")).unwrap_or_default();
+                    format!("{} {}{place}", plain(&one.title), one.why)
+                });
+                Self::new(
+                    "SecretsMissing",
+                    format!("no task of it could start: {}", titles.collect::<Vec<_>>().join(", ")),
+                    "it goes on by itself when that is mended in AWS; or name another in Git",
+                )
+            }
+            Held::Image { troubles } => {
+                let mut told = troubles.iter().map(|trouble| plain(&trouble.to_string()));
+                let (reason, way_out) = images(troubles);
+                let headline = told.next().unwrap_or_default();
+                Self { details: told.collect(), ..Self::new(reason, headline, way_out) }
+            }
             Held::AlarmsMissing { names } => Self::new(
                 "AlarmsMissing",
                 format!("its gate `alarms` names what is not in CloudWatch: {}", names.join(", ")),
@@ -166,8 +197,13 @@ impl HeldText {
                 },
                 format!("delete it by hand, or set the tag `{name}` to `{wanted}`"),
             ),
+            PruneGuard::NotAsPut { what } => (
+                format!("it is not as this installation put it last: {what}"),
+                "delete it by hand; or bring it back into Git, let it be set back, and take it out again"
+                    .to_owned(),
+            ),
             PruneGuard::TooMany(Share { going, owned, allowed, percent }) => (
-                format!("{going} of {owned} services would go at once, and {percent} % may: {allowed}"),
+                format!("{going} of {owned} would go at once, and {percent} % may: {allowed}"),
                 "if that is meant, let them leave Git in several commits, or raise \
                  `sync.pruneMaxPercent` of the Environment"
                     .to_owned(),
@@ -196,5 +232,33 @@ fn outside_window(opens: Option<&Opening>) -> String {
     match opens {
         Some(opens) => format!("outside its window, opens {}", opens.told),
         None => "outside its window, which does not open within weeks".to_owned(),
+    }
+}
+
+/// What to do about images that can't be had, by the first of them.
+fn images(troubles: &[ImageTrouble]) -> (&'static str, &'static str) {
+    match troubles.first() {
+        Some(ImageTrouble::NoTag { .. }) | None => {
+            ("ImageMissing", "push it, and it goes on by itself; or name a tag that is there")
+        }
+        Some(ImageTrouble::NoneFits { .. }) => {
+            ("ImageMissing", "push one that fits, and it goes on by itself; or change `tags`")
+        }
+        Some(ImageTrouble::NoRepository { .. }) => (
+            "ImageMissing",
+            "create it, or correct the name; a pull-through cache makes its repositories at the first pull: \
+             `images.whenMoved: ignore` lets ECS find out",
+        ),
+        Some(ImageTrouble::Unreadable { .. }) => (
+            "ImageUnreadable",
+            "nothing is deployed by a tag that can't be looked at; deploy/iam/plan.json has the statement that \
+             allows it, and with `images.whenMoved: ignore` nobody looks",
+        ),
+        Some(ImageTrouble::Findings { .. }) => {
+            ("ImageFindings", "push one that is mended, or that is scanned; or change `images.blockSeverity`")
+        }
+        Some(ImageTrouble::OtherPlatform { .. }) => {
+            ("ImageOfAnotherPlatform", "build it for that platform, or change `runtimePlatform`")
+        }
     }
 }

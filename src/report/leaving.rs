@@ -4,7 +4,7 @@ use super::held::HeldText;
 use super::paint::{count, plain};
 use super::sentence::held_sentence;
 use super::steps::step_text;
-use crate::model::{Revision, Timestamp};
+use crate::model::{Revision, Timestamp, Workload};
 use crate::plan::{Action, Decision, LeftGit, PruneBy, ServicePlan, Step};
 
 /// How it stands with the end of a service.
@@ -69,7 +69,7 @@ pub(super) fn details(plan: &ServicePlan, left: &LeftGit) -> Vec<String> {
             vec![what_is_left(plan, left, steps)]
         }
         Decision::Change { steps, .. } => vec![
-            format!("may go: {}", guards(left)),
+            format!("may go: {}", guards(plan, left)),
             what_is_left(plan, left, steps),
             "begins when everything else has settled; task definitions stay".to_owned(),
         ],
@@ -101,14 +101,18 @@ pub(super) fn what_is_left(plan: &ServicePlan, left: &LeftGit, steps: &[Step]) -
 }
 
 /// `prune is on (Environment), both owner tags match, 1 of 8 services goes (up to 20 %: 1)`
-fn guards(left: &LeftGit) -> String {
+fn guards(plan: &ServicePlan, left: &LeftGit) -> String {
     let share = left.share;
     let by = match left.prune {
         Some(PruneBy::Service) => "prune is on (its own manifest)",
         Some(PruneBy::Environment) | None => "prune is on (Environment)",
     };
+    let owner = match plan.workload {
+        Workload::Service => "both owner tags match",
+        Workload::ScheduledTask => "its group is ours and it is as it was put",
+    };
     format!(
-        "{by}, both owner tags match, {} of {} (up to {} at once), nothing depends on it",
+        "{by}, {owner}, {} of {} (up to {} at once), nothing depends on it",
         share.going,
         count(share.owned, "service"),
         share.allowed

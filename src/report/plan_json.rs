@@ -6,7 +6,7 @@ use super::gates::gate_text;
 use super::held::HeldText;
 use super::leaving::Stage;
 use super::paint::plain;
-use super::steps::{Doing, in_order, starts_deployment};
+use super::steps::{Doing, at_once_text, in_order, starts_deployment};
 use crate::model::{FieldPath, GatePolicy, Json, LookedUp, Origin, ServiceKey};
 use crate::plan::{
     Action, Cause, Decision, Difference, Held, LeftGit, Plan, PlannedHook, Quiet, Replacement,
@@ -100,6 +100,7 @@ fn kept_json(service: &ServiceKey, quiet: &Quiet) -> Option<Json> {
 fn left_git_json(service: &ServicePlan, left: &LeftGit) -> Json {
     json!({
         "service": service.service,
+        "kind": service.workload.kind(),
         "revision": left.revision,
         "stage": Stage::of(service).name(),
         "tasks": left.tasks,
@@ -173,6 +174,7 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
             vec![("taskDefinition", source(task_definition))]
         }
         Action::CreateScheduleGroup { body } => vec![("name", body["Name"].clone())],
+        Action::DeleteSchedule { group } => vec![("group", json!(group))],
         Action::UpdateService { task_definition, starts_deployment, .. } => {
             let mut members = vec![("startsDeployment", json!(starts_deployment))];
             members.extend(task_definition.iter().map(|from| ("taskDefinition", source(from))));
@@ -185,9 +187,14 @@ fn particulars(action: &Action) -> Vec<(&'static str, Json)> {
         }
         Action::StopServiceDeployment { arn } => vec![("serviceDeployment", json!(arn))],
         Action::UntagService { keys } => vec![("tags", json!(keys))],
-        Action::RegisterScalableTarget { .. } | Action::DeregisterScalableTarget | Action::DeleteService => {
-            Vec::new()
-        }
+        Action::RegisterScalableTarget { at_once, .. } => at_once
+            .map(|it| {
+                let object = json!({"from": it.from, "to": it.to, "message": at_once_text(it).join("; ")});
+                ("atOnce", object)
+            })
+            .into_iter()
+            .collect(),
+        Action::DeregisterScalableTarget | Action::DeleteService => Vec::new(),
     }
 }
 
@@ -211,13 +218,15 @@ fn difference_json(difference: &Difference) -> Json {
         Some(value) => value.clone(),
         None => Json::Null,
     };
-    let cause = match difference.cause {
+    let cause = match &difference.cause {
         Cause::Git => "git",
         Cause::BehindOurBack => "behindOurBack",
         Cause::GitAndBehindOurBack => "gitAndBehindOurBack",
         Cause::Overridden(_) => "overridden",
         Cause::OverrideEnded(_) => "overrideEnded",
         Cause::LeftGit => "leftGit",
+        Cause::NewVersion(_) => "newVersion",
+        Cause::Foreign => "foreign",
     };
     json!({
         "path": difference.path,
@@ -252,6 +261,9 @@ fn since_json(since: &Since) -> Json {
         Since::AtLatest(commit) => json!({"atLatest": commit}),
         Since::LookedUp { source, version, before } => {
             json!({"source": plain(source), "version": plain(version), "before": plain(before)})
+        }
+        Since::ImageMoved(moved) => {
+            json!({"source": plain(&moved.name), "version": moved.now, "before": moved.was})
         }
         Since::NoCommit => json!({}),
     }

@@ -10,7 +10,8 @@ use super::leaving::{self, Stage};
 use super::paint::{Colour, Tone, count, pad, plain, span};
 use super::replacing;
 use super::steps::{
-    Doing, creates, hook_text, in_order, starts_deployment, step_text, what_happens, what_plan_does,
+    Doing, at_once, at_once_text, creates, hook_text, in_order, starts_deployment, step_text, what_happens,
+    what_plan_does,
 };
 use super::value::{sides, value_text};
 use crate::model::{Desired, HookStage, Json, OnFailure, ServiceKey, Timestamp};
@@ -135,7 +136,7 @@ impl Window<'_> {
                 }
             }
         }
-        self.quiet(text, &quiet);
+        self.quiet(text, &service.service, &quiet);
     }
 
     /// The end of a service that left Git.
@@ -158,6 +159,9 @@ impl Window<'_> {
 
     /// Hooks and steps in order, then what is watched and what happens if it goes wrong.
     fn will(&self, text: &mut String, plan: &ServicePlan, steps: &[Step]) {
+        for line in at_once(steps).map(at_once_text).unwrap_or_default() {
+            let _ = writeln!(text, "    {}", self.options.colour.paint(Tone::Warning, &line));
+        }
         let service = &plan.service;
         let watched = self.desired.services.get(service).filter(|_| starts_deployment(steps));
         let mut watch = watched.map(|wanted| format!("watch for up to {}", span(wanted.rollout.timeout)));
@@ -195,7 +199,7 @@ impl Window<'_> {
         }
     }
 
-    fn quiet(&self, text: &mut String, quiet: &[&Quiet]) {
+    fn quiet(&self, text: &mut String, service: &ServiceKey, quiet: &[&Quiet]) {
         let shown = |value: &Option<Json>| value.as_ref().map_or("(absent)".to_owned(), value_text);
         for field in quiet {
             let Quiet { path, live, desired, rule, source, kept } = field;
@@ -220,11 +224,32 @@ impl Window<'_> {
                 Kept::NotHonoured => {
                     (format!("{path}  {} is not honoured: {rule}", shown(live)), Tone::Warning)
                 }
-                Kept::Scheduled => {
+                Kept::Scheduled | Kept::AfterDeployment => {
                     let (live, git) = (shown(live), shown(desired));
                     (format!("{path}  {live} for now, Git's {git} waits: {rule}"), Tone::Quiet)
                 }
+                Kept::Over => {
+                    let origins = self.desired.origins(service).and_then(|origins| origins.nearest(path));
+                    let place = origins.map_or(String::new(), |origin| format!("  {origin}"));
+                    (format!("{path}  {rule}{place}"), Tone::Warning)
+                }
                 Kept::LeftInPlace => (format!("{path}  left in place: {rule}"), Tone::Quiet),
+                Kept::Deregistered => {
+                    (format!("{path}  {} to be deregistered: {rule}", shown(live)), Tone::Quiet)
+                }
+                Kept::NewVersion => {
+                    let (was, now) = (shown(live), shown(desired));
+                    (
+                        format!(
+                            "{path}  {was} -> {now}: {rule} has a new version since its tasks were started, and \
+                             `sync.secrets` says to report it"
+                        ),
+                        Tone::Warning,
+                    )
+                }
+                Kept::NotWatched => (format!("{path}  {rule}"), Tone::Warning),
+                Kept::Chosen => (rule, Tone::Quiet),
+                Kept::Moved => (rule, Tone::Warning),
             };
             let _ = writeln!(text, "    {}", self.options.colour.paint(tone, &line));
         }

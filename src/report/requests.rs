@@ -49,6 +49,9 @@ pub(super) fn quarantine_sentence(quarantine: &Quarantine) -> String {
         (None, Some(_)) => {
             format!("{} on {at}, until Git changes it: {cause}", quarantine_headline(quarantine))
         }
+        (None, None) if !quarantine.values.is_empty() => {
+            format!("until the secret has another version, or Git changes it; failed on {at}: {cause}")
+        }
         (None, None) => format!("until Git changes it; failed on {at}: {cause}"),
     }
 }

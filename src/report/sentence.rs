@@ -1,10 +1,10 @@
 //! One sentence each for the journal: what changes, why nothing is done, why a rollout failed.
 
 use super::held::HeldText;
-use super::paint::{count, cut};
+use super::paint::{count, cut, plain};
 use super::replacing;
 use super::requests::quarantine_sentence;
-use super::steps::{DELETED, ScheduleChange, schedule};
+use super::steps::{DELETED, ScheduleChange, at_once, schedule, tasks_at_once};
 use super::value::{change, value_text};
 use super::why;
 use crate::model::{Failure, Gate, Rollout, RolloutKind, Segment, ServiceKey, Workload};
@@ -41,8 +41,12 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
         let of = if images.is_empty() { String::new() } else { format!(" of {}", images.join(" + ")) };
         return cut(&format!("{before}new schedule ({}{of})", schedule.expression()), SENTENCE_MAX);
     }
+    let at_once = at_once(steps).map(|it| format!("; {} at once", tasks_at_once(it))).unwrap_or_default();
     if let Some(headline) = overridden(differences) {
-        return cut(&format!("{headline} ({})", all_named(differences)), SENTENCE_MAX);
+        return cut(&format!("{headline} ({}){at_once}", all_named(differences)), SENTENCE_MAX);
+    }
+    if let Some(rolled) = rolled(differences) {
+        return cut(&format!("{rolled}: new deployment of the same revision"), SENTENCE_MAX);
     }
     let drifted = !differences.is_empty() && differences.iter().all(|one| one.cause == Cause::BehindOurBack);
     if let [only] = differences.as_slice()
@@ -67,7 +71,45 @@ pub fn change_sentence(plan: &ServicePlan) -> String {
         _ => None,
     });
     let ended = ended.unwrap_or_default();
-    cut(&format!("{headline}{ended} ({})", all_named(differences)), SENTENCE_MAX)
+    cut(&format!("{headline}{ended} ({}){at_once}", all_named(differences)), SENTENCE_MAX)
+}
+
+/// Secrets and parameters with new versions that the service's tasks go on without, as `sync.secrets` says.
+pub fn new_versions_sentence(plan: &ServicePlan) -> Option<String> {
+    let titles: Vec<&str> = reported(plan).collect();
+    let sentence = || {
+        format!(
+            "{}; `sync.secrets` says to report it. To start tasks with it: `reconciler sync {}`",
+            new_versions(&titles),
+            plan.service.name()
+        )
+    };
+    (!titles.is_empty()).then(|| cut(&sentence(), SENTENCE_MAX))
+}
+
+/// What they are called, of those that are only reported.
+pub(super) fn reported(plan: &ServicePlan) -> impl Iterator<Item = &str> {
+    let reported = plan.quiet.iter().filter(|quiet| quiet.kept == Kept::NewVersion);
+    reported.map(|quiet| quiet.rule.as_str())
+}
+
+/// `secret jobs/db has a new version since its tasks were started`
+pub(super) fn new_versions(titles: &[&str]) -> String {
+    let titles: Vec<String> = titles.iter().map(|title| plain(title)).collect();
+    match titles.as_slice() {
+        [one] => format!("{one} has a new version since its tasks were started"),
+        titles => format!("{} have new versions since its tasks were started", titles.join(" and ")),
+    }
+}
+
+/// The same of a change that has no other cause.
+fn rolled(differences: &[Difference]) -> Option<String> {
+    let titles = differences.iter().map(|one| match &one.cause {
+        Cause::NewVersion(title) => Some(title.as_str()),
+        _ => None,
+    });
+    let titles: Option<Vec<&str>> = titles.collect();
+    titles.filter(|titles| !titles.is_empty()).map(|titles| new_versions(&titles))
 }
 
 /// What was changed behind Git's back and is left, beside a change that goes through.
@@ -96,7 +138,12 @@ fn overridden(differences: &[Difference]) -> Option<String> {
             let until = asked.until.minute();
             format!("the override of {asked} until {until} has ended: Git's bounds are back, in place")
         }
-        Cause::Git | Cause::BehindOurBack | Cause::GitAndBehindOurBack | Cause::LeftGit => return None,
+        Cause::Git
+        | Cause::BehindOurBack
+        | Cause::GitAndBehindOurBack
+        | Cause::LeftGit
+        | Cause::Foreign
+        | Cause::NewVersion(_) => return None,
     };
     let first = &differences.first()?.cause;
     differences.iter().all(|one| one.cause == *first).then_some(headline)
@@ -123,7 +170,16 @@ fn images(differences: &[Difference]) -> Vec<&str> {
         .filter_map(|one| one.desired.as_ref())
         .flat_map(|desired| desired["containerDefinitions"].as_array().into_iter().flatten())
         .filter_map(|container| container["image"].as_str())
+        .map(by_tag)
         .collect()
+}
+
+/// Without its digest, where the tag beside it tells people more.
+fn by_tag(image: &str) -> &str {
+    match image.split_once('@') {
+        Some((name, _)) if name.rsplit('/').next().is_some_and(|last| last.contains(':')) => name,
+        Some(_) | None => image,
+    }
 }
 
 /// `memory "1024" -> "2048"`, `worker +BATCH "20"`: the path without what every reader knows.
@@ -131,7 +187,10 @@ fn named(difference: &Difference) -> String {
     if let Some(noted) = why::noted(difference) {
         return noted;
     }
-    let segments: Vec<&str> = difference.path.0.iter().filter_map(known_by).collect();
+    let mut segments: Vec<&str> = difference.path.0.iter().filter_map(known_by).collect();
+    if let ([], [Segment::Field(whole)]) = (segments.as_slice(), difference.path.0.as_slice()) {
+        segments.push(whole);
+    }
     let name = match (difference.path.0.get(2), segments.split_first()) {
         // A container, or a scaling policy, and what is changed of it.
         (Some(Segment::Key(_)), Some((element, rest))) if !rest.is_empty() => {

@@ -1,7 +1,8 @@
 //! What the steps of a plan come to, in words.
 
+use super::paint::count;
 use crate::model::{FieldPath, Json, Schedule, ServiceKey};
-use crate::plan::{Action, HookRevision, PlannedHook, RevisionSource, ServicePlan, Step};
+use crate::plan::{Action, AtOnce, HookRevision, PlannedHook, RevisionSource, ServicePlan, Step};
 
 pub(super) fn creates(steps: &[Step]) -> bool {
     creates_service(steps) || schedule(steps).is_some_and(|(_, change)| change == ScheduleChange::New)
@@ -66,7 +67,7 @@ pub(super) fn what_happens(steps: &[Step]) -> String {
         }
     }
     if steps.iter().any(deletes_scaling) {
-        parts.push("deletes scaling that left Git".to_owned());
+        parts.push("deletes scaling that is not in Git".to_owned());
     }
     if starts_deployment(steps) {
         parts.push("starts a deployment".to_owned());
@@ -129,6 +130,7 @@ fn only_scaling(steps: &[Step]) -> bool {
         | Action::CreateScheduleGroup { .. }
         | Action::CreateSchedule { .. }
         | Action::UpdateSchedule { .. }
+        | Action::DeleteSchedule { .. }
         | Action::StopServiceDeployment { .. } => false,
     })
 }
@@ -153,6 +155,41 @@ pub(super) fn in_order(plan: &ServicePlan) -> Vec<Doing<'_>> {
     row.extend(steps.map(Doing::Step));
     row.extend(plan.hooks.after.iter().map(Doing::Hook));
     row
+}
+
+/// What Application Auto Scaling does to the count as soon as the steps are done, if anything.
+pub(super) fn at_once(steps: &[Step]) -> Option<AtOnce> {
+    steps.iter().find_map(|step| match &step.action {
+        Action::RegisterScalableTarget { at_once, .. } => *at_once,
+        _ => None,
+    })
+}
+
+/// `at once: 2 tasks start, because minCapacity 4 is above the 2 that run`
+pub(super) fn at_once_text(at_once: AtOnce) -> Vec<String> {
+    let AtOnce { from, to, running } = at_once;
+    let has = match running == from {
+        true => format!("the {from} that run"),
+        false => format!("the {from} that are asked for ({running} run)"),
+    };
+    let what = tasks_at_once(at_once);
+    match at_once.stops_tasks() {
+        false => vec![format!("at once: {what}, because minCapacity {to} is above {has}")],
+        // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html
+        true => vec![
+            format!("at once: {what}, because maxCapacity {to} is below {has}"),
+            "which: ECS chooses, evenly over Availability Zones; a task that is protected from scaling in stays until \
+             its protection ends"
+                .to_owned(),
+        ],
+    }
+}
+
+/// `2 tasks start`
+pub(super) fn tasks_at_once(at_once: AtOnce) -> String {
+    let tasks = usize::try_from(at_once.tasks()).unwrap_or(usize::MAX);
+    let verb = if at_once.stops_tasks() { "stop" } else { "start" };
+    format!("{} {verb}{}", count(tasks, "task"), if tasks == 1 { "s" } else { "" })
 }
 
 /// `run migrate (job-migrate:1.4.2)`
@@ -184,6 +221,7 @@ pub(super) fn step_text(service: &ServiceKey, action: &Action) -> String {
         Action::CreateScheduleGroup { body } => format!("create schedule group {}", name_of(body, "Name")),
         Action::CreateSchedule { .. } => "create schedule".to_owned(),
         Action::UpdateSchedule { .. } => "update schedule".to_owned(),
+        Action::DeleteSchedule { .. } => "delete schedule".to_owned(),
         Action::StopServiceDeployment { .. } => "stop the deployment with a roll-back".to_owned(),
     }
 }

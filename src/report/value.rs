@@ -20,7 +20,7 @@ pub(super) fn change(difference: &Difference) -> String {
         }
         .to_owned();
     }
-    if difference.cause == Cause::LeftGit && desired.is_none() {
+    if matches!(difference.cause, Cause::LeftGit | Cause::Foreign) && desired.is_none() {
         // What it was is in Git's history; AWS's own additions to it are nobody's concern.
         return "deleted".to_owned();
     }
@@ -76,7 +76,23 @@ fn without_common_beginning(live: &str, desired: &str) -> (String, String) {
 
 /// A value on one line, cut when it is long.
 pub(super) fn value_text(value: &Json) -> String {
-    cut(&plain(&compact(value)), VALUE_MAX)
+    cut(&plain(&with_short_digests(&compact(value))), VALUE_MAX)
+}
+
+/// `api:1.4.2@sha256:4c1f9e2a77d0…`: enough of a digest to tell two apart.
+fn with_short_digests(text: &str) -> String {
+    const BEGIN: &str = "@sha256:";
+    const DIGITS: usize = 64;
+    let mut parts = text.split(BEGIN);
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_hexdigit).count();
+        match digits {
+            DIGITS => short.push_str(&format!("{BEGIN}{}…{}", &part[..12], &part[DIGITS..])),
+            _ => short.push_str(&format!("{BEGIN}{part}")),
+        }
+    }
+    short
 }
 
 /// JSON without quotes around the names of members.

@@ -144,6 +144,7 @@ mod tests {
             variables: [].into(),
             looked_up: Vec::new(),
             sync: EnvironmentSync::default(),
+            images: Default::default(),
         }
     }
 

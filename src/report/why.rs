@@ -2,7 +2,7 @@
 
 use super::paint::plain;
 use super::value::value_text;
-use crate::model::{Json, Revision, is_dirty, tag};
+use crate::model::{Json, Moved, Revision, is_dirty, tag, without_registry};
 use crate::plan::{Difference, Since};
 
 /// What somebody changed, and since when Git says otherwise.
@@ -17,7 +17,7 @@ pub(super) fn behind_our_back(difference: &Difference) -> String {
         Some(Since::Commit(commit)) => format!(" since {}", short(commit)),
         Some(Since::AtLatest(commit)) => format!(" since {} or before", short(commit)),
         Some(Since::Between { until, .. }) => format!(" since {} or before", short(until)),
-        Some(Since::LookedUp { .. } | Since::NoCommit) | None => String::new(),
+        Some(Since::LookedUp { .. } | Since::ImageMoved(_) | Since::NoCommit) | None => String::new(),
     };
     format!("changed behind our back: Git {git}{since}")
 }
@@ -55,10 +55,16 @@ pub(super) fn changed_in_git(difference: &Difference, now: &Revision) -> String 
             let number = |version: &str| version.strip_prefix("version ").unwrap_or(version).to_owned();
             format!("`{}` is {} now, after {}", plain(source), plain(version), plain(&number(before)))
         }
+        Since::ImageMoved(moved) => plain(&told(moved)),
         Since::NoCommit => format!("{what} without a commit"),
     }
 }
 
 fn short(commit: &str) -> &str {
     commit.get(..7).unwrap_or(commit)
+}
+
+/// `tag api:1.4.2 moved from sha256:4c1f9e2a77d0… to sha256:91aa0c31b5fe…`, without the registry.
+fn told(moved: &Moved) -> String {
+    Moved { name: without_registry(&moved.name).to_owned(), ..moved.clone() }.to_string()
 }

@@ -125,11 +125,19 @@ fn blame(cause: &Cause, changes: &[ChangedField]) -> Option<String> {
     };
     let named: Vec<String> = changes
         .iter()
+        .filter(|change| change.rotated.is_none())
         .filter(fits)
         .take(NAMED_MAX)
         .map(|change| format!("{} {}", change.name(), change.change))
         .collect();
-    (!named.is_empty()).then(|| format!("this commit changed {}", named.join(" and ")))
+    if !named.is_empty() {
+        return Some(format!("this commit changed {}", named.join(" and ")));
+    }
+    // A version that no commit brought may be to blame for whatever a container does.
+    let rotated: Vec<&str> =
+        changes.iter().filter_map(|change| change.rotated.as_deref()).take(NAMED_MAX).collect();
+    (!rotated.is_empty())
+        .then(|| format!("new since the deployment before: the version of {}", rotated.join(" and ")))
 }
 
 /// What a judge says that does not look at tasks.

@@ -1,5 +1,6 @@
 //! Judges a rollout against our own deployment, and plans the way back.
 
+mod by_hand;
 mod cause;
 mod diagnose;
 mod find;
@@ -13,6 +14,7 @@ mod tests;
 mod transient;
 mod types;
 
+pub use by_hand::exit_code;
 pub use cause::{Cause, is_infrastructure};
 pub use diagnose::diagnose;
 pub use gates::{GatesVerdict, alarm_that_fails, alarms_before, judge_gates, watch};

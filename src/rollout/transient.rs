@@ -59,6 +59,7 @@ mod tests {
             failure: capacity.clone(),
             again: None,
             by: None,
+            values: Default::default(),
         };
         let mut minutes = Vec::new();
         while let Some(next) = again(Some(&quarantine), &digest, &capacity, Timestamp(0)) {

@@ -14,6 +14,7 @@ use serde_json::{Map, json};
 use super::api::Api;
 use super::layout;
 use crate::model::Json;
+use crate::model::Severity;
 use aws::Writer;
 
 /// What stands for "some text with a variable in it".
@@ -109,6 +110,11 @@ fn environment() -> Json {
                 json!({ "type": "integer", "minimum": 1, "maximum": 100 }),
                 "how many of a hundred services may be deleted at once, but always one; left out: 20",
             ),
+            "keepRevisions": described(
+                json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
+                "how many revisions of a task definition stay registered; older ones of ours that nothing uses are \
+                 deregistered a day after they were registered, some after each deployment; left out: 10",
+            ),
             "windows": described(
                 windows(),
                 "when changes go out, where a service's own `sync.windows` says nothing; left out: at any time. A \
@@ -124,6 +130,7 @@ fn environment() -> Json {
             "account": account,
             "region": described(scalar(), "the AWS region, such as eu-west-1"),
             "cluster": cluster,
+            "images": described(reference("images"), "what holds for all services that say nothing else"),
             "sync": described(sync, "what holds for all services of the environment"),
             "variables": variables,
         }),
@@ -140,10 +147,19 @@ impl Writer<'_> {
             plain("boolean"),
             "whether the service is deleted when it leaves Git; left out: what the Environment says",
             plain("boolean"),
+            "whether scaling policies and scheduled actions of others are deleted too, where pruning is on; left out: \
+             false",
+            plain("boolean"),
             "whether a service that ECS can't change is deleted and created again; left out: false",
             "/service/desiredCount",
         );
-        let sections = [("scaling", scaling), ("rollout", rollout), ("sync", sync), ("window", window())];
+        let sections = [
+            ("scaling", scaling),
+            ("rollout", rollout),
+            ("sync", sync),
+            ("images", images()),
+            ("window", window()),
+        ];
         self.definitions.extend(sections.map(|(name, section)| (name.to_owned(), section)));
         section(
             "Service",
@@ -154,6 +170,7 @@ impl Writer<'_> {
                 "scaling": reference("scaling"),
                 "rollout": reference("rollout"),
                 "sync": reference("sync"),
+                "images": reference("images"),
                 "dependsOn": depends_on(),
             }),
             &["taskDefinition", "service"],
@@ -169,12 +186,17 @@ impl Writer<'_> {
             json!({
                 "taskDefinition": described(self.root(layout::TASK_DEFINITION), TASK_DEFINITION),
                 "schedule": described(self.root(layout::SCHEDULE), "when the task is started, and how"),
-                "sync": sync(
-                    never.clone(),
-                    "nothing deletes a schedule yet",
-                    never,
-                    "there is nothing to replace",
-                    "/schedule/State",
+                "sync": without(
+                    sync(
+                        plain("boolean"),
+                        "whether its schedule is deleted when it leaves Git; left out: what the Environment says",
+                        never.clone(),
+                        "there is no scaling",
+                        never,
+                        "there is nothing to replace",
+                        "/schedule/State",
+                    ),
+                    "secrets",
                 ),
                 "dependsOn": depends_on(),
             }),
@@ -318,8 +340,17 @@ fn gate() -> Json {
     gate
 }
 
-fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, example: &str) -> Json {
+fn sync(
+    prune: Json,
+    prune_text: &str,
+    foreign: Json,
+    foreign_text: &str,
+    replace: Json,
+    replace_text: &str,
+    example: &str,
+) -> Json {
     let drift = or_variable(json!({ "enum": layout::DRIFT }));
+    let secrets = or_variable(json!({ "enum": layout::WHEN_ROTATED }));
     let ignore = list_of(json!({ "type": ["string", "number", "boolean"] }));
     let ignored =
         format!("fields that are neither compared nor written: JSON pointers from `spec`, such as {example}");
@@ -330,9 +361,39 @@ fn sync(prune: Json, prune_text: &str, replace: Json, replace_text: &str, exampl
             "drift": described(drift, "what was changed behind Git's back is corrected, only told, or ignored (`plan \
                 --explain` tells it); left out: correct"),
             "prune": described(prune, prune_text),
+            "pruneForeignScaling": described(foreign, foreign_text),
             "replace": described(replace, replace_text),
             "ignore": described(ignore, &ignored),
             "windows": described(windows(), "when changes go out; left out: what the Environment says"),
+            "secrets": described(secrets, "what is done when a secret or parameter has another version than the tasks \
+                were started with: told (report), told and a deployment started (roll), or nobody looks (ignore); \
+                left out: report"),
+        }),
+        &[],
+    )
+}
+
+/// The same section without one of its fields.
+fn without(mut section: Json, field: &str) -> Json {
+    if let Some(properties) = section["properties"].as_object_mut() {
+        properties.remove(field);
+    }
+    section
+}
+
+fn images() -> Json {
+    let when_moved = or_variable(json!({ "enum": layout::WHEN_MOVED }));
+    let severity = or_variable(json!({ "enum": Severity::ALL.map(Severity::word) }));
+    section(
+        "images",
+        "What tags of images in ECR mean. What is registered is `repository:tag@digest`.",
+        json!({
+            "whenMoved": described(when_moved, "a tag that means another image by now stays what it was (pin), is \
+                rolled out (follow), or nobody looks, and ECS finds out at each deployment (ignore); left out: pin"),
+            "blockSeverity": described(severity, "an image with a finding as severe as this, or worse, in ECR's scan is not \
+                deployed, and neither is one that was not scanned; left out: nobody looks"),
+            "writeBack": described(plain("boolean"), "whether `run` commits a newer tag to Git, where `image` has both \
+                `tags` and `tag`; left out: false"),
         }),
         &[],
     )

@@ -3,6 +3,9 @@
 pub const API_VERSION: &str = "reconciler/v1";
 pub const ON_FAILURE: [&str; 2] = ["rollback", "hold"];
 pub const DRIFT: [&str; 3] = ["correct", "warn", "ignore"];
+pub const WHEN_ROTATED: [&str; 3] = ["report", "roll", "ignore"];
+/// What is done when a tag of an image means another one.
+pub const WHEN_MOVED: [&str; 3] = ["pin", "follow", "ignore"];
 /// Of a window of `sync`.
 pub const WINDOW_KINDS: [&str; 2] = ["allow", "deny"];
 pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -175,6 +178,11 @@ const WRITTEN_AS_MAPPING: [(&str, &str, &str); 3] = [
 pub fn written_as_mapping(structure: &str, member: &str) -> Option<&'static str> {
     let known = WRITTEN_AS_MAPPING.iter().find(|(shape, name, _)| *shape == structure && *name == member);
     known.map(|(_, _, value)| *value)
+}
+
+/// Whether a text may be written as the range that it is chosen from: the tag of an image.
+pub fn chosen_by_range(structure: &str, member: &str) -> bool {
+    (structure, member) == ("ContainerDefinition", "image")
 }
 
 /// How the elements of a list are told apart where the field rules have no word on it, by their shape.

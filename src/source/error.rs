@@ -35,6 +35,9 @@ pub enum SourceError {
     #[error("fetching from `{url}` failed: {why}")]
     Fetch { url: String, why: String },
 
+    #[error("can't write to `{url}`: {why}")]
+    Write { url: String, why: String },
+
     // About what is in it.
     #[error("the repository `{url}` has no commit yet: push one to `{branch}`")]
     Empty { url: String, branch: String },

@@ -9,5 +9,6 @@ mod url;
 
 pub use error::SourceError;
 pub use git::history::History;
+pub use git::write::{Change, Replacement, Written};
 pub use git::{Fetched, GitSettings, GitSource};
 pub use git_https::Credentials;

@@ -1,9 +1,8 @@
 //! Images: in their repository, and for the platform that the task runs on.
 
-use super::reference::ecr_image;
 use super::what::Platform;
 use super::{Verdict, View, error, not_checked};
-use crate::model::{ImageId, Json, Subject};
+use crate::model::{ImageId, Json, Subject, ecr_image};
 
 pub(super) fn judge(image: &str, platform: Option<&Platform>, view: &View<'_>) -> Vec<Verdict> {
     let Some((repository, id)) = ecr_image(image) else {

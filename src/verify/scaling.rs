@@ -30,11 +30,8 @@ impl ResourceLabel {
             return Some(error(what, "it needs `app/BALANCER/ID/targetgroup/GROUP/ID`"));
         };
         let (balancer, group) = (&label[..at], &label[at + 1..]);
-        let Some(arn) = self.groups.iter().find(|arn| arn.ends_with(&format!(":{group}"))) else {
-            let what =
-                format!("the policy counts requests of `{group}`, which the service is not registered in");
-            return Some(error(what, "name a target group of the service's loadBalancers"));
-        };
+        // A manifest that names another target group than its own is not read at all.
+        let arn = self.groups.iter().find(|arn| arn.ends_with(&format!(":{group}")))?;
         let found = view.facts.get(&Subject::TargetGroup(arn.clone())).and_then(Part::present)?;
         let balancers = texts(&found["LoadBalancerArns"]);
         let is_of = balancers.iter().any(|it| it.ends_with(&format!("loadbalancer/{balancer}")));

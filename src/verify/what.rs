@@ -8,8 +8,8 @@ use super::network::Network;
 use super::scaling::ResourceLabel;
 use super::storage::{self, LogGroup};
 use super::{Context, Verdict, View};
-use super::{cluster, image, names, reference, role, scaling, secret};
-use crate::model::Subject;
+use super::{cluster, image, names, role, scaling, secret};
+use crate::model::{Subject, ecr_image};
 
 /// A service of AWS that assumes a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl What {
             What::Role(role, _) => vec![Subject::Role(role::name(role).to_owned())],
             What::ScalingRole => vec![Subject::Role(role::SCALING_ROLE.to_owned())],
             What::Image(image, _) => {
-                let found = reference::ecr_image(image).into_iter();
+                let found = ecr_image(image).into_iter();
                 found.flat_map(|(it, id)| [Subject::Repository(it.clone()), Subject::Image(it, id)]).collect()
             }
             What::Secret(from) => secret::subjects(from, &context.region),

@@ -136,7 +136,7 @@ impl Drop for Moto {
 }
 
 /// What is wrong, and the edits of the manifests that make it so.
-const CASES: [(&str, &[(&str, &str)]); 45] = [
+const CASES: [(&str, &[(&str, &str)]); 44] = [
     ("a role that is not there", &[("role/task", "role/nobody")]),
     ("a role at another path", &[("role/task", "role/team/task")]),
     ("a role that trusts somebody else", &[("role/task", "role/lambda")]),
@@ -227,7 +227,6 @@ const CASES: [(&str, &[(&str, &str)]); 45] = [
     ("no namespace at all", &[("      namespace: jobs\n", "")]),
     ("a registry that is not there", &[("${registry}", "${registry}x")]),
     ("an alarm that is not there", &[("[errors]", "[errors, latency]")]),
-    ("requests of another target group", &[("${label_api}", "${label_hasty}")]),
     ("requests of another load balancer", &[("${balancer}/", "app/another/0123456789abcdef/")]),
     (
         "a capacity provider that the cluster has not",

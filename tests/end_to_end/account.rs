@@ -154,10 +154,12 @@ impl Account {
         finish(self.command(verb).args(arguments))
     }
 
-    fn command(&self, verb: &str) -> Command {
+    /// The same, to be started by the test.
+    pub fn command(&self, verb: &str) -> Command {
         let mut command = reconciler(self.home.path());
         with_credentials(&mut command)
-            .args([verb, "--environment", "local", "--endpoint-url", &self.aws.endpoint])
+            .args(verb.split(' '))
+            .args(["--environment", "local", "--endpoint-url", &self.aws.endpoint])
             .arg("--repository")
             .arg(&self.repository);
         command
@@ -227,8 +229,17 @@ impl Account {
     }
 }
 
-/// The demonstration's own file, with the programs of this build.
+/// The demonstration's own file, with the programs of this build; and with so rare a look at the backlog that
+/// no test has other workers than it asks for.
 pub fn surrogate_for_this_build() -> String {
+    let scales = surrogate_that_scales();
+    let fast = "BACKLOG_EVERY_SECONDS: \"1\"";
+    assert!(scales.contains(fast), "{scales}");
+    scales.replace(fast, "BACKLOG_EVERY_SECONDS: \"3600\"")
+}
+
+/// The demonstration's own file, with the programs of this build.
+pub fn surrogate_that_scales() -> String {
     let programs = built("api").with_file_name("");
     built("worker");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/local.yaml");

@@ -23,6 +23,7 @@ mod secrets;
 mod shifting;
 mod standby;
 mod stopping;
+mod task_run;
 mod under_fire;
 mod uploads;
 mod verify;

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::PATIENCE;
+use crate::world::canary;
 
 /// How soon a stopped operator has to be gone, as its documentation promises.
 pub const STOPS_WITHIN: Duration = Duration::from_secs(10);
@@ -30,7 +31,8 @@ pub fn reconciler(home: &Path) -> Command {
 
 /// Credentials that any simulator takes.
 pub fn with_credentials(command: &mut Command) -> &mut Command {
-    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test")
+    let secret = canary::planted("AWS_SECRET_ACCESS_KEY");
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", secret)
 }
 
 /// How a command ended.
@@ -170,6 +172,11 @@ impl Drop for Operator {
             self.signal(Signal::KILL);
             let _ = self.child.wait();
         }
+        for reader in self.readers.drain(..) {
+            // One that panicked has said so.
+            let _ = reader.join();
+        }
+        canary::nothing_leaked();
     }
 }
 
@@ -185,6 +192,7 @@ impl Lines {
         let lines = lines.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                canary::search("a process", &line);
                 lines.arrived.lock().unwrap().push(line);
                 lines.grown.notify_all();
             }

@@ -2,16 +2,14 @@
 
 use super::operator::{Operator, finish};
 use super::served::{Installation, Served, repository_of, wait_until_settled};
-
-const IN_THE_MANIFEST: &str = "canary-of-the-manifest";
-const OF_GIT: &str = "canary-of-git";
-const OF_AWS: &str = "canary-of-aws";
+use crate::world::canary::planted;
 
 #[test]
 fn no_secret_is_in_what_it_says_at_the_highest_level() {
     let served = Served::start();
     let (mut repository, _) = repository_of("1");
-    let secret = format!("environment: {{LOG_LEVEL: info, DATABASE_PASSWORD: {IN_THE_MANIFEST}}}");
+    let password = planted("the-manifest");
+    let secret = format!("environment: {{LOG_LEVEL: info, DATABASE_PASSWORD: {password}}}");
     repository.edit("manifests/web.yaml", "environment: {LOG_LEVEL: info}", &secret);
     let commit = repository.commit("Add a password");
     let installation = Installation::new(&repository, &served);
@@ -19,8 +17,7 @@ fn no_secret_is_in_what_it_says_at_the_highest_level() {
         let mut command = installation.verb(verb);
         command
             .env("RUST_LOG", "trace,aws_smithy_runtime::client=trace,hyper_util::client=trace")
-            .env("RECONCILER_GIT_TOKEN", OF_GIT)
-            .env("AWS_SECRET_ACCESS_KEY", OF_AWS);
+            .env("RECONCILER_GIT_TOKEN", planted("git"));
         command
     };
     let planned = finish(&mut secretive("plan"));
@@ -33,7 +30,7 @@ fn no_secret_is_in_what_it_says_at_the_highest_level() {
     operator.wait_for_end();
     let told = format!("{}{}{}", planned.stdout, planned.stderr, operator.told());
     assert!(told.contains("web"), "{told}");
-    for secret in [IN_THE_MANIFEST, OF_GIT, OF_AWS] {
-        assert!(!told.contains(secret), "{secret} is told:\n{told}");
-    }
+    // What each of them says is searched as it comes.
+    drop(operator);
+    crate::world::canary::nothing_leaked();
 }

@@ -35,6 +35,9 @@ pub fn batch(cases: &[Case]) -> Vec<Verdict> {
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let world = World::new().await;
+        for name in ["secret-one", "secret-two"] {
+            world.secret(name);
+        }
         world.capacity_providers(&["machines", "machines_SPOT"]).await;
         world.simulator.keep_inputs();
         let mut stage = Stage { groups: [world.target_group("one"), world.target_group("two")], world };

@@ -27,7 +27,10 @@ fn provision(world: &World, files: &mut BTreeMap<String, String>) {
     let mut made = Vec::new();
     for arn in arns(files, ":targetgroup/") {
         let name = arn.split('/').nth(1).unwrap();
-        made.push((arn.clone(), world.target_group(name)));
+        let real = world.target_group(name);
+        // A policy that follows its requests names it by the end of its ARN.
+        let end = |arn: &str| arn.rsplit(':').next().unwrap().to_owned();
+        made.extend([(arn.clone(), real.clone()), (end(&arn), end(&real))]);
     }
     for arn in arns(files, ":secret:") {
         let (name, _) = arn.rsplit_once('-').unwrap();

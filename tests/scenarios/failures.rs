@@ -80,7 +80,9 @@ async fn a_secret_that_is_not_there_is_named() {
         .replace(
             "        environment:",
             &format!("        secrets: {{TOKEN: '{secret}'}}\n        environment:"),
-        );
+        )
+        // Otherwise the deployment would not begin.
+        + "  sync: {secrets: ignore}\n";
     let failure = fails(&mut world, manifest).await;
     assert!(failure.likely_cause.contains("secrets"), "{}", failure.likely_cause);
     assert!(failure.likely_cause.contains("absent-AbCdEf"), "{}", failure.likely_cause);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::world::{World, mutating, service_with};
 
 const SIZE: usize = 100;
-/// A pass over the fleet that changes nothing makes at most this many calls.
-const CALLS_MAX: usize = SIZE / 10 + 2 * SIZE / 50 + 10;
+/// A pass over the fleet that changes nothing makes at most this many calls: services come ten a call, scalable
+/// targets fifty.
+const CALLS_MAX: usize = 10 + SIZE / 10 + SIZE / 50;
 /// More than what is remembered of policies serves for.
 const PASSES: u32 = 13;
 const RESYNC: Duration = Duration::from_secs(30);

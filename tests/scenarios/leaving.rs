@@ -88,7 +88,7 @@ async fn status_and_plan_show_it_going() {
     assert_eq!(
         json["leftGit"],
         json!([{
-            "service": "old-worker", "revision": wish.revision.id, "stage": "going", "tasks": 2,
+            "service": "old-worker", "kind": "Service", "revision": wish.revision.id, "stage": "going", "tasks": 2,
             "begun": false, "draining": false, "going": 1, "owned": 2, "allowed": 1,
         }])
     );
@@ -340,18 +340,18 @@ async fn more_than_the_share_at_once_is_held_as_a_whole() {
     let standing = world.settle(&three_gone).await;
     for name in &names[..3] {
         let why = held(&standing, name);
-        assert!(why.contains("3 of 10 services would go at once, and 20 % may: 2"), "{why}");
+        assert!(why.contains("3 of 10 would go at once, and 20 % may: 2"), "{why}");
         assert!(why.contains("raise `sync.pruneMaxPercent`"), "{why}");
     }
     assert_eq!(mutating(&world.take_calls()), NONE);
     insta::assert_snapshot!(world.plan_text(&three_gone, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 2 calls
 
-    ! s0            held: left Git in 4c1f9e2, not deleted: 3 of 10 services would go at once, and 20 % may: 2
+    ! s0            held: left Git in 4c1f9e2, not deleted: 3 of 10 would go at once, and 20 % may: 2
         if that is meant, let them leave Git in several commits, or raise `sync.pruneMaxPercent` of the Environment
-    ! s1            held: left Git in 4c1f9e2, not deleted: 3 of 10 services would go at once, and 20 % may: 2
+    ! s1            held: left Git in 4c1f9e2, not deleted: 3 of 10 would go at once, and 20 % may: 2
         if that is meant, let them leave Git in several commits, or raise `sync.pruneMaxPercent` of the Environment
-    ! s2            held: left Git in 4c1f9e2, not deleted: 3 of 10 services would go at once, and 20 % may: 2
+    ! s2            held: left Git in 4c1f9e2, not deleted: 3 of 10 would go at once, and 20 % may: 2
         if that is meant, let them leave Git in several commits, or raise `sync.pruneMaxPercent` of the Environment
 
     3 held, 7 unchanged.

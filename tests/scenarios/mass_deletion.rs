@@ -16,11 +16,12 @@ use simulator::faults::Fault;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{ENVIRONMENT, World, mutating, service};
+use crate::world::{ENVIRONMENT, World, mutating, scheduled, service};
 
 const NONE: [&str; 0] = [];
 const MINUTE: Duration = Duration::from_secs(60);
 const SERVICES: usize = 5;
+const SCHEDULES: usize = 2;
 
 type Files = BTreeMap<String, String>;
 
@@ -41,13 +42,20 @@ fn files() -> Files {
         let manifest = service(&format!("s{number}"), "app:1");
         (format!("manifests/s{number}.yaml"), manifest)
     });
-    services.chain([("manifests/environment.yaml".to_owned(), environment())]).collect()
+    let schedules = (0..SCHEDULES).map(|number| {
+        let manifest = scheduled(&format!("t{number}"), "app:once", "cron(0 6 * * ? *)");
+        (format!("manifests/t{number}.yaml"), manifest)
+    });
+    services.chain(schedules).chain([("manifests/environment.yaml".to_owned(), environment())]).collect()
 }
 
 /// The first services' manifests are gone.
 fn without(number: usize) -> Files {
     let mut files = files();
     (0..number).for_each(|number| drop(files.remove(&format!("manifests/s{number}.yaml"))));
+    if number == SERVICES {
+        (0..SCHEDULES).for_each(|number| drop(files.remove(&format!("manifests/t{number}.yaml"))));
+    }
     files
 }
 
@@ -114,6 +122,8 @@ impl Story {
             source: GitSource::new(settings).unwrap(),
             environment: None,
             look_up: Arc::new(|_, _| Box::pin(async { Err("nothing is looked up here".to_owned()) })),
+            look_at_images: Arc::new(|_| Box::pin(async { Default::default() })),
+            leads: Arc::default(),
             every: Duration::from_secs(30),
             looks: Looks::default(),
             journal: self.world.journal.clone(),
@@ -149,6 +159,9 @@ impl Story {
         for number in 0..SERVICES {
             assert_eq!(self.running(number).await, 2, "{}", self.world.told());
         }
+        for number in 0..SCHEDULES {
+            assert_eq!(self.world.schedule(&format!("t{number}")).await["State"], "ENABLED");
+        }
         assert!(self.world.told().contains(told), "no {told:?} in\n{}", self.world.told());
     }
 }
@@ -178,7 +191,12 @@ async fn manifests_that_moved_into_another_folder_are_the_same_services() {
     let story = Story::begin().await;
     let moved =
         files().into_iter().map(|(path, text)| (path.replace("manifests/s", "manifests/all/s"), text));
-    story.deletes_nothing(|story| story.commit(&moved.collect()), "0 of 5 services asked to change").await;
+    story
+        .deletes_nothing(
+            |story| story.commit(&moved.collect()),
+            "0 of 5 services and 2 scheduled tasks asked to change",
+        )
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,7 +218,7 @@ async fn a_commit_with_one_broken_manifest_deletes_nothing_of_what_it_drops() {
     let story = Story::begin().await;
     let mut files = without(1);
     files.insert("manifests/s1.yaml".to_owned(), service("s1", "app:1").replace("cpu: 256", "cpu: lots"));
-    story.deletes_nothing(|story| story.commit(&files), "1 error in 1 of 5 files").await;
+    story.deletes_nothing(|story| story.commit(&files), "1 error in 1 of 7 files").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,10 +261,7 @@ async fn an_environment_without_any_service_deletes_nothing() {
 async fn a_commit_that_drops_most_of_them_deletes_nothing() {
     let story = Story::begin().await;
     story
-        .deletes_nothing(
-            |story| story.commit(&without(3)),
-            "3 of 5 services would go at once, and 20 % may: 1",
-        )
+        .deletes_nothing(|story| story.commit(&without(3)), "3 of 7 would go at once, and 20 % may: 1")
         .await;
 }
 
@@ -254,6 +269,8 @@ async fn a_commit_that_drops_most_of_them_deletes_nothing() {
 async fn an_environment_that_was_renamed_deletes_nothing() {
     let mut story = Story::begin().await;
     let mut files = without(1);
+    // In a group of the new name the schedules would be others.
+    (0..SCHEDULES).for_each(|number| drop(files.remove(&format!("manifests/t{number}.yaml"))));
     let renamed = environment().replace("name: test", "name: production");
     files.insert("manifests/environment.yaml".to_owned(), renamed);
     // In one run: the ledger is that of the old name, and it knows the service.

@@ -65,7 +65,7 @@ async fn an_override_holds_gits_bounds_until_its_end_and_then_they_come_back_onc
     08:10:20  plan       worker: in place (notes the new digest; nothing of AWS's changes)
     08:10:20  tag        worker records what was applied
     08:10:25  settled    worker runs worker:1, 2 of 2 running, as Git wants it
-    09:00:00  plan       worker: the override of 2..8 until 2027-01-15 09:00 has ended: Git's bounds are back, in place (maxCapacity 8 -> 6, minCapacity 2 -> 3)
+    09:00:00  plan       worker: the override of 2..8 until 2027-01-15 09:00 has ended: Git's bounds are back, in place (maxCapacity 8 -> 6, minCapacity 2 -> 3); 1 task starts at once
     09:00:00  scale      worker scales between 3 and 6 tasks
     09:00:05  settled    worker runs worker:1, 2 of 3 running, as Git wants it
     "#);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reconciler::controller::{Next, Wish};
 use reconciler::model::ServiceKey;
 use serde_json::json;
+use simulator::error::ApiError;
 use simulator::faults::Fault;
 
 use super::story::scaled;
@@ -73,7 +74,7 @@ async fn policies_and_scheduled_actions_that_left_git_are_deleted_and_those_of_o
     insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
 
-    ~ api           deletes scaling that left Git, in place, no deployment
+    ~ api           deletes scaling that is not in Git, in place, no deployment
         scaling.policies[cpu]            deleted  no longer in Git
         scaling.scheduledActions[night]  deleted  no longer in Git
         will: delete scaling policy cpu, delete scheduled action night, tag service
@@ -152,7 +153,7 @@ async fn scaling_that_left_git_as_a_whole_is_deregistered_and_the_count_is_gits_
     insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
     test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 6 calls
 
-    ~ api           deletes scaling that left Git, in place, no deployment
+    ~ api           deletes scaling that is not in Git, in place, no deployment
         service.desiredCount  5 -> 2   service-0.yaml:15 · scaling is no longer in Git
         scaling               deleted  no longer in Git
         will: update service, deregister scalable target, tag service
@@ -258,4 +259,92 @@ async fn killed_at_any_call_of_a_prune_inside_a_service_it_converges() {
             assert!(!world.told().contains("behind our back"), "{fault:?} {call}: {}", world.told());
         }
     }
+}
+
+const PRUNE_FOREIGN: &str = "  sync: {prune: true, pruneForeignScaling: true}\n";
+
+#[tokio::test(start_paused = true)]
+async fn scaling_that_others_put_goes_where_the_manifest_says_so() {
+    let (mut world, _) = settled(pruned()).await;
+    put_by_hand(&world, "memory").await;
+    let evening = json!({"ScheduledActionName": "evening", "Schedule": "cron(0 18 * * ? *)",
+                         "ScalableTargetAction": {"MaxCapacity": 3}});
+    world.scaling("PutScheduledAction", "api", evening).await;
+    world.take_calls();
+    let wish = world.commit(&[scaled("api", "app:1") + PRUNE_FOREIGN]);
+    insta::assert_snapshot!(world.plan_text(&wish, Memory::Ledger).await, @r#"
+    test (eu-west-1, cluster jobs)   main@4c1f9e2 "Change 2" · read 0 s ago, 4 calls
+
+    ~ api           deletes scaling that is not in Git, scaling only, no deployment
+        scaling.policies[memory]           deleted  put by others, and `sync.pruneForeignScaling` is on
+        scaling.scheduledActions[evening]  deleted  put by others, and `sync.pruneForeignScaling` is on
+        will: delete scaling policy memory, delete scheduled action evening
+
+    1 to change.
+    "#);
+    assert_eq!(world.plan(&wish, Memory::Ledger).await.services[0].steps().len(), 2);
+    // Whose they are is told by the ledger alone.
+    let text = world.plan_text(&wish, Memory::Nothing).await;
+    assert!(
+        text.contains("scaling.policies[memory]  left in place: whether this installation put it"),
+        "{text}"
+    );
+    assert_eq!(
+        settle(&world, &wish).await,
+        ["DeleteScalingPolicy", "DeleteScheduledAction"],
+        "{}",
+        world.told()
+    );
+    assert_eq!(
+        (policies(&world).await, actions(&world).await),
+        (vec!["cpu".to_owned()], vec!["night".to_owned()])
+    );
+    assert_eq!(settle(&world, &wish).await, NONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaling_that_others_put_stays_while_pruning_is_off_or_the_service_is_not_ours_by_both_tags() {
+    let (mut world, _) = settled(scaled("api", "app:1")).await;
+    put_by_hand(&world, "memory").await;
+    let off = world.commit(&[scaled("api", "app:1") + "  sync: {pruneForeignScaling: true}\n"]);
+    assert_eq!(settle(&world, &off).await, NONE);
+    let text = world.plan_text(&off, Memory::Ledger).await;
+    assert!(text.contains("this installation did not put it, and prune is off"), "{text}");
+
+    world.untag("api", "reconciler/id").await;
+    world.take_calls();
+    let wish = world.commit(&[scaled("api", "app:1") + PRUNE_FOREIGN]);
+    let text = world.plan_text(&wish, Memory::Ledger).await;
+    assert!(
+        text.contains("the service does not carry both owner tags") && !text.contains("delete scaling"),
+        "{text}"
+    );
+    // The tag comes back first; with it the service is ours again.
+    assert_eq!(settle(&world, &wish).await, ["TagResource", "DeleteScalingPolicy"], "{}", world.told());
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaling_of_others_is_not_deleted_while_the_list_of_it_cannot_be_read() {
+    let (mut world, _) = settled(pruned()).await;
+    put_by_hand(&world, "memory").await;
+    let wish = world.commit(&[scaled("api", "app:1") + PRUNE_FOREIGN]);
+    for unread in ["DescribeScalingPolicies", "DescribeScheduledActions"] {
+        world.simulator.set_fault(Box::new(move |site| match site.operation == unread {
+            true => Fault::RefuseBefore(ApiError::new("AccessDeniedException", "not authorized")),
+            false => Fault::None,
+        }));
+        let text = world.plan_text(&wish, Memory::Ledger).await;
+        assert!(text.contains("held: can't read scaling"), "{unread}: {text}");
+        world.simulator.clear_fault();
+    }
+    assert_eq!(policies(&world).await, ["cpu", "memory"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_carries_somebody_elses_policy_goes_where_the_manifest_says_so() {
+    let (mut world, _) = settled(pruned()).await;
+    put_by_hand(&world, "memory").await;
+    let wish = world.commit(&[service("api", "app:1") + PRUNE_FOREIGN]);
+    assert_eq!(settle(&world, &wish).await, ["DeregisterScalableTarget", "TagResource"], "{}", world.told());
+    assert_eq!(world.bounds("api").await, None);
 }

@@ -156,3 +156,19 @@ async fn bounds_go_back_to_gits_when_their_scheduled_action_leaves_git() {
     settle(&world, &wish).await;
     assert_eq!(world.bounds("api").await, Some((2, 6)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_scheduled_action_in_the_past_is_told_with_its_place_and_not_put() {
+    let mut world = World::new().await;
+    let past = scaled("api", "app:1").replace("cron(0 22 * * ? *)", "at(2026-12-24T18:00:00)");
+    let wish = world.commit(&[past]);
+    let calls = settle(&world, &wish).await;
+    assert_eq!(
+        calls,
+        ["RegisterTaskDefinition", "CreateService", "RegisterScalableTarget", "PutScalingPolicy"]
+    );
+    let text = world.plan_text(&wish, Memory::Ledger).await;
+    let line = "scaling.scheduledActions[night]  its only moment, at(2026-12-24T18:00:00), has passed, and it does \
+                nothing; write a later time, or take it out  service-0.yaml:3";
+    assert!(text.contains(line) && text.contains("Nothing to do"), "{text}");
+}

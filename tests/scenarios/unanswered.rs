@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reconciler::model::Gate;
+use simulator::error::ApiError;
 use simulator::faults::Fault;
 
 use super::story::{hook, with_hooks};
@@ -100,22 +101,55 @@ async fn a_deletion_waits_for_an_update_that_may_come_late_and_start_tasks_again
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_update_is_asked_for_again_at_once() {
+async fn the_same_update_is_asked_for_again_at_once_where_aws_answered_with_an_error() {
+    let mut world = World::new().await;
+    let operator = world.operator().await;
+    let one = world.commit(&[service("api", "app:1")]);
+    world.settle_with(&operator, &one).await;
+    let second = world.commit(&[service("api", "app:2")]);
+    let mut struck = false;
+    let error = ApiError { status: 500, ..ApiError::new("ServerException", "Something went wrong.") };
+    world.simulator.set_fault(Box::new(move |site| {
+        match site.operation == "UpdateService" && !std::mem::replace(&mut struck, true) {
+            true => Fault::RefuseBefore(error.clone()),
+            false => Fault::None,
+        }
+    }));
+    world.run_for(&operator, &second, seconds(60)).await;
+    assert_eq!(world.runs("api").await, "api:2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_revision_is_deployed_once_although_the_call_for_it_comes_late() {
+    for late in LATE {
+        let mut world = World::new().await;
+        let operator = world.operator().await;
+        let one = world.commit(&[service("api", "app:1")]);
+        world.settle_with(&operator, &one).await;
+        let second = world.commit(&[service("api", "app:crash")]);
+        world.delay("UpdateService");
+        world.run_for(&operator, &second, seconds(late)).await;
+        world.arrive("UpdateService").await;
+        world.simulator.clear_fault();
+        world.settle_with(&operator, &second).await;
+        assert_eq!(world.runs("api").await, "api:1", "{late} s: {}", world.told());
+        assert_eq!(world.told().matches("  failed  ").count(), 1, "{late} s: {}", world.told());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_never_came_is_asked_for_again_when_it_can_no_longer_come() {
     let mut world = World::new().await;
     let operator = world.operator().await;
     let one = world.commit(&[service("api", "app:1")]);
     world.settle_with(&operator, &one).await;
     let second = world.commit(&[service("api", "app:2")]);
     world.delay("UpdateService");
-    world.run_for(&operator, &second, seconds(60)).await;
+    world.run_for(&operator, &second, seconds(300)).await;
+    assert_eq!(world.runs("api").await, "api:1");
+    assert!(world.told().contains("was never answered"), "{}", world.told());
+    world.run_for(&operator, &second, seconds(90)).await;
     assert_eq!(world.runs("api").await, "api:2");
-    // And should the first one come after all, it changes nothing.
-    world.arrive("UpdateService").await;
-    world.simulator.clear_fault();
-    world.settle_with(&operator, &second).await;
-    let deployed =
-        world.ecs("ListServiceDeployments", serde_json::json!({"cluster": "jobs", "service": "api"})).await;
-    assert_eq!(deployed["serviceDeployments"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

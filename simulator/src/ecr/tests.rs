@@ -126,3 +126,16 @@ fn images_are_listed_page_by_page() {
     assert_eq!(seen.len(), 3);
     assert!(token.is_null());
 }
+
+#[test]
+fn an_image_is_scanned_when_it_is_pushed_or_when_somebody_asks() {
+    let mut world = with_repository("MUTABLE");
+    let pushed = push(&mut world, r#"{"findings": {"HIGH": 2}}"#, "1").unwrap();
+    let id = json!({"imageId": {"imageDigest": pushed["image"]["imageId"]["imageDigest"]}});
+    let refused = ask(&mut world, "DescribeImageScanFindings", id.clone()).unwrap_err();
+    assert_eq!(refused.code, "ScanNotFoundException");
+    ask(&mut world, "StartImageScan", id.clone()).unwrap();
+    let found = ask(&mut world, "DescribeImageScanFindings", id).unwrap();
+    assert_eq!(found["imageScanStatus"]["status"], "COMPLETE");
+    assert_eq!(found["imageScanFindings"]["findingSeverityCounts"], json!({"HIGH": 2}));
+}

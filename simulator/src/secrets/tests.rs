@@ -107,3 +107,80 @@ fn secrets_are_listed_page_by_page_and_by_name() {
     let found = ask(&mut world, "ListSecrets", filter).unwrap();
     assert_eq!(found["SecretList"].as_array().unwrap().len(), 1);
 }
+
+/// The version that is current, and the one before it.
+fn stages(world: &mut World, arn: &str) -> [Option<String>; 2] {
+    let described = ask(world, "DescribeSecret", json!({"SecretId": arn})).unwrap();
+    ["AWSCURRENT", "AWSPREVIOUS"].map(|stage| {
+        let mut versions = map(&described, "VersionIdsToStages");
+        let has = |stages: &Value| stages.as_array().unwrap().iter().any(|it| it == stage);
+        versions.find(|(_, stages)| has(stages)).map(|(id, _)| id.to_owned())
+    })
+}
+
+#[test]
+fn a_stage_is_moved_back_by_hand_and_only_from_where_it_is() {
+    let mut world = world();
+    let arn = database(&mut world);
+    let [first, none] = stages(&mut world, &arn);
+    assert_eq!(none, None);
+    world.now = world.now + DAY;
+    ask(&mut world, "UpdateSecret", json!({"SecretId": arn, "SecretString": "two"})).unwrap();
+    let [second, before] = stages(&mut world, &arn);
+    assert_eq!(before, first);
+    let mut back = json!({"SecretId": arn, "VersionStage": "AWSCURRENT", "MoveToVersionId": first});
+    let refused = ask(&mut world, "UpdateSecretVersionStage", back.clone()).unwrap_err();
+    assert_eq!(refused.code, "InvalidParameterException");
+    assert!(refused.message.contains("RemoveFromVersionId"), "{}", refused.message);
+    back["RemoveFromVersionId"] = json!(second);
+    ask(&mut world, "UpdateSecretVersionStage", back).unwrap();
+    assert_eq!(stages(&mut world, &arn), [first, second]);
+}
+
+#[test]
+fn a_rotation_makes_a_version_with_another_password() {
+    let mut world = world();
+    let arn = database(&mut world);
+    let refused = ask(&mut world, "RotateSecret", json!({"SecretId": arn})).unwrap_err();
+    assert_eq!(refused.message, "No Lambda rotation function ARN is associated with this secret.");
+    let [first, _] = stages(&mut world, &arn);
+    let function = "arn:aws:lambda:eu-west-1:123456789012:function:rotate";
+    let rotate = json!({
+        "SecretId": arn, "RotationLambdaARN": function, "RotationRules": {"AutomaticallyAfterDays": 30},
+    });
+    ask(&mut world, "RotateSecret", rotate).unwrap();
+    let [second, before] = stages(&mut world, &arn);
+    assert!(before == first && second != first);
+    assert_eq!(world.secrets.resolve(&format!("{arn}:user::")).unwrap(), "api");
+    assert_eq!(world.secrets.resolve(&format!("{arn}:password::")).unwrap().len(), 24);
+    let described = ask(&mut world, "DescribeSecret", json!({"SecretId": arn})).unwrap();
+    assert_eq!(described["RotationLambdaARN"], function);
+    assert_eq!(described["RotationRules"]["AutomaticallyAfterDays"], 30);
+}
+
+#[test]
+fn a_list_may_be_behind_what_a_secret_says_of_itself() {
+    let mut world = world();
+    let arn = database(&mut world);
+    let [first, _] = stages(&mut world, &arn);
+    world.now = world.now + DAY;
+    world.secrets.lag_behind(DAY / 2);
+    ask(&mut world, "PutSecretValue", json!({"SecretId": arn, "SecretString": "two"})).unwrap();
+    ask(&mut world, "CreateSecret", json!({"Name": "new", "SecretString": "x"})).unwrap();
+    let listed = ask(&mut world, "ListSecrets", json!({})).unwrap();
+    assert_eq!(listed["SecretList"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed["SecretList"][0]["SecretVersionsToStages"][first.unwrap()], json!(["AWSCURRENT"]));
+    world.now = world.now + DAY;
+    let listed = ask(&mut world, "ListSecrets", json!({})).unwrap();
+    assert_eq!(listed["SecretList"].as_array().unwrap().len(), 2, "{listed}");
+}
+
+#[test]
+fn a_deleted_secret_is_restored_within_its_window() {
+    let mut world = world();
+    let arn = database(&mut world);
+    ask(&mut world, "DeleteSecret", json!({"SecretId": arn})).unwrap();
+    assert!(world.secrets.resolve(&arn).is_err());
+    ask(&mut world, "RestoreSecret", json!({"SecretId": arn})).unwrap();
+    assert!(world.secrets.resolve(&arn).is_ok());
+}

@@ -12,7 +12,7 @@ use crate::model::{
     Environment, EnvironmentSync, Holder, Live, LiveService, Part, ServiceKey, ServiceRecord, Timestamp,
     Workload,
 };
-use crate::observe::{Departing, Observer, Owner};
+use crate::observe::{Departing, LeftTasks, Observer, Owner};
 
 /// What the ledger says of itself.
 pub struct Remembered {
@@ -87,6 +87,7 @@ fn environment(name: &str, place: Place) -> Environment {
         variables: BTreeMap::new(),
         looked_up: Vec::new(),
         sync: EnvironmentSync::default(),
+        images: Default::default(),
     }
 }
 
@@ -125,6 +126,7 @@ pub async fn observe_remembered(account: &Account, known: &Remembered, now: Time
     let mut live = observer.observe_with(&[], &services, now).await;
     let schedules = there().any(|(_, record)| is(record, Workload::ScheduledTask));
     let owner = Owner { installation: &account.installation, environment: &known.environment.name };
-    observer.observe_scheduled_tasks(&[], schedules, owner, &mut live).await;
+    let left = LeftTasks { any: schedules, going: Vec::new() };
+    observer.observe_scheduled_tasks(&[], &left, owner, &mut live).await;
     live
 }

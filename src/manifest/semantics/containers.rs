@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{View, elements, fargate};
 use crate::manifest::suggest::{did_you_mean, nearest};
-use crate::model::{FieldPath, Json};
+use crate::model::{FieldPath, Json, range_of};
 
 const SEE: &str = "see RegisterTaskDefinition, ContainerDefinition";
 /// No Docker daemon starts a container with less.
@@ -65,6 +65,8 @@ fn essential(view: &mut View<'_>) {
 fn image(view: &mut View<'_>, path: &FieldPath, container: &Json) {
     let Some(image) = container["image"].as_str().filter(|image| !image.is_empty()) else { return };
     let path = path.field("image");
+    // Whatever is chosen from a range is a tag that ECR has.
+    let image = range_of(image).map_or(image, |(repository, _)| repository);
     let (name, digest) = match image.split_once('@') {
         Some((name, digest)) => (name, Some(digest)),
         None => (image, None),

@@ -63,12 +63,8 @@ fn of_metric(view: &mut View<'_>, path: &FieldPath, metric: &Json) {
         view.error(&at.field("PredefinedMetricType"), title, label, &[SEE_METRIC]);
     }
     let label = pair["ResourceLabel"].as_str();
-    if let Some(label) =
-        label.filter(|label| kind == "ALBRequestCount" && !tracking::is_resource_label(label))
-    {
-        let title = format!("`{label}` is not the label of a load balancer and a target group");
-        let label = "the ends of both ARNs: app/LOAD-BALANCER/ID/targetgroup/GROUP/ID";
-        view.error(&at.field("ResourceLabel"), title, label, &[SEE_METRIC]);
+    if let Some(label) = label.filter(|_| kind == "ALBRequestCount") {
+        tracking::resource_label(view, &at.field("ResourceLabel"), label, SEE_METRIC);
     }
 }
 

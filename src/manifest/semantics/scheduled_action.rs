@@ -2,9 +2,11 @@
 
 use super::View;
 use super::schedule_expression::{fault_of_expression, fault_of_time_zone};
-use crate::model::{FieldPath, Json};
+use crate::model::{FieldPath, Json, Timestamp};
 
 const SEE: &str = "see PutScheduledAction";
+/// No clock is further from UTC.
+const OFFSET_MAX_SECONDS: f64 = 14.0 * 3600.0;
 const SEE_ACTION: &str = "see PutScheduledAction, ScalableTargetAction";
 
 pub fn check(view: &mut View<'_>, path: &FieldPath, action: &Json) {
@@ -20,7 +22,24 @@ pub fn check(view: &mut View<'_>, path: &FieldPath, action: &Json) {
         view.error(&path.field("EndTime"), title, "must be after `StartTime`", &[SEE]);
         view.beside(&path.field("StartTime"), "the start");
     }
+    only_moment(view, path, action, (from, to));
     what(view, path, action);
+}
+
+/// One that comes when the action is not in force, whatever its time zone, never comes.
+fn only_moment(view: &mut View<'_>, path: &FieldPath, action: &Json, (from, to): (Option<f64>, Option<f64>)) {
+    let written = as_scheduler_writes(action["Schedule"].as_str().unwrap_or_default());
+    let inside = written.strip_prefix("at(").and_then(|text| text.strip_suffix(')'));
+    let Some(moment) = inside.and_then(|text| Timestamp::parse(&format!("{text}Z"))) else { return };
+    let seconds = moment.0 as f64 / 1000.0;
+    let (other, title) = match (from, to) {
+        (Some(from), _) if seconds + OFFSET_MAX_SECONDS < from => ("StartTime", "before it starts"),
+        (_, Some(to)) if seconds - OFFSET_MAX_SECONDS > to => ("EndTime", "after it ends"),
+        _ => return,
+    };
+    let title = format!("the action's only moment is {title}");
+    view.error(&path.field("Schedule"), title, "it never comes", &[SEE]);
+    view.beside(&path.field(other), if other == "StartTime" { "the start" } else { "the end" });
 }
 
 fn when(view: &mut View<'_>, path: &FieldPath, action: &Json) {

@@ -52,7 +52,10 @@ fn predefined(view: &mut View<'_>, path: &FieldPath, metric: &Json) {
     let Some(kind) = metric["PredefinedMetricType"].as_str() else { return };
     if !METRICS.contains(&kind) {
         let title = format!("an ECS service has no metric {kind}");
-        let label = "it belongs to another AWS service";
+        let label = match of_another_service(kind) {
+            Some(ours) => format!("it belongs to another AWS service; did you mean `{ours}`?"),
+            None => "it belongs to another AWS service".to_owned(),
+        };
         let note = format!("an ECS service has {}", any_of(METRICS).replace(" or ", " and "));
         view.error(&path.field("PredefinedMetricType"), title, label, &[&note, SEE_PREDEFINED]);
         return;
@@ -65,11 +68,7 @@ fn predefined(view: &mut View<'_>, path: &FieldPath, metric: &Json) {
             let label = "it says whose requests: app/LOAD-BALANCER/ID/targetgroup/GROUP/ID";
             view.error(&path.field("PredefinedMetricType"), title, label, &[SEE_PREDEFINED]);
         }
-        (true, Some(label)) if !is_resource_label(label) => {
-            let title = format!("`{label}` is not the label of a load balancer and a target group");
-            let label = "the ends of both ARNs: app/LOAD-BALANCER/ID/targetgroup/GROUP/ID";
-            view.error(&at, title, label, &[SEE_PREDEFINED]);
-        }
+        (true, Some(label)) => resource_label(view, &at, label, SEE_PREDEFINED),
         (false, Some(_)) => {
             let title = format!("`ResourceLabel` is for {PER_TARGET} only");
             view.error_at_key(&at, title, "leave it out", &[SEE_PREDEFINED]);
@@ -78,7 +77,48 @@ fn predefined(view: &mut View<'_>, path: &FieldPath, metric: &Json) {
     }
 }
 
-pub fn is_resource_label(label: &str) -> bool {
+/// What an ECS service has instead of a metric such as `RDSReaderAverageCPUUtilization`.
+fn of_another_service(kind: &str) -> Option<&'static str> {
+    let measures =
+        |what: &str| METRICS.into_iter().find(|metric| metric.ends_with(what) && kind.ends_with(what));
+    measures("AverageCPUUtilization").or_else(|| measures("AverageMemoryUtilization"))
+}
+
+/// The ends of the ARNs of a load balancer and of one of the service's own target groups: AWS takes any, and
+/// the service would follow the requests of another.
+/// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PredefinedMetricSpecification.html>
+pub fn resource_label(view: &mut View<'_>, at: &FieldPath, label: &str, see: &str) {
+    const SHAPE: &str = "the ends of both ARNs: app/LOAD-BALANCER/ID/targetgroup/GROUP/ID";
+    if !is_resource_label(label) {
+        let title = format!("`{label}` is not the label of a load balancer and a target group");
+        return view.error(at, title, SHAPE, &[see]);
+    }
+    let group = label.find("targetgroup/").map_or(label, |start| &label[start..]);
+    let own: Vec<(FieldPath, &str)> = view
+        .of_service("loadBalancers")
+        .flat_map(|(path, balancer)| {
+            let advanced = path.field("advancedConfiguration").field("alternateTargetGroupArn");
+            let alternate = balancer["advancedConfiguration"]["alternateTargetGroupArn"].as_str();
+            let arn = balancer["targetGroupArn"].as_str();
+            [(path.field("targetGroupArn"), arn), (advanced, alternate)]
+        })
+        .filter_map(|(path, arn)| Some((path, arn?)))
+        .collect();
+    // What was refused, or stands elsewhere than in Git, may be the one.
+    let known = |(path, arn): &(FieldPath, &str)| view.sound(path) && arn.contains(":targetgroup/");
+    if own.is_empty() || !view.sound(&view.service_path("loadBalancers")) || !own.iter().all(known) {
+        return;
+    }
+    if !own.iter().any(|(_, arn)| arn.ends_with(&format!(":{group}"))) {
+        let title = format!("`{group}` is not a target group of this service");
+        let first = own[0].1.rsplit(':').next().unwrap_or_default();
+        let label = format!("its requests are those of {first}");
+        view.error(at, title, label, &[see]);
+        view.beside(&own[0].0, "the service's own");
+    }
+}
+
+fn is_resource_label(label: &str) -> bool {
     let parts: Vec<&str> = label.split('/').collect();
     matches!(parts.as_slice(), ["app", _, _, "targetgroup", _, _])
         && parts.iter().all(|part| !part.is_empty())

@@ -158,6 +158,8 @@ fn the_schema_tells_the_defaults_that_load_fills_in() {
         percent.ends_with(&format!("left out: {}", desired.environment.sync.prune_max_percent)),
         "{percent}"
     );
+    let keep = sync["keepRevisions"]["description"].as_str().unwrap();
+    assert!(keep.ends_with(&format!("left out: {}", desired.environment.sync.keep_revisions)), "{keep}");
     assert!(
         !desired.environment.sync.prune && sync["prune"]["description"].as_str().unwrap().ends_with("false")
     );

@@ -240,10 +240,10 @@ fn an_environment_says_whether_and_how_fast_what_left_git_goes() {
         load(&checkout(&files), None, Api::builtin()).unwrap_or_else(|errors| panic!("{errors}"))
     };
     let sync = read("").environment.sync;
-    assert_eq!((sync.prune, sync.prune_max_percent), (false, 20));
-    let desired = read("  sync: {prune: true, pruneMaxPercent: 50}\n");
+    assert_eq!((sync.prune, sync.prune_max_percent, sync.keep_revisions), (false, 20, 10));
+    let desired = read("  sync: {prune: true, pruneMaxPercent: 50, keepRevisions: 3}\n");
     let sync = &desired.environment.sync;
-    assert_eq!((sync.prune, sync.prune_max_percent), (true, 50));
+    assert_eq!((sync.prune, sync.prune_max_percent, sync.keep_revisions), (true, 50, 3));
     // A service that says nothing goes by it; its own word weighs more.
     assert_eq!(only(&desired).sync.prune, None);
     assert!(only(&desired).sync.prunes(&desired.environment));

@@ -51,6 +51,7 @@ fn a_registration_carries_tags_that_say_whose_and_what_it_is() {
             {"key": tag::MANAGED_BY, "value": "main"},
             {"key": tag::ID, "value": "api"},
             {"key": tag::DIGEST, "value": digest.as_str()},
+            {"key": tag::CLUSTER, "value": "jobs"},
             {"key": tag::REVISION, "value": "a".repeat(40)},
         ])
     );

@@ -43,6 +43,7 @@ fn rollout(kind: RolloutKind, digest: &Digest) -> Rollout {
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
         course: None,
+        values: Default::default(),
     }
 }
 
@@ -61,6 +62,7 @@ fn quarantine(digest: &Digest) -> ServiceRecord {
         failure,
         again: None,
         by: None,
+        values: Default::default(),
     };
     ServiceRecord { quarantine: Some(quarantine), ..ServiceRecord::default() }
 }
@@ -543,6 +545,7 @@ fn a_service_waits_until_what_it_depends_on_is_settled() {
             (dependent.key.clone(), dependent),
         ]),
         scheduled_tasks: BTreeMap::new(),
+        images: Default::default(),
     };
     let records = BTreeMap::new();
     let context = Context { installation: INSTALLATION, records: &records, explain: Explain::Differences };
@@ -585,6 +588,7 @@ fn what_is_quiet_by_rule_is_kept_only_to_be_explained() {
         environment: super::world::environment(),
         services: BTreeMap::from([(api.key.clone(), api.clone())]),
         scheduled_tasks: BTreeMap::new(),
+        images: Default::default(),
     };
     let mut live = Live::default();
     live.services.insert(api.key.clone(), Account::running(&api).look());

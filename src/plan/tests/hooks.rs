@@ -204,11 +204,11 @@ fn a_task_is_asked_for_with_a_token_of_its_run_and_found_by_what_started_it() {
 #[test]
 fn a_hooks_definition_carries_the_tags_of_ours_that_every_revision_has() {
     let desired = hooked();
-    let body = register_hook(&desired.rollout.before[0], &desired, INSTALLATION, "4c1f9e2").unwrap();
+    let body = register_hook(&desired.rollout.before[0], &desired, INSTALLATION, "4c1f9e2", "jobs").unwrap();
     assert_eq!(body["family"], "api-migrate");
     let tags = tags(&body);
     assert!(tags.contains(&(tag::DIGEST.to_owned(), "definition".to_owned())), "{tags:?}");
     assert!(tags.contains(&(tag::ID.to_owned(), "api".to_owned())), "{tags:?}");
     assert!(tags.iter().all(|(key, _)| !key.starts_with("aws:")), "{tags:?}");
-    assert!(register_hook(&desired.rollout.after[0], &desired, INSTALLATION, "4c1f9e2").is_none());
+    assert!(register_hook(&desired.rollout.after[0], &desired, INSTALLATION, "4c1f9e2", "jobs").is_none());
 }

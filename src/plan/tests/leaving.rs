@@ -50,6 +50,7 @@ fn others(change: impl FnOnce(&mut DesiredService)) -> Desired {
         environment: Environment { sync, ..environment() },
         services: BTreeMap::from([(other.key.clone(), other)]),
         scheduled_tasks: BTreeMap::new(),
+        images: Default::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod by_hand;
 mod consequences;
 mod decisions;
 mod hooks;

@@ -37,6 +37,7 @@ fn told(plan: &ServicePlan) -> Vec<String> {
             Some(Since::Commit(commit)) => short(commit),
             Some(Since::AtLatest(commit)) => format!("..{}", short(commit)),
             Some(Since::LookedUp { source, version, before }) => format!("{source}: {before}, {version}"),
+            Some(Since::ImageMoved(moved)) => moved.to_string(),
             Some(Since::NoCommit) => "no commit".to_owned(),
             Some(Since::Between { after, until }) => format!("{}..{}", short(after), short(until)),
         };
@@ -447,6 +448,7 @@ fn pasts(specs: &[Option<&DesiredService>]) -> Pasts {
         environment: environment(),
         services: BTreeMap::from([(service.key.clone(), service.clone())]),
         scheduled_tasks: BTreeMap::new(),
+        images: Default::default(),
     };
     let past = |(id, service): (&str, &Option<&DesiredService>)| Past {
         commit: id.repeat(40),

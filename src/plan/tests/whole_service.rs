@@ -122,7 +122,8 @@ fn an_action_that_ran_once_and_is_gone_is_not_put_again() {
         let plan = plan_at(&desired, &account.look(), None, hours(gone_after));
         let calls = outcome(&plan);
         assert_eq!(calls, expected, "{zone} after {gone_after} h");
-        let told = said(&plan, Kept::ByRule).iter().any(|line| line.contains("its only moment has passed"));
+        let told =
+            said(&plan, Kept::Over).iter().any(|line| line.contains("at(2026-11-21T07:00:00), has passed"));
         assert_eq!(told, expected == "unchanged");
     }
 }

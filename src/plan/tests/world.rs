@@ -24,6 +24,7 @@ pub fn environment() -> Environment {
         variables: BTreeMap::new(),
         looked_up: Vec::new(),
         sync: Default::default(),
+        images: Default::default(),
     }
 }
 
@@ -50,6 +51,9 @@ pub fn desired(task_definition: Value, service: Value) -> DesiredService {
         rollout: RolloutPolicy { timeout: Duration::from_secs(600), ..RolloutPolicy::default() },
         sync: SyncPolicy::default(),
         depends_on: Vec::new(),
+        images: Default::default(),
+        named_images: Vec::new(),
+        proposals: Vec::new(),
         digest: Digest::from_tag(""),
         task_definition_digest: Digest::from_tag(""),
         origins: Origins::default(),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::Window;
 use crate::model::{FieldPath, Segment, ServiceKey};
 use crate::plan::{Cause, Consequence, Difference};
-use crate::report::paint::{Tone, count, pad};
+use crate::report::paint::{Tone, count, pad, plain};
 use crate::report::value::{change, value_text};
 use crate::report::{created, why};
 
@@ -57,7 +57,8 @@ impl Window<'_> {
         if let Some(origins) = self.desired.origins(service) {
             for difference in &mut sorted {
                 // What is not in Git stands nowhere there.
-                if difference.cause == Cause::LeftGit && difference.desired.is_none() {
+                if matches!(difference.cause, Cause::LeftGit | Cause::Foreign) && difference.desired.is_none()
+                {
                     difference.origin = None;
                     continue;
                 }
@@ -112,10 +113,14 @@ impl Window<'_> {
                 let git = git.map(|git| format!(": Git says {}", value_text(git))).unwrap_or_default();
                 parts.push(format!("the override of {asked} has ended{git}"));
             }
+            Cause::NewVersion(ref title) => {
+                parts.push(format!("{} has a new version since its tasks were started", plain(title)));
+            }
             Cause::LeftGit => {
                 let what = if difference.desired.is_some() { "scaling is " } else { "" };
                 parts.push(format!("{what}no longer in Git"));
             }
+            Cause::Foreign => parts.push("put by others, and `sync.pruneForeignScaling` is on".to_owned()),
         }
         match difference.consequence {
             Consequence::NeedsReplacement => parts.push("needs a new service".to_owned()),

@@ -2,10 +2,11 @@
 
 use super::{Condition, ConditionKind, ServiceStatus, Truth};
 use crate::model::{EcsService, LiveService, OpenHook, Part, Quarantine, RolloutKind, ServiceRecord};
-use crate::plan::{Cause, Decision, Difference, Held, ServicePlan};
+use crate::plan::{Cause, Decision, Difference, Held, Kept, ServicePlan};
 use crate::report::held::HeldText;
 use crate::report::paint::{count, plain};
 use crate::report::requests::quarantine_headline;
+use crate::report::sentence;
 use crate::report::steps::what_plan_does;
 
 /// Drifted fields that a sentence names.
@@ -190,6 +191,7 @@ impl<'a> Facts<'a> {
             (None, Decision::Change { steps, .. }) => ("Differs", what_plan_does(self.planned, steps)),
             (None, Decision::Held { reason, .. }) => match reason {
                 Held::RolloutInFlight { .. }
+                | Held::ScaleIn { .. }
                 | Held::HookRunning { .. }
                 | Held::Draining
                 | Held::Unanswered { .. }
@@ -208,6 +210,8 @@ impl<'a> Facts<'a> {
                 | Held::DriftTolerated
                 | Held::NeedsReplacement { .. }
                 | Held::RefusedByEcs { .. }
+                | Held::SecretsMissing { .. }
+                | Held::Image { .. }
                 | Held::AlarmsMissing { .. }
                 | Held::NotPruned(_) => return None,
             },
@@ -234,10 +238,13 @@ impl<'a> Facts<'a> {
             | Held::KindChanged { .. }
             | Held::NeedsReplacement { .. }
             | Held::RefusedByEcs { .. }
+            | Held::SecretsMissing { .. }
+            | Held::Image { .. }
             | Held::AlarmsMissing { .. }
             | Held::NotPruned(_) => true,
             Held::Quarantined(_) => !self.runs_another_revision(),
             Held::RolloutInFlight { .. }
+            | Held::ScaleIn { .. }
             | Held::HookRunning { .. }
             | Held::Suspended { .. }
             | Held::OutsideWindow { .. }
@@ -303,6 +310,19 @@ pub(super) fn drifted(planned: &ServicePlan, unreadable: Option<String>) -> Cond
         differences(&planned.decision).iter().filter(|difference| difference.cause == Cause::BehindOurBack)
     };
     let number = drifted().count();
+    let rotated = rotated(planned);
+    if number == 0 && !rotated.is_empty() {
+        return condition(kind, Truth::True, "NewVersion", sentence::new_versions(&rotated));
+    }
+    let moved: Vec<&str> = planned
+        .quiet
+        .iter()
+        .filter(|quiet| quiet.kept == Kept::Moved)
+        .map(|quiet| quiet.rule.as_str())
+        .collect();
+    if number == 0 && !moved.is_empty() {
+        return condition(kind, Truth::True, "Moved", plain(&moved.join("; ")));
+    }
     if number == 0 && planned.ignores_drift() {
         let message = "what was changed behind our back is ignored, as `sync.drift` says";
         return condition(kind, Truth::False, "DriftIgnored", message);
@@ -315,8 +335,20 @@ pub(super) fn drifted(planned: &ServicePlan, unreadable: Option<String>) -> Cond
     if number > FIELDS_NAMED_MAX {
         fields.push(format!("{} more", number - FIELDS_NAMED_MAX));
     }
-    let message = format!("changed behind our back: {}", fields.join(", "));
+    let mut message = format!("changed behind our back: {}", fields.join(", "));
+    if !rotated.is_empty() {
+        message = format!("{message}; {}", sentence::new_versions(&rotated));
+    }
     condition(kind, Truth::True, "ChangedBehindOurBack", message)
+}
+
+/// Secrets and parameters with a version that the tasks were not started with, as people know them.
+fn rotated(planned: &ServicePlan) -> Vec<&str> {
+    let rolled = differences(&planned.decision).iter().filter_map(|one| match &one.cause {
+        Cause::NewVersion(title) => Some(title.as_str()),
+        _ => None,
+    });
+    rolled.chain(sentence::reported(planned)).collect()
 }
 
 /// What a person has to do for something that has no deployments, if anything.
@@ -332,10 +364,13 @@ pub(super) fn stalled_or_suspended(planned: &ServicePlan) -> Option<Condition> {
         | Held::KindChanged { .. }
         | Held::NeedsReplacement { .. }
         | Held::RefusedByEcs { .. }
+        | Held::SecretsMissing { .. }
+        | Held::Image { .. }
         | Held::AlarmsMissing { .. }
         | Held::NotPruned(_)
         | Held::Quarantined(_) => Some(waiting_for_a_person(ConditionKind::Stalled, planned, reason)),
         Held::RolloutInFlight { .. }
+        | Held::ScaleIn { .. }
         | Held::HookRunning { .. }
         | Held::Draining
         | Held::OutsideWindow { .. }

@@ -186,14 +186,14 @@ pub fn fold(
     let none = ServiceRecord::default();
     let services = plan.services.iter().map(|planned| {
         let record = records.get(&planned.service).unwrap_or(&none);
+        if let Some(left) = &planned.left_git {
+            return leaving::service_status(planned, left, live.services.get(&planned.service), record);
+        }
         if planned.workload == Workload::ScheduledTask {
             let live = live.scheduled_tasks.get(&planned.service);
             return scheduled_task::scheduled_task_status(planned, live, record);
         }
         let live = live.services.get(&planned.service);
-        if let Some(left) = &planned.left_git {
-            return leaving::service_status(planned, left, live, record);
-        }
         let mut status = conditions::service_status(planned, live, record);
         if let Some(service) = desired.services.get(&planned.service) {
             overriding::add(&mut status, service, live, now);

@@ -313,6 +313,7 @@ fn a_cause_names_what_this_commit_changed_that_goes_with_it() {
     let changed = |path: &str, change: &str| ChangedField {
         path: path.to_owned(),
         change: change.to_owned(),
+        rotated: None,
         file: None,
     };
     let image = || changed(&format!("{container}.image"), "\"w:1\" -> \"w:2\"");

@@ -46,6 +46,7 @@ fn rollout() -> Rollout {
         changes: Vec::new(),
         watched: crate::model::Watched::default(),
         course: None,
+        values: Default::default(),
     }
 }
 

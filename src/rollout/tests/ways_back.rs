@@ -109,6 +109,7 @@ fn remembering(good: u64, rejected: Option<u64>) -> ServiceRecord {
             failure,
             again: None,
             by: None,
+            values: Default::default(),
         }),
         ..ServiceRecord::default()
     }

@@ -115,6 +115,15 @@ impl<'a> Writer<'a> {
                 let mapping = json!({ "type": "object", "additionalProperties": scalar() });
                 property = json!({ "anyOf": [property, mapping] });
             }
+            if layout::chosen_by_range(shape.name(), name) {
+                let choice = json!({
+                    "type": "object",
+                    "properties": {"repository": scalar(), "tags": scalar(), "tag": scalar()},
+                    "required": ["repository", "tags"],
+                    "additionalProperties": false,
+                });
+                property = json!({ "anyOf": [property, choice] });
+            }
             if let Some(text) = self.rules.description(shape, name) {
                 property = described(property, &text);
                 // Next to a reference a description counts more than the one behind it, so the link goes along.

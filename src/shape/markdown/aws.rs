@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{anchor, one_of, table};
 use crate::shape::api::{Api, Pattern, Shape, Type};
 use crate::shape::json_schema::page;
-use crate::shape::layout::{filled_in, written_as_mapping};
+use crate::shape::layout::{chosen_by_range, filled_in, written_as_mapping};
 use crate::shape::reference::{Reference, Structure, Told, is_refused, words};
 
 /// The parts of a manifest, by the first word of a path in it; with what holds for all of the part.
@@ -157,6 +157,12 @@ pub fn link(service: &str, name: &str) -> String {
 
 fn kind_of(around: Type<'_>, member: &str, shape: Type<'_>) -> String {
     let kind = kind(shape);
+    if chosen_by_range(around.name(), member) {
+        return format!(
+            "{kind}; or `{{repository, tags}}`, for the newest tag in ECR of a range of versions (`>=1.4 <2`) or \
+             a pattern (`YYYY_MM`, `build-#`); with `tag` beside it, that one runs, and newer ones are told"
+        );
+    }
     match written_as_mapping(around.name(), member) {
         Some(value) => format!("{kind}; or a mapping of `name` to `{value}`"),
         None => kind,

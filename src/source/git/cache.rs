@@ -1,12 +1,14 @@
 //! A repository elsewhere, and the bare copy of one branch's newest commits that is kept of it.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use git_https::{Client, Credentials, Failure, Limits, Trust};
-use git2::{AutotagOption, ErrorCode, FetchOptions, Repository};
+use git2::{AutotagOption, ErrorCode, FetchOptions, PushOptions, RemoteCallbacks, Repository};
 use sha2::{Digest as _, Sha256};
 
+use super::write::Moved;
 use super::{Found, Position, branch_missing};
 use crate::model::Revision;
 use crate::source::SourceError;
@@ -15,6 +17,9 @@ use crate::source::SourceError;
 const PACKS_MAX: usize = 64;
 /// Where the fetched branch is kept. libgit2 offers it to the server as what we have already.
 const REFERENCE: &str = "refs/reconciler/fetched";
+
+/// What is about to be pushed.
+const WRITING: &str = "refs/reconciler/writing";
 
 pub(super) struct Cache {
     url: String,
@@ -116,6 +121,58 @@ impl Cache {
             let mut remote = repository.remote_anonymous(&self.url)?;
             remote.fetch(&[refspec], Some(&mut options), None)
         })?
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Moves the branch to a commit on top of the one that was found, unless it moved meanwhile.
+    pub(super) fn push(
+        &self,
+        repository: &Repository,
+        branch: &str,
+        commit: git2::Oid,
+    ) -> Result<Moved, SourceError> {
+        let refused: RefCell<Option<String>> = RefCell::default();
+        self.client.take_failure();
+        let pushed = self.client.pushing(|| {
+            repository.reference(WRITING, commit, true, "to be pushed")?;
+            let mut callbacks = RemoteCallbacks::new();
+            callbacks.push_update_reference(|_, status| {
+                *refused.borrow_mut() = status.map(str::to_owned);
+                Ok(())
+            });
+            let mut options = PushOptions::new();
+            options.remote_callbacks(callbacks);
+            let mut remote = repository.remote_anonymous(&self.url)?;
+            // Without a plus: it is never forced.
+            remote.push(&[format!("{WRITING}:refs/heads/{branch}")], Some(&mut options))
+        });
+        let pushed = pushed.and_then(|pushed| pushed);
+        let fail = |why: &str| SourceError::Write { url: self.url.clone(), why: why.to_owned() };
+        match (pushed, refused.into_inner()) {
+            (Ok(()), None) => Ok(Moved::No),
+            // git's words where another push came first.
+            (Ok(()), Some(status))
+                if ["fetch first", "non-fast-forward", "failed to update ref", "stale info"]
+                    .iter()
+                    .any(|words| status.contains(words)) =>
+            {
+                Ok(Moved::Yes)
+            }
+            (Ok(()), Some(status)) => Err(fail(&format!("the server refuses the push: {status}"))),
+            (Err(error), _) if error.code() == ErrorCode::NotFastForward => Ok(Moved::Yes),
+            (Err(error), _) => Err(match self.client.take_failure() {
+                Some(Failure::Denied { status, credentials_sent: true }) => SourceError::Denied {
+                    url: self.url.clone(),
+                    status,
+                    hint: "the token may not push; `images.writeBack` needs one that may",
+                },
+                Some(failure) => self.unreached(failure),
+                None => fail(error.message()),
+            }),
+        }
     }
 
     /// The copy, if there is one.

@@ -4,6 +4,7 @@ mod cache;
 pub(super) mod history;
 mod local;
 pub(super) mod tree;
+pub(super) mod write;
 
 #[cfg(test)]
 mod hostile_tests;

@@ -9,7 +9,9 @@ mod server;
 use server::{GitServer, Manner};
 
 use super::testing::{Source, new, sentence, settings};
+use super::write::{Change, Replacement, Written};
 use super::{Fetched, GitSource};
+use crate::model::Timestamp;
 
 const API: (&str, &str) = ("manifests/api.yaml", "kind: Service\n");
 
@@ -184,4 +186,45 @@ fn a_shallow_copy_knows_the_name_of_the_commit_before() {
     let history = source.history();
     assert_eq!(history.commits.iter().map(|it| it.revision.id.as_str()).collect::<Vec<_>>(), [second]);
     assert_eq!(history.before, Some(first));
+}
+
+fn newer_tag() -> Change {
+    let replacement = Replacement {
+        file: "manifests/api.yaml".to_owned(),
+        line: 2,
+        column: 6,
+        before: "1.4.2".to_owned(),
+        after: "1.5.0".to_owned(),
+    };
+    let message = "Take api 1.5.0\n".to_owned();
+    Change { message, replacements: vec![replacement], at: Timestamp(1_800_000_000_000) }
+}
+
+#[test]
+fn a_newer_tag_is_pushed_and_never_forced_over_what_others_pushed() {
+    let world = World::new();
+    world.source.repository.config().unwrap().set_bool("http.receivepack", true).unwrap();
+    let old = ("manifests/api.yaml", "kind: Service\ntag: 1.4.2 # kept\n");
+    world.source.commit("Before", &[("x", "")]);
+    world.source.commit("One", &[old]);
+    let mut source = world.open();
+    new(source.fetch());
+    // Somebody was faster: the change goes on top of theirs.
+    let theirs = world.source.commit("Two", &[old, ("manifests/b.yaml", "")]);
+    let Written::Commit(written) = source.write(&newer_tag()).unwrap() else { panic!("outdated") };
+    let head = world.source.repository.find_reference("refs/heads/main").unwrap().peel_to_commit().unwrap();
+    assert_eq!((head.id().to_string(), head.parent_id(0).unwrap().to_string()), (written.clone(), theirs));
+    let checkout = new(source.fetch());
+    assert_eq!(checkout.revision.id, written);
+    assert_eq!(checkout.files["manifests/api.yaml"], "kind: Service\ntag: 1.5.0 # kept\n");
+    assert_eq!(source.write(&newer_tag()), Ok(Written::Outdated));
+}
+
+#[test]
+fn a_server_that_takes_no_push_is_told_with_the_reason() {
+    let world = World::new();
+    world.source.commit("One", &[("manifests/api.yaml", "kind: Service\ntag: 1.4.2\n")]);
+    let mut source = world.open();
+    let error = source.write(&newer_tag()).unwrap_err().to_string();
+    assert!(error.contains("refuses us (403)"), "{error}");
 }
