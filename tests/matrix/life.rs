@@ -333,7 +333,8 @@ impl Stage<'_> {
     fn ended(&mut self, who: usize, exit: Exit) {
         let holder = (self.script.lock().unwrap().holder)();
         let was_told = self.processes.iter().any(|it| it.who == who && it.stop.is_cancelled());
-        let is_deposed = self.case.kept == Kept::Table && holder.is_some_and(|holder| holder != who);
+        // Whoever held it after this one may have let go again.
+        let is_deposed = self.case.kept == Kept::Table && holder != Some(who);
         let (is_well, why) = match exit {
             Exit::Stopped => (was_told, "it stopped".to_owned()),
             Exit::Lost(why) | Exit::Refused(why) => (is_deposed, why),
